@@ -1,0 +1,60 @@
+//! Devices, one file a chip.
+//!
+//! A device knows offsets, never addresses; it knows levels, never who listens. The board maps
+//! accesses to it, wires its interrupt outputs, and calls [`Device::advance`] when its deadline
+//! comes. A device is a plain state machine: same accesses at the same times, same answers.
+
+use crate::clock::Nanos;
+
+/// The size of one register access.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Width {
+    /// 8 bits.
+    Byte,
+    /// 16 bits.
+    Half,
+    /// 32 bits.
+    Word,
+}
+
+impl Width {
+    /// The number of bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Width::Byte => 1,
+            Width::Half => 2,
+            Width::Word => 4,
+        }
+    }
+
+    /// A mask of the bits that the access covers.
+    #[must_use]
+    pub const fn mask(self) -> u32 {
+        match self {
+            Width::Byte => 0xff,
+            Width::Half => 0xffff,
+            Width::Word => 0xffff_ffff,
+        }
+    }
+}
+
+/// A chip with registers.
+pub trait Device {
+    /// Reads the register at `offset`. May change the device, as hardware does.
+    fn read(&mut self, offset: u64, width: Width, now: Nanos) -> u32;
+    /// Writes the register at `offset`.
+    fn write(&mut self, offset: u64, width: Width, value: u32, now: Nanos);
+    /// Puts the device into its state after a hardware reset.
+    fn reset(&mut self);
+    /// The level of the interrupt output.
+    fn interrupt(&self) -> bool {
+        false
+    }
+    /// When [`Device::advance`] wants to be called next; `None` for never.
+    fn deadline(&self) -> Option<Nanos> {
+        None
+    }
+    /// Lets time pass: does what was due at or before `now`.
+    fn advance(&mut self, _now: Nanos) {}
+}

@@ -1,0 +1,11 @@
+//! The mirrorball monitor: virtual CPUs, memory, devices and boards of MIPS virtual machines.
+//!
+//! This crate is everything a virtual machine monitor is, except how guest instructions get
+//! executed: it knows no decoder, no Cranelift and no command line. An execution engine
+//! implements the `Engine` trait; the monitor tells it how far to run and is told why it
+//! came back.
+
+pub mod addr;
+pub mod clock;
+pub mod cpu;
+pub mod device;

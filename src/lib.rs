@@ -1,0 +1,1 @@
+//! mirrorball: a binary-translating hypervisor for MIPS guest kernels.

@@ -1,0 +1,3 @@
+//! The `mirrorball` program.
+
+fn main() {}
