@@ -1,1 +1,10 @@
 //! mirrorball: a binary-translating hypervisor for MIPS guest kernels.
+//!
+//! The monitor itself, with its CPUs, memory and devices, is the crate `mirrorball_runtime`. This
+//! crate is the instruction set, the engines that execute it, and the program people start.
+
+#[macro_use]
+pub mod isa;
+pub mod cache;
+pub mod engine;
+pub mod interp;

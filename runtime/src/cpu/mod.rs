@@ -6,6 +6,7 @@
 
 pub mod cp0;
 pub mod exception;
+pub mod fpu;
 pub mod model;
 mod timer;
 
@@ -13,6 +14,7 @@ use crate::addr::{Pa, Va};
 use crate::clock::Cycles;
 use crate::mmu::soft::Space;
 use cp0::Cp0;
+use fpu::Fcsr;
 use model::Model;
 
 /// The number of a general register as an engine uses it: 0 to 31, or [`Reg::SINK`].
@@ -79,7 +81,7 @@ pub struct Cpu {
     /// The value that LL loaded.
     pub ll_value: u32,
     /// FCR31.
-    pub fcsr: u32,
+    pub fcsr: Fcsr,
     /// The physical address that LL loaded from.
     pub ll_address: Pa,
     /// FPU registers as 64-bit slots. With FR = 0, an odd single is the upper half of the even
@@ -110,7 +112,7 @@ impl Cpu {
             stop: 0,
             ll_bit: 0,
             ll_value: 0,
-            fcsr: 0,
+            fcsr: Fcsr::default(),
             ll_address: Pa(0),
             fpr: [0; 32],
             cp0: Cp0::new(model, big_endian),

@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn large_pages_pick_their_half_by_the_bit_above_the_page() {
         // Two pages of 1 MiB, the odd one writable.
-        let lo = |frame: u32, bits| frame >> 12 << 6 | bits;
+        let lo = |frame: u32, bits: u32| frame >> 12 << 6 | bits;
         let entry = Entry::from_registers(0x4000_0000, [lo(0x0100_0000, 2), lo(0x0230_0000, 6)], 0x001f_e000);
         let (even, odd) = (entry.translate(Va(0x400f_fffc)), entry.translate(Va(0x4010_0123)));
         assert!(!even.0.dirty && odd.0.dirty);

@@ -22,6 +22,8 @@ use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
 use std::time::Duration;
 
+pub use run::Engine;
+
 /// What a machine is made of.
 #[derive(Clone, Debug)]
 pub struct VmConfig {

@@ -28,7 +28,7 @@ impl Vm {
         let cpu = &self.cpu;
         cpu.gpr[..32].hash(hasher);
         (cpu.hi, cpu.lo, cpu.pc).hash(hasher);
-        (cpu.fcsr, cpu.fpr).hash(hasher);
+        (cpu.fcsr.0, cpu.fpr).hash(hasher);
         (cpu.ll_bit, cpu.ll_value, cpu.ll_address).hash(hasher);
         cpu.cp0.hash(hasher);
         self.tlb.hash(hasher);
@@ -43,7 +43,7 @@ impl Vm {
             ("pc", a.pc, b.pc),
             ("hi", a.hi, b.hi),
             ("lo", a.lo, b.lo),
-            ("fcsr", u64::from(a.fcsr), u64::from(b.fcsr)),
+            ("fcsr", u64::from(a.fcsr.0), u64::from(b.fcsr.0)),
             ("ll bit", u64::from(a.ll_bit), u64::from(b.ll_bit)),
             ("ll value", u64::from(a.ll_value), u64::from(b.ll_value)),
             ("ll address", a.ll_address.0, b.ll_address.0),

@@ -4,13 +4,19 @@
 
 use super::Vm;
 use crate::addr::{Pa, Va};
-use crate::cpu::cp0::{CAUSE_IP, STATUS_IE};
+use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
 use crate::mmu::tlb::Entry;
 
 impl Vm {
+    /// Whether privileged instructions may run: kernel mode, or Status.CU0.
+    #[must_use]
+    pub fn coprocessor0_usable(&self) -> bool {
+        self.mode().is_kernel() || self.cpu.cp0.status & STATUS_CU0 != 0
+    }
+
     /// MFC0.
     #[must_use]
     pub fn read_cp0(&self, reg: u32, sel: u32, owed: u32) -> u32 {
