@@ -1,1 +1,3 @@
 //! The virtual CPU.
+
+pub mod fpu;

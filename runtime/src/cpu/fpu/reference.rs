@@ -1,0 +1,1 @@
+//! The slow, obviously right arithmetic that the tests compare with.
