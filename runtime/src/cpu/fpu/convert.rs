@@ -5,7 +5,7 @@
 
 use super::format::{Double, Format, Number, Single, Value, is_signaling, negative, sign, unpack};
 use super::soft::{Mode, Raised, invalid, round, round_off, shift_right_sticky};
-use super::{Exceptions, Fcsr, Outcome, Rounding};
+use super::{Exceptions, Fcsr, Outcome, Rounding, host};
 
 /// From one floating-point format to another.
 #[inline]
@@ -69,19 +69,31 @@ fn to_integer<F: Format>(rounding: Rounding, max: u64, bits: u64) -> Raised<u64>
 
 /// CVT.S.D.
 pub fn cvt_s_d(fcsr: &mut Fcsr, fs: u64) -> Outcome<u32> {
-    let (result, raised) = reformat::<Double, Single>(Mode::from(*fcsr), fs);
+    let mode = Mode::from(*fcsr);
+    let (result, raised) = match host::double_to_single(fs) {
+        Some(done) if mode.rounding == Rounding::Nearest => done,
+        _ => reformat::<Double, Single>(mode, fs),
+    };
     fcsr.settle(result as u32, raised)
 }
 
 /// CVT.D.S. Exact, except that a signaling NaN is invalid.
 pub fn cvt_d_s(fcsr: &mut Fcsr, fs: u32) -> Outcome<u64> {
-    let (result, raised) = reformat::<Single, Double>(Mode::from(*fcsr), u64::from(fs));
+    let (result, raised) = match host::single_to_double(fs) {
+        Some(done) => (done, Exceptions::NONE),
+        None => reformat::<Single, Double>(Mode::from(*fcsr), u64::from(fs)),
+    };
     fcsr.settle(result, raised)
 }
 
 /// CVT.S.W.
 pub fn cvt_s_w(fcsr: &mut Fcsr, fs: u32) -> Outcome<u32> {
-    let (result, raised) = from_integer::<Single>(Mode::from(*fcsr), i64::from(fs as i32));
+    let mode = Mode::from(*fcsr);
+    let (result, raised) = if mode.rounding == Rounding::Nearest {
+        host::word_to_single(fs as i32)
+    } else {
+        from_integer::<Single>(mode, i64::from(fs as i32))
+    };
     fcsr.settle(result as u32, raised)
 }
 

@@ -183,3 +183,29 @@ pub(super) fn sqrt<F: Host>(a: u64) -> Option<Raised<u64>> {
     let (root, inexact) = F::host_sqrt(a);
     Some((root, Exceptions::inexact_if(inexact)))
 }
+
+/// A number of format D in format S.
+#[inline]
+pub(super) fn double_to_single(bits: u64) -> Option<Raised<u64>> {
+    if !is_normal::<Double>(bits) {
+        return None;
+    }
+    let value = f64::from_bits(bits);
+    let (bits, result) = narrow(value);
+    is_in_range::<Single>(bits).then_some((bits, Exceptions::inexact_if(result != value)))
+}
+
+/// A number of format S in format D: exact, whatever the rounding mode.
+#[inline]
+pub(super) fn single_to_double(bits: u32) -> Option<u64> {
+    let value = f32::from_bits(bits);
+    is_normal::<Single>(u64::from(bits)).then(|| f64::from(value).to_bits())
+}
+
+/// An integer in format S.
+#[inline]
+pub(super) fn word_to_single(word: i32) -> Raised<u64> {
+    let value = f64::from(word);
+    let (bits, result) = narrow(value);
+    (bits, Exceptions::inexact_if(result != value))
+}
