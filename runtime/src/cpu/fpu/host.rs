@@ -78,8 +78,8 @@ const fn significand(bits: u64) -> u64 {
     bits & Double::FRACTION | 1 << Double::FRACTION_BITS
 }
 
-/// Whether the product of two significands, 105 or 106 bits, has other leading bits than `of`.
-const fn is_not_multiple(a: u64, b: u64, of: u64) -> bool {
+/// Whether the product of two significands is anything but a power of two times `of`.
+const fn product_is_not(a: u64, b: u64, of: u64) -> bool {
     let product = a as u128 * b as u128;
     let length = u128::BITS - product.leading_zeros();
     product != (of as u128) << (length - Double::PRECISION)
@@ -107,7 +107,7 @@ impl Host for Double {
     #[inline]
     fn host_div(a: u64, b: u64) -> (u64, bool) {
         let result = (f64::from_bits(a) / f64::from_bits(b)).to_bits();
-        let inexact = is_not_multiple(significand(result), significand(b), significand(a));
+        let inexact = product_is_not(significand(result), significand(b), significand(a));
         (result, inexact)
     }
 
@@ -115,7 +115,7 @@ impl Host for Double {
     fn host_sqrt(a: u64) -> (u64, bool) {
         let result = f64::from_bits(a).sqrt().to_bits();
         let root = significand(result);
-        (result, is_not_multiple(root, root, significand(a)))
+        (result, product_is_not(root, root, significand(a)))
     }
 }
 
