@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn large_pages_pick_their_half_by_the_bit_above_the_page() {
         // Two pages of 1 MiB, the odd one writable.
-        let lo = |frame: u32, bits: u32| frame >> 12 << 6 | bits;
+        let lo = |frame: u32, bits: u32| -> u32 { frame >> 12 << 6 | bits };
         let entry = Entry::from_registers(0x4000_0000, [lo(0x0100_0000, 2), lo(0x0230_0000, 6)], 0x001f_e000);
         let (even, odd) = (entry.translate(Va(0x400f_fffc)), entry.translate(Va(0x4010_0123)));
         assert!(!even.0.dirty && odd.0.dirty);
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_duplicate_is_refused_and_changes_nothing() {
         let mut tlb = Tlb::new(4);
-        let entry = |hi, g| Entry::from_registers(hi, [2 | g, 2 | g], 0);
+        let entry = |hi, g: u32| Entry::from_registers(hi, [2 | g, 2 | g], 0);
         assert!(tlb.write(0, entry(0x2001, 0)).is_some());
         assert!(tlb.write(1, entry(0x2002, 0)).is_some(), "another ASID");
         assert!(tlb.write(2, entry(0x2003, 1)).is_none(), "global clashes with both");
