@@ -8,3 +8,4 @@ pub mod isa;
 pub mod cache;
 pub mod engine;
 pub mod interp;
+pub mod translate;

@@ -52,6 +52,9 @@ impl Source {
             let index = source.code.len();
             let word = word_at(index);
             let meaning = meaning(word, model, key);
+            if stands_alone(meaning) && index > 0 {
+                break;
+            }
             let flow = flow(meaning);
             if flow.has_slot() && index + 2 > room {
                 source.split = index == 0;
@@ -71,6 +74,34 @@ impl Source {
             }
         }
         source
+    }
+
+    /// Whether the block can be translated: what leaves the CPU for the monitor every time, and a
+    /// branch whose delay slot nobody can see, is left to the interpreter.
+    #[must_use]
+    pub fn translatable(&self) -> bool {
+        !self.split && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+    }
+
+    /// Whether the block goes on at `pc`, by its branch or by falling through.
+    #[must_use]
+    pub fn targets(&self, pc: u32) -> bool {
+        let branch = self.code.len().checked_sub(1 + usize::from(self.slot));
+        let target = branch.and_then(|index| match self.code[index] {
+            (word, Meaning::Insn(insn)) => {
+                let info = insn.info();
+                let branch_pc = self.pc.wrapping_add(index as u32 * 4);
+                info.operands.contains(['b', 'j']).then(|| {
+                    if info.operands.contains('j') {
+                        Fields(word).jump_target(branch_pc)
+                    } else {
+                        Fields(word).branch_target(branch_pc)
+                    }
+                })
+            }
+            _ => None,
+        });
+        target == Some(pc) || self.next() == pc
     }
 
     /// The number of instructions that a run of the whole block executes.
@@ -132,6 +163,12 @@ impl Block {
     pub fn cycles(&self) -> i64 {
         self.ops.len() as i64 + i64::from(self.split)
     }
+}
+
+/// Whether an instruction is kept in a block of its own, for the interpreter: it always traps, or
+/// gives the CPU away.
+fn stands_alone(meaning: Meaning) -> bool {
+    !matches!(meaning, Meaning::Insn(insn) if insn != Insn::Wait)
 }
 
 /// How control goes on after a word with this meaning.

@@ -88,7 +88,7 @@ macro_rules! table {
     ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:literal
        $writes:ident $since:ident $unit:ident $flow:ident;)*) => {
         /// The handlers, by instruction.
-        static HANDLERS: &[Handler] = &[$(handlers::$function,)*];
+        pub static HANDLERS: &[Handler] = &[$(handlers::$function,)*];
     };
 }
 for_each_instruction!(table);

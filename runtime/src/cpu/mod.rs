@@ -74,6 +74,10 @@ pub struct Cpu {
     pub horizon: u64,
     /// The current address space's software TLB.
     pub space: *mut Space,
+    /// For the engine: where translated code finds its links to other translated code.
+    pub links: *mut usize,
+    /// For the engine: where translated code finds the functions that it calls.
+    pub calls: *const usize,
     /// Set when the engine must leave at the next instruction boundary.
     pub stop: u32,
     /// The LL bit.
@@ -109,6 +113,8 @@ impl Cpu {
             left: 0,
             horizon: 0,
             space: std::ptr::null_mut(),
+            links: std::ptr::null_mut(),
+            calls: std::ptr::null(),
             stop: 0,
             ll_bit: 0,
             ll_value: 0,

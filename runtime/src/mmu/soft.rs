@@ -11,7 +11,7 @@ use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
 /// Data entries in a space.
 pub const DATA_ENTRIES: usize = 512;
 /// Code entries that a page maps to: one group, so that forgetting a page costs one group.
-const CODE_GROUP: usize = 64;
+pub const CODE_GROUP: usize = 64;
 /// Code entries in a space.
 pub const CODE_ENTRIES: usize = 32 * CODE_GROUP;
 /// A tag that no aligned address has.

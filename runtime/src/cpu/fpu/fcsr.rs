@@ -150,8 +150,9 @@ impl Fcsr {
         self.0 = if value { self.0 | bit } else { self.0 & !bit };
     }
 
-    /// FCC0 stands apart from the seven codes that MIPS IV added.
-    const fn condition_bit(cc: u8) -> u32 {
+    /// The bit of condition code `cc`. FCC0 stands apart from the seven codes that MIPS IV added.
+    #[must_use]
+    pub const fn condition_bit(cc: u8) -> u32 {
         match cc & 7 {
             0 => CONDITION_0,
             cc => 1 << (24 + cc as u32),
