@@ -3,12 +3,12 @@
 #
 # A guest is a folder with at least one .c or .S in it; its name is its path with '-' for '/'
 # (isa/alu is isa-alu). Everything below the folder belongs to it. Folders called lib are not
-# guests: guests/lib is linked into every guest, FAMILY/lib into every guest of its family, and
-# what a guest does not use is dropped.
+# guests: guests/lib serves every guest, FAMILY/lib every guest of its family, and what a guest
+# does not use is not linked.
 #
 #   flags      in a guest's folder: compiler flags added after the common ones
 #   link.ld    in a guest's folder: its linker script instead of lib/link.ld
-#   user/      in a guest's folder: programs. Each user/NAME.c is linked with user/lib by
+#   user/      in a guest's folder: programs. Each user/NAME.c is linked with user/lib (and lib) by
 #              user/link.ld and flattened; the guest takes it in by .incbin "NAME.bin"
 #
 # Writes prebuilt/NAME.el.elf and NAME.eb.elf. With --check builds aside and compares bytes with
@@ -67,25 +67,29 @@ build() {
     script=lib/link.ld
     [ ! -f "$folder/link.ld" ] || script=$folder/link.ld
 
+    # shellcheck disable=SC2046
+    compile "$work/lib" $(sources lib $family)
+
     user=
     if [ -d "$folder/user" ]; then
         user=$folder/user
         common_includes=$includes
-        includes="-isystem $headers -I $user/lib -I $folder"
+        includes="-isystem $headers -I lib -I $user/lib -I $folder"
         # shellcheck disable=SC2046
         compile "$work/user-lib" $(sources "$user/lib")
         for program in "$user"/*.c; do
             base=$(basename "$program" .c)
             compile "$work/user-$base" "$program"
-            link "$user/link.ld" "$work/$base.elf" "$work/user-$base"/*.o "$work/user-lib"/*.o
+            link "$user/link.ld" "$work/$base.elf" "$work/user-$base"/*.o "$work/user-lib"/*.o \
+                --start-lib "$work/lib"/*.o --end-lib
             "$objcopy" -O binary "$work/$base.elf" "$work/$base.bin"
         done
         includes=$common_includes
     fi
 
     # shellcheck disable=SC2046
-    compile "$work/o" $(sources "$folder" lib $family | grep -v "^${user:-/}/")
-    link "$script" "$work/image" "$work/o"/*.o
+    compile "$work/o" $(sources "$folder" | grep -v "^${user:-/}/")
+    link "$script" "$work/image" "$work/o"/*.o --start-lib "$work/lib"/*.o --end-lib
     "$objcopy" --strip-all --remove-section=.comment --remove-section=.MIPS.abiflags \
         --remove-section=.reginfo "$work/image" "$4/$name.$endian.elf"
 }
