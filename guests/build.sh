@@ -49,8 +49,8 @@ compile() {
 }
 
 link() { # link SCRIPT OUTPUT OBJECT...
-    script=$1; output=$2; shift 2
-    "$lld" --gc-sections --build-id=none -z max-page-size=4096 -T "$script" -o "$output" "$@"
+    with=$1; output=$2; shift 2
+    "$lld" --gc-sections --build-id=none -z max-page-size=4096 -T "$with" -o "$output" "$@"
 }
 
 # build FOLDER NAME ENDIAN INTO
