@@ -30,7 +30,7 @@ tool() {
 }
 
 guests() {
-    find . -name '*.[cS]' -printf '%h\n' | sort -u | sed 's|^\./||' |
+    find . -name '*.[cS]' | sed 's|^\./||; s|/[^/]*$||' | sort -u |
         grep -Ev '(^|/)(lib|prebuilt|expected)(/|$)' |
         awk 'last == "" || index($0 "/", last "/") != 1 { print; last = $0 }'
 }
@@ -132,7 +132,7 @@ version=$("$clang" --version | sed -n 's/.*clang version \([0-9.]*\).*/clang \1/
 if ! $check; then
     echo "$version" >prebuilt/TOOLCHAIN
 elif [ $different -ne 0 ]; then
-    die "prebuilt images were made with $(cat prebuilt/TOOLCHAIN), this is $version; run guests/build.sh and commit"
+    die "run guests/build.sh and commit (the images were made with $(cat prebuilt/TOOLCHAIN), this is $version)"
 else
     echo "build.sh: the prebuilt images are what their sources give"
 fi

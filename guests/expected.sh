@@ -38,9 +38,11 @@ for image in prebuilt/*.elf; do
     name=${stem%.*} endian=${stem##*.}
     [ $# -eq 0 ] || echo " $* " | grep -qF " $name " || continue
     made=$temporary/$stem.txt
-    override=$(folder_of "$name")/expected.$endian.txt
+    folder=$(folder_of "$name")
+    [ -n "$folder" ] || die "guests/$image has no folder with sources"
+    override=$folder/expected.$endian.txt
     if [ -f "$override" ]; then
-        [ -f "${override%/*}/DIFFERS.md" ] || die "guests/$override needs a DIFFERS.md beside it"
+        [ -f "$folder/DIFFERS.md" ] || die "guests/$override needs a DIFFERS.md beside it"
         cp "$override" "$made"
     else
         run "$image" "$endian" >"$made" ||

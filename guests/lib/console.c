@@ -1,7 +1,7 @@
 // The serial console: a 16550 at ISA port 0x3f8, reached through the PCI I/O window in kseg1.
 //
 // Every register is one byte, so byte order does not matter here. Follows the PC16550D data
-// sheet: 8.1 (line control), 8.4 (line status), 8.5 (FIFO control).
+// sheet, "Line control register", "Line status register" and "FIFO control register".
 
 #include "console.h"
 

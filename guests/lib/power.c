@@ -1,7 +1,7 @@
 // Power off through PIIX4's power management function (PCI 00:0a.3), reset through SOFTRES.
 //
-// Follows the PIIX4 data sheet (290562-001), 7.1 "PMBA", "PMREGMISC" and 7.2 "PMCNTRL", and the
-// GT-64120 data sheet, "PCI configuration registers". Byte order: the GT-64120's own registers
+// Follows the PIIX4 data sheet (290562-001), "Power management register descriptions" (PMBA,
+// PMREGMISC, PMCNTRL), and the GT-64120 data sheet, "PCI configuration registers". Byte order: the GT-64120's own registers
 // are little-endian whatever the CPU is, so a big-endian CPU swaps what it writes to the address
 // register. The data register is swapped once more on the way to a device behind the bridge
 // (MByteSwap off, as the reset leaves it on a big-endian board), so data is written unswapped.

@@ -65,7 +65,7 @@ refill_vector:
         mtc0    $k1, $3                 # EntryLo1
         hazard
         tlbwr
-        ehb
+        hazard
         eret
 refill_vector_end:
 
