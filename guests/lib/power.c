@@ -1,10 +1,12 @@
 // Power off through PIIX4's power management function (PCI 00:0a.3), reset through SOFTRES.
 //
 // Follows the PIIX4 data sheet (290562-001), "Power management register descriptions" (PMBA,
-// PMREGMISC, PMCNTRL), and the GT-64120 data sheet, "PCI configuration registers". Byte order: the GT-64120's own registers
-// are little-endian whatever the CPU is, so a big-endian CPU swaps what it writes to the address
-// register. The data register is swapped once more on the way to a device behind the bridge
-// (MByteSwap off, as the reset leaves it on a big-endian board), so data is written unswapped.
+// PMREGMISC, PMCNTRL), and the GT-64120 data sheet, "PCI configuration registers".
+//
+// Byte order: the GT-64120's own registers are little-endian whatever the CPU is, so a big-endian
+// CPU swaps what it writes to the address register. Data is swapped once more on the way to a device
+// behind the bridge (MByteSwap off, as reset leaves it on a big-endian board), so it is written
+// unswapped. That second swap is not made for the bridge's own configuration (device 0).
 
 #include "power.h"
 
