@@ -116,7 +116,10 @@ while read -r folder; do
     [ $# -eq 0 ] || echo " $* " | grep -qF " $name " || continue
     for endian in el eb; do
         build "$folder" "$name" "$endian" "$into"
-        if $check && ! cmp -s "$into/$name.$endian.elf" "prebuilt/$name.$endian.elf"; then
+        if $check && [ ! -f "prebuilt/$name.$endian.elf" ]; then
+            echo "build.sh: guests/prebuilt/$name.$endian.elf is missing" >&2
+            different=1
+        elif $check && ! cmp -s "$into/$name.$endian.elf" "prebuilt/$name.$endian.elf"; then
             echo "build.sh: guests/prebuilt/$name.$endian.elf is not what its sources give" >&2
             different=1
         fi

@@ -51,6 +51,9 @@ for image in prebuilt/*.elf; do
     if ! $check; then
         mkdir -p expected
         cp "$made" "expected/$stem.txt"
+    elif [ ! -f "expected/$stem.txt" ]; then
+        echo "expected.sh: guests/expected/$stem.txt is missing" >&2
+        different=1
     elif ! cmp -s "$made" "expected/$stem.txt"; then
         echo "expected.sh: guests/expected/$stem.txt is not what the guest prints:" >&2
         diff "expected/$stem.txt" "$made" | head -n 10 >&2 || true
