@@ -7,7 +7,7 @@
 #define CP0_READ(reg, sel)                                                                     \
     ({ uint32_t v_; __asm__ volatile("mfc0 %0, $" #reg ", " #sel : "=r"(v_)); v_; })
 #define CP0_WRITE(reg, sel, value)                                                             \
-    __asm__ volatile("mtc0 %0, $" #reg ", " #sel "\n\tehb" ::"r"((uint32_t)(value)) : "memory")
+    ({ __asm__ volatile("mtc0 %0, $" #reg ", " #sel "\n\tehb" ::"r"((uint32_t)(value)) : "memory"); })
 
 enum {
     STATUS_IE = 1 << 0, STATUS_EXL = 1 << 1, STATUS_ERL = 1 << 2, STATUS_UM = 1 << 4,
