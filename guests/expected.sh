@@ -1,0 +1,64 @@
+#!/bin/sh
+# Makes the expected outputs again: expected.sh [--check] [NAME...]
+#
+# Runs each prebuilt image under QEMU and keeps what it writes to the serial console, byte for
+# byte, as expected/NAME.el.txt and NAME.eb.txt. With --check compares with what is committed.
+#
+# Where QEMU differs from the architecture manual, the guest's folder has expected.el.txt and
+# expected.eb.txt, which then count, and a DIFFERS.md that names the manual's section.
+set -eu
+export LC_ALL=C
+cd "$(dirname "$0")"
+
+die() { echo "expected.sh: $*" >&2; exit 1; }
+
+check=false
+[ "${1:-}" != --check ] || { check=true; shift; }
+for qemu in qemu-system-mipsel qemu-system-mips; do
+    command -v $qemu >/dev/null || die "$qemu is missing: install QEMU for MIPS"
+done
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+# The folder of a guest, from its name: guests are folders with sources, '/' written as '-'.
+folder_of() {
+    find . -type d | sed 's|^\./||' |
+        awk -v name="$1" '{ path = $0; gsub("/", "-"); if ($0 == name) print path }' | head -n 1
+}
+
+run() { # run IMAGE ENDIAN > output
+    case $2 in el) qemu=qemu-system-mipsel ;; eb) qemu=qemu-system-mips ;; esac
+    timeout 60 $qemu -M malta -nographic -vga none -nic none -no-reboot \
+        -monitor none -serial stdio -kernel "$1" </dev/null
+}
+
+different=0
+for image in prebuilt/*.elf; do
+    stem=$(basename "$image" .elf)     # NAME.el
+    name=${stem%.*} endian=${stem##*.}
+    [ $# -eq 0 ] || echo " $* " | grep -qF " $name " || continue
+    made=$temporary/$stem.txt
+    folder=$(folder_of "$name")
+    [ -n "$folder" ] || die "guests/$image has no folder with sources"
+    override=$folder/expected.$endian.txt
+    if [ -f "$override" ]; then
+        [ -f "$folder/DIFFERS.md" ] || die "guests/$override needs a DIFFERS.md beside it"
+        cp "$override" "$made"
+    else
+        run "$image" "$endian" >"$made" ||
+            die "guests/$image did not switch the board off within a minute (status $?)"
+    fi
+    if ! $check; then
+        mkdir -p expected
+        cp "$made" "expected/$stem.txt"
+    elif [ ! -f "expected/$stem.txt" ]; then
+        echo "expected.sh: guests/expected/$stem.txt is missing" >&2
+        different=1
+    elif ! cmp -s "$made" "expected/$stem.txt"; then
+        echo "expected.sh: guests/expected/$stem.txt is not what the guest prints:" >&2
+        diff "expected/$stem.txt" "$made" | head -n 10 >&2 || true
+        different=1
+    fi
+done
+[ $different -eq 0 ] || die "run guests/expected.sh, look at the difference, and commit it"
+! $check || echo "expected.sh: the guests print what is expected"
