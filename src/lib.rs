@@ -1,1 +1,3 @@
 //! mirrorball: a binary-translating hypervisor for MIPS guest kernels.
+
+pub mod image;
