@@ -1,3 +1,4 @@
 //! mirrorball: a binary-translating hypervisor for MIPS guest kernels.
 
+pub mod console;
 pub mod image;
