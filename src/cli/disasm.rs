@@ -9,6 +9,7 @@ use mirrorball_runtime::addr::Va;
 use super::program::{FormatArgs, extent};
 use super::{CliError, Exit, values};
 use crate::image::Image;
+use crate::isa::disasm::disassemble;
 
 /// Print the instructions of an image
 ///
@@ -51,15 +52,10 @@ fn print(image: &Image, from: Va, count: u64, to: &mut impl Write) -> io::Result
     let mut va = from;
     for _ in 0..count {
         let Some(word) = image.word(va) else { break };
-        writeln!(to, "{va}  {word:08x}  {}", text(va, word))?;
+        writeln!(to, "{va}  {word:08x}  {}", disassemble(word, va.0 as u32))?;
         va = va.offset(4);
     }
     to.flush()
-}
-
-/// What the instruction `word` at `va` is called.
-fn text(_va: Va, word: u32) -> String {
-    format!(".word {word:#010x}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,2 @@
+//! Boards.
+pub mod malta;

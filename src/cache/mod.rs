@@ -1,0 +1,3 @@
+//! What is kept of guest code: predecoded blocks, and the translations made from them.
+
+pub mod blocks;
