@@ -3,6 +3,7 @@
 use std::io;
 
 use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::memory::machine::MachineMemoryError;
 use thiserror::Error;
 
 use super::Exit;
@@ -23,6 +24,10 @@ pub enum CliError {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error("the host has no memory for the machine: {0}; give less --memory")]
+    NoMemory(#[from] MachineMemoryError),
+    #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
+    Console(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
@@ -44,6 +49,8 @@ impl CliError {
         match self {
             Self::Image(ImageError::File(FileError::Io { .. }))
             | Self::Script(ScriptError::File(FileError::Io { .. }))
+            | Self::NoMemory(_)
+            | Self::Console(_)
             | Self::Output(_)
             | Self::NotBuilt(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use mirrorball_runtime::exit::Outcome;
+
 /// How the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -53,6 +55,18 @@ impl Exit {
         match self {
             Self::Done | Self::Reset | Self::Limit | Self::Stopped | Self::Script => Self::Script,
             Self::Host | Self::Usage | Self::Difference => self,
+        }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::PowerOff | Outcome::Quit => Self::Done,
+            Outcome::Reset => Self::Reset,
+            Outcome::Limit => Self::Limit,
+            Outcome::Halted => Self::Stopped,
+            Outcome::Difference => Self::Difference,
         }
     }
 }

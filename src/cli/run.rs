@@ -1,14 +1,22 @@
 //! `mirrorball run`: boots a guest and runs it to its end.
 
+use std::io::{self, IsTerminal, Stdout};
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use mirrorball_runtime::addr::Pa;
+use mirrorball_runtime::cpu::model::{MODELS, Model};
+use mirrorball_runtime::vm::{Engine, Vm, VmConfig};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
-use crate::console::{Script, escape};
-use crate::image::{self, BootState, Image, ImageError, Initrd, MemorySize, PhysicalMemory};
+use crate::console::{Script, Session, Terminal, escape};
+use crate::engine::Interpreter;
+use crate::image::{self, Image, ImageError, Initrd, MemorySize};
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -19,20 +27,6 @@ pub enum EngineKind {
     Jit,
     /// Both, compared at the end of each block; stops at the first difference
     Lockstep,
-}
-
-/// The CPU that the guest sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CpuKind {
-    /// MIPS32 release 1, no FPU
-    #[value(name = "4Kc")]
-    M4Kc,
-    /// MIPS32 release 2, no FPU
-    #[value(name = "24Kc")]
-    M24Kc,
-    /// MIPS32 release 2 with a 64-bit FPU
-    #[value(name = "24Kf")]
-    M24Kf,
 }
 
 /// What `--trace` can print.
@@ -66,12 +60,13 @@ pub(super) struct RunArgs {
     /// The CPU that the guest sees
     #[arg(
         long,
-        value_enum,
+        value_name = "MODEL",
+        value_parser = models(),
         ignore_case = true,
         default_value = "24Kf",
         help_heading = "Machine"
     )]
-    cpu: CpuKind,
+    cpu: &'static Model,
     /// Memory, 1M to 2G: a number of MiB, or a number with b, K, M or G. The first 256M are at
     /// physical 0, the rest from 0x90000000 up
     #[arg(
@@ -123,13 +118,13 @@ pub(super) struct RunArgs {
           help_heading = "Control")]
     hot: Option<u32>,
 
-    /// Print a table of what happened at the end
+    /// Print a table of what happened, at the end and to standard error
     #[arg(long, help_heading = "Reports")]
     stats: bool,
-    /// Print the instruction count and a hash of registers and memory at the end
+    /// Print the instruction count and a hash of registers and memory, likewise
     #[arg(long, help_heading = "Reports")]
     hash: bool,
-    /// Print to standard error what happens; several topics with commas
+    /// Print what happens, while it does and to standard error; several topics with commas
     #[arg(
         long,
         value_name = "TOPIC",
@@ -152,7 +147,7 @@ pub struct RunOptions {
     /// What executes instructions.
     pub engine: EngineKind,
     /// The CPU model.
-    pub cpu: CpuKind,
+    pub cpu: &'static Model,
     /// How much memory there is.
     pub memory: MemorySize,
     /// What the clock shows at the start.
@@ -182,10 +177,15 @@ impl RunArgs {
             Some(path) => self.format.open(path)?,
             None => tour()?,
         };
-        let initrd = self.initrd.as_deref().map(Initrd::open).transpose();
+        let initrd = self
+            .initrd
+            .as_deref()
+            .map(Initrd::open)
+            .transpose()
+            .map_err(ImageError::from)?;
         Ok(RunOptions {
             image,
-            initrd: initrd.map_err(ImageError::from)?,
+            initrd,
             append: self.append,
             engine: self.engine,
             cpu: self.cpu,
@@ -207,20 +207,63 @@ fn tour() -> Result<Image, CliError> {
     Err(CliError::NotBuilt("the tour (name an IMAGE)"))
 }
 
+/// The CPU models, by the names that the monitor's table gives them.
+fn models() -> impl TypedValueParser<Value = &'static Model> {
+    PossibleValuesParser::new(MODELS.iter().map(|model| model.name))
+        .try_map(|name| Model::find(&name).ok_or("is not a CPU model"))
+}
+
 impl RunOptions {
-    /// Puts the guest into `memory`, which has to have [`RunOptions::memory`] bytes.
+    /// The machine, with the guest in its memory, before the first instruction.
     ///
     /// # Errors
     ///
-    /// When it does not fit.
-    pub fn load(&self, memory: &mut dyn PhysicalMemory) -> Result<BootState, ImageError> {
-        image::load(
-            &self.image,
-            self.initrd.as_ref(),
-            &self.append,
-            self.memory,
-            memory,
-        )
+    /// When the guest does not fit, or the host has no memory for the machine.
+    pub fn machine(&self) -> Result<Box<Vm>, CliError> {
+        let mut vm = Vm::new(VmConfig {
+            model: self.cpu,
+            memory: self.memory.bytes(),
+            big_endian: self.image.big_endian,
+            rtc_base: self.rtc.seconds(),
+        })?;
+        let initrd = self.initrd.as_ref();
+        image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?.enter(&mut vm);
+        Ok(vm)
+    }
+
+    fn engine(&self) -> Result<Box<dyn Engine>, CliError> {
+        match self.engine {
+            EngineKind::Interp => Ok(Box::new(Interpreter::default())),
+            EngineKind::Jit => Err(CliError::NotBuilt("--engine jit")),
+            EngineKind::Lockstep => Err(CliError::NotBuilt("--engine lockstep")),
+        }
+    }
+
+    /// The console. With a script, a pipe is not read: nothing but the script is to type.
+    fn session(&mut self) -> Result<Session<Stdout>, CliError> {
+        let script = self.script.take();
+        let listens = script.is_none() || io::stdin().is_terminal();
+        let terminal = listens
+            .then(Terminal::open)
+            .transpose()
+            .map_err(CliError::Console)?;
+        Ok(Session::new(io::stdout(), script, terminal, self.realtime))
+    }
+
+    /// Has what `--trace` names printed from now on.
+    fn start_trace(&self) {
+        let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
+        let targets: Targets = names
+            .map(|name| (name.get_name().to_owned(), Level::TRACE))
+            .collect();
+        let lines = fmt::layer()
+            .with_writer(io::stderr)
+            .without_time()
+            .with_level(false);
+        // Fails if there is a trace already, which is as good.
+        let _ = tracing_subscriber::registry()
+            .with(lines.with_filter(targets))
+            .try_init();
     }
 }
 
@@ -229,16 +272,33 @@ impl RunOptions {
 /// # Errors
 ///
 /// When the guest does not fit into its memory, or the host fails.
-pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
-    options.load(&mut Nowhere)?;
-    Err(CliError::NotBuilt("an engine"))
-}
+pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
+    let mut vm = options.machine()?;
+    let mut engine = options.engine()?;
+    if options.stats {
+        return Err(CliError::NotBuilt("--stats"));
+    }
+    if !options.trace.is_empty() {
+        options.start_trace();
+    }
+    let mut session = options.session()?;
+    let limit = options.limit.unwrap_or(u64::MAX);
+    let exit = Exit::from(vm.run(&mut *engine, &mut session, limit));
+    let unfinished = session.unfinished();
+    session.end().map_err(CliError::Output)?;
 
-/// Memory of a machine that does not run.
-struct Nowhere;
-
-impl PhysicalMemory for Nowhere {
-    fn write(&mut self, _: Pa, _: &[u8]) {}
+    if options.hash {
+        eprintln!(
+            "instructions {} state {:016x}",
+            vm.cpu.retired(),
+            vm.state_hash()
+        );
+    }
+    let Some(unfinished) = unfinished else {
+        return Ok(exit);
+    };
+    super::complain(&unfinished.to_string());
+    Ok(exit.with_unfinished_script())
 }
 
 /// What `run --help` says at its end.
@@ -266,7 +326,8 @@ Scripts (--script):
   send \"uname -a\\n\"  type this; \\n \\r \\t \\x.. \\\\ \\\" are escapes
   quit               end the machine
   Lines that start with # are comments. A script sees nothing but the guest's output, so that a
-  session is the same to the instruction each time.
+  session is the same to the instruction each time. Until its last step nobody else types: a pipe
+  is not read, of a terminal's keys only those below count.
 
 Time is the number of instructions run, so that two runs with the same input end alike, in every
 engine. --realtime, --rtc now and a person who types give that up.

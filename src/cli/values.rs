@@ -1,6 +1,7 @@
 //! What users write for numbers, addresses and dates, and what it means.
 
 use std::str::FromStr;
+use std::time::UNIX_EPOCH;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -56,6 +57,18 @@ pub enum RtcStart {
     Fixed(u64),
     /// The host's time (UTC); two runs then differ.
     Now,
+}
+
+impl RtcStart {
+    /// Seconds since 1970-01-01T00:00:00.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        match self {
+            Self::Fixed(seconds) => seconds,
+            // A host whose clock is before 1970 has no better time to give.
+            Self::Now => UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        }
+    }
 }
 
 impl FromStr for RtcStart {

@@ -5,7 +5,6 @@ const CTRL_A: u8 = 0x01;
 /// What the escapes are, for a person.
 pub const HELP: &str = "\
 Ctrl-A x       quit mirrorball
-Ctrl-A s       print the statistics so far
 Ctrl-A h       print this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 ";
@@ -15,8 +14,6 @@ Ctrl-A Ctrl-A  send Ctrl-A to the guest
 pub enum Command {
     /// End the machine.
     Quit,
-    /// Print the statistics.
-    Stats,
     /// Print [`HELP`].
     Help,
 }
@@ -47,7 +44,6 @@ impl Escape {
         Some(match byte {
             CTRL_A => Key::Byte(CTRL_A),
             b'x' | b'X' => Key::Command(Command::Quit),
-            b's' | b'S' => Key::Command(Command::Stats),
             // Whoever mistypes an escape wants to know which there are.
             _ => Key::Command(Command::Help),
         })
@@ -73,8 +69,8 @@ mod tests {
 
     #[test]
     fn escapes_are_commands() {
-        use Command::{Help, Quit, Stats};
-        for (typed, command) in [(b'x', Quit), (b's', Stats), (b'h', Help), (b'?', Help)] {
+        use Command::{Help, Quit};
+        for (typed, command) in [(b'x', Quit), (b'X', Quit), (b'h', Help), (b'?', Help)] {
             assert_eq!(
                 keys(&[b'a', 1, typed]),
                 [Key::Byte(b'a'), Key::Command(command)]

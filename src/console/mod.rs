@@ -6,7 +6,9 @@
 pub mod escape;
 mod raw;
 pub mod script;
+pub mod session;
 pub mod terminal;
 
 pub use script::{Script, ScriptError, ScriptRunner};
+pub use session::Session;
 pub use terminal::{Input, Terminal};

@@ -18,8 +18,6 @@ const FROM_PIPE: usize = 4;
 pub enum Input {
     /// Bytes for the guest.
     Bytes(Vec<u8>),
-    /// Ctrl-A s.
-    Stats,
     /// Ctrl-A x.
     Quit,
     /// Nothing more will arrive. The machine runs on.
@@ -30,7 +28,7 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Terminal {
     input: Receiver<Input>,
-    raw: Option<RawMode>,
+    _raw: Option<RawMode>,
 }
 
 impl Terminal {
@@ -53,7 +51,7 @@ impl Terminal {
         thread::Builder::new()
             .name("console".to_owned())
             .spawn(move || pump(stdin.lock(), escape, &sender))?;
-        Ok(Self { input, raw })
+        Ok(Self { input, _raw: raw })
     }
 
     /// Where what is typed arrives. After [`Input::End`] the channel is closed.
@@ -62,10 +60,11 @@ impl Terminal {
         &self.input
     }
 
-    /// Whether a person sits there, so that an idle guest has to take its real time.
-    #[must_use]
-    pub fn is_interactive(&self) -> bool {
-        self.raw.is_some()
+    /// One that nobody reads standard input for, and where to type.
+    #[cfg(test)]
+    pub(super) fn for_test() -> (SyncSender<Input>, Self) {
+        let (sender, input) = sync_channel(16);
+        (sender, Self { input, _raw: None })
     }
 }
 
@@ -99,7 +98,6 @@ fn unescape(typed: &[u8], escape: &mut Escape) -> Vec<Input> {
             (Key::Byte(byte), Some(Input::Bytes(bytes))) => bytes.push(byte),
             (Key::Byte(byte), _) => inputs.push(Input::Bytes(vec![byte])),
             (Key::Command(Command::Quit), _) => inputs.push(Input::Quit),
-            (Key::Command(Command::Stats), _) => inputs.push(Input::Stats),
             (Key::Command(Command::Help), _) => eprint!("\n{HELP}"),
         }
     }
@@ -129,12 +127,11 @@ mod tests {
     #[test]
     fn a_terminals_escapes_are_taken_out_in_order() {
         assert_eq!(
-            inputs(b"a\x01\x01b\x01sc\x01x", Some(Escape::default())),
+            inputs(b"a\x01\x01b\x01xc", Some(Escape::default())),
             [
                 Input::Bytes(b"a\x01b".to_vec()),
-                Input::Stats,
-                Input::Bytes(b"c".to_vec()),
                 Input::Quit,
+                Input::Bytes(b"c".to_vec()),
                 Input::End
             ]
         );

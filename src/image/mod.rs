@@ -14,6 +14,8 @@ pub mod ram;
 pub mod yamon;
 
 use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::cpu::cp0::STATUS_ERL;
+use mirrorball_runtime::vm::Vm;
 
 pub use elf::ElfError;
 pub use error::ImageError;
@@ -25,6 +27,12 @@ pub use ram::{MemorySize, MemorySizeError};
 pub trait PhysicalMemory {
     /// Stores `bytes` from `pa` on. The loader has made sure that all of it is memory.
     fn write(&mut self, pa: Pa, bytes: &[u8]);
+}
+
+impl PhysicalMemory for Vm {
+    fn write(&mut self, pa: Pa, bytes: &[u8]) {
+        self.write_physical(pa, bytes);
+    }
 }
 
 /// A program for the guest, parsed and checked, not yet in memory.
@@ -70,6 +78,25 @@ pub struct BootState {
     pub sp: u32,
     /// Whether the CPU runs big-endian.
     pub big_endian: bool,
+}
+
+impl BootState {
+    /// Has the CPU of `vm`, which was just made, start like this.
+    pub fn enter(&self, vm: &mut Vm) {
+        vm.cpu.pc = self.entry.0;
+        for (register, value) in [
+            (4, self.a0),
+            (5, self.a1),
+            (6, self.a2),
+            (7, self.a3),
+            (29, self.sp),
+        ] {
+            vm.cpu.gpr[register] = value.into();
+        }
+        // The boot code has left the error level that a reset starts in.
+        vm.cpu.cp0.status &= !STATUS_ERL;
+        vm.select_space();
+    }
 }
 
 impl Image {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use mirrorball_runtime::memory::pmap::LOW_LIMIT as LOW;
 use thiserror::Error;
 
 const MIB: u64 = 1 << 20;
@@ -13,8 +14,6 @@ const MIB: u64 = 1 << 20;
 const LEAST: u64 = MIB;
 /// The most memory that a Malta board can have.
 const MOST: u64 = 2048 * MIB;
-/// How much of the memory is at physical 0.
-const LOW: u64 = 256 * MIB;
 const PAGE: u64 = mirrorball_runtime::addr::PAGE_SIZE;
 
 /// The size of a VM's memory: whole pages, from 1 MiB to 2 GiB.
