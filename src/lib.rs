@@ -6,6 +6,9 @@
 #[macro_use]
 pub mod isa;
 pub mod cache;
+pub mod cli;
+pub mod console;
 pub mod engine;
+pub mod image;
 pub mod interp;
 pub mod translate;
