@@ -6,6 +6,7 @@
 //! came back.
 
 pub mod addr;
+pub mod board;
 pub mod clock;
 pub mod cpu;
 pub mod device;
