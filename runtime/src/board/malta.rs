@@ -10,20 +10,24 @@
 //!
 //! There is no boot code in the flash: a reset leaves the state in which boot code hands over.
 
+mod bus;
+#[cfg(test)]
+mod tests;
+
 use super::{BusError, Request};
 use crate::addr::Pa;
 use crate::clock::Nanos;
-use crate::device::acpi::{self, Acpi, Smbus};
+use crate::device::acpi::{Acpi, Smbus};
 use crate::device::dma8237::{self, Dma8237};
-use crate::device::fpga::{self, Fpga};
-use crate::device::gt64120::{self, Door, Gt64120};
+use crate::device::fpga::Fpga;
+use crate::device::gt64120::Gt64120;
 use crate::device::i8042::I8042;
 use crate::device::i8254::I8254;
 use crate::device::i8259::I8259Pair;
-use crate::device::piix4::{self, BusMaster, EmptyIde, Piix4, ResetControl};
+use crate::device::piix4::{BusMaster, EmptyIde, Piix4, ResetControl};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
-use crate::device::uhci::{self, Uhci};
+use crate::device::uhci::Uhci;
 use crate::device::{Device, Width};
 
 /// What can differ from one Malta to the next.
@@ -40,88 +44,121 @@ pub struct MaltaConfig {
 /// Everything that an access can reach and that is counted by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Chip {
-    Gt,
-    Config,
-    Acknowledge,
     Serial0,
     Serial1,
     Serial2,
+    Rtc,
     Pic,
     Pit,
-    Rtc,
     Keyboard,
     Dma,
     Ide,
+    ResetControl,
     BusMaster,
     Usb,
     Power,
     Smbus,
-    ResetControl,
+    Gt,
+    Config,
+    Acknowledge,
     Fpga,
     Rom,
     Nobody,
 }
 
-/// The names under which accesses are counted, in the order of [`Chip`].
-const NAMES: [&str; 20] = [
-    "gt64120",
-    "pci-config",
-    "interrupt-acknowledge",
-    "ttyS0",
-    "ttyS1",
-    "ttyS2",
-    "i8259",
-    "i8254",
-    "rtc",
-    "i8042",
-    "dma8237",
-    "ide",
-    "bus-master",
-    "uhci",
-    "acpi",
-    "smbus",
-    "reset-control",
-    "fpga",
-    "rom",
-    "nobody",
+/// A range of ISA ports: the first, how many, and the chip's offset of the first.
+struct Ports(u64, u64, u64);
+
+/// A chip's place on the board.
+struct Row {
+    chip: Chip,
+    name: &'static str,
+    /// Its ISA ports, if they are where they always were.
+    ports: &'static [Ports],
+    /// The input of the 8259 pair that its interrupt output drives.
+    irq: Option<u8>,
+}
+
+const fn row(chip: Chip, name: &'static str, ports: &'static [Ports], irq: Option<u8>) -> Row {
+    Row {
+        chip,
+        name,
+        ports,
+        irq,
+    }
+}
+
+/// The board, in the order of [`Chip`].
+const BOARD: [Row; Chip::Nobody as usize + 1] = [
+    row(Chip::Serial0, "ttyS0", &[Ports(0x3f8, 8, 0)], Some(4)),
+    row(Chip::Serial1, "ttyS1", &[Ports(0x2f8, 8, 0)], Some(3)),
+    // Among the board registers, and on an interrupt line of the CPU's own.
+    row(Chip::Serial2, "ttyS2", &[], None),
+    row(Chip::Rtc, "rtc", &[Ports(0x70, 2, 0)], Some(8)),
+    row(
+        Chip::Pic,
+        "i8259",
+        &[Ports(0x20, 2, 0), Ports(0xa0, 2, 2), Ports(0x4d0, 2, 4)],
+        None,
+    ),
+    // Drives input 0, by edges.
+    row(
+        Chip::Pit,
+        "i8254",
+        &[Ports(0x40, 4, 0), Ports(0x61, 1, 4)],
+        None,
+    ),
+    // The mouse behind the same chip drives an input too.
+    row(
+        Chip::Keyboard,
+        "i8042",
+        &[Ports(0x60, 1, 0), Ports(0x64, 1, 4)],
+        Some(1),
+    ),
+    row(
+        Chip::Dma,
+        "dma8237",
+        &[
+            Ports(0x00, 0x10, 0),
+            Ports(0x80, 0x10, dma8237::PAGES),
+            Ports(0xc0, 0x20, dma8237::SECOND),
+        ],
+        None,
+    ),
+    row(
+        Chip::Ide,
+        "ide",
+        &[
+            Ports(0x1f0, 8, 0),
+            Ports(0x3f6, 1, 8),
+            Ports(0x170, 8, 0),
+            Ports(0x376, 1, 8),
+        ],
+        None,
+    ),
+    row(
+        Chip::ResetControl,
+        "reset-control",
+        &[Ports(0xcf9, 1, 0)],
+        None,
+    ),
+    // Where the PIIX4's configuration says.
+    row(Chip::BusMaster, "bus-master", &[], None),
+    row(Chip::Usb, "uhci", &[], None),
+    row(Chip::Power, "acpi", &[], Some(9)),
+    row(Chip::Smbus, "smbus", &[], None),
+    // Not on ISA.
+    row(Chip::Gt, "gt64120", &[], None),
+    row(Chip::Config, "pci-config", &[], None),
+    row(Chip::Acknowledge, "interrupt-acknowledge", &[], None),
+    row(Chip::Fpga, "fpga", &[], None),
+    row(Chip::Rom, "rom", &[], None),
+    row(Chip::Nobody, "nobody", &[], None),
 ];
 
-/// A range of ISA ports: the chip, the first port, how many, the chip's offset of the first.
-struct Ports(Chip, u64, u64, u64);
-
-/// The ISA ports that are where they always were.
-const PORTS: &[Ports] = &[
-    Ports(Chip::Serial0, 0x3f8, 8, 0),
-    Ports(Chip::Rtc, 0x70, 2, 0),
-    Ports(Chip::Pic, 0x20, 2, 0),
-    Ports(Chip::Pic, 0xa0, 2, 2),
-    Ports(Chip::Pic, 0x4d0, 2, 4),
-    Ports(Chip::Pit, 0x40, 4, 0),
-    Ports(Chip::Pit, 0x61, 1, 4),
-    Ports(Chip::Keyboard, 0x60, 1, 0),
-    Ports(Chip::Keyboard, 0x64, 1, 4),
-    Ports(Chip::Serial1, 0x2f8, 8, 0),
-    Ports(Chip::Dma, 0x00, 0x10, 0),
-    Ports(Chip::Dma, 0x80, 0x10, dma8237::PAGES),
-    Ports(Chip::Dma, 0xc0, 0x20, dma8237::SECOND),
-    Ports(Chip::Ide, 0x1f0, 8, 0),
-    Ports(Chip::Ide, 0x3f6, 1, 8),
-    Ports(Chip::Ide, 0x170, 8, 0),
-    Ports(Chip::Ide, 0x376, 1, 8),
-    Ports(Chip::ResetControl, 0xcf9, 1, 0),
-];
-
-/// The interrupt inputs of the 8259 pair that devices drive by level; the timer's is by edge.
 const TIMER_IRQ: u8 = 0;
 const MOUSE_IRQ: u8 = 12;
-const IRQS: [(Chip, u8); 5] = [
-    (Chip::Keyboard, 1),
-    (Chip::Serial1, 3),
-    (Chip::Serial0, 4),
-    (Chip::Rtc, 8),
-    (Chip::Power, 9),
-];
-/// The inputs that PCI interrupts use; they are level-triggered.
+/// The inputs of the 8259 pair that PCI interrupts use. They are level-triggered.
 const PCI_IRQS: u32 = 1 << 10 | 1 << 11;
 
 /// The CPU's hardware interrupt lines.
@@ -139,17 +176,10 @@ const TIMED: [Chip; 6] = [
 ];
 
 const FLASH: u64 = 0x1e00_0000;
-const BOARD: u64 = 0x1f00_0000;
+const REGISTERS: u64 = 0x1f00_0000;
 const BOOT_ROM: u64 = 0x1fc0_0000;
 /// Below this, an address without a device reads as zero; above, nothing answers.
 const QUIET_END: u64 = 0x2000_0000;
-
-/// What the boot ROM holds where software looks for the revision of board and core card.
-const REVISION_OFFSET: u64 = 0x10;
-const REVISION: u32 = 0x0000_0420;
-
-/// The slot of the PIIX4 on PCI bus 0.
-const PIIX4_SLOT: u8 = 10;
 
 /// Where an access goes.
 enum Place {
@@ -158,6 +188,7 @@ enum Place {
     PciMemory,
     Board(u64),
     Rom(u64),
+    Flash,
     Nothing,
 }
 
@@ -184,8 +215,8 @@ pub struct Malta {
     next: Option<Nanos>,
     lines: u8,
     request: Option<Request>,
-    reads: [u64; NAMES.len()],
-    writes: [u64; NAMES.len()],
+    reads: [u64; BOARD.len()],
+    writes: [u64; BOARD.len()],
 }
 
 impl Malta {
@@ -212,8 +243,8 @@ impl Malta {
             next: None,
             lines: 0,
             request: None,
-            reads: [0; NAMES.len()],
-            writes: [0; NAMES.len()],
+            reads: [0; BOARD.len()],
+            writes: [0; BOARD.len()],
         };
         board.boot();
         board
@@ -230,25 +261,8 @@ impl Malta {
     /// Resets every device. The clock keeps its time, and the serial ports keep what waits on
     /// the host's side.
     pub fn reset(&mut self) {
-        self.gt.reset();
         self.piix4 = Piix4::new();
-        for chip in [
-            Chip::Serial0,
-            Chip::Serial1,
-            Chip::Serial2,
-            Chip::Pic,
-            Chip::Pit,
-            Chip::Rtc,
-            Chip::Keyboard,
-            Chip::Dma,
-            Chip::Ide,
-            Chip::BusMaster,
-            Chip::Usb,
-            Chip::Power,
-            Chip::Smbus,
-            Chip::ResetControl,
-            Chip::Fpga,
-        ] {
+        for Row { chip, .. } in BOARD {
             if let Some(device) = self.device(chip) {
                 device.reset();
             }
@@ -296,10 +310,10 @@ impl Malta {
     /// How often each device was read and written.
     pub fn accesses(&self) -> impl Iterator<Item = (&'static str, u64, u64)> + '_ {
         let counts = self.reads.iter().zip(&self.writes);
-        NAMES
+        BOARD
             .iter()
             .zip(counts)
-            .map(|(name, (reads, writes))| (*name, *reads, *writes))
+            .map(|(row, (reads, writes))| (row.name, *reads, *writes))
     }
 
     /// Reads `width` at `pa`, which is not memory.
@@ -319,6 +333,10 @@ impl Malta {
             }
             Place::Board(offset) => self.read_board(offset, width, now),
             Place::Rom(offset) => self.read_rom(offset, width),
+            Place::Flash => {
+                self.count_read(Chip::Rom);
+                0
+            }
             Place::PciMemory | Place::Nothing => {
                 self.count_read(Chip::Nobody);
                 0
@@ -343,7 +361,7 @@ impl Malta {
                 self.write_port(port, width, self.to_cpu(value, width), now);
             }
             Place::Board(offset) => self.write_board(offset, width, value, now),
-            Place::Rom(_) => self.count_write(Chip::Rom),
+            Place::Rom(_) | Place::Flash => self.count_write(Chip::Rom),
             Place::PciMemory | Place::Nothing => self.count_write(Chip::Nobody),
         }
         self.settle();
@@ -379,37 +397,10 @@ impl Malta {
         match at {
             QUIET_END.. => Err(BusError(pa)),
             BOOT_ROM.. => Ok(Place::Rom(at - BOOT_ROM)),
-            BOARD.. => Ok(Place::Board(at - BOARD)),
-            FLASH.. => Ok(Place::Rom(at - FLASH + REVISION_OFFSET + 4)),
+            REGISTERS.. => Ok(Place::Board(at - REGISTERS)),
+            FLASH.. => Ok(Place::Flash),
             _ => Ok(Place::Nothing),
         }
-    }
-
-    /// The device behind a port, and its offset there.
-    fn port(&self, port: u64) -> (Chip, u64) {
-        for &Ports(chip, first, count, offset) in PORTS {
-            if port.wrapping_sub(first) < count {
-                return (chip, port - first + offset);
-            }
-        }
-        let movable = [
-            (Chip::Power, self.piix4.pm_base(), acpi::PM_PORTS),
-            (Chip::Usb, self.piix4.usb_base(), uhci::PORTS),
-            (
-                Chip::BusMaster,
-                self.piix4.bus_master_base(),
-                piix4::BUS_MASTER_PORTS,
-            ),
-            (Chip::Smbus, self.piix4.smbus_base(), acpi::SMBUS_PORTS),
-        ];
-        for (chip, base, count) in movable {
-            if let Some(offset) = base.and_then(|base| port.checked_sub(base))
-                && offset < count
-            {
-                return (chip, offset);
-            }
-        }
-        (Chip::Nobody, port)
     }
 
     fn device(&mut self, chip: Chip) -> Option<&mut dyn Device> {
@@ -442,168 +433,20 @@ impl Malta {
         self.writes[chip as usize] += 1;
     }
 
-    /// Reads from a chip; where there is none the bus floats high.
-    fn read_chip(&mut self, chip: Chip, offset: u64, width: Width, now: Nanos) -> u32 {
-        self.count_read(chip);
-        self.device(chip)
-            .map_or(!0, |device| device.read(offset, width, now))
-            & width.mask()
-    }
-
-    fn write_chip(&mut self, chip: Chip, offset: u64, width: Width, value: u32, now: Nanos) {
-        self.count_write(chip);
-        if let Some(device) = self.device(chip) {
-            device.write(offset, width, value, now);
-        }
-    }
-
-    fn read_port(&mut self, port: u64, width: Width, now: Nanos) -> u32 {
-        let (chip, offset) = self.port(port);
-        if chip.takes_any_width() {
-            return self.read_chip(chip, offset, width, now);
-        }
-        (0..width.bytes()).fold(0, |value, lane| {
-            let (chip, offset) = self.port(port + lane);
-            value | self.read_chip(chip, offset, Width::Byte, now) << (8 * lane)
-        })
-    }
-
-    fn write_port(&mut self, port: u64, width: Width, value: u32, now: Nanos) {
-        let (chip, offset) = self.port(port);
-        if chip.takes_any_width() {
-            return self.write_chip(chip, offset, width, value, now);
-        }
-        for (lane, byte) in value
-            .to_le_bytes()
-            .into_iter()
-            .enumerate()
-            .take(width.bytes() as usize)
-        {
-            let (chip, offset) = self.port(port + lane as u64);
-            self.write_chip(chip, offset, Width::Byte, u32::from(byte), now);
-        }
-    }
-
-    fn read_gt(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
-        match Gt64120::door(offset) {
-            Door::Register => self.read_chip(Chip::Gt, offset, width, now),
-            Door::ConfigData => self.read_config(offset & 3, width),
-            Door::InterruptAcknowledge => {
-                self.count_read(Chip::Acknowledge);
-                let vector = u32::from(self.pic.acknowledge());
-                let word = if self.gt.swaps_registers() {
-                    vector.swap_bytes()
-                } else {
-                    vector
-                };
-                word >> (8 * (offset & 3))
-            }
-        }
-    }
-
-    fn write_gt(&mut self, offset: u64, width: Width, value: u32, now: Nanos) {
-        match Gt64120::door(offset) {
-            Door::Register => self.write_chip(Chip::Gt, offset, width, value, now),
-            Door::ConfigData => self.write_config(offset & 3, width, value),
-            Door::InterruptAcknowledge => self.count_write(Chip::Acknowledge),
-        }
-    }
-
-    fn read_config(&mut self, lane: u64, width: Width) -> u32 {
-        self.count_read(Chip::Config);
-        let swaps = self.swaps_config();
-        let lane = if swaps {
-            gt64120::swapped(lane, width, 0).0
-        } else {
-            lane
-        };
-        let value = match self.function() {
-            Some((function, register)) => function.read(register | lane as u8, width),
-            None => {
-                self.gt.master_abort();
-                width.mask()
-            }
-        };
-        if swaps {
-            gt64120::swapped(0, width, value).1
-        } else {
-            value
-        }
-    }
-
-    fn write_config(&mut self, lane: u64, width: Width, value: u32) {
-        self.count_write(Chip::Config);
-        let (lane, value) = if self.swaps_config() {
-            gt64120::swapped(lane, width, value)
-        } else {
-            (lane, value)
-        };
-        match self.function() {
-            Some((function, register)) => function.write(register | lane as u8, width, value),
-            None => self.gt.master_abort(),
-        }
-    }
-
-    fn swaps_config(&self) -> bool {
-        let slot = self.gt.config_target().map_or(0, |target| target.slot);
-        self.gt.swaps_config(slot)
-    }
-
-    /// The function and the register that a configuration cycle is for.
-    fn function(&mut self) -> Option<(&mut crate::device::pci::ConfigSpace, u8)> {
-        let target = self.gt.config_target()?;
-        let config = match (target.bus, target.slot, target.function) {
-            (0, 0, 0) => self.gt.config(),
-            (0, PIIX4_SLOT, function) => self.piix4.config(function)?,
-            _ => return None,
-        };
-        Some((config, target.register))
-    }
-
-    fn read_board(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
-        match offset.wrapping_sub(fpga::SERIAL) {
-            at @ ..fpga::SERIAL_LENGTH => self.read_chip(Chip::Serial2, at >> 3, Width::Byte, now),
-            _ => self.read_chip(Chip::Fpga, offset, width, now),
-        }
-    }
-
-    fn write_board(&mut self, offset: u64, width: Width, value: u32, now: Nanos) {
-        match offset.wrapping_sub(fpga::SERIAL) {
-            at @ ..fpga::SERIAL_LENGTH => {
-                self.write_chip(Chip::Serial2, at >> 3, Width::Byte, value & 0xff, now);
-            }
-            _ => self.write_chip(Chip::Fpga, offset, width, value, now),
-        }
-    }
-
-    /// The ROM is empty but for the revision, which is in the CPU's byte order.
-    fn read_rom(&mut self, offset: u64, width: Width) -> u32 {
-        self.count_read(Chip::Rom);
-        if offset & !3 != REVISION_OFFSET {
-            return 0;
-        }
-        let lane = offset & 3 & !(width.bytes() - 1);
-        let shift = if self.big_endian {
-            4 - width.bytes() - lane
-        } else {
-            lane
-        };
-        REVISION >> (8 * shift)
-    }
-
     /// Carries the devices' interrupt outputs to the CPU and works out the next deadline.
     fn settle(&mut self) {
-        for (chip, irq) in IRQS {
-            let level = self.device(chip).is_some_and(|device| device.interrupt());
-            self.pic.set_line(irq, level);
+        for Row { chip, irq, .. } in BOARD {
+            if let Some(irq) = irq {
+                let level = self.device(chip).is_some_and(|device| device.interrupt());
+                self.pic.set_line(irq, level);
+            }
         }
         self.pic
             .set_line(MOUSE_IRQ, self.keyboard.mouse_interrupt());
         if self.pit.take_edge() {
-            self.pic.set_line(TIMER_IRQ, false);
             self.pic.set_line(TIMER_IRQ, true);
+            self.pic.set_line(TIMER_IRQ, false);
         }
-        self.pic.set_line(TIMER_IRQ, self.pit.interrupt());
         let line = |level, bit| if level { bit } else { 0 };
         self.lines =
             line(self.pic.interrupt(), LINE_PIC) | line(self.serial[2].interrupt(), LINE_SERIAL2);
@@ -626,12 +469,5 @@ impl Malta {
         if resets.contains(&true) {
             self.request.get_or_insert(Request::Reset);
         }
-    }
-}
-
-impl Chip {
-    /// Whether the chip is on PCI and not on the eight bits of ISA.
-    fn takes_any_width(self) -> bool {
-        matches!(self, Chip::Ide | Chip::BusMaster | Chip::Usb | Chip::Power)
     }
 }

@@ -128,7 +128,8 @@ impl Device for Acpi {
     fn deadline(&self) -> Option<Nanos> {
         let wanted = self.enable & STATUS_CARRY != 0 && !self.carry;
         let next = (self.carries + 1) * CARRY_TICKS;
-        wanted.then(|| Nanos((next * 1_000_000_000).div_ceil(TIMER_HZ) as u64))
+        let due = (next * 1_000_000_000).div_ceil(TIMER_HZ);
+        wanted.then(|| Nanos(due.try_into().unwrap_or(u64::MAX)))
     }
 
     fn advance(&mut self, now: Nanos) {

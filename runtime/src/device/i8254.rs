@@ -247,7 +247,6 @@ pub struct I8254 {
     /// The next rising edge of counter 0 that the board is to be told of.
     due: Option<Nanos>,
     edge: bool,
-    level: bool,
 }
 
 impl Default for I8254 {
@@ -265,11 +264,11 @@ impl I8254 {
             speaker: 0,
             due: None,
             edge: false,
-            level: true,
         }
     }
 
-    /// Whether the output of counter 0 has risen since the last call.
+    /// Whether counter 0 has raised its output by counting since the last call. Programming it
+    /// may raise the output too; that is no tick, and nobody is told.
     pub fn take_edge(&mut self) -> bool {
         std::mem::take(&mut self.edge)
     }
@@ -296,13 +295,6 @@ impl I8254 {
             }
         }
     }
-
-    fn update(&mut self, now: Nanos) {
-        let level = self.counters[0].output(now);
-        self.edge |= level && !self.level;
-        self.level = level;
-        self.due = self.counters[0].next_edge(now);
-    }
 }
 
 impl Device for I8254 {
@@ -327,15 +319,11 @@ impl Device for I8254 {
             }
             _ => {}
         }
-        self.update(now);
+        self.due = self.counters[0].next_edge(now);
     }
 
     fn reset(&mut self) {
         *self = Self::new();
-    }
-
-    fn interrupt(&self) -> bool {
-        self.level
     }
 
     fn deadline(&self) -> Option<Nanos> {
@@ -345,7 +333,6 @@ impl Device for I8254 {
     fn advance(&mut self, now: Nanos) {
         if self.due.is_some_and(|due| due <= now) {
             self.edge = true;
-            self.level = self.counters[0].output(now);
             self.due = self.counters[0]
                 .next_edge(now)
                 .map(|next| next.max(now.plus(SHORTEST)));
@@ -397,9 +384,7 @@ mod tests {
         put(&mut pit, 3, 0x30, 5);
         put(&mut pit, 0, 0, 5);
         put(&mut pit, 0, 0, 5);
-        assert!(!pit.interrupt());
         assert_eq!(edges(&mut pit, u64::MAX), [5 + span(0x1_0000)]);
-        assert!(pit.interrupt());
         assert_eq!(pit.deadline(), None);
     }
 
