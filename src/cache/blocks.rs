@@ -147,6 +147,11 @@ impl<T: Default> Blocks<T> {
         dropped
     }
 
+    /// All blocks.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cached<T>> {
+        self.slots.iter_mut().flatten().map(|cached| &mut **cached)
+    }
+
     /// The number of blocks kept.
     #[must_use]
     pub fn len(&self) -> usize {

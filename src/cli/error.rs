@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::Exit;
 use super::fetch::FetchError;
 use crate::console::ScriptError;
+use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
 
 /// Why a command failed.
@@ -26,6 +27,8 @@ pub enum CliError {
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
     NoMemory(#[from] MachineMemoryError),
+    #[error(transparent)]
+    Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
     Console(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
@@ -50,6 +53,7 @@ impl CliError {
             Self::Image(ImageError::File(FileError::Io { .. }))
             | Self::Script(ScriptError::File(FileError::Io { .. }))
             | Self::NoMemory(_)
+            | Self::Jit(_)
             | Self::Console(_)
             | Self::Output(_)
             | Self::NotBuilt(_) => Exit::Host,

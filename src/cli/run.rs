@@ -15,7 +15,7 @@ use tracing_subscriber::prelude::*;
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
 use crate::console::{Script, Session, Terminal, escape};
-use crate::engine::Interpreter;
+use crate::engine::{Interpreter, Jit, JitConfig};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
 
 /// What executes the guest's instructions.
@@ -204,7 +204,8 @@ impl RunArgs {
 
 /// The guest that runs if the user names none.
 fn tour() -> Result<Image, CliError> {
-    Err(CliError::NotBuilt("the tour (name an IMAGE)"))
+    let tour = include_bytes!("../../guests/prebuilt/tour.el.elf");
+    Ok(image::elf::parse("tour", tour).map_err(ImageError::from)?)
 }
 
 /// The CPU models, by the names that the monitor's table gives them.
@@ -234,9 +235,14 @@ impl RunOptions {
     fn engine(&self) -> Result<Box<dyn Engine>, CliError> {
         match self.engine {
             EngineKind::Interp => Ok(Box::new(Interpreter::default())),
-            EngineKind::Jit => Err(CliError::NotBuilt("--engine jit")),
+            EngineKind::Jit => Ok(Box::new(Jit::new(self.jit())?)),
             EngineKind::Lockstep => Err(CliError::NotBuilt("--engine lockstep")),
         }
+    }
+
+    fn jit(&self) -> JitConfig {
+        let default = JitConfig::default();
+        JitConfig { hot: self.hot.unwrap_or(default.hot), ..default }
     }
 
     /// The console. With a script, a pipe is not read: nothing but the script is to type.

@@ -285,7 +285,7 @@ impl Vm {
     pub fn type_bytes(&mut self, bytes: &[u8]) {
         let now = self.cpu.now(0);
         for &byte in bytes {
-            self.board.console().push_input(byte, now.to_nanos());
+            self.board.console().push_input(byte);
             self.typed.push((now, byte));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Vm;
 use super::host::{Host, Input, Nowhere};
-use crate::board::malta::Request;
+use crate::board::Request;
 use crate::clock::{Cycles, Nanos};
 use crate::cpu::exception::Exception;
 use crate::exit::{Exit, Outcome};
