@@ -37,7 +37,7 @@ pub struct MaltaConfig {
     pub big_endian: bool,
     /// What the real-time clock shows at first, in seconds since 1970.
     pub rtc_base: u64,
-    /// The amount of memory.
+    /// The amount of memory. The board has no memory modules to read it from yet.
     pub ram_bytes: u64,
 }
 
@@ -262,8 +262,8 @@ impl Malta {
     /// the host's side.
     pub fn reset(&mut self) {
         self.piix4 = Piix4::new();
-        for Row { chip, .. } in BOARD {
-            if let Some(device) = self.device(chip) {
+        for row in &BOARD {
+            if let Some(device) = self.device(row.chip) {
                 device.reset();
             }
         }
@@ -441,9 +441,11 @@ impl Malta {
 
     /// Carries the devices' interrupt outputs to the CPU and works out the next deadline.
     fn settle(&mut self) {
-        for Row { chip, irq, .. } in BOARD {
-            if let Some(irq) = irq {
-                let level = self.device(chip).is_some_and(|device| device.interrupt());
+        for row in &BOARD {
+            if let Some(irq) = row.irq {
+                let level = self
+                    .device(row.chip)
+                    .is_some_and(|device| device.interrupt());
                 self.pic.set_line(irq, level);
             }
         }

@@ -367,6 +367,7 @@ fn nonsense_is_harmless() {
         (IO, 0x600),
         (IO, 0x100),
         (IO + 0x1000, 0x200),
+        (IO + 0xcf0, 0x10),
         (GT, 0x1000),
         (GT + 0xc00, 0x100),
         (0x1f00_0000, 0x1000),
@@ -389,7 +390,7 @@ fn nonsense_is_harmless() {
             }
             guest.set_config(10, 3, 0x80, 1);
         }
-        let (base, length) = windows[(random() % 8) as usize];
+        let (base, length) = windows[random() as usize % windows.len()];
         let pa = Pa(base + random() % length);
         let width = [Width::Byte, Width::Half, Width::Word][(random() % 3) as usize];
         let value = random() as u32 >> (random() % 32);
