@@ -4,6 +4,8 @@
 // The cases named "synci", "cache", "kseg1" do what the manual asks of a program. Those named
 // "coherent" leave the cache instructions out: a real core with split caches may run the old
 // code, but this board has no caches to be stale, and mirrorball promises what QEMU does.
+// A jump lies between the store and the changed code in every case: without one, QEMU goes on
+// with the block that it has translated.
 
 #include "check.h"
 #include "console.h"
@@ -97,16 +99,6 @@ SNIPPET(just_ahead,
         "li $2, 0\nla $9, 2f\nlw $10, 0($9)\nmove $11, $10\n"
         "1: addiu $11, $11, 1\nsw $11, 0($9)\nsynci 0($9)\nsync\nla $12, 2f\njr.hb $12\nrotr $2, $2, 3\n"
         "2: addiu $2, $2, 1\naddiu $4, $4, -1\nbgtz $4, 1b\nnop\n"
-        "sw $10, 0($9)\nsynci 0($9)\nsync\nla $12, 4f\njr.hb $12\nnop\n4:");
-SNIPPET(coherent_ahead,                            // as above, in one basic block
-        "li $2, 0\nla $9, 2f\nlw $10, 0($9)\nmove $11, $10\n"
-        "1: addiu $11, $11, 1\nrotr $2, $2, 3\nsw $11, 0($9)\nehb\n"
-        "2: addiu $2, $2, 1\naddiu $4, $4, -1\nbgtz $4, 1b\nnop\n"
-        "sw $10, 0($9)\nsynci 0($9)\nsync\nla $12, 4f\njr.hb $12\nnop\n4:");
-SNIPPET(coherent_slot,                             // the delay slot of the loop's own branch
-        "li $2, 0\nla $9, 2f\nlw $10, 0($9)\nmove $11, $10\n"
-        "1: addiu $11, $11, 1\nrotr $2, $2, 3\naddiu $4, $4, -1\nsw $11, 0($9)\nehb\nbgtz $4, 1b\n"
-        "2: addiu $2, $2, 1\n"
         "sw $10, 0($9)\nsynci 0($9)\nsync\nla $12, 4f\njr.hb $12\nnop\n4:");
 
 static void self_changing(const char *name, snippet *code)
@@ -269,8 +261,6 @@ int main(void)
     rewritten_hot("coherent_hot", by_nothing, KSEG0(CODE + 0x800));
     self_changing("own_body", own_body);
     self_changing("just_ahead", just_ahead);
-    self_changing("coherent_ahead", coherent_ahead);
-    self_changing("coherent_slot", coherent_slot);
     data_beside_code();
     copied();
     over_pages();
