@@ -8,7 +8,9 @@ use std::fs::File;
 
 /// Why there is no memory for code.
 #[derive(Debug, thiserror::Error)]
-#[error("the host refused {bytes} bytes of memory for translated code: {source}; use --engine interp")]
+#[error(
+    "the host refused {bytes} bytes of memory for translated code: {source}; use --engine interp"
+)]
 pub struct ArenaError {
     bytes: usize,
     source: std::io::Error,
@@ -38,9 +40,16 @@ impl Arena {
         // SAFETY: the file has no name, so nobody but these two mappings changes it.
         let (writable, executable) = unsafe {
             let options = MmapOptions::new();
-            (options.map_mut(&file).map_err(failed)?, options.map_exec(&file).map_err(failed)?)
+            (
+                options.map_mut(&file).map_err(failed)?,
+                options.map_exec(&file).map_err(failed)?,
+            )
         };
-        Ok(Self { writable, executable, used: 0 })
+        Ok(Self {
+            writable,
+            executable,
+            used: 0,
+        })
     }
 
     /// Places code and returns its address, or `None` if the arena is full.

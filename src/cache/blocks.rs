@@ -24,7 +24,12 @@ impl BlockKey {
     /// The key of the block at `pc`, fetched from `pa`, in a space.
     #[must_use]
     pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
-        Self { pa, pc: pc.0 as u32, kernel: space.mode.is_kernel(), status: space.status }
+        Self {
+            pa,
+            pc: pc.0 as u32,
+            kernel: space.mode.is_kernel(),
+            status: space.status,
+        }
     }
 }
 
@@ -94,7 +99,11 @@ impl<T: Default> Blocks<T> {
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
         vm.mark_code(key.pa);
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
-        let cached = Box::new(Cached { key, block: Block::predecode(&source), extra: T::default() });
+        let cached = Box::new(Cached {
+            key,
+            block: Block::predecode(&source),
+            extra: T::default(),
+        });
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
         let id = match self.free.pop() {
             Some(id) => {
@@ -107,7 +116,10 @@ impl<T: Default> Blocks<T> {
             }
         };
         self.by_key.insert(key, id);
-        self.by_page.entry(key.pa.page_number()).or_default().push(id);
+        self.by_page
+            .entry(key.pa.page_number())
+            .or_default()
+            .push(id);
         id
     }
 
@@ -118,7 +130,9 @@ impl<T: Default> Blocks<T> {
     #[inline]
     #[must_use]
     pub fn get(&self, id: BlockId) -> &Cached<T> {
-        self.slots[id as usize].as_deref().expect("a block that was dropped is not asked for")
+        self.slots[id as usize]
+            .as_deref()
+            .expect("a block that was dropped is not asked for")
     }
 
     /// The block with this number, to be changed.
@@ -127,7 +141,9 @@ impl<T: Default> Blocks<T> {
     /// As [`Blocks::get`].
     #[inline]
     pub fn get_mut(&mut self, id: BlockId) -> &mut Cached<T> {
-        self.slots[id as usize].as_deref_mut().expect("a block that was dropped is not asked for")
+        self.slots[id as usize]
+            .as_deref_mut()
+            .expect("a block that was dropped is not asked for")
     }
 
     /// Drops the blocks of every page that the guest has written to. What the engine kept with

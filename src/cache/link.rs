@@ -27,7 +27,10 @@ impl Links {
     /// Room for `count` links.
     #[must_use]
     pub fn new(count: usize) -> Self {
-        Self { cells: vec![0; count].into(), links: Vec::new() }
+        Self {
+            cells: vec![0; count].into(),
+            links: Vec::new(),
+        }
     }
 
     /// Where translated code finds the cells.
@@ -42,7 +45,11 @@ impl Links {
     }
 
     /// Adds the links of a block, open, or says `None` if there is no room for them.
-    pub fn add(&mut self, from: BlockKey, targets: impl ExactSizeIterator<Item = u32>) -> Option<Range<LinkId>> {
+    pub fn add(
+        &mut self,
+        from: BlockKey,
+        targets: impl ExactSizeIterator<Item = u32>,
+    ) -> Option<Range<LinkId>> {
         let first = self.next();
         let last = first + targets.len() as LinkId;
         if last as usize > self.cells.len() {
@@ -94,4 +101,3 @@ impl Incoming {
         }
     }
 }
-

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use mirrorball_runtime::cpu::model::{MODELS, Model};
-use mirrorball_runtime::vm::{Engine, Vm, VmConfig};
+use mirrorball_runtime::vm::{Vm, VmConfig};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -15,7 +15,7 @@ use tracing_subscriber::prelude::*;
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
 use crate::console::{Script, Session, Terminal, escape};
-use crate::engine::{Interpreter, Jit, JitConfig};
+use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
 
 /// What executes the guest's instructions.
@@ -232,17 +232,22 @@ impl RunOptions {
         Ok(vm)
     }
 
-    fn engine(&self) -> Result<Box<dyn Engine>, CliError> {
-        match self.engine {
-            EngineKind::Interp => Ok(Box::new(Interpreter::default())),
-            EngineKind::Jit => Ok(Box::new(Jit::new(self.jit())?)),
-            EngineKind::Lockstep => Err(CliError::NotBuilt("--engine lockstep")),
-        }
+    fn engine(&self) -> Result<AnyEngine, CliError> {
+        Ok(match self.engine {
+            EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
+            EngineKind::Jit => AnyEngine::Jit(Box::new(Jit::new(self.jit())?)),
+            EngineKind::Lockstep => {
+                AnyEngine::Lockstep(Box::new(Lockstep::new(Jit::new(self.jit())?)))
+            }
+        })
     }
 
     fn jit(&self) -> JitConfig {
         let default = JitConfig::default();
-        JitConfig { hot: self.hot.unwrap_or(default.hot), ..default }
+        JitConfig {
+            hot: self.hot.unwrap_or(default.hot),
+            ..default
+        }
     }
 
     /// The console. With a script, a pipe is not read: nothing but the script is to type.
@@ -289,10 +294,13 @@ pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
     }
     let mut session = options.session()?;
     let limit = options.limit.unwrap_or(u64::MAX);
-    let exit = Exit::from(vm.run(&mut *engine, &mut session, limit));
+    let exit = Exit::from(vm.run(&mut engine, &mut session, limit));
     let unfinished = session.unfinished();
     session.end().map_err(CliError::Output)?;
 
+    if let Some(difference) = engine.difference() {
+        eprint!("{difference}");
+    }
     if options.hash {
         eprintln!(
             "instructions {} state {:016x}",

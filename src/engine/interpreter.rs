@@ -25,7 +25,9 @@ impl Engine for Interpreter {
             self.blocks.drop_modified(vm);
         }
         while vm.cpu.left > 0 {
-            let Some(id) = self.blocks.at_pc(vm) else { continue };
+            let Some(id) = self.blocks.at_pc(vm) else {
+                continue;
+            };
             let block = &self.blocks.get(id).block;
             let exit = if vm.cpu.left >= block.cycles() {
                 run_block(vm, block)

@@ -1,13 +1,15 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
+use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::{BlockId, Blocks};
 use crate::cache::link::{Incoming, LinkId, Links};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
-use crate::translate::{Region, TranslateError, Translator};
-use mirrorball_runtime::addr::Va;
+use crate::translate::{Region, TranslateError, Translator, host};
+use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 use std::time::{Duration, Instant};
@@ -23,7 +25,10 @@ pub struct JitConfig {
 
 impl Default for JitConfig {
     fn default() -> Self {
-        Self { hot: 100, cache_bytes: 64 << 20 }
+        Self {
+            hot: 100,
+            cache_bytes: 64 << 20,
+        }
     }
 }
 
@@ -140,6 +145,37 @@ impl Jit {
         self.blocks.len()
     }
 
+    /// Runs the block at the program counter and no more, if the budget covers it. The horizon is
+    /// then where the block ended.
+    pub fn step(&mut self, vm: &mut Vm) -> Exit {
+        if vm.has_modified() {
+            self.drop_modified(vm);
+        }
+        let now = vm.cpu.now(0);
+        let cycles = match self.blocks.at_pc(vm) {
+            Some(id) => self.blocks.get(id).block.cycles().min(vm.cpu.left),
+            // The fetch was refused, which took a cycle.
+            None => 1,
+        };
+        vm.cpu.set_horizon(Cycles(now.0 + cycles as u64));
+        self.run(vm)
+    }
+
+    /// The block at `pc`, fetched from `pa`: guest code and host code as text.
+    pub fn explain(&mut self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
+        let source = Source::find(vm, pc, pa);
+        let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
+        let host = if source.translatable() {
+            match self.translator.explain(&Region::of_block(vm, source)) {
+                Ok((_, bytes)) => host::listing(&bytes),
+                Err(error) => error.to_string(),
+            }
+        } else {
+            "  the interpreter runs it\n".into()
+        };
+        (guest, host)
+    }
+
     /// Drops what was made from pages that have changed.
     fn drop_modified(&mut self, vm: &mut Vm) {
         for mut cached in self.blocks.drop_modified(vm) {
@@ -178,7 +214,12 @@ impl Jit {
     }
 
     /// Makes and places the code of a region. Empties the cache if there is no room.
-    fn compile(&mut self, vm: &mut Vm, id: BlockId, region: &Region) -> Result<usize, TranslateError> {
+    fn compile(
+        &mut self,
+        vm: &mut Vm,
+        id: BlockId,
+        region: &Region,
+    ) -> Result<usize, TranslateError> {
         let key = self.blocks.get(id).key;
         loop {
             let translation = self.translator.translate(region, self.links.next())?;
@@ -191,7 +232,10 @@ impl Jit {
             }
             if self.arena.used() <= translation.bytes.len() {
                 let pc = region.pc();
-                return Err(TranslateError::TooLarge { pc, bytes: translation.bytes.len() });
+                return Err(TranslateError::TooLarge {
+                    pc,
+                    bytes: translation.bytes.len(),
+                });
             }
             self.flush(vm);
         }
@@ -202,7 +246,10 @@ impl Jit {
         self.counters.flushes += 1;
         self.missing = None;
         for cached in self.blocks.iter_mut() {
-            cached.extra = Extra { declined: cached.extra.declined, ..Extra::default() };
+            cached.extra = Extra {
+                declined: cached.extra.declined,
+                ..Extra::default()
+            };
         }
         vm.soft_tlb().clear();
         self.links.clear();
@@ -257,7 +304,11 @@ impl Engine for Jit {
                 None
             } else {
                 self.missing = None;
-                let exit = if covered { run_block(vm, &cached.block) } else { run_part(vm, &cached.block) };
+                let exit = if covered {
+                    run_block(vm, &cached.block)
+                } else {
+                    run_part(vm, &cached.block)
+                };
                 self.counters.interpreted += (before - vm.cpu.left) as u64;
                 exit
             };

@@ -45,8 +45,12 @@ impl Source {
     pub fn find(vm: &Vm, pc: Va, pa: Pa) -> Self {
         let (key, model) = (vm.space_key(), vm.cpu.model);
         let room = ((PAGE_SIZE - pa.page_offset()) / 4) as usize;
-        let mut source =
-            Self { pc: pc.0 as u32, code: Vec::with_capacity(8), slot: false, split: false };
+        let mut source = Self {
+            pc: pc.0 as u32,
+            code: Vec::with_capacity(8),
+            slot: false,
+            split: false,
+        };
         let word_at = |index: usize| vm.instruction(Pa(pa.0 + index as u64 * 4));
         while source.code.len() < room.min(MAX_BLOCK) {
             let index = source.code.len();
@@ -194,7 +198,9 @@ pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
         0x12 | 0x32 | 0x36 | 0x3a | 0x3e => return Meaning::Unusable(2),
         _ => {}
     }
-    let Some(insn) = decode(word) else { return Meaning::Reserved };
+    let Some(insn) = decode(word) else {
+        return Meaning::Reserved;
+    };
     let info = insn.info();
     if info.since == Since::R2 && model.release < 2 {
         return Meaning::Reserved;
@@ -242,8 +248,19 @@ fn uses_odd_pair(word: u32, info: &Info) -> bool {
 #[must_use]
 pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
     let fields = Fields(word);
-    let (rs, rt, rd) = (Reg::new(fields.rs()), Reg::new(fields.rt()), Reg::new(fields.rd()));
-    let mut op = Op { run: super::trap::reserved, imm: word, rs, rt, rd, owed };
+    let (rs, rt, rd) = (
+        Reg::new(fields.rs()),
+        Reg::new(fields.rt()),
+        Reg::new(fields.rd()),
+    );
+    let mut op = Op {
+        run: super::trap::reserved,
+        imm: word,
+        rs,
+        rt,
+        rd,
+        owed,
+    };
     match meaning {
         Meaning::Reserved => {}
         Meaning::Unusable(unit) => {
@@ -267,7 +284,10 @@ pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
 /// The immediate operand of an instruction, or its word if it has none.
 #[must_use]
 pub fn immediate(info: &Info, fields: Fields, pc: u32) -> u32 {
-    let kind = info.operands.chars().find(|letter| "aioubj".contains(*letter));
+    let kind = info
+        .operands
+        .chars()
+        .find(|letter| "aioubj".contains(*letter));
     match kind {
         Some('a') => fields.sa(),
         Some('i' | 'o') => fields.simm(),

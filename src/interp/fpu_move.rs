@@ -24,20 +24,26 @@ pub fn mtc1(vm: &mut Vm, op: &Op) -> Step {
 
 /// `mfhc1` rt, fs
 pub fn mfhc1(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(op.rt, (vm.cpu.fpr64(op.rd.number()) >> 32) as u32);
+    vm.cpu
+        .set(op.rt, (vm.cpu.fpr64(op.rd.number()) >> 32) as u32);
     Step::Next
 }
 
 /// `mthc1` rt, fs
 pub fn mthc1(vm: &mut Vm, op: &Op) -> Step {
     let low = vm.cpu.fpr64(op.rd.number()) & 0xffff_ffff;
-    vm.cpu.set_fpr64(op.rd.number(), u64::from(vm.cpu.get(op.rt)) << 32 | low);
+    vm.cpu
+        .set_fpr64(op.rd.number(), u64::from(vm.cpu.get(op.rt)) << 32 | low);
     Step::Next
 }
 
 /// `cfc1` rt, fs: control registers that do not exist read as zero.
 pub fn cfc1(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.fcsr.read(op.rd.number() as u8, vm.cpu.model.fir).unwrap_or(0);
+    let value = vm
+        .cpu
+        .fcsr
+        .read(op.rd.number() as u8, vm.cpu.model.fir)
+        .unwrap_or(0);
     vm.cpu.set(op.rt, value);
     Step::Next
 }
@@ -84,7 +90,11 @@ fn store_word(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
 
 /// The addresses of the low and the high word of a doubleword.
 fn halves(vm: &Vm, va: Va) -> (Va, Va) {
-    if vm.big_endian() { (va.offset(4), va) } else { (va, va.offset(4)) }
+    if vm.big_endian() {
+        (va.offset(4), va)
+    } else {
+        (va, va.offset(4))
+    }
 }
 
 fn load_double(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
@@ -97,7 +107,8 @@ fn load_double(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
         .and_then(|low| Ok((low, load_value(vm, op, high, Width::Word)?)));
     match words {
         Ok((low, high)) => {
-            vm.cpu.set_fpr64(fpr, u64::from(high) << 32 | u64::from(low));
+            vm.cpu
+                .set_fpr64(fpr, u64::from(high) << 32 | u64::from(low));
             attend(vm)
         }
         Err(exception) => {
@@ -160,7 +171,12 @@ pub fn ldxc1(vm: &mut Vm, op: &Op) -> Step {
 
 /// `luxc1` fd, index(base): the low address bits do not count.
 pub fn luxc1(vm: &mut Vm, op: &Op) -> Step {
-    load_double(vm, op, Va(indexed(vm, op).0 & !7), op.fields().sa() as usize)
+    load_double(
+        vm,
+        op,
+        Va(indexed(vm, op).0 & !7),
+        op.fields().sa() as usize,
+    )
 }
 
 /// `swxc1` fs, index(base)

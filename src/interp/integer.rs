@@ -100,7 +100,9 @@ pub fn clo(vm: &mut Vm, op: &Op) -> Step {
 /// `add` rd, rs, rt: traps on signed overflow.
 pub fn add(vm: &mut Vm, op: &Op) -> Step {
     let (s, t) = (vm.cpu.get(op.rs) as i32, vm.cpu.get(op.rt) as i32);
-    let Some(sum) = s.checked_add(t) else { return Step::Raise(Exception::Overflow) };
+    let Some(sum) = s.checked_add(t) else {
+        return Step::Raise(Exception::Overflow);
+    };
     vm.cpu.set(op.rd, sum as u32);
     Step::Next
 }
@@ -108,7 +110,9 @@ pub fn add(vm: &mut Vm, op: &Op) -> Step {
 /// `sub` rd, rs, rt: traps on signed overflow.
 pub fn sub(vm: &mut Vm, op: &Op) -> Step {
     let (s, t) = (vm.cpu.get(op.rs) as i32, vm.cpu.get(op.rt) as i32);
-    let Some(difference) = s.checked_sub(t) else { return Step::Raise(Exception::Overflow) };
+    let Some(difference) = s.checked_sub(t) else {
+        return Step::Raise(Exception::Overflow);
+    };
     vm.cpu.set(op.rd, difference as u32);
     Step::Next
 }

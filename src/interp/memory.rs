@@ -19,12 +19,20 @@ pub(super) fn address(vm: &Vm, op: &Op) -> Va {
 /// Turns a halfword or word from memory into a number, or back.
 #[inline(always)]
 pub(super) fn order16(vm: &Vm, value: u16) -> u16 {
-    if vm.big_endian() { value.swap_bytes() } else { value }
+    if vm.big_endian() {
+        value.swap_bytes()
+    } else {
+        value
+    }
 }
 
 #[inline(always)]
 pub(super) fn order32(vm: &Vm, value: u32) -> u32 {
-    if vm.big_endian() { value.swap_bytes() } else { value }
+    if vm.big_endian() {
+        value.swap_bytes()
+    } else {
+        value
+    }
 }
 
 #[inline(always)]
@@ -43,7 +51,9 @@ pub(super) fn probe_load(vm: &Vm, va: Va, width: Width) -> Option<u32> {
 
 #[inline(always)]
 pub(super) fn probe_store(vm: &Vm, va: Va, width: Width, value: u32) -> bool {
-    let Some(host) = vm.space().probe_write(va, width.bytes() as u32) else { return false };
+    let Some(host) = vm.space().probe_write(va, width.bytes() as u32) else {
+        return false;
+    };
     // SAFETY: as in `probe_load`.
     unsafe {
         match width {
@@ -192,10 +202,18 @@ fn store_part(vm: &mut Vm, op: &Op, left: bool) -> Step {
     let va = address(vm, op);
     let (word, byte) = around(vm, va);
     let value = vm.cpu.get(op.rt);
-    let (count, first) = if left { (4 - byte, 0) } else { (byte + 1, 3 - byte) };
+    let (count, first) = if left {
+        (4 - byte, 0)
+    } else {
+        (byte + 1, 3 - byte)
+    };
     // The bytes to write, by big-endian position in the word.
     for position in 0..count {
-        let (source, target) = if left { (position, byte + position) } else { (first + position, position) };
+        let (source, target) = if left {
+            (position, byte + position)
+        } else {
+            (first + position, position)
+        };
         let target = if vm.big_endian() { target } else { 3 - target };
         let data = value >> (8 * (3 - source)) & 0xff;
         let step = store_value(vm, op, Va(word.0 | u64::from(target)), Width::Byte, data);

@@ -10,7 +10,11 @@ use mirrorball_runtime::vm::Vm;
 /// On to the next instruction, unless the machine asks for attention.
 #[inline]
 pub(super) fn attend(vm: &Vm) -> Step {
-    if vm.cpu.stop == 0 { Step::Next } else { Step::Stop }
+    if vm.cpu.stop == 0 {
+        Step::Next
+    } else {
+        Step::Stop
+    }
 }
 
 fn attend_or(vm: &Vm, result: Result<(), Exception>) -> Step {

@@ -34,7 +34,10 @@ static BUCKETS: LazyLock<[Vec<&'static Info>; 64]> = LazyLock::new(|| {
 #[must_use]
 pub fn decode(word: u32) -> Option<Insn> {
     let bucket = &BUCKETS[(word >> 26) as usize];
-    bucket.iter().find(|info| word & info.mask == info.value).map(|info| info.insn)
+    bucket
+        .iter()
+        .find(|info| word & info.mask == info.value)
+        .map(|info| info.insn)
 }
 
 #[cfg(test)]
@@ -46,7 +49,13 @@ mod tests {
         for (index, a) in TABLE.iter().enumerate() {
             for b in &TABLE[index + 1..] {
                 let common = a.mask & b.mask;
-                assert_ne!(a.value & common, b.value & common, "{:?} and {:?}", a.insn, b.insn);
+                assert_ne!(
+                    a.value & common,
+                    b.value & common,
+                    "{:?} and {:?}",
+                    a.insn,
+                    b.insn
+                );
             }
         }
     }

@@ -4,12 +4,14 @@ use super::{Fields, decode};
 use std::fmt::Write;
 
 const REGISTERS: [&str; 32] = [
-    "zero", "at", "v0", "v1", "a0", "a1", "a2", "a3", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "s0",
-    "s1", "s2", "s3", "s4", "s5", "s6", "s7", "t8", "t9", "k0", "k1", "gp", "sp", "fp", "ra",
+    "zero", "at", "v0", "v1", "a0", "a1", "a2", "a3", "t0", "t1", "t2", "t3", "t4", "t5", "t6",
+    "t7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "t8", "t9", "k0", "k1", "gp", "sp", "fp",
+    "ra",
 ];
 
 const CONDITIONS: [&str; 16] = [
-    "f", "un", "eq", "ueq", "olt", "ult", "ole", "ule", "sf", "ngle", "seq", "ngl", "lt", "nge", "le", "ngt",
+    "f", "un", "eq", "ueq", "olt", "ult", "ole", "ule", "sf", "ngle", "seq", "ngl", "lt", "nge",
+    "le", "ngt",
 ];
 
 /// The text of the instruction `word` at address `pc`.
@@ -26,7 +28,9 @@ pub fn disassemble(word: u32, pc: u32) -> String {
         return format!(".word {word:#010x}");
     };
     let info = insn.info();
-    let mut text = info.mnemonic.replace('~', CONDITIONS[fields.condition() as usize]);
+    let mut text = info
+        .mnemonic
+        .replace('~', CONDITIONS[fields.condition() as usize]);
     if matches!(text.as_str(), "jr" | "jalr") && fields.sa() & 0x10 != 0 {
         text.push_str(".hb");
     }
@@ -44,7 +48,13 @@ pub fn disassemble(word: u32, pc: u32) -> String {
 fn operand(letter: char, f: Fields, pc: u32) -> String {
     let gpr = |n: u32| format!("${}", REGISTERS[n as usize]);
     let fpr = |n: u32| format!("$f{n}");
-    let condition = |n: u32| if n == 0 { String::new() } else { format!("$fcc{n}") };
+    let condition = |n: u32| {
+        if n == 0 {
+            String::new()
+        } else {
+            format!("$fcc{n}")
+        }
+    };
     match letter {
         's' => gpr(f.rs()),
         't' => gpr(f.rt()),

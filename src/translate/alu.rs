@@ -163,8 +163,16 @@ fn move_if(e: &mut Emitter<'_>, i: &Instruction, zero: bool) {
     if i.written() == 0 {
         return;
     }
-    let (s, t, old) = (e.get(i.fields.rs()), e.get(i.fields.rt()), e.get(i.fields.rd()));
-    let value = if zero { e.b.ins().select(t, old, s) } else { e.b.ins().select(t, s, old) };
+    let (s, t, old) = (
+        e.get(i.fields.rs()),
+        e.get(i.fields.rt()),
+        e.get(i.fields.rd()),
+    );
+    let value = if zero {
+        e.b.ins().select(t, old, s)
+    } else {
+        e.b.ins().select(t, s, old)
+    };
     e.set(i.written(), value);
 }
 
@@ -187,7 +195,9 @@ pub fn ext(e: &mut Emitter<'_>, i: &Instruction) {
 
 pub fn ins(e: &mut Emitter<'_>, i: &Instruction) {
     let (position, last) = (i.fields.sa(), i.fields.rd());
-    let Some(top) = last.checked_sub(position) else { return };
+    let Some(top) = last.checked_sub(position) else {
+        return;
+    };
     let mask = (u32::MAX >> (31 - top)) << position;
     let (s, old) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
     let (inside, outside) = (e.constant(mask), e.constant(!mask));

@@ -100,8 +100,18 @@ fn with_zero_linking(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> 
 /// Whether an FPU condition code has the wanted value.
 fn fpu_condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
     let fcsr = e.load_cpu(types::I32, offset_of!(Cpu, fcsr));
-    let bit = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::condition_bit(i.fields.cc() as u8)));
-    e.b.ins().icmp_imm_s(if wanted { IntCC::NotEqual } else { IntCC::Equal }, bit, 0)
+    let bit =
+        e.b.ins()
+            .band_imm_s(fcsr, i64::from(Fcsr::condition_bit(i.fields.cc() as u8)));
+    e.b.ins().icmp_imm_s(
+        if wanted {
+            IntCC::NotEqual
+        } else {
+            IntCC::Equal
+        },
+        bit,
+        0,
+    )
 }
 
 /// Branches on FPU conditions: plain and likely.

@@ -52,8 +52,20 @@ impl Call {
     #[must_use]
     pub fn pack(self) -> [u64; 2] {
         let [low, high] = self.insn.to_le_bytes();
-        let bytes = [low, high, self.rs, self.rt, self.rd, self.owed, u8::from(self.slot), 0];
-        [u64::from_le_bytes(bytes), u64::from(self.imm) | u64::from(self.end) << 32]
+        let bytes = [
+            low,
+            high,
+            self.rs,
+            self.rt,
+            self.rd,
+            self.owed,
+            u8::from(self.slot),
+            0,
+        ];
+        [
+            u64::from_le_bytes(bytes),
+            u64::from(self.imm) | u64::from(self.end) << 32,
+        ]
     }
 
     fn unpack(first: u64, second: u64) -> Self {
@@ -74,7 +86,13 @@ impl Call {
 /// Interprets one instruction. 0: go on; 1: leave translated code.
 extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> u32 {
     let call = Call::unpack(first, second);
-    let reg = |slot: u8| if slot > 31 { Reg::SINK } else { Reg::new(u32::from(slot)) };
+    let reg = |slot: u8| {
+        if slot > 31 {
+            Reg::SINK
+        } else {
+            Reg::new(u32::from(slot))
+        }
+    };
     let op = Op {
         run: HANDLERS[usize::from(call.insn)],
         imm: call.imm,

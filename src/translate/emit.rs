@@ -8,7 +8,9 @@ use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
 use crate::isa::{Fields, Flow, Insn, Writes};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Value, types};
+use cranelift_codegen::ir::{
+    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::cpu::Cpu;
@@ -32,11 +34,19 @@ pub struct Instruction {
 impl Instruction {
     fn new(source: &Source, index: usize) -> Option<Self> {
         let (word, meaning) = source.code[index];
-        let Meaning::Insn(insn) = meaning else { return None };
+        let Meaning::Insn(insn) = meaning else {
+            return None;
+        };
         let pc = source.pc.wrapping_add(index as u32 * 4);
         let op = predecode(word, meaning, pc, (source.cycles() - index) as u8);
         let slot = source.slot && index + 1 == source.code.len();
-        Some(Self { insn, fields: Fields(word), pc, op, slot })
+        Some(Self {
+            insn,
+            fields: Fields(word),
+            pc,
+            op,
+            slot,
+        })
     }
 
     /// The general register that is written, or 0.
@@ -143,9 +153,19 @@ impl<'a> Emitter<'a> {
         call.params.extend([AbiParam::new(types::I64); 3]);
         call.returns.push(AbiParam::new(types::I32));
         let call_signature = b.import_signature(call);
-        let space = b.ins().load(types::I64, MemFlagsData::trusted(), vm, offset_of!(Cpu, space) as i32);
+        let space = b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            vm,
+            offset_of!(Cpu, space) as i32,
+        );
         let left = b.declare_var(types::I64);
-        let value = b.ins().load(types::I64, MemFlagsData::trusted(), vm, offset_of!(Cpu, left) as i32);
+        let value = b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            vm,
+            offset_of!(Cpu, left) as i32,
+        );
         b.def_var(left, value);
         let headers = region.blocks.iter().map(|_| b.create_block()).collect();
         Self {
@@ -173,7 +193,8 @@ impl<'a> Emitter<'a> {
         let looping = region.has_loop();
         if looping {
             for source in &region.blocks {
-                for i in (0..source.code.len()).filter_map(|index| Instruction::new(source, index)) {
+                for i in (0..source.code.len()).filter_map(|index| Instruction::new(source, index))
+                {
                     touched |= i.touched();
                     written |= i.touched() & (1 << i.written() | 1 << HI | 1 << LO);
                 }
@@ -201,7 +222,10 @@ impl<'a> Emitter<'a> {
         let before = self.b.use_var(self.left);
         let after = self.b.ins().iadd_imm_s(before, -(source.cycles() as i64));
         let (body, broke) = (self.b.create_block(), self.cold_block());
-        let covered = self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, after, 0);
+        let covered = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, after, 0);
         self.b.ins().brif(covered, body, &[], broke, &[]);
 
         self.b.switch_to_block(broke);
@@ -265,12 +289,16 @@ impl<'a> Emitter<'a> {
 
     /// Stores a value into the CPU.
     pub fn store_cpu(&mut self, value: Value, offset: usize) {
-        self.b.ins().store(MemFlagsData::trusted(), value, self.vm, offset as i32);
+        self.b
+            .ins()
+            .store(MemFlagsData::trusted(), value, self.vm, offset as i32);
     }
 
     /// Loads a value from the CPU.
     pub fn load_cpu(&mut self, ty: cranelift_codegen::ir::Type, offset: usize) -> Value {
-        self.b.ins().load(ty, MemFlagsData::trusted(), self.vm, offset as i32)
+        self.b
+            .ins()
+            .load(ty, MemFlagsData::trusted(), self.vm, offset as i32)
     }
 
     /// Stores the cycles left.
@@ -296,11 +324,19 @@ impl<'a> Emitter<'a> {
             self.store_cpu(pc, offset_of!(Cpu, pc));
         }
         let call = super::calls::Call::new(i.insn, &i.op, i.slot, self.source.end());
-        let packed = call.pack().map(|word| self.b.ins().iconst(types::I64, word as i64));
+        let packed = call
+            .pack()
+            .map(|word| self.b.ins().iconst(types::I64, word as i64));
         let table = self.load_cpu(types::I64, offset_of!(Cpu, calls));
-        let function = self.b.ins().load(types::I64, MemFlagsData::trusted(), table, 0);
-        let call =
-            self.b.ins().call_indirect(self.call_signature, function, &[self.vm, packed[0], packed[1]]);
+        let function = self
+            .b
+            .ins()
+            .load(types::I64, MemFlagsData::trusted(), table, 0);
+        let call = self.b.ins().call_indirect(
+            self.call_signature,
+            function,
+            &[self.vm, packed[0], packed[1]],
+        );
         let status = self.b.inst_results(call)[0];
         let (leave, on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(status, leave, &[], on, &[]);

@@ -74,11 +74,18 @@ impl Emitter<'_> {
         let number = self.first_link + self.links.len() as u32;
         self.links.push(LinkTarget { pc });
         let links = self.load_cpu(types::I64, offset_of!(Cpu, links));
-        let code = self.b.ins().load(types::I64, MemFlagsData::trusted(), links, number as i32 * 8);
+        let code = self.b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            links,
+            number as i32 * 8,
+        );
         let (known, unknown) = (self.b.create_block(), self.cold_block());
         self.b.ins().brif(code, known, &[], unknown, &[]);
         self.b.switch_to_block(known);
-        self.b.ins().return_call_indirect(self.code_signature, code, &[self.vm]);
+        self.b
+            .ins()
+            .return_call_indirect(self.code_signature, code, &[self.vm]);
         self.b.switch_to_block(unknown);
         let pc = self.b.ins().iconst(types::I64, i64::from(pc));
         self.store_cpu(pc, offset_of!(Cpu, pc));
@@ -92,24 +99,50 @@ impl Emitter<'_> {
         let groups = (CODE_ENTRIES / CODE_GROUP) as i64;
         let group = self.b.ins().ushr_imm_s(pc, 12);
         let group = self.b.ins().band_imm_s(group, groups - 1);
-        let group = self.b.ins().imul_imm_s(group, (CODE_GROUP * size_of::<CodeEntry>()) as i64);
+        let group = self
+            .b
+            .ins()
+            .imul_imm_s(group, (CODE_GROUP * size_of::<CodeEntry>()) as i64);
         let within = self.b.ins().ushr_imm_s(pc, 2);
         let within = self.b.ins().band_imm_s(within, CODE_GROUP as i64 - 1);
-        let within = self.b.ins().imul_imm_s(within, size_of::<CodeEntry>() as i64);
+        let within = self
+            .b
+            .ins()
+            .imul_imm_s(within, size_of::<CodeEntry>() as i64);
         let index = self.b.ins().iadd(group, within);
         let index = self.b.ins().uextend(types::I64, index);
         let entry = self.b.ins().iadd(space, index);
         let base = offset_of!(Space, code);
-        let tag = self.b.ins().load(types::I32, trusted, entry, (base + offset_of!(CodeEntry, pc)) as i32);
-        let code = self.b.ins().load(types::I64, trusted, entry, (base + offset_of!(CodeEntry, entry)) as i32);
-        let (here, known, unknown) = (self.b.create_block(), self.b.create_block(), self.cold_block());
+        let tag = self.b.ins().load(
+            types::I32,
+            trusted,
+            entry,
+            (base + offset_of!(CodeEntry, pc)) as i32,
+        );
+        let code = self.b.ins().load(
+            types::I64,
+            trusted,
+            entry,
+            (base + offset_of!(CodeEntry, entry)) as i32,
+        );
+        let (here, known, unknown) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.cold_block(),
+        );
         self.b.append_block_param(unknown, types::I32);
         let same = self.b.ins().icmp(IntCC::Equal, tag, pc);
-        self.b.ins().brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
+        self.b
+            .ins()
+            .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
         self.b.switch_to_block(here);
-        self.b.ins().brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
+        self.b
+            .ins()
+            .brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
         self.b.switch_to_block(known);
-        self.b.ins().return_call_indirect(self.code_signature, code, &[self.vm]);
+        self.b
+            .ins()
+            .return_call_indirect(self.code_signature, code, &[self.vm]);
         self.b.switch_to_block(unknown);
         let pc = self.b.block_params(unknown)[0];
         let pc = self.b.ins().uextend(types::I64, pc);

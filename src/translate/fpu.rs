@@ -5,13 +5,16 @@ use super::memory::{fpr32, fpr64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, types};
 
 fn move_from(e: &mut Emitter<'_>, i: &Instruction, register: i32) {
-    let value = e.b.ins().load(types::I32, MemFlagsData::trusted(), e.vm, register);
+    let value =
+        e.b.ins()
+            .load(types::I32, MemFlagsData::trusted(), e.vm, register);
     e.set(i.written(), value);
 }
 
 fn move_to(e: &mut Emitter<'_>, i: &Instruction, register: i32) {
     let value = e.get(i.fields.rt());
-    e.b.ins().store(MemFlagsData::trusted(), value, e.vm, register);
+    e.b.ins()
+        .store(MemFlagsData::trusted(), value, e.vm, register);
 }
 
 pub fn mfc1(e: &mut Emitter<'_>, i: &Instruction) {

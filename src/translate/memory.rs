@@ -27,16 +27,27 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     let index = e.b.ins().band_imm_s(index, mask as i64);
     let index = e.b.ins().uextend(types::I64, index);
     let entry = e.b.ins().iadd(e.space, index);
-    let field = if write { offset_of!(DataEntry, write) } else { offset_of!(DataEntry, read) };
+    let field = if write {
+        offset_of!(DataEntry, write)
+    } else {
+        offset_of!(DataEntry, read)
+    };
     let base = offset_of!(Space, data);
-    let tag = e.b.ins().load(types::I32, trusted, entry, (base + field) as i32);
+    let tag =
+        e.b.ins()
+            .load(types::I32, trusted, entry, (base + field) as i32);
     let wanted = !(PAGE_SIZE as u32 - 1) | (size - 1);
     let wanted = e.b.ins().band_imm_s(va, i64::from(wanted as i32));
     let hit = e.b.ins().icmp(IntCC::Equal, tag, wanted);
     let (found, miss, done) = (e.b.create_block(), e.cold_block(), e.b.create_block());
     e.b.ins().brif(hit, found, &[], miss, &[]);
     e.b.switch_to_block(found);
-    let addend = e.b.ins().load(types::I64, trusted, entry, (base + offset_of!(DataEntry, addend)) as i32);
+    let addend = e.b.ins().load(
+        types::I64,
+        trusted,
+        entry,
+        (base + offset_of!(DataEntry, addend)) as i32,
+    );
     let va = e.b.ins().uextend(types::I64, va);
     let host = e.b.ins().iadd(addend, va);
     Probe { host, miss, done }
@@ -44,7 +55,11 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
 
 fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
     let base = e.get(i.fields.rs());
-    if i.op.imm == 0 { base } else { e.b.ins().iadd_imm_s(base, i64::from(i.op.imm as i32)) }
+    if i.op.imm == 0 {
+        base
+    } else {
+        e.b.ins().iadd_imm_s(base, i64::from(i.op.imm as i32))
+    }
 }
 
 /// Guest memory may hold anything anywhere: it is read and written as it comes.
@@ -54,7 +69,11 @@ fn guest() -> MemFlagsData {
 
 /// Swaps bytes if the guest's order is not the host's.
 fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
-    if e.region.big_endian && ty != types::I8 { e.b.ins().bswap(value) } else { value }
+    if e.region.big_endian && ty != types::I8 {
+        e.b.ins().bswap(value)
+    } else {
+        value
+    }
 }
 
 fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
@@ -69,7 +88,12 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
     e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
     e.b.switch_to_block(probe.miss);
     e.interpret(i);
-    let slow = e.b.ins().load(types::I32, MemFlagsData::trusted(), e.vm, register_offset(i.written()));
+    let slow = e.b.ins().load(
+        types::I32,
+        MemFlagsData::trusted(),
+        e.vm,
+        register_offset(i.written()),
+    );
     e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
     e.b.switch_to_block(probe.done);
     let value = e.b.block_params(probe.done)[0];
@@ -118,7 +142,11 @@ fn store(e: &mut Emitter<'_>, i: &Instruction, ty: Type) {
     let va = address(e, i);
     let value = e.get(i.fields.rt());
     let probe = probe(e, va, ty.bytes(), true);
-    let value = if ty == types::I32 { value } else { e.b.ins().ireduce(ty, value) };
+    let value = if ty == types::I32 {
+        value
+    } else {
+        e.b.ins().ireduce(ty, value)
+    };
     let value = order(e, value, ty);
     e.b.ins().store(guest(), value, probe.host, 0);
     finish(e, i, &probe);
@@ -149,7 +177,11 @@ fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let byte = e.b.ins().band_imm_s(va, 3);
     // LWL shifts by the bytes that lie before the address, most significant first; LWR by those
     // behind it.
-    let bytes = if left == e.region.big_endian { byte } else { e.b.ins().bxor_imm_s(byte, 3) };
+    let bytes = if left == e.region.big_endian {
+        byte
+    } else {
+        e.b.ins().bxor_imm_s(byte, 3)
+    };
     let shift = e.b.ins().ishl_imm_s(bytes, 3);
     let ones = e.constant(u32::MAX);
     let (new, mask) = if left {
@@ -173,7 +205,11 @@ pub fn lwr(e: &mut Emitter<'_>, i: &Instruction) {
 /// The offset of a single-precision FPU register in the CPU.
 pub fn fpr32(e: &Emitter<'_>, n: u32) -> i32 {
     let n = n as usize;
-    let within = if e.region.fr { n * 8 } else { (n & !1) * 8 + (n & 1) * 4 };
+    let within = if e.region.fr {
+        n * 8
+    } else {
+        (n & !1) * 8 + (n & 1) * 4
+    };
     (offset_of!(Cpu, fpr) + within) as i32
 }
 
@@ -187,7 +223,8 @@ fn load_fpr(e: &mut Emitter<'_>, i: &Instruction, ty: Type, register: i32) {
     let va = address(e, i);
     let probe = probe(e, va, ty.bytes(), false);
     let value = load_host(e, probe.host, ty);
-    e.b.ins().store(MemFlagsData::trusted(), value, e.vm, register);
+    e.b.ins()
+        .store(MemFlagsData::trusted(), value, e.vm, register);
     finish(e, i, &probe);
 }
 

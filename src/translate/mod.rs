@@ -12,6 +12,7 @@ pub mod calls;
 mod emit;
 mod exits;
 mod fpu;
+pub mod host;
 mod memory;
 mod muldiv;
 mod region;
@@ -79,7 +80,14 @@ impl Translator {
         let settings = [
             ("opt_level", "speed"),
             ("preserve_frame_pointers", "true"),
-            ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+            (
+                "enable_verifier",
+                if cfg!(debug_assertions) {
+                    "true"
+                } else {
+                    "false"
+                },
+            ),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("enable_heap_access_spectre_mitigation", "false"),
@@ -92,7 +100,11 @@ impl Translator {
             .map_err(|e| host(&e))?
             .finish(settings::Flags::new(flags))
             .map_err(|e| host(&e))?;
-        Ok(Self { isa, context: Context::new(), builder: FunctionBuilderContext::new() })
+        Ok(Self {
+            isa,
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+        })
     }
 
     /// The signature of translated code: the machine in, and the number of the link that was
@@ -109,7 +121,11 @@ impl Translator {
     ///
     /// # Errors
     /// If Cranelift refuses the function, which is a mistake of the translator.
-    pub fn translate(&mut self, region: &Region, first_link: u32) -> Result<Translation, TranslateError> {
+    pub fn translate(
+        &mut self,
+        region: &Region,
+        first_link: u32,
+    ) -> Result<Translation, TranslateError> {
         let links = self.build(region, first_link);
         self.compile(region.pc())?;
         let bytes = self.code().to_vec();
@@ -132,13 +148,17 @@ impl Translator {
 
     fn build(&mut self, region: &Region, first_link: u32) -> Vec<LinkTarget> {
         self.context.clear();
-        self.context.func = Function::with_name_signature(UserFuncName::default(), Self::code_signature());
+        self.context.func =
+            Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         Emitter::new(builder, region, first_link).run(self.isa.frontend_config())
     }
 
     fn compile(&mut self, pc: u32) -> Result<(), TranslateError> {
-        match self.context.compile(&*self.isa, &mut ControlPlane::default()) {
+        match self
+            .context
+            .compile(&*self.isa, &mut ControlPlane::default())
+        {
             Ok(_) => Ok(()),
             Err(error) => {
                 let source = Box::new(error.inner);
@@ -162,7 +182,9 @@ impl Translator {
     pub fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
         use cranelift_codegen::ir::InstBuilder;
         let mut signature = Signature::new(self.isa.default_call_conv());
-        signature.params.extend([AbiParam::new(types::I64), AbiParam::new(types::I64)]);
+        signature
+            .params
+            .extend([AbiParam::new(types::I64), AbiParam::new(types::I64)]);
         signature.returns.push(AbiParam::new(types::I64));
         self.context.clear();
         self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
@@ -170,7 +192,10 @@ impl Translator {
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
-        let (vm, code) = (builder.block_params(block)[0], builder.block_params(block)[1]);
+        let (vm, code) = (
+            builder.block_params(block)[0],
+            builder.block_params(block)[1],
+        );
         let signature = builder.import_signature(Self::code_signature());
         let call = builder.ins().call_indirect(signature, code, &[vm]);
         let link = builder.inst_results(call)[0];

@@ -12,9 +12,15 @@ fn operands(e: &mut Emitter<'_>, i: &Instruction) -> (Value, Value) {
 fn product(e: &mut Emitter<'_>, i: &Instruction, signed: bool) -> Value {
     let (s, t) = operands(e, i);
     let (s, t) = if signed {
-        (e.b.ins().sextend(types::I64, s), e.b.ins().sextend(types::I64, t))
+        (
+            e.b.ins().sextend(types::I64, s),
+            e.b.ins().sextend(types::I64, t),
+        )
     } else {
-        (e.b.ins().uextend(types::I64, s), e.b.ins().uextend(types::I64, t))
+        (
+            e.b.ins().uextend(types::I64, s),
+            e.b.ins().uextend(types::I64, t),
+        )
     };
     e.b.ins().imul(s, t)
 }

@@ -39,7 +39,11 @@ pub fn offset(register: usize) -> i32 {
 
 impl Registers {
     pub fn new() -> Self {
-        Self { variables: [None; COUNT], valid: 0, dirty: 0 }
+        Self {
+            variables: [None; COUNT],
+            valid: 0,
+            dirty: 0,
+        }
     }
 
     fn variable(&mut self, b: &mut FunctionBuilder, register: usize) -> Variable {
@@ -75,7 +79,9 @@ impl Registers {
             return;
         }
         let variable = self.variable(b, register);
-        let value = b.ins().load(types::I32, MemFlagsData::trusted(), vm, offset(register));
+        let value = b
+            .ins()
+            .load(types::I32, MemFlagsData::trusted(), vm, offset(register));
         b.def_var(variable, value);
         self.valid |= 1 << register;
         self.dirty &= !(1 << register);
@@ -87,7 +93,8 @@ impl Registers {
         for register in (0..COUNT).filter(|register| self.dirty >> register & 1 != 0) {
             if let Some(variable) = self.variables[register] {
                 let value = b.use_var(variable);
-                b.ins().store(MemFlagsData::trusted(), value, vm, offset(register));
+                b.ins()
+                    .store(MemFlagsData::trusted(), value, vm, offset(register));
             }
         }
     }

@@ -4,9 +4,7 @@
 //! error of the monitor: it is a value that the guest receives.
 
 use super::Cpu;
-use super::cp0::{
-    CAUSE_BD, CAUSE_IP, CAUSE_IV, STATUS_BEV, STATUS_ERL, STATUS_EXL, STATUS_TS,
-};
+use super::cp0::{CAUSE_BD, CAUSE_IP, CAUSE_IV, STATUS_BEV, STATUS_ERL, STATUS_EXL, STATUS_TS};
 
 /// Why the guest's kernel is entered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -116,7 +114,11 @@ impl Cpu {
                 cp0.entry_hi = va & 0xffff_e000 | cp0.entry_hi & 0xff;
             }
         }
-        let unit = if let Exception::CoprocessorUnusable(unit) = exception { unit } else { 0 };
+        let unit = if let Exception::CoprocessorUnusable(unit) = exception {
+            unit
+        } else {
+            0
+        };
         cp0.cause = cp0.cause & !(0x3000_007c) | u32::from(unit) << 28 | exception.code() << 2;
         if exception == Exception::MachineCheck {
             cp0.status |= STATUS_TS;

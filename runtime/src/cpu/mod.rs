@@ -148,7 +148,11 @@ impl Cpu {
     #[inline]
     #[must_use]
     pub fn now(&self, owed: u32) -> Cycles {
-        Cycles(self.horizon.wrapping_sub(self.left as u64).wrapping_sub(u64::from(owed)))
+        Cycles(
+            self.horizon
+                .wrapping_sub(self.left as u64)
+                .wrapping_sub(u64::from(owed)),
+        )
     }
 
     /// Moves the horizon without moving time.
@@ -184,7 +188,11 @@ impl Cpu {
     /// Writes a single-precision or word FPU register, leaving the rest of its slot as it was.
     #[inline]
     pub fn set_fpr32(&mut self, n: usize, value: u32) {
-        let (slot, shift) = if self.fr() { (n & 31, 0) } else { (n & 30, 32 * (n & 1)) };
+        let (slot, shift) = if self.fr() {
+            (n & 31, 0)
+        } else {
+            (n & 30, 32 * (n & 1))
+        };
         self.fpr[slot] = self.fpr[slot] & !(0xffff_ffff << shift) | u64::from(value) << shift;
     }
 

@@ -93,7 +93,9 @@ impl Model {
     /// The model of this name, in any case of letters.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Model> {
-        MODELS.iter().find(|model| model.name.eq_ignore_ascii_case(name))
+        MODELS
+            .iter()
+            .find(|model| model.name.eq_ignore_ascii_case(name))
     }
 
     /// Whether there is an FPU.

@@ -16,7 +16,8 @@ impl Cp0 {
         if self.cause & CAUSE_DC != 0 {
             return self.count_base;
         }
-        self.count_base.wrapping_add((now.0 / CYCLES_PER_COUNT) as u32)
+        self.count_base
+            .wrapping_add((now.0 / CYCLES_PER_COUNT) as u32)
     }
 
     pub(super) fn set_count(&mut self, value: u32, now: Cycles) {

@@ -10,7 +10,9 @@ use memmap2::{MmapMut, MmapOptions};
 #[derive(Debug, thiserror::Error)]
 pub enum MachineMemoryError {
     /// The host refused the mapping.
-    #[error("the host refused to reserve {bytes} bytes for guest memory: {source}; use a smaller --memory")]
+    #[error(
+        "the host refused to reserve {bytes} bytes for guest memory: {source}; use a smaller --memory"
+    )]
     Reserve {
         /// What was asked for.
         bytes: u64,

@@ -29,7 +29,9 @@ impl Pmap {
     /// The map of a VM with `bytes` of RAM, all absent.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
-        Self { entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize] }
+        Self {
+            entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
+        }
     }
 
     /// The index of the RAM page that holds `pa`, or `None` where there is no RAM.
@@ -47,7 +49,11 @@ impl Pmap {
     /// The physical address of the page with this index.
     fn address(index: usize) -> Pa {
         let offset = index as u64 * PAGE_SIZE;
-        Pa(if offset < LOW_LIMIT { offset } else { offset - LOW_LIMIT + HIGH_BASE })
+        Pa(if offset < LOW_LIMIT {
+            offset
+        } else {
+            offset - LOW_LIMIT + HIGH_BASE
+        })
     }
 
     /// Whether `pa` is RAM.
@@ -72,7 +78,9 @@ impl Pmap {
         if entry.frame == 0 {
             entry.frame = (machine.allocate()?.page_number() + 1) as u32;
         }
-        Some(Ma((u64::from(entry.frame) - 1) * PAGE_SIZE + pa.page_offset()))
+        Some(Ma(
+            (u64::from(entry.frame) - 1) * PAGE_SIZE + pa.page_offset()
+        ))
     }
 
     /// Whether code was made from the page of `pa`.
@@ -91,11 +99,16 @@ impl Pmap {
 
     /// Every page that has a frame, in order of address.
     pub fn present(&self) -> impl Iterator<Item = (Pa, Ma)> + '_ {
-        self.entries.iter().enumerate().filter(|(_, entry)| entry.frame != 0).map(
-            |(index, entry)| {
-                (Self::address(index), Ma((u64::from(entry.frame) - 1) * PAGE_SIZE))
-            },
-        )
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.frame != 0)
+            .map(|(index, entry)| {
+                (
+                    Self::address(index),
+                    Ma((u64::from(entry.frame) - 1) * PAGE_SIZE),
+                )
+            })
     }
 
     /// The bytes of RAM.

@@ -63,7 +63,9 @@ pub const fn segment(va: Va, mode: Mode) -> Segment {
     match (address >> 29, mode) {
         (0..=3, Mode::KernelError) => Segment::Direct(Pa(address as u64)),
         (0..=3, _) => Segment::Mapped,
-        (4 | 5, Mode::Kernel | Mode::KernelError) => Segment::Direct(Pa((address & 0x1fff_ffff) as u64)),
+        (4 | 5, Mode::Kernel | Mode::KernelError) => {
+            Segment::Direct(Pa((address & 0x1fff_ffff) as u64))
+        }
         (6, Mode::Supervisor) | (6 | 7, Mode::Kernel | Mode::KernelError) => Segment::Mapped,
         _ => Segment::Forbidden,
     }
@@ -80,9 +82,18 @@ mod tests {
         for mode in [Mode::Kernel, Mode::Supervisor, Mode::User] {
             assert!(mapped(0x7fff_ffff, mode));
         }
-        assert_eq!(segment(Va(0x1234), Mode::KernelError), Segment::Direct(Pa(0x1234)));
-        assert_eq!(segment(Va(0x8000_1234), Mode::Kernel), Segment::Direct(Pa(0x1234)));
-        assert_eq!(segment(Va(0xbfc0_0000), Mode::Kernel), Segment::Direct(Pa(0x1fc0_0000)));
+        assert_eq!(
+            segment(Va(0x1234), Mode::KernelError),
+            Segment::Direct(Pa(0x1234))
+        );
+        assert_eq!(
+            segment(Va(0x8000_1234), Mode::Kernel),
+            Segment::Direct(Pa(0x1234))
+        );
+        assert_eq!(
+            segment(Va(0xbfc0_0000), Mode::Kernel),
+            Segment::Direct(Pa(0x1fc0_0000))
+        );
         assert!(mapped(0xc000_0000, Mode::Kernel) && mapped(0xffff_ffff, Mode::Kernel));
         assert!(mapped(0xdfff_ffff, Mode::Supervisor) && forbidden(0xe000_0000, Mode::Supervisor));
         for address in [0x8000_0000, 0xa000_0000, 0xc000_0000, 0xe000_0000] {

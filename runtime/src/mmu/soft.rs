@@ -41,8 +41,16 @@ pub struct CodeEntry {
     pub entry: usize,
 }
 
-const NO_DATA: DataEntry = DataEntry { read: NO_TAG, write: NO_TAG, addend: 0 };
-const NO_CODE: CodeEntry = CodeEntry { pc: NO_TAG, block: 0, entry: 0 };
+const NO_DATA: DataEntry = DataEntry {
+    read: NO_TAG,
+    write: NO_TAG,
+    addend: 0,
+};
+const NO_CODE: CodeEntry = CodeEntry {
+    pc: NO_TAG,
+    block: 0,
+    entry: 0,
+};
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -85,7 +93,12 @@ pub const fn code_index(pc: Va) -> usize {
 
 impl Space {
     fn new(key: SpaceKey) -> Box<Self> {
-        Box::new(Self { data: [NO_DATA; DATA_ENTRIES], code: [NO_CODE; CODE_ENTRIES], key, last_used: 0 })
+        Box::new(Self {
+            data: [NO_DATA; DATA_ENTRIES],
+            code: [NO_CODE; CODE_ENTRIES],
+            key,
+            last_used: 0,
+        })
     }
 
     fn reset(&mut self, key: SpaceKey) {
@@ -120,7 +133,11 @@ impl Space {
 
     /// Makes the code entry of `pc`.
     pub fn fill_code(&mut self, pc: Va, block: u32, entry: usize) {
-        self.code[code_index(pc)] = CodeEntry { pc: pc.0 as u32, block, entry };
+        self.code[code_index(pc)] = CodeEntry {
+            pc: pc.0 as u32,
+            block,
+            entry,
+        };
     }
 
     /// Makes the data entry of the page of `va`, whose bytes lie at `host`.
@@ -128,7 +145,11 @@ impl Space {
         let page = va.page().0 as u32;
         let entry = &mut self.data[data_index(va)];
         let write = if writable { page } else { NO_TAG };
-        *entry = DataEntry { read: page, write, addend: (host as u64).wrapping_sub(u64::from(page)) };
+        *entry = DataEntry {
+            read: page,
+            write,
+            addend: (host as u64).wrapping_sub(u64::from(page)),
+        };
     }
 
     /// Forgets the page of `va`.
@@ -185,7 +206,11 @@ impl SoftTlb {
                 self.spaces.len() - 1
             }
             None => {
-                let oldest = self.spaces.iter().enumerate().min_by_key(|(_, space)| space.last_used);
+                let oldest = self
+                    .spaces
+                    .iter()
+                    .enumerate()
+                    .min_by_key(|(_, space)| space.last_used);
                 let index = oldest.map_or(0, |(index, _)| index);
                 self.spaces[index].reset(key);
                 index
@@ -266,7 +291,11 @@ mod tests {
     use super::*;
 
     fn key(asid: u8) -> SpaceKey {
-        SpaceKey { asid, mode: Mode::User, status: 0 }
+        SpaceKey {
+            asid,
+            mode: Mode::User,
+            status: 0,
+        }
     }
 
     fn space(soft: &mut SoftTlb, asid: u8) -> &mut Space {
@@ -280,11 +309,22 @@ mod tests {
         let space = space(&mut soft, 1);
         let mut page = [0u8; 4096];
         space.fill_data(Va(0x40_0000), page.as_mut_ptr(), false);
-        assert_eq!(space.probe_read(Va(0x40_0004), 4), Some(page.as_mut_ptr().wrapping_add(4)));
+        assert_eq!(
+            space.probe_read(Va(0x40_0004), 4),
+            Some(page.as_mut_ptr().wrapping_add(4))
+        );
         assert_eq!(space.probe_read(Va(0x40_0002), 4), None);
-        assert_eq!(space.probe_read(Va(0x60_0004), 4), None, "same slot, other page");
+        assert_eq!(
+            space.probe_read(Va(0x60_0004), 4),
+            None,
+            "same slot, other page"
+        );
         assert_eq!(space.probe_write(Va(0x40_0004), 4), None);
-        assert_eq!(space.probe_read(Va(0), 1), None, "an empty table knows nothing");
+        assert_eq!(
+            space.probe_read(Va(0), 1),
+            None,
+            "an empty table knows nothing"
+        );
     }
 
     #[test]

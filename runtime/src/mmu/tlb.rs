@@ -117,7 +117,9 @@ impl Tlb {
             mask: 0x1fff,
             ..Entry::default()
         };
-        Self { entries: (0..size).map(entry).collect() }
+        Self {
+            entries: (0..size).map(entry).collect(),
+        }
     }
 
     /// The entry that translates `va` in address space `asid`.
@@ -130,7 +132,9 @@ impl Tlb {
     /// The index of the entry that matches, for TLBP.
     #[must_use]
     pub fn probe(&self, va: Va, asid: u8) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.matches(va, asid))
+        self.entries
+            .iter()
+            .position(|entry| entry.matches(va, asid))
     }
 
     /// Entry `index`; an index that does not exist wraps around.
@@ -167,15 +171,25 @@ mod tests {
         assert_eq!(entry.vpn2, 0x1234_0000);
         assert_eq!(entry.entry_hi(), 0x1234_0055);
         assert_eq!(entry.page_mask(), 0x6000);
-        assert_eq!([entry.entry_lo(0), entry.entry_lo(1)], [0x0012_3457, 0x0012_3417]);
+        assert_eq!(
+            [entry.entry_lo(0), entry.entry_lo(1)],
+            [0x0012_3457, 0x0012_3417]
+        );
     }
 
     #[test]
     fn large_pages_pick_their_half_by_the_bit_above_the_page() {
         // Two pages of 1 MiB, the odd one writable.
         let lo = |frame: u32, bits: u32| -> u32 { frame >> 12 << 6 | bits };
-        let entry = Entry::from_registers(0x4000_0000, [lo(0x0100_0000, 2), lo(0x0230_0000, 6)], 0x001f_e000);
-        let (even, odd) = (entry.translate(Va(0x400f_fffc)), entry.translate(Va(0x4010_0123)));
+        let entry = Entry::from_registers(
+            0x4000_0000,
+            [lo(0x0100_0000, 2), lo(0x0230_0000, 6)],
+            0x001f_e000,
+        );
+        let (even, odd) = (
+            entry.translate(Va(0x400f_fffc)),
+            entry.translate(Va(0x4010_0123)),
+        );
         assert!(!even.0.dirty && odd.0.dirty);
         assert_eq!((even.1, odd.1), (Pa(0x010f_fffc), Pa(0x0230_0123)));
     }
@@ -186,7 +200,10 @@ mod tests {
         let entry = |hi, g: u32| Entry::from_registers(hi, [2 | g, 2 | g], 0);
         assert!(tlb.write(0, entry(0x2001, 0)).is_some());
         assert!(tlb.write(1, entry(0x2002, 0)).is_some(), "another ASID");
-        assert!(tlb.write(2, entry(0x2003, 1)).is_none(), "global clashes with both");
+        assert!(
+            tlb.write(2, entry(0x2003, 1)).is_none(),
+            "global clashes with both"
+        );
         assert!(tlb.write(0, entry(0x2001, 0)).is_some(), "in its own place");
         assert_eq!(tlb.probe(Va(0x3fff), 2), Some(1));
         assert_eq!(tlb.probe(Va(0x3fff), 3), None);

@@ -31,11 +31,17 @@ impl Vm {
                 };
                 let (half, pa) = entry.translate(va);
                 if !half.valid {
-                    Err(choose(Exception::TlbInvalidLoad, Exception::TlbInvalidStore))
+                    Err(choose(
+                        Exception::TlbInvalidLoad,
+                        Exception::TlbInvalidStore,
+                    ))
                 } else if write && !half.dirty {
                     Err(Exception::TlbModified)
                 } else {
-                    Ok(Translation { pa, writable: half.dirty })
+                    Ok(Translation {
+                        pa,
+                        writable: half.dirty,
+                    })
                 }
             }
         }
@@ -55,7 +61,10 @@ impl Vm {
         if pc.0 & 3 != 0 {
             return Err(self.refuse(pc, Exception::AddressLoad));
         }
-        let pa = self.translate(pc, Access::Fetch).map_err(|e| self.refuse(pc, e))?.pa;
+        let pa = self
+            .translate(pc, Access::Fetch)
+            .map_err(|e| self.refuse(pc, e))?
+            .pa;
         if self.pmap.touch(pa, &mut self.machine).is_none() {
             return Err(self.refuse(pc, Exception::BusFetch));
         }
@@ -70,7 +79,9 @@ impl Vm {
         if va.0 & (width.bytes() - 1) != 0 {
             return Err(self.refuse(va, Exception::AddressLoad));
         }
-        let page = self.translate(va, Access::Read).map_err(|e| self.refuse(va, e))?;
+        let page = self
+            .translate(va, Access::Read)
+            .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
         match self.pmap.touch(page.pa, &mut self.machine) {
             Some(ma) => {
@@ -90,7 +101,9 @@ impl Vm {
         if va.0 & (width.bytes() - 1) != 0 {
             return Err(self.refuse(va, Exception::AddressStore));
         }
-        let page = self.translate(va, Access::Write).map_err(|e| self.refuse(va, e))?;
+        let page = self
+            .translate(va, Access::Write)
+            .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
         match self.pmap.touch(page.pa, &mut self.machine) {
             Some(ma) => {
@@ -141,10 +154,12 @@ impl Vm {
                 Width::Byte => *host = value as u8,
                 Width::Half => {
                     let value = value as u16;
-                    host.cast::<u16>().write(if big { value.swap_bytes() } else { value });
+                    host.cast::<u16>()
+                        .write(if big { value.swap_bytes() } else { value });
                 }
                 Width::Word => {
-                    host.cast::<u32>().write(if big { value.swap_bytes() } else { value });
+                    host.cast::<u32>()
+                        .write(if big { value.swap_bytes() } else { value });
                 }
             }
         }
@@ -182,7 +197,10 @@ impl Vm {
             self.request_stop();
         }
         self.refresh_lines();
-        let deadline = self.board.deadline().map_or(u64::MAX, |at| at.to_cycles().0);
+        let deadline = self
+            .board
+            .deadline()
+            .map_or(u64::MAX, |at| at.to_cycles().0);
         let nearer = deadline < self.cpu.horizon && deadline > self.cpu.now(owed).0;
         if nearer || deadline <= self.cpu.now(owed).0 || self.board.has_request() {
             self.request_stop();

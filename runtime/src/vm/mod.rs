@@ -235,7 +235,11 @@ impl Vm {
             let start = ma.page_offset() as usize & !3;
             bytes.copy_from_slice(&self.machine.frame(ma)[start..start + 4]);
         }
-        if self.config.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        if self.config.big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
     }
 
     /// Says that the engine made code from the page of `pa`: stores to it must come to the
@@ -263,13 +267,18 @@ impl Vm {
 
     /// Keeps a list of every store from now on; no store uses the software TLB any more.
     pub fn watch_writes(&mut self) {
-        self.written = Some(Vec::new());
-        self.soft.clear();
+        if self.written.is_none() {
+            self.written = Some(Vec::new());
+            self.soft.clear();
+        }
     }
 
     /// The stores since the last call, with their sizes.
     pub fn take_written(&mut self) -> Vec<(Pa, u8)> {
-        self.written.as_mut().map(std::mem::take).unwrap_or_default()
+        self.written
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     fn note_code_write(&mut self, pa: Pa) {
@@ -306,6 +315,8 @@ impl Vm {
     /// side effect.
     #[must_use]
     pub fn peek(&self, va: Va) -> Option<Pa> {
-        self.translate(va, crate::mmu::Access::Fetch).ok().map(|page| page.pa)
+        self.translate(va, crate::mmu::Access::Fetch)
+            .ok()
+            .map(|page| page.pa)
     }
 }

@@ -36,7 +36,11 @@ impl Vm {
             if retired >= limit {
                 return Outcome::Limit;
             }
-            let slice = if host.clock().is_some() { REALTIME_SLICE } else { SLICE };
+            let slice = if host.clock().is_some() {
+                REALTIME_SLICE
+            } else {
+                SLICE
+            };
             let horizon = self.next_event().min(now.0 + slice.min(limit - retired));
             self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
             match engine.run(self) {
@@ -105,7 +109,10 @@ impl Vm {
 
     /// The cycle of the next thing that happens by itself.
     fn next_event(&self) -> u64 {
-        let board = self.board.deadline().map_or(u64::MAX, |at| at.to_cycles().0);
+        let board = self
+            .board
+            .deadline()
+            .map_or(u64::MAX, |at| at.to_cycles().0);
         self.cpu.cp0.timer.min(board)
     }
 
@@ -115,7 +122,11 @@ impl Vm {
         let now = self.cpu.now(0);
         let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
         let start = Instant::now();
-        let passed = host.idle(Cycles(span).to_nanos()).to_cycles().0.clamp(1, span.max(1));
+        let passed = host
+            .idle(Cycles(span).to_nanos())
+            .to_cycles()
+            .0
+            .clamp(1, span.max(1));
         self.counters.slept += start.elapsed();
         self.skip(Cycles(passed));
         passed
@@ -132,7 +143,10 @@ impl Vm {
                 self.type_bytes(&[byte]);
             }
             self.serve(&mut Nowhere);
-            let typed = leader.typed.get(self.typed.len()).map_or(u64::MAX, |&(at, _)| at.0);
+            let typed = leader
+                .typed
+                .get(self.typed.len())
+                .map_or(u64::MAX, |&(at, _)| at.0);
             let next = self.next_event().min(typed).min(leader.cpu.now(0).0);
             if next <= now.0 {
                 return;

@@ -94,7 +94,12 @@ impl Vm {
             let a = page(self, pa).unwrap_or_else(|| ZEROS.to_vec());
             let b = page(other, pa).unwrap_or_else(|| ZEROS.to_vec());
             if let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) {
-                return Some(format!("memory at {}: {:02x} against {:02x}", Pa(pa.0 + at as u64), a[at], b[at]));
+                return Some(format!(
+                    "memory at {}: {:02x} against {:02x}",
+                    Pa(pa.0 + at as u64),
+                    a[at],
+                    b[at]
+                ));
             }
         }
         None

@@ -94,7 +94,10 @@ impl Vm {
     fn tlb_write(&mut self, index: usize) -> Result<(), Exception> {
         let cp0 = &self.cpu.cp0;
         let entry = Entry::from_registers(cp0.entry_hi, cp0.entry_lo, cp0.page_mask);
-        let old = self.tlb.write(index, entry).ok_or(Exception::MachineCheck)?;
+        let old = self
+            .tlb
+            .write(index, entry)
+            .ok_or(Exception::MachineCheck)?;
         self.counters.tlb_writes += 1;
         tracing::trace!(target: "tlb", "write {index}: {entry:x?}");
         if old != entry {
@@ -116,7 +119,9 @@ impl Vm {
     /// TLBP.
     pub fn tlb_probe(&mut self) {
         let cp0 = &self.cpu.cp0;
-        let found = self.tlb.probe(Va(u64::from(cp0.entry_hi & !0x1fff)), cp0.asid());
+        let found = self
+            .tlb
+            .probe(Va(u64::from(cp0.entry_hi & !0x1fff)), cp0.asid());
         self.cpu.cp0.index = found.map_or(1 << 31, |index| index as u32);
     }
 
@@ -159,7 +164,9 @@ impl Vm {
             self.cpu.bad_address = va;
             return Err(Exception::AddressStore);
         }
-        let page = self.translate(va, Access::Write).inspect_err(|_| self.cpu.bad_address = va);
+        let page = self
+            .translate(va, Access::Write)
+            .inspect_err(|_| self.cpu.bad_address = va);
         let linked = std::mem::take(&mut self.cpu.ll_bit) != 0;
         let pa = page?.pa;
         if !linked || pa != self.cpu.ll_address || !self.word_is(pa, self.cpu.ll_value) {
