@@ -226,11 +226,7 @@ impl Cpu {
             (3, 0) => cp0.entry_lo[1] = value & ENTRYLO_MASK,
             (4, 0) => cp0.context = merge(cp0.context, 0xff80_0000),
             (5, 0) => cp0.page_mask = legal_page_mask(value),
-            (6, 0) => {
-                if (value as usize) < model.tlb_entries {
-                    cp0.wired = value;
-                }
-            }
+            (6, 0) if (value as usize) < model.tlb_entries => cp0.wired = value,
             (7, 0) if model.release >= 2 => cp0.hwrena = value & HWRENA_MASK,
             (9, 0) => cp0.set_count(value, now),
             (10, 0) => cp0.entry_hi = value & (0xffff_e000 | ENTRYHI_ASID),
