@@ -97,7 +97,6 @@ impl<T: Default> Blocks<T> {
     }
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
-        vm.mark_code(key.pa);
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         let cached = Box::new(Cached {
             key,
@@ -105,6 +104,7 @@ impl<T: Default> Blocks<T> {
             extra: T::default(),
         });
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
+        vm.add_code(key.pa, cached.block.bytes());
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = Some(cached);
@@ -146,21 +146,39 @@ impl<T: Default> Blocks<T> {
             .expect("a block that was dropped is not asked for")
     }
 
-    /// Drops the blocks of every page that the guest has written to. What the engine kept with
-    /// them is returned.
+    /// Drops the blocks whose bytes the guest has written to. What the engine kept with them is
+    /// returned.
     pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
         let mut dropped = Vec::new();
-        for page in vm.take_modified() {
-            for id in self.by_page.remove(&page.page_number()).unwrap_or_default() {
-                if let Some(cached) = self.slots[id as usize].take() {
-                    self.by_key.remove(&cached.key);
-                    vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
-                    self.free.push(id);
-                    dropped.push(*cached);
+        for (pa, bytes) in vm.take_modified() {
+            let Some(ids) = self.by_page.remove(&pa.page_number()) else {
+                continue;
+            };
+            vm.remove_code(pa);
+            let mut kept = Vec::with_capacity(ids.len());
+            for id in ids {
+                let cached = self.get(id);
+                let (start, len) = (cached.key.pa, cached.block.bytes());
+                if start.0 + len <= pa.0 || pa.0 + bytes <= start.0 {
+                    vm.add_code(start, len);
+                    kept.push(id);
+                } else {
+                    dropped.extend(self.remove(vm, id));
                 }
+            }
+            if !kept.is_empty() {
+                self.by_page.insert(pa.page_number(), kept);
             }
         }
         dropped
+    }
+
+    fn remove(&mut self, vm: &mut Vm, id: BlockId) -> Option<Cached<T>> {
+        let cached = self.slots[id as usize].take()?;
+        self.by_key.remove(&cached.key);
+        vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
+        self.free.push(id);
+        Some(*cached)
     }
 
     /// All blocks.

@@ -161,6 +161,12 @@ impl Block {
         }
     }
 
+    /// The bytes of guest memory that the block was made from.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.ops.len() as u64 * 4
+    }
+
     /// The number of instructions that a run of the whole block executes.
     #[inline]
     #[must_use]

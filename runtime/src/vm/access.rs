@@ -108,7 +108,7 @@ impl Vm {
         match self.pmap.touch(page.pa, &mut self.machine) {
             Some(ma) => {
                 let host = self.machine.host(ma);
-                self.note_code_write(page.pa);
+                self.note_code_write(page.pa, width.bytes());
                 if let Some(written) = &mut self.written {
                     written.push((page.pa, width.bytes() as u8));
                 }
