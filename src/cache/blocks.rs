@@ -21,6 +21,18 @@ pub struct BlockKey {
 }
 
 impl BlockKey {
+    /// The key of another block that code of this one leads to: see
+    /// [`linkable`](crate::interp::block::linkable).
+    #[must_use]
+    pub fn at(self, pc: u32) -> Self {
+        let pa = if pc >> 30 == 2 {
+            Pa(u64::from(pc & 0x1fff_ffff))
+        } else {
+            Pa(self.pa.page().0 + Va(u64::from(pc)).page_offset())
+        };
+        Self { pa, pc, ..self }
+    }
+
     /// The key of the block at `pc`, fetched from `pa`, in a space.
     #[must_use]
     pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
@@ -121,6 +133,17 @@ impl<T: Default> Blocks<T> {
             .or_default()
             .push(id);
         id
+    }
+
+    /// The number of the block with this key, if it is kept.
+    #[must_use]
+    pub fn by_key(&self, key: &BlockKey) -> Option<BlockId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The block with this number, if there is one.
+    pub fn try_get_mut(&mut self, id: BlockId) -> Option<&mut Cached<T>> {
+        self.slots.get_mut(id as usize)?.as_deref_mut()
     }
 
     /// The block with this number.

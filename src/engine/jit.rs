@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub struct JitConfig {
     /// How often a block is interpreted before it is translated.
     pub hot: u32,
+    /// The most guest instructions in a region; 1 translates block by block.
+    pub region: usize,
     /// The most bytes of host code that are kept.
     pub cache_bytes: usize,
 }
@@ -27,6 +29,7 @@ impl Default for JitConfig {
     fn default() -> Self {
         Self {
             hot: 100,
+            region: 200,
             cache_bytes: 64 << 20,
         }
     }
@@ -83,7 +86,16 @@ struct Extra {
     code: usize,
     /// The links that lead to it.
     incoming: Incoming,
+    /// The blocks in whose regions it lies.
+    regions: Vec<BlockId>,
+    /// Whether it lies in another block's region: then it is seldom worth one of its own.
+    covered: bool,
 }
+
+/// A block joins a region when it has this fraction of the heat that starts one.
+const WARM: u32 = 8;
+/// A block that lies in a region already needs so many times the heat to start one of its own.
+const COVERED: u32 = 16;
 
 /// The size of the table of links, for each byte of code: about one link in 64 bytes.
 const BYTES_PER_LINK: usize = 64;
@@ -176,15 +188,18 @@ impl Jit {
         (guest, host)
     }
 
-    /// Drops what was made from pages that have changed.
+    /// Drops what was made from code that has changed.
     fn drop_modified(&mut self, vm: &mut Vm) {
         for mut cached in self.blocks.drop_modified(vm) {
             cached.extra.incoming.open_all(&mut self.links);
             self.counters.invalidated += u64::from(cached.extra.code != 0);
+            for region in cached.extra.regions {
+                self.forget(vm, region);
+            }
         }
     }
 
-    /// Translates block `id`, which is the one at the CPU's program counter.
+    /// Translates the region that starts with block `id`, which is at the CPU's program counter.
     #[cold]
     fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let key = self.blocks.get(id).key;
@@ -194,22 +209,47 @@ impl Jit {
             self.blocks.get_mut(id).extra.declined = true;
             return;
         }
-        let instructions = source.code.len() as u64;
-        let region = Region::of_block(vm, source);
+        let mut region = Region::of_block(vm, source);
+        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
+        region.grow(self.config.region, |pc| {
+            let other = key.at(pc);
+            let cached = blocks.get(blocks.by_key(&other)?);
+            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
+        });
         let code = self.compile(vm, id, &region);
         self.counters.compile_time += start.elapsed();
         match code {
             Ok(code) => {
                 self.counters.translations += 1;
-                self.counters.instructions += instructions;
+                self.counters.instructions += region.instructions() as u64;
                 self.blocks.get_mut(id).extra.code = code;
                 vm.soft_tlb().set_code(Va(u64::from(key.pc)), id, code);
+                for member in &region.blocks[1..] {
+                    if let Some(other) = self.blocks.by_key(&key.at(member.pc)) {
+                        let extra = &mut self.blocks.get_mut(other).extra;
+                        extra.regions.push(id);
+                        extra.covered = true;
+                    }
+                }
             }
             Err(error) => {
                 tracing::warn!("{error}");
                 self.counters.refused += 1;
                 self.blocks.get_mut(id).extra.declined = true;
             }
+        }
+    }
+
+    /// Drops the translation of block `id`.
+    fn forget(&mut self, vm: &mut Vm, id: BlockId) {
+        let Some(cached) = self.blocks.try_get_mut(id) else {
+            return;
+        };
+        if std::mem::take(&mut cached.extra.code) != 0 {
+            self.counters.invalidated += 1;
+            cached.extra.heat = 0;
+            cached.extra.incoming.open_all(&mut self.links);
+            vm.soft_tlb().set_code(Va(u64::from(cached.key.pc)), id, 0);
         }
     }
 
@@ -284,7 +324,8 @@ impl Engine for Jit {
             let covered = before >= cached.block.cycles();
             if cached.extra.code == 0 && !cached.extra.declined {
                 cached.extra.heat += 1;
-                if cached.extra.heat > self.config.hot {
+                let more = if cached.extra.covered { COVERED } else { 1 };
+                if cached.extra.heat > self.config.hot.saturating_mul(more) {
                     self.translate(vm, id);
                 }
             }

@@ -2,7 +2,8 @@
 //! instruction, and the one call into the interpreter.
 
 use super::exits::LinkTarget;
-use super::registers::{self, HI, LO, Registers, Set};
+use super::flow::RegisterFlow;
+use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
 use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
@@ -57,31 +58,6 @@ impl Instruction {
             Writes::Ra => 31,
             Writes::N => 0,
         }
-    }
-
-    /// The registers that are read or written, more or less: too many does no harm.
-    fn touched(&self) -> Set {
-        let mut set = 1 << self.written();
-        for letter in self.insn.info().operands.chars() {
-            set |= match letter {
-                's' | 'o' => 1 << self.fields.rs(),
-                't' => 1 << self.fields.rt(),
-                'x' => 1 << self.fields.rs() | 1 << self.fields.rt(),
-                _ => 0,
-            };
-        }
-        if self.uses_accumulator() {
-            set |= 1 << HI | 1 << LO;
-        }
-        set & !1
-    }
-
-    fn uses_accumulator(&self) -> bool {
-        use Insn::{Div, Divu, Madd, Maddu, Mfhi, Mflo, Msub, Msubu, Mthi, Mtlo, Mult, Multu};
-        matches!(
-            self.insn,
-            Mfhi | Mflo | Mthi | Mtlo | Mult | Multu | Div | Divu | Madd | Maddu | Msub | Msubu
-        )
     }
 }
 
@@ -159,6 +135,7 @@ impl<'a> Emitter<'a> {
             vm,
             offset_of!(Cpu, space) as i32,
         );
+        let registers = Registers::new(&mut b);
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -173,7 +150,7 @@ impl<'a> Emitter<'a> {
             region,
             vm,
             space,
-            registers: Registers::new(),
+            registers,
             left,
             headers,
             next: Next::To(0),
@@ -189,24 +166,12 @@ impl<'a> Emitter<'a> {
     /// Translates the region. Returns its direct exits.
     pub fn run(mut self, config: TargetFrontendConfig) -> Vec<LinkTarget> {
         let region = self.region;
-        let (mut touched, mut written) = (0, 0);
-        let looping = region.has_loop();
-        if looping {
-            for source in &region.blocks {
-                for i in (0..source.code.len()).filter_map(|index| Instruction::new(source, index))
-                {
-                    touched |= i.touched();
-                    written |= i.touched() & (1 << i.written() | 1 << HI | 1 << LO);
-                }
-            }
-            self.registers.preload(&mut self.b, self.vm, touched);
-        }
+        let flow = RegisterFlow::of(region);
+        self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
-            if looping {
-                self.registers.join(touched, written);
-            }
+            self.registers.enter(flow.entries[index]);
             self.block(source);
         }
         self.b.seal_all_blocks();

@@ -4,8 +4,8 @@
 //! unknown. Undoing a link is one store. Other exits look the target up in the code table of the
 //! current space. What is found nowhere goes back to the dispatcher.
 
-use super::Region;
 use super::emit::{Emitter, Next};
+use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
 use mirrorball_runtime::cpu::Cpu;
@@ -62,7 +62,7 @@ impl Emitter<'_> {
         }
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        if Region::linkable(self.source.pc, pc) {
+        if linkable(self.source.pc, pc) {
             self.follow_link(pc);
         } else {
             let pc = self.constant(pc);

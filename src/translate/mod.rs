@@ -11,6 +11,7 @@ mod branch;
 pub mod calls;
 mod emit;
 mod exits;
+mod flow;
 mod fpu;
 pub mod host;
 mod memory;
