@@ -14,8 +14,9 @@ pub const DATA_ENTRIES: usize = 512;
 pub const CODE_GROUP: usize = 64;
 /// Code entries in a space.
 pub const CODE_ENTRIES: usize = 32 * CODE_GROUP;
-/// A tag that no aligned address has.
-pub const NO_TAG: u32 = 1;
+/// A tag that no access has: a data probe keeps the page number and at most the three lowest bits
+/// of an address, and only an aligned program counter is probed for.
+pub const NO_TAG: u32 = 0x0801;
 
 /// A data entry: one page of one space.
 #[repr(C)]
@@ -128,7 +129,7 @@ impl Space {
     #[must_use]
     pub fn probe_code(&self, pc: Va) -> Option<&CodeEntry> {
         let entry = &self.code[code_index(pc)];
-        (u64::from(entry.pc) == pc.0).then_some(entry)
+        (u64::from(entry.pc) == pc.0 && pc.0 & 3 == 0).then_some(entry)
     }
 
     /// Makes the code entry of `pc`.
@@ -325,6 +326,19 @@ mod tests {
             None,
             "an empty table knows nothing"
         );
+    }
+
+    #[test]
+    fn no_address_is_found_in_an_empty_table() {
+        let mut soft = SoftTlb::default();
+        let space = space(&mut soft, 1);
+        for va in (0..2 * PAGE_SIZE).map(Va) {
+            for size in [1, 2, 4, 8] {
+                assert_eq!(space.probe_read(va, size), None, "{va}");
+                assert_eq!(space.probe_write(va, size), None, "{va}");
+            }
+            assert!(space.probe_code(va).is_none(), "{va}");
+        }
     }
 
     #[test]
