@@ -28,7 +28,7 @@ pub struct JitConfig {
 impl Default for JitConfig {
     fn default() -> Self {
         Self {
-            hot: 100,
+            hot: 1000,
             region: 200,
             cache_bytes: 64 << 20,
         }

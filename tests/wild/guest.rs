@@ -105,7 +105,11 @@ impl Guest {
             gpr: std::array::from_fn(|_| register(&mut rng, pc, mapped, memory)),
             hi_lo: [rng.u32(..), rng.u32(..)],
             fpr: std::array::from_fn(|_| rng.u64(..) << (rng.u32(..2) * 32)),
-            fcsr: if rng.bool() { 0 } else { rng.u32(..) & 0xff83_ffff },
+            fcsr: if rng.bool() {
+                0
+            } else {
+                rng.u32(..) & 0xff83_ffff
+            },
             cp0: cp0(&mut rng, ebase),
             hot: rng.u32(1..=5),
             config,
@@ -179,7 +183,11 @@ fn tlb(rng: &mut Rng, entries: u32, pages: u32) -> Vec<[u32; 4]> {
         };
         let lo = |rng: &mut Rng| rng.u32(..pages) << 6 | rng.u32(..64) | rng.u32(..4) << 1;
         let mask = if rng.u32(..6) == 0 { 3 << 13 } else { 0 };
-        let asid = if rng.u32(..6) == 0 { rng.u32(..256) } else { asid };
+        let asid = if rng.u32(..6) == 0 {
+            rng.u32(..256)
+        } else {
+            asid
+        };
         [hi | asid, lo(rng), lo(rng), mask]
     };
     (0..entries).map(|index| entry(rng, index)).collect()
@@ -204,7 +212,11 @@ fn cp0(rng: &mut Rng, ebase: u32) -> Vec<(u32, u32, u32)> {
         (9, 0, rng.u32(..64)),
         (11, 0, compare),
         (12, 1, rng.u32(..)),
-        (13, 0, rng.u32(..) & 0x0080_0300 | u32::from(rng.u32(..16) == 0) << 27),
+        (
+            13,
+            0,
+            rng.u32(..) & 0x0080_0300 | u32::from(rng.u32(..16) == 0) << 27,
+        ),
         (14, 0, KSEG0 + ebase + rng.u32(..0x2000) * 4),
         (15, 1, KSEG0 + ebase),
         (30, 0, KSEG0 + rng.u32(..0x2000) * 4),

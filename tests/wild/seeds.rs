@@ -41,7 +41,9 @@ fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
                 tally.exceptions += end.exceptions.iter().sum::<u64>();
             }
             Ok(Err(difference)) => tally.failures.push(format!("seed {seed}: {difference}")),
-            Err(_) => tally.failures.push(format!("seed {seed}: panic, see above")),
+            Err(_) => tally
+                .failures
+                .push(format!("seed {seed}: panic, see above")),
         }
     }
 }
