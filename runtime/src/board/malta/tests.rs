@@ -276,7 +276,7 @@ fn the_clock_interrupts_through_the_second_controller() {
     guest.outb(0x70, 0x0b);
     guest.outb(0x71, 0x12);
     guest.wait();
-    assert_eq!(guest.now, Nanos(100_000_000));
+    assert_eq!(guest.now, Nanos(1_000_000));
     assert_eq!(guest.lw(GT + 0xc34), 8);
     guest.outb(0x70, 0x0c);
     assert_eq!(guest.inb(0x71) & 0xb0, 0x90);
