@@ -296,6 +296,37 @@ fn keyboard_and_mouse_have_inputs() {
     assert_eq!(guest.lw(GT + 0xc34), 1);
 }
 
+/// What a device puts out is the same whether the board looks at all of them or only at the one
+/// that was touched.
+#[test]
+fn looking_at_the_touched_chip_is_enough() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    let mut random = 1_u64;
+    for _ in 0..20_000 {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        let [port, value, what, ..] = random.to_be_bytes();
+        let ports = [
+            0x20, 0x21, 0x40, 0x43, 0x60, 0x64, 0x70, 0x71, 0xa0, 0x2f8, 0x2f9, 0x3f8, 0x3f9, 0x3fa,
+        ];
+        let port = ports[usize::from(port) % ports.len()];
+        match what % 4 {
+            0 => drop(guest.inb(port)),
+            1 => guest.now = guest.now.plus(Nanos(u64::from(value) << (what >> 3))),
+            _ => guest.outb(port, u32::from(value)),
+        }
+        if guest.board.deadline().is_some_and(|due| due <= guest.now) {
+            guest.board.advance(guest.now);
+        }
+        let mut all = guest.board.clone();
+        all.settle_all();
+        assert_eq!(guest.board.lines(), all.lines());
+        assert_eq!(guest.board.deadline(), all.deadline());
+    }
+}
+
 #[test]
 fn usb_and_bus_master_are_where_they_are_put() {
     let mut guest = Guest::new(false);
