@@ -113,7 +113,7 @@ const BOARD: [Row; Chip::Nobody as usize + 1] = [
         Chip::Keyboard,
         "i8042",
         &[Ports(0x60, 1, 0), Ports(0x64, 1, 4)],
-        Some(1),
+        Some(KEYBOARD_IRQ),
     ),
     row(
         Chip::Dma,
@@ -157,6 +157,7 @@ const BOARD: [Row; Chip::Nobody as usize + 1] = [
 ];
 
 const TIMER_IRQ: u8 = 0;
+const KEYBOARD_IRQ: u8 = 1;
 const MOUSE_IRQ: u8 = 12;
 /// The inputs of the 8259 pair that PCI interrupts use. They are level-triggered.
 const PCI_IRQS: u32 = 1 << 10 | 1 << 11;
@@ -455,9 +456,7 @@ impl Malta {
         let level = device.interrupt();
         let due = device.deadline().filter(|due| due.0 < u64::MAX);
         match chip {
-            Chip::Keyboard => self
-                .pic
-                .set_line(MOUSE_IRQ, self.keyboard.mouse_interrupt()),
+            Chip::Keyboard => self.settle_mouse(),
             Chip::Pit if self.pit.take_edge() => {
                 self.pic.set_line(TIMER_IRQ, true);
                 self.pic.set_line(TIMER_IRQ, false);
@@ -474,6 +473,17 @@ impl Malta {
             self.due[chip as usize] = due;
             self.next = self.due.into_iter().flatten().min();
         }
+    }
+
+    /// The second interrupt output of the keyboard's chip, and that both were low for a moment
+    /// if a byte made room for the next one.
+    fn settle_mouse(&mut self) {
+        if self.keyboard.take_emptied() {
+            self.pic.set_line(KEYBOARD_IRQ, false);
+            self.pic.set_line(MOUSE_IRQ, false);
+        }
+        self.pic
+            .set_line(MOUSE_IRQ, self.keyboard.mouse_interrupt());
     }
 
     fn collect_requests(&mut self) {

@@ -296,6 +296,31 @@ fn keyboard_and_mouse_have_inputs() {
     assert_eq!(guest.lw(GT + 0xc34), 1);
 }
 
+/// The keyboard's input is edge-triggered, and the second byte is there as soon as the first one
+/// is read.
+#[test]
+fn each_byte_of_an_answer_interrupts() {
+    for (command, irq, answer) in [
+        (None, 1, &[0xfa, 0xaa][..]),
+        (Some(0xd4), 12, &[0xfa, 0xaa, 0]),
+    ] {
+        let mut guest = Guest::new(false);
+        guest.start_pic();
+        if let Some(command) = command {
+            guest.outb(0x64, command);
+        }
+        guest.outb(0x60, 0xff);
+        for byte in answer {
+            assert_eq!(guest.board.lines(), LINE_PIC);
+            assert_eq!(guest.lw(GT + 0xc34), irq);
+            assert_eq!(guest.inb(0x60), *byte);
+            guest.outb(0xa0, 0x20);
+            guest.outb(0x20, 0x20);
+        }
+        assert_eq!(guest.board.lines(), 0);
+    }
+}
+
 /// What a device puts out is the same whether the board looks at all of them or only at the one
 /// that was touched.
 #[test]
