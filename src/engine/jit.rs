@@ -187,9 +187,8 @@ impl Jit {
         let source = Source::find(vm, pc, pa);
         let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
         let host = if source.translatable() {
-            let explained = Translator::new().and_then(|mut translator| {
-                translator.explain(&Region::of_block(vm, source))
-            });
+            let explained = Translator::new()
+                .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));
             match explained {
                 Ok((_, bytes)) => host::listing(&bytes),
                 Err(error) => error.to_string(),
@@ -226,8 +225,7 @@ impl Jit {
         region.grow(self.config.region, |pc| {
             let other = key.at(pc);
             let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm)
-                .then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
+            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
         });
         // A block goes on to two places at the most.
         let links = region.blocks.len() * 2;
@@ -292,9 +290,9 @@ impl Jit {
                 let key = job.key.at(source.pc);
                 let words = source.code.iter().zip(0u64..);
                 self.blocks.by_key(&key).is_some()
-                    && words.clone().all(|(&(word, _), index)| {
-                        vm.instruction(Pa(key.pa.0 + index * 4)) == word
-                    })
+                    && words
+                        .clone()
+                        .all(|(&(word, _), index)| vm.instruction(Pa(key.pa.0 + index * 4)) == word)
             })
     }
 
