@@ -1,1 +1,14 @@
 //! mirrorball: a binary-translating hypervisor for MIPS guest kernels.
+//!
+//! The monitor itself, with its CPUs, memory and devices, is the crate `mirrorball_runtime`. This
+//! crate is the instruction set, the engines that execute it, and the program people start.
+
+#[macro_use]
+pub mod isa;
+pub mod cache;
+pub mod cli;
+pub mod console;
+pub mod engine;
+pub mod image;
+pub mod interp;
+pub mod translate;

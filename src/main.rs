@@ -1,3 +1,5 @@
 //! The `mirrorball` program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    mirrorball::cli::main()
+}

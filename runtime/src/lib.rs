@@ -2,10 +2,14 @@
 //!
 //! This crate is everything a virtual machine monitor is, except how guest instructions get
 //! executed: it knows no decoder, no Cranelift and no command line. An execution engine
-//! implements the `Engine` trait; the monitor tells it how far to run and is told why it
-//! came back.
+//! implements [`vm::Engine`]; the monitor tells it how far to run and is told why it came back.
 
 pub mod addr;
+pub mod board;
 pub mod clock;
 pub mod cpu;
 pub mod device;
+pub mod exit;
+pub mod memory;
+pub mod mmu;
+pub mod vm;

@@ -1,1 +1,211 @@
-//! The virtual CPU.
+//! The virtual CPU: its registers as translated code sees them.
+//!
+//! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a [`Vm`](crate::vm::Vm): translated code gets a pointer
+//! to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the FPU's
+//! arithmetic) live in the submodules and exist once; interpreter and translated code call them.
+
+pub mod cp0;
+pub mod exception;
+pub mod fpu;
+pub mod model;
+mod timer;
+
+use crate::addr::{Pa, Va};
+use crate::clock::Cycles;
+use crate::mmu::soft::Space;
+use cp0::Cp0;
+use fpu::Fcsr;
+use model::Model;
+
+/// The number of a general register as an engine uses it: 0 to 31, or [`Reg::SINK`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub struct Reg(u8);
+
+impl Reg {
+    /// Where results for `$zero` go: a slot that nobody reads as an operand of worth.
+    pub const SINK: Reg = Reg(32);
+    /// `$ra`.
+    pub const RA: Reg = Reg(31);
+
+    /// The register that a 5-bit field names (higher bits are ignored).
+    #[must_use]
+    pub const fn new(field: u32) -> Self {
+        Reg((field & 31) as u8)
+    }
+
+    /// The register as a destination: `$zero` becomes the sink.
+    #[must_use]
+    pub const fn destination(self) -> Self {
+        if self.0 == 0 { Reg::SINK } else { self }
+    }
+
+    /// The architectural number; the sink is `$zero`.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        (self.0 & 31) as usize
+    }
+
+    /// The slot in [`Cpu::gpr`].
+    #[must_use]
+    pub const fn slot(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One CPU's registers and run state.
+///
+/// General registers are 64-bit slots; on a 32-bit model the upper halves are zero and only the
+/// lower halves are read and written.
+#[repr(C)]
+pub struct Cpu {
+    /// `$0` to `$31`, then the sink for writes to `$0`.
+    pub gpr: [u64; 33],
+    /// HI.
+    pub hi: u64,
+    /// LO.
+    pub lo: u64,
+    /// The address of the next instruction. Never between a branch and its delay slot.
+    pub pc: u64,
+    /// Cycles left until [`Cpu::horizon`]. While a block runs, what the whole block will have
+    /// used is already subtracted: see [`Cpu::now`].
+    pub left: i64,
+    /// The cycle at which the engine must come back.
+    pub horizon: u64,
+    /// The current address space's software TLB.
+    pub space: *mut Space,
+    /// For the engine: where translated code finds its links to other translated code.
+    pub links: *mut usize,
+    /// For the engine: where translated code finds the functions that it calls.
+    pub calls: *const usize,
+    /// Set when the engine must leave at the next instruction boundary.
+    pub stop: u32,
+    /// The LL bit.
+    pub ll_bit: u32,
+    /// The value that LL loaded.
+    pub ll_value: u32,
+    /// FCR31.
+    pub fcsr: Fcsr,
+    /// The physical address that LL loaded from.
+    pub ll_address: Pa,
+    /// FPU registers as 64-bit slots. With FR = 0, an odd single is the upper half of the even
+    /// slot below it.
+    pub fpr: [u64; 32],
+    /// Coprocessor 0.
+    pub cp0: Cp0,
+    /// The virtual address of the access that is being refused, for BadVAddr.
+    pub bad_address: Va,
+    /// Cycles that WAIT skipped: `now - skipped` instructions have run.
+    pub skipped: u64,
+    /// The model: what this CPU is.
+    pub model: &'static Model,
+}
+
+impl Cpu {
+    /// A CPU after reset.
+    #[must_use]
+    pub fn new(model: &'static Model, big_endian: bool) -> Self {
+        Self {
+            gpr: [0; 33],
+            hi: 0,
+            lo: 0,
+            pc: 0xbfc0_0000,
+            left: 0,
+            horizon: 0,
+            space: std::ptr::null_mut(),
+            links: std::ptr::null_mut(),
+            calls: std::ptr::null(),
+            stop: 0,
+            ll_bit: 0,
+            ll_value: 0,
+            fcsr: Fcsr::default(),
+            ll_address: Pa(0),
+            fpr: [0; 32],
+            cp0: Cp0::new(model, big_endian),
+            bad_address: Va(0),
+            skipped: 0,
+            model,
+        }
+    }
+
+    /// The value of a general register.
+    #[inline(always)]
+    #[must_use]
+    pub fn get(&self, reg: Reg) -> u32 {
+        // SAFETY: a `Reg` is at most 32 by construction and `gpr` has 33 slots.
+        unsafe { *self.gpr.get_unchecked(reg.0 as usize) as u32 }
+    }
+
+    /// Sets a general register. `reg` must be a [`Reg::destination`].
+    #[inline(always)]
+    pub fn set(&mut self, reg: Reg, value: u32) {
+        // SAFETY: a `Reg` is at most 32 by construction and `gpr` has 33 slots.
+        unsafe { *self.gpr.get_unchecked_mut(reg.0 as usize) = u64::from(value) }
+    }
+
+    /// The time before an instruction whose block still owes `owed` cycles (the instruction's own
+    /// and those of the instructions behind it). 0 between blocks.
+    #[inline]
+    #[must_use]
+    pub fn now(&self, owed: u32) -> Cycles {
+        Cycles(
+            self.horizon
+                .wrapping_sub(self.left as u64)
+                .wrapping_sub(u64::from(owed)),
+        )
+    }
+
+    /// Moves the horizon without moving time.
+    pub fn set_horizon(&mut self, horizon: Cycles) {
+        self.left += horizon.0.wrapping_sub(self.horizon) as i64;
+        self.horizon = horizon.0;
+    }
+
+    /// The instructions that have run (a refused instruction counts as one).
+    #[must_use]
+    pub fn retired(&self) -> u64 {
+        self.now(0).0 - self.skipped
+    }
+
+    /// Whether FPU registers are 64 bits wide (Status.FR).
+    #[inline]
+    #[must_use]
+    pub fn fr(&self) -> bool {
+        self.cp0.status & cp0::STATUS_FR != 0
+    }
+
+    /// Reads a single-precision or word FPU register.
+    #[inline]
+    #[must_use]
+    pub fn fpr32(&self, n: usize) -> u32 {
+        if self.fr() {
+            self.fpr[n & 31] as u32
+        } else {
+            (self.fpr[n & 30] >> (32 * (n & 1))) as u32
+        }
+    }
+
+    /// Writes a single-precision or word FPU register, leaving the rest of its slot as it was.
+    #[inline]
+    pub fn set_fpr32(&mut self, n: usize, value: u32) {
+        let (slot, shift) = if self.fr() {
+            (n & 31, 0)
+        } else {
+            (n & 30, 32 * (n & 1))
+        };
+        self.fpr[slot] = self.fpr[slot] & !(0xffff_ffff << shift) | u64::from(value) << shift;
+    }
+
+    /// Reads a double-precision or long FPU register (with FR = 0, `n` is even).
+    #[inline]
+    #[must_use]
+    pub fn fpr64(&self, n: usize) -> u64 {
+        self.fpr[if self.fr() { n & 31 } else { n & 30 }]
+    }
+
+    /// Writes a double-precision or long FPU register (with FR = 0, `n` is even).
+    #[inline]
+    pub fn set_fpr64(&mut self, n: usize, value: u64) {
+        self.fpr[if self.fr() { n & 31 } else { n & 30 }] = value;
+    }
+}

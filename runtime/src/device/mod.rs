@@ -4,6 +4,19 @@
 //! accesses to it, wires its interrupt outputs, and calls [`Device::advance`] when its deadline
 //! comes. A device is a plain state machine: same accesses at the same times, same answers.
 
+pub mod acpi;
+pub mod dma8237;
+pub mod fpga;
+pub mod gt64120;
+pub mod i8042;
+pub mod i8254;
+pub mod i8259;
+pub mod pci;
+pub mod piix4;
+pub mod rtc;
+pub mod uart16550;
+pub mod uhci;
+
 use crate::clock::Nanos;
 
 /// The size of one register access.

@@ -1,0 +1,442 @@
+use super::*;
+
+const GT: u64 = 0x1be0_0000;
+const IO: u64 = 0x1800_0000;
+const SERIAL2: u64 = 0x1f00_0900;
+
+/// A board and the moment at which the next access happens.
+struct Guest {
+    board: Malta,
+    now: Nanos,
+}
+
+impl Guest {
+    fn new(big_endian: bool) -> Self {
+        let config = MaltaConfig {
+            big_endian,
+            rtc_base: 1_795_364_987,
+            ram_bytes: 256 << 20,
+        };
+        Self {
+            board: Malta::new(&config),
+            now: Nanos(0),
+        }
+    }
+
+    fn load(&mut self, pa: u64, width: Width) -> u32 {
+        self.board
+            .read(Pa(pa), width, self.now)
+            .expect("something answers")
+    }
+
+    fn store(&mut self, pa: u64, width: Width, value: u32) {
+        self.board
+            .write(Pa(pa), width, value, self.now)
+            .expect("something answers");
+    }
+
+    fn lw(&mut self, pa: u64) -> u32 {
+        self.load(pa, Width::Word)
+    }
+
+    fn sw(&mut self, pa: u64, value: u32) {
+        self.store(pa, Width::Word, value);
+    }
+
+    fn inb(&mut self, port: u64) -> u32 {
+        self.load(IO + port, Width::Byte)
+    }
+
+    fn outb(&mut self, port: u64, value: u32) {
+        self.store(IO + port, Width::Byte, value);
+    }
+
+    /// A configuration register, as a driver on a little-endian CPU reads it.
+    fn config(&mut self, slot: u32, function: u32, register: u32) -> u32 {
+        self.sw(
+            GT + 0xcf8,
+            0x8000_0000 | slot << 11 | function << 8 | register,
+        );
+        self.lw(GT + 0xcfc)
+    }
+
+    fn set_config(&mut self, slot: u32, function: u32, register: u32, value: u32) {
+        self.config(slot, function, register);
+        self.sw(GT + 0xcfc, value);
+    }
+
+    /// Sets the interrupt controllers up as Linux does, with everything unmasked.
+    fn start_pic(&mut self) {
+        for (port, value) in [
+            (0x20, 0x11),
+            (0x21, 0),
+            (0x21, 4),
+            (0x21, 1),
+            (0xa0, 0x11),
+            (0xa1, 8),
+            (0xa1, 2),
+            (0xa1, 1),
+            (0x21, 0),
+            (0xa1, 0),
+        ] {
+            self.outb(port, value);
+        }
+    }
+
+    /// Waits for the next deadline.
+    fn wait(&mut self) {
+        self.now = self.board.deadline().expect("something is due");
+        self.board.advance(self.now);
+        assert!(self.board.deadline().is_none_or(|next| next > self.now));
+    }
+}
+
+#[test]
+fn the_rows_are_in_the_order_of_the_chips() {
+    for (index, row) in BOARD.iter().enumerate() {
+        assert_eq!(row.chip as usize, index, "{}", row.name);
+    }
+}
+
+#[test]
+fn no_two_chips_claim_a_port() {
+    let mut owner = std::collections::HashMap::new();
+    for row in &BOARD {
+        for Ports(first, count, _) in row.ports {
+            for port in *first..first + count {
+                assert_eq!(owner.insert(port, row.name), None, "port {port:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_card_is_recognised() {
+    for big_endian in [false, true] {
+        let mut guest = Guest::new(big_endian);
+        assert_eq!(guest.lw(0x1fc0_0010), 0x420);
+        assert_eq!(guest.lw(0x1f00_0208), if big_endian { 0x12 } else { 0x10 });
+        let half = if big_endian { 0x1fc0_0012 } else { 0x1fc0_0010 };
+        assert_eq!(guest.load(half, Width::Half), 0x420);
+    }
+}
+
+#[test]
+fn pci_shows_a_bridge_and_a_piix4() {
+    let mut guest = Guest::new(false);
+    let mut found = Vec::new();
+    for slot in 0..32 {
+        for function in 0..8 {
+            let id = guest.config(slot, function, 0);
+            let aborted = guest.lw(GT + 0xc18) & (1 << 18) != 0;
+            assert_eq!(aborted, id == !0, "only where nobody is");
+            guest.sw(GT + 0xc18, 0xfff3_ffff);
+            if id != !0 {
+                found.push((slot, function, id));
+            }
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            (0, 0, 0x4620_11ab),
+            (10, 0, 0x7110_8086),
+            (10, 1, 0x7111_8086),
+            (10, 2, 0x7112_8086),
+            (10, 3, 0x7113_8086),
+        ]
+    );
+}
+
+#[test]
+fn parts_of_a_configuration_register_can_be_accessed() {
+    let mut guest = Guest::new(false);
+    guest.config(10, 0, 0x60);
+    assert_eq!(guest.load(GT + 0xcfe, Width::Byte), 0x0b);
+    guest.store(GT + 0xcfd, Width::Byte, 0x80);
+    assert_eq!(guest.lw(GT + 0xcfc), 0x0b0b_800a);
+    assert_eq!(guest.load(GT + 0xcfc, Width::Half), 0x800a);
+}
+
+#[test]
+fn a_big_endian_cpu_sees_what_it_sees_on_the_board() {
+    let mut guest = Guest::new(true);
+    assert_eq!(guest.lw(GT + 0x48), 0xc000_0000);
+    guest.sw(GT + 0xcf8, 0x8000_0000_u32.swap_bytes());
+    assert_eq!(
+        guest.lw(GT + 0xcfc),
+        0xab11_2046,
+        "the bridge itself is not swapped"
+    );
+    guest.sw(GT + 0xcf8, (0x8000_0000_u32 | 10 << 11).swap_bytes());
+    assert_eq!(guest.lw(GT + 0xcfc), 0x7110_8086, "other slots are");
+    assert_eq!(
+        guest.load(IO + 0x3fd, Width::Half),
+        0x60b0,
+        "bytes stay where they are"
+    );
+    assert_eq!(
+        guest.lw(SERIAL2 + 0x28),
+        0x60,
+        "board registers have the CPU's order"
+    );
+    guest.sw(GT + 0xcf8, (0x8000_0000_u32 | 10 << 11 | 0x60).swap_bytes());
+    guest.sw(GT + 0xcfc, 0x0b0b_0a80);
+    assert_eq!(guest.board.piix4.route(0), None);
+}
+
+#[test]
+fn unclaimed_addresses_are_quiet_ports_float_and_the_rest_is_a_bus_error() {
+    let mut guest = Guest::new(false);
+    assert_eq!(guest.lw(0x1000_0000), 0);
+    assert_eq!(
+        guest.lw(0x1400_0000),
+        0,
+        "where the registers were before boot"
+    );
+    assert_eq!(guest.lw(IO + 0x280), !0);
+    assert_eq!(guest.load(IO + 0x71, Width::Half) >> 8, 0xff);
+    let far = Pa(0x2000_0000);
+    assert_eq!(
+        guest.board.read(far, Width::Word, Nanos(0)),
+        Err(BusError(far))
+    );
+    assert_eq!(
+        guest.board.write(far, Width::Word, 0, Nanos(0)),
+        Err(BusError(far))
+    );
+}
+
+#[test]
+fn the_registers_of_the_bridge_can_move() {
+    let mut guest = Guest::new(false);
+    guest.sw(GT + 0x68, 0xa0);
+    assert_eq!(guest.lw(0x1400_0048), 0xc0);
+    assert_eq!(guest.lw(GT + 0x48), 0);
+}
+
+#[test]
+fn a_wide_access_to_isa_is_one_to_each_port() {
+    let mut guest = Guest::new(false);
+    assert_eq!(guest.lw(IO + 0x3fc), 0x00b0_6008);
+    guest.store(IO + 0x3f8, Width::Half, 0x0261);
+    assert_eq!(guest.board.console().take_output(), b"a");
+    assert_eq!(guest.inb(0x3f9), 0x02);
+}
+
+#[test]
+fn ticks_reach_the_cpu() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    for (port, value) in [(0x43, 0x34), (0x40, 0xa5), (0x40, 0x12)] {
+        guest.outb(port, value);
+    }
+    assert_eq!(guest.board.lines(), 0);
+    for _ in 0..3 {
+        guest.wait();
+        assert_eq!(guest.board.lines(), LINE_PIC);
+        assert_eq!(guest.lw(GT + 0xc34), 0, "vector and input 0");
+        assert_eq!(guest.board.lines(), 0);
+        guest.outb(0x20, 0x60);
+        assert_eq!(guest.board.lines(), 0, "one tick, one interrupt");
+    }
+    assert_eq!(guest.now, Nanos(12_000_684));
+}
+
+#[test]
+fn typed_input_reaches_the_cpu() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    guest.outb(0x3fa, 0x01);
+    guest.outb(0x3f9, 0x05);
+    assert_eq!(guest.board.deadline(), None);
+    guest.board.console().push_input(b'l');
+    guest.wait();
+    assert_eq!(guest.board.lines(), LINE_PIC);
+    assert_eq!(guest.lw(GT + 0xc34), 4);
+    assert_eq!(guest.inb(0x3fa), 0xc4);
+    assert_eq!(guest.inb(0x3f8), u32::from(b'l'));
+    guest.outb(0x20, 0x64);
+    assert_eq!(guest.board.lines(), 0);
+}
+
+#[test]
+fn the_third_serial_port_has_a_line_of_its_own() {
+    let mut guest = Guest::new(false);
+    guest.sw(SERIAL2 + 8, 2);
+    assert_eq!(guest.board.lines(), LINE_SERIAL2);
+    assert_eq!(guest.lw(SERIAL2 + 0x10), 2);
+    assert_eq!(guest.board.lines(), 0);
+}
+
+#[test]
+fn the_clock_interrupts_through_the_second_controller() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    guest.outb(0x70, 0x0b);
+    guest.outb(0x71, 0x12);
+    guest.wait();
+    assert_eq!(guest.now, Nanos(100_000_000));
+    assert_eq!(guest.lw(GT + 0xc34), 8);
+    guest.outb(0x70, 0x0c);
+    assert_eq!(guest.inb(0x71) & 0xb0, 0x90);
+}
+
+#[test]
+fn keyboard_and_mouse_have_inputs() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    guest.outb(0x64, 0xd3);
+    guest.outb(0x60, 0xa5);
+    assert_eq!(guest.lw(GT + 0xc34), 12);
+    guest.inb(0x60);
+    guest.outb(0xa0, 0x64);
+    guest.outb(0x20, 0x62);
+    guest.outb(0x60, 0xee);
+    assert_eq!(guest.lw(GT + 0xc34), 1);
+}
+
+#[test]
+fn usb_and_bus_master_are_where_they_are_put() {
+    let mut guest = Guest::new(false);
+    guest.set_config(10, 2, 0x20, 0x1040);
+    assert_eq!(
+        guest.load(IO + 0x1042, Width::Half),
+        0xffff,
+        "not decoded yet"
+    );
+    guest.set_config(10, 2, 0x04, 1);
+    assert_eq!(guest.load(IO + 0x1042, Width::Half), 0x20);
+    guest.set_config(10, 1, 0x20, 0x1060);
+    guest.set_config(10, 1, 0x04, 5);
+    guest.sw(IO + 0x106c, 0x0f82_d000);
+    assert_eq!(guest.lw(IO + 0x106c), 0x0f82_d000);
+    assert_eq!(guest.inb(0x1f7), 0, "no drive");
+}
+
+#[test]
+fn the_guest_can_switch_off_and_reset() {
+    let mut guest = Guest::new(false);
+    guest.set_config(10, 3, 0x40, 0x1001);
+    guest.set_config(10, 3, 0x80, 1);
+    guest.store(IO + 0x1004, Width::Half, 0x2000);
+    assert_eq!(guest.board.take_request(), Some(Request::PowerOff));
+    assert_eq!(guest.board.take_request(), None);
+    guest.sw(0x1f00_0500, 0x42);
+    assert_eq!(guest.board.take_request(), Some(Request::Reset));
+}
+
+#[test]
+fn a_reset_leaves_what_the_boot_code_leaves() {
+    let mut guest = Guest::new(false);
+    guest.start_pic();
+    guest.outb(0x3f9, 2);
+    guest.sw(SERIAL2 + 8, 2);
+    guest.set_config(10, 3, 0x80, 1);
+    guest.sw(GT + 0x68, 0xa0);
+    guest.board.console().push_input(b'x');
+    guest.board.reset();
+    assert_eq!(guest.board.lines(), 0);
+    assert_eq!(guest.lw(GT + 0x68), 0xdf);
+    assert_eq!(guest.config(10, 3, 0x80), 0);
+    assert_eq!(guest.inb(0x4d1), 0x0c, "PCI interrupts are level-triggered");
+    assert_eq!(guest.board.console().input_pending(), 1);
+}
+
+#[test]
+fn accesses_are_counted() {
+    let mut guest = Guest::new(false);
+    guest.inb(0x71);
+    guest.outb(0x70, 0);
+    guest.outb(0x70, 2);
+    assert!(guest.board.accesses().any(|row| row == ("rtc", 1, 2)));
+}
+
+/// Whatever a guest does, the board does not panic and does not get stuck.
+#[test]
+fn nonsense_is_harmless() {
+    let mut guest = Guest::new(false);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let windows = [
+        (IO, 0x600),
+        (IO, 0x100),
+        (IO + 0x1000, 0x200),
+        (IO + 0xcf0, 0x10),
+        (GT, 0x1000),
+        (GT + 0xc00, 0x100),
+        (0x1f00_0000, 0x1000),
+        (0x1000_0000, 0x1000_0000),
+        (0, 1 << 40),
+    ];
+    for step in 0..1_000_000_u64 {
+        if step % 4096 == 0 {
+            // So that wild window registers do not end the test early.
+            guest.board.gt.reset();
+            guest.board.gt.boot_state();
+            for (function, register, value) in [
+                (1, 0x20, 0x1061),
+                (1, 4, 5),
+                (2, 0x20, 0x1041),
+                (2, 4, 5),
+                (3, 0x40, 0x1001),
+            ] {
+                guest.set_config(10, function, register, value);
+            }
+            guest.set_config(10, 3, 0x80, 1);
+        }
+        let (base, length) = windows[random() as usize % windows.len()];
+        let pa = Pa(base + random() % length);
+        let width = [Width::Byte, Width::Half, Width::Word][(random() % 3) as usize];
+        let value = random() as u32 >> (random() % 32);
+        if random() % 2 == 0 {
+            let value = guest.board.read(pa, width, guest.now);
+            assert!(value.is_ok_and(|value| value & !width.mask() == 0) || value.is_err());
+        } else {
+            let _ = guest.board.write(pa, width, value, guest.now);
+        }
+        match random() % 64 {
+            0 => guest.board.console().push_input(value as u8),
+            1 => guest.now = guest.now.plus(Nanos(random() >> (24 + random() % 40))),
+            2..16 => guest.now = guest.now.plus(Nanos(random() % 1000)),
+            _ => {}
+        }
+        if guest.board.deadline().is_some_and(|due| due <= guest.now) {
+            guest.board.advance(guest.now);
+            assert!(
+                guest.board.deadline().is_none_or(|due| due > guest.now),
+                "stuck"
+            );
+        }
+        if step % 1000 == 0 {
+            guest.board.console().take_output();
+            guest.board.take_request();
+        }
+    }
+    for (name, reads, writes) in guest.board.accesses() {
+        assert!(reads > 0 && writes > 0, "{name} was not reached");
+    }
+}
+
+#[test]
+fn the_end_of_time_is_survived() {
+    let mut guest = Guest::new(false);
+    guest.outb(0x70, 0x0b);
+    guest.outb(0x71, 0x72);
+    for (port, value) in [(0x43, 0x34), (0x40, 2), (0x40, 0), (0x3f9, 0x0f)] {
+        guest.outb(port, value);
+    }
+    guest.board.console().push_input(b'x');
+    for now in [1 << 62, u64::MAX - 1, u64::MAX] {
+        guest.now = Nanos(now);
+        guest.board.advance(guest.now);
+        guest.inb(0x71);
+        guest.inb(0x40);
+    }
+    assert!(guest.board.deadline().is_none_or(|due| due > guest.now));
+}

@@ -1,0 +1,106 @@
+//! CPU models as data: what identification and configuration registers say.
+//!
+//! The values are those that QEMU gives for the same model, less what is not implemented here
+//! (MIPS16, watch registers, performance counters, EJTAG), so that a kernel takes the same path.
+
+/// What a CPU model is.
+#[derive(Debug)]
+pub struct Model {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// PRId.
+    pub prid: u32,
+    /// Config (the BE bit is set by the image's byte order).
+    pub config0: u32,
+    /// Config1: caches, TLB size, FPU.
+    pub config1: u32,
+    /// Config2.
+    pub config2: u32,
+    /// Config3.
+    pub config3: u32,
+    /// The number of TLB entries.
+    pub tlb_entries: usize,
+    /// The architecture release: 1 or 2.
+    pub release: u8,
+    /// The bits of Status that software can write.
+    pub status_mask: u32,
+    /// FIR, or 0 without an FPU.
+    pub fir: u32,
+    /// What RDHWR $1 says: the SYNCI step in bytes.
+    pub synci_step: u32,
+    /// What RDHWR $3 says: CPU cycles for one step of Count.
+    pub count_resolution: u32,
+}
+
+/// Config: another Config register follows (M), TLB MMU, kseg0 cacheable.
+const CONFIG0: u32 = 0x8000_0082;
+/// Config1: M, 16 TLB entries, both caches 64 sets of 16-byte lines in two ways.
+const CONFIG1: u32 = 0x9e19_0c80;
+const CONFIG2: u32 = 0x8000_0000;
+/// CU0, BEV, SR, NMI, IM, UM, ERL, EXL, IE. Reverse-endian (RE) is not implemented.
+const STATUS_4K: u32 = 0x1078_ff17;
+
+/// Every model that `--cpu` knows.
+pub static MODELS: [Model; 3] = [
+    Model {
+        name: "4Kc",
+        prid: 0x0001_8000,
+        config0: CONFIG0,
+        config1: CONFIG1,
+        config2: CONFIG2,
+        config3: 0,
+        tlb_entries: 16,
+        release: 1,
+        status_mask: STATUS_4K,
+        fir: 0,
+        synci_step: 32,
+        count_resolution: 2,
+    },
+    Model {
+        name: "24Kc",
+        prid: 0x0001_9300,
+        config0: CONFIG0 | 1 << 10,
+        config1: CONFIG1,
+        config2: CONFIG2,
+        config3: CONFIG3_VINT,
+        tlb_entries: 16,
+        release: 2,
+        status_mask: STATUS_4K | 1 << 3,
+        fir: 0,
+        synci_step: 32,
+        count_resolution: 2,
+    },
+    Model {
+        name: "24Kf",
+        prid: 0x0001_9300,
+        config0: CONFIG0 | 1 << 10,
+        config1: CONFIG1 | 1,
+        config2: CONFIG2,
+        config3: CONFIG3_VINT,
+        tlb_entries: 16,
+        release: 2,
+        status_mask: STATUS_4K | 1 << 3 | 1 << 29 | 1 << 26,
+        fir: 0x0073_9300,
+        synci_step: 32,
+        count_resolution: 2,
+    },
+];
+
+/// Config3.VInt: vectored interrupts are implemented.
+pub const CONFIG3_VINT: u32 = 1 << 5;
+
+impl Model {
+    /// The model of this name, in any case of letters.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Model> {
+        MODELS
+            .iter()
+            .find(|model| model.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether there is an FPU.
+    #[must_use]
+    pub const fn has_fpu(&self) -> bool {
+        self.fir != 0
+    }
+}

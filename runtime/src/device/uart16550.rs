@@ -1,0 +1,512 @@
+//! The 16550A serial port (National Semiconductor PC16550D data sheet, section 8).
+//!
+//! Sending takes no time: a byte written to the transmitter is output at once, so the transmitter
+//! is always empty. Receiving is paced at the programmed rate: bytes wait in a queue on the host's
+//! side, of any length, and enter the FIFO one character time apart; while the FIFO is full they
+//! stay in the queue, so typed input is never lost. An overrun can only happen in loopback.
+//!
+//! It is not a wire: parity, framing and break conditions do not arise, and DMA mode is ignored.
+//! As on the boards that this port sits on, OUT2 does not gate the interrupt.
+
+use std::collections::VecDeque;
+
+use super::{Device, Width};
+use crate::clock::Nanos;
+
+const IER_RX: u8 = 0x01;
+const IER_TX: u8 = 0x02;
+const IER_LINE: u8 = 0x04;
+const IER_MODEM: u8 = 0x08;
+
+const IIR_NONE: u8 = 0x01;
+const IIR_MODEM: u8 = 0x00;
+const IIR_TX: u8 = 0x02;
+const IIR_RX: u8 = 0x04;
+const IIR_LINE: u8 = 0x06;
+const IIR_TIMEOUT: u8 = 0x0c;
+const IIR_FIFO: u8 = 0xc0;
+
+const LCR_DLAB: u8 = 0x80;
+const MCR_LOOP: u8 = 0x10;
+
+const LSR_DATA: u8 = 0x01;
+const LSR_OVERRUN: u8 = 0x02;
+const LSR_ERRORS: u8 = 0x1e;
+const LSR_EMPTY: u8 = 0x60;
+
+const MSR_CTS: u8 = 0x10;
+const MSR_DSR: u8 = 0x20;
+const MSR_RI: u8 = 0x40;
+const MSR_DCD: u8 = 0x80;
+/// A terminal that is there and ready.
+const MSR_PEER: u8 = MSR_CTS | MSR_DSR | MSR_DCD;
+
+const FIFO_SIZE: usize = 16;
+const RESET_DIVISOR: u16 = 12;
+const DEFAULT_BAUD: u64 = 38_400;
+
+/// A 16550A serial port.
+#[derive(Clone, Debug)]
+pub struct Uart16550 {
+    base_baud: u32,
+    ier: u8,
+    fifo_on: bool,
+    trigger: usize,
+    lcr: u8,
+    mcr: u8,
+    scratch: u8,
+    divisor: u16,
+    overrun: bool,
+    modem_delta: u8,
+    tx_pending: bool,
+    timeout_pending: bool,
+    fifo: VecDeque<u8>,
+    last_byte: u8,
+    input: VecDeque<u8>,
+    output: Vec<u8>,
+    /// The latest moment that the port has been told.
+    seen: Nanos,
+    /// When the byte at the head of `input` arrives.
+    arrival: Option<Nanos>,
+    /// When the FIFO will have been idle for four character times.
+    timeout: Option<Nanos>,
+}
+
+impl Uart16550 {
+    /// A port whose clock gives `base_baud` at a divisor of one.
+    #[must_use]
+    pub fn new(base_baud: u32) -> Self {
+        Self {
+            base_baud,
+            ier: 0,
+            fifo_on: false,
+            trigger: 1,
+            lcr: 0,
+            mcr: 0x08,
+            scratch: 0,
+            divisor: RESET_DIVISOR,
+            overrun: false,
+            modem_delta: 0,
+            tx_pending: false,
+            timeout_pending: false,
+            fifo: VecDeque::with_capacity(FIFO_SIZE),
+            last_byte: 0,
+            input: VecDeque::new(),
+            output: Vec::new(),
+            seen: Nanos(0),
+            arrival: None,
+            timeout: None,
+        }
+    }
+
+    /// Queues a byte to be received. It arrives when the line and the FIFO have time for it.
+    pub fn push_input(&mut self, byte: u8) {
+        self.input.push_back(byte);
+        self.schedule_arrival();
+    }
+
+    /// The number of queued bytes that have not entered the FIFO yet.
+    #[must_use]
+    pub fn input_pending(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Takes what was sent since the last call.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// What was sent and not taken yet.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    /// The time that one character occupies the line: start, data, parity and stop bits.
+    fn character_time(&self) -> u64 {
+        let data = 5 + u64::from(self.lcr & 3);
+        let stop = 1 + u64::from(self.lcr >> 2 & 1);
+        let parity = u64::from(self.lcr >> 3 & 1);
+        let baud = match self.divisor {
+            0 => DEFAULT_BAUD,
+            divisor => (u64::from(self.base_baud) / u64::from(divisor)).max(1),
+        };
+        ((1 + data + parity + stop) * Nanos::SECOND.0 / baud).max(1)
+    }
+
+    fn capacity(&self) -> usize {
+        if self.fifo_on { FIFO_SIZE } else { 1 }
+    }
+
+    /// Starts the next queued byte on its way, if the line is free and there is room for it.
+    fn schedule_arrival(&mut self) {
+        let room = self.fifo.len() < self.capacity() && self.mcr & MCR_LOOP == 0;
+        if self.input.is_empty() || !room {
+            self.arrival = None;
+        } else if self.arrival.is_none() {
+            self.arrival = Some(self.seen.plus(Nanos(self.character_time())));
+        }
+    }
+
+    fn restart_timeout(&mut self) {
+        self.timeout_pending = false;
+        self.timeout = (self.fifo_on && !self.fifo.is_empty())
+            .then(|| self.seen.plus(Nanos(4 * self.character_time())));
+    }
+
+    fn receive(&mut self, byte: u8) {
+        if self.fifo.len() < self.capacity() {
+            self.fifo.push_back(byte);
+        } else {
+            self.overrun = true;
+            if !self.fifo_on {
+                self.fifo[0] = byte;
+            }
+        }
+        self.restart_timeout();
+    }
+
+    fn transmit(&mut self, byte: u8) {
+        if self.mcr & MCR_LOOP != 0 {
+            self.receive(byte);
+        } else {
+            self.output.push(byte);
+        }
+        self.tx_pending = true;
+    }
+
+    fn read_data(&mut self) -> u8 {
+        if let Some(byte) = self.fifo.pop_front() {
+            self.last_byte = byte;
+        } else if self.fifo_on {
+            self.last_byte = 0;
+        }
+        self.restart_timeout();
+        self.schedule_arrival();
+        self.last_byte
+    }
+
+    fn clear_receiver(&mut self) {
+        self.fifo.clear();
+        self.restart_timeout();
+        self.schedule_arrival();
+    }
+
+    /// The modem lines as MSR shows them, without the delta bits.
+    fn modem_lines(&self) -> u8 {
+        if self.mcr & MCR_LOOP == 0 {
+            return MSR_PEER;
+        }
+        let line = |bit: u8, to: u8| if self.mcr & bit != 0 { to } else { 0 };
+        line(1, MSR_DSR) | line(2, MSR_CTS) | line(4, MSR_RI) | line(8, MSR_DCD)
+    }
+
+    fn write_mcr(&mut self, value: u8) {
+        let before = self.modem_lines();
+        self.mcr = value & 0x1f;
+        let after = self.modem_lines();
+        // The ring indicator counts only when it ends.
+        let changed = (before ^ after) & !(MSR_RI & after);
+        self.modem_delta |= changed >> 4;
+        self.schedule_arrival();
+    }
+
+    fn write_fcr(&mut self, value: u8) {
+        let on = value & 1 != 0;
+        if on != self.fifo_on || value & 2 != 0 {
+            self.fifo_on = on;
+            self.clear_receiver();
+        }
+        if on {
+            self.trigger = [1, 4, 8, 14][usize::from(value >> 6)];
+        }
+    }
+
+    fn write_ier(&mut self, value: u8) {
+        let before = std::mem::replace(&mut self.ier, value & 0x0f);
+        if (before ^ self.ier) & IER_TX != 0 {
+            self.tx_pending = self.ier & IER_TX != 0;
+        }
+    }
+
+    fn lsr(&self) -> u8 {
+        let data = if self.fifo.is_empty() { 0 } else { LSR_DATA };
+        let overrun = if self.overrun { LSR_OVERRUN } else { 0 };
+        LSR_EMPTY | data | overrun
+    }
+
+    /// The highest pending interrupt, as IIR encodes it.
+    fn cause(&self) -> u8 {
+        let enabled = |bit| self.ier & bit != 0;
+        let level = if self.fifo_on { self.trigger } else { 1 };
+        if enabled(IER_LINE) && self.lsr() & LSR_ERRORS != 0 {
+            IIR_LINE
+        } else if enabled(IER_RX) && self.fifo.len() >= level {
+            IIR_RX
+        } else if enabled(IER_RX) && self.timeout_pending {
+            IIR_TIMEOUT
+        } else if enabled(IER_TX) && self.tx_pending {
+            IIR_TX
+        } else if enabled(IER_MODEM) && self.modem_delta != 0 {
+            IIR_MODEM
+        } else {
+            IIR_NONE
+        }
+    }
+
+    fn read_iir(&mut self) -> u8 {
+        let cause = self.cause();
+        if cause == IIR_TX {
+            self.tx_pending = false;
+        }
+        cause | if self.fifo_on { IIR_FIFO } else { 0 }
+    }
+}
+
+impl Device for Uart16550 {
+    fn read(&mut self, offset: u64, _width: Width, now: Nanos) -> u32 {
+        self.advance(now);
+        let latch = self.lcr & LCR_DLAB != 0;
+        let [low, high] = self.divisor.to_le_bytes();
+        u32::from(match offset & 7 {
+            0 if latch => low,
+            0 => self.read_data(),
+            1 if latch => high,
+            1 => self.ier,
+            2 => self.read_iir(),
+            3 => self.lcr,
+            4 => self.mcr,
+            5 => {
+                let lsr = self.lsr();
+                self.overrun = false;
+                lsr
+            }
+            6 => self.modem_lines() | std::mem::take(&mut self.modem_delta),
+            _ => self.scratch,
+        })
+    }
+
+    fn write(&mut self, offset: u64, _width: Width, value: u32, now: Nanos) {
+        self.advance(now);
+        let value = value as u8;
+        let latch = self.lcr & LCR_DLAB != 0;
+        match offset & 7 {
+            0 if latch => self.divisor = self.divisor & 0xff00 | u16::from(value),
+            0 => self.transmit(value),
+            1 if latch => self.divisor = self.divisor & 0x00ff | u16::from(value) << 8,
+            1 => self.write_ier(value),
+            2 => self.write_fcr(value),
+            3 => self.lcr = value,
+            4 => self.write_mcr(value),
+            7 => self.scratch = value,
+            _ => {}
+        }
+    }
+
+    /// Resets the registers. What waits on the host's side, either way, stays.
+    fn reset(&mut self) {
+        *self = Self {
+            input: std::mem::take(&mut self.input),
+            output: std::mem::take(&mut self.output),
+            seen: self.seen,
+            ..Self::new(self.base_baud)
+        };
+        self.schedule_arrival();
+    }
+
+    fn interrupt(&self) -> bool {
+        self.cause() != IIR_NONE
+    }
+
+    fn deadline(&self) -> Option<Nanos> {
+        [self.arrival, self.timeout].into_iter().flatten().min()
+    }
+
+    fn advance(&mut self, now: Nanos) {
+        self.seen = self.seen.max(now);
+        if self.arrival.is_some_and(|due| due <= now) {
+            self.arrival = None;
+            if let Some(byte) = self.input.pop_front() {
+                self.receive(byte);
+            }
+            self.schedule_arrival();
+        }
+        if self.timeout.is_some_and(|due| due <= now) {
+            self.timeout = None;
+            self.timeout_pending = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: Nanos = Nanos(1000);
+
+    fn port() -> Uart16550 {
+        Uart16550::new(115_200)
+    }
+
+    fn get(uart: &mut Uart16550, offset: u64) -> u32 {
+        uart.read(offset, Width::Byte, T)
+    }
+
+    fn put(uart: &mut Uart16550, offset: u64, value: u32) {
+        uart.write(offset, Width::Byte, value, T);
+    }
+
+    /// Lets every queued byte arrive that finds room.
+    fn settle(uart: &mut Uart16550) {
+        while let Some(due) = uart.deadline() {
+            uart.advance(due);
+            assert!(uart.deadline().is_none_or(|next| next > due));
+        }
+    }
+
+    #[test]
+    fn a_16550a_is_recognised() {
+        let mut uart = port();
+        put(&mut uart, 7, 0x5a);
+        assert_eq!(get(&mut uart, 7), 0x5a);
+        put(&mut uart, 2, 0);
+        assert_eq!(get(&mut uart, 2), 0x01);
+        put(&mut uart, 2, 1);
+        assert_eq!(get(&mut uart, 2), 0xc1);
+        put(&mut uart, 2, 0x21);
+        assert_eq!(get(&mut uart, 2), 0xc1, "no 64-byte FIFO as a 16750 has");
+        put(&mut uart, 3, 0x80);
+        put(&mut uart, 1, 0x12);
+        put(&mut uart, 0, 0x34);
+        assert_eq!((get(&mut uart, 0), get(&mut uart, 1)), (0x34, 0x12));
+        put(&mut uart, 3, 0x03);
+        put(&mut uart, 1, 0xff);
+        assert_eq!(get(&mut uart, 1), 0x0f);
+    }
+
+    #[test]
+    fn loopback_turns_the_modem_lines_around() {
+        let mut uart = port();
+        assert_eq!(get(&mut uart, 6), 0xb0);
+        put(&mut uart, 4, 0x1a);
+        assert_eq!(get(&mut uart, 6) & 0xf0, 0x90);
+        put(&mut uart, 4, 0x15);
+        assert_eq!(get(&mut uart, 6) & 0xf0, 0x60);
+        assert_eq!(get(&mut uart, 6), 0x60, "deltas are gone once read");
+        put(&mut uart, 4, 0x11);
+        assert_eq!(get(&mut uart, 6), 0x24, "the end of a ring is noted");
+    }
+
+    #[test]
+    fn loopback_fills_the_fifo_and_then_overruns() {
+        let mut uart = port();
+        put(&mut uart, 2, 0xc1);
+        put(&mut uart, 4, 0x10);
+        put(&mut uart, 1, 0x05);
+        for byte in 0..13 {
+            put(&mut uart, 0, byte);
+            assert_eq!(get(&mut uart, 2), 0xc1);
+        }
+        put(&mut uart, 0, 13);
+        assert_eq!(get(&mut uart, 2), 0xc4, "the trigger level is 14");
+        put(&mut uart, 0, 14);
+        put(&mut uart, 0, 15);
+        assert_eq!(get(&mut uart, 5), 0x61);
+        put(&mut uart, 0, 16);
+        assert_eq!(get(&mut uart, 2), 0xc6, "line status goes first");
+        assert_eq!(get(&mut uart, 5), 0x63);
+        assert_eq!(get(&mut uart, 5), 0x61, "reading LSR clears the overrun");
+        for byte in 0..16 {
+            assert_eq!(get(&mut uart, 0), byte);
+        }
+        assert_eq!(get(&mut uart, 5), 0x60);
+        assert!(uart.take_output().is_empty(), "nothing left the port");
+    }
+
+    #[test]
+    fn the_empty_transmitter_interrupts_once() {
+        let mut uart = port();
+        put(&mut uart, 2, 1);
+        assert!(!uart.interrupt());
+        put(&mut uart, 1, 2);
+        assert!(uart.interrupt());
+        assert_eq!(get(&mut uart, 2), 0xc2);
+        assert!(!uart.interrupt(), "reading IIR clears it");
+        put(&mut uart, 0, u32::from(b'x'));
+        assert!(uart.interrupt());
+        put(&mut uart, 1, 0);
+        assert!(!uart.interrupt());
+        put(&mut uart, 1, 2);
+        assert!(uart.interrupt(), "enabling it again raises it again");
+        assert_eq!(uart.take_output(), b"x");
+    }
+
+    #[test]
+    fn input_is_paced_at_the_programmed_rate() {
+        let mut uart = port();
+        put(&mut uart, 3, 0x80);
+        put(&mut uart, 0, 3);
+        put(&mut uart, 3, 0x03);
+        put(&mut uart, 2, 0x01);
+        put(&mut uart, 1, 1);
+        uart.push_input(b'a');
+        uart.push_input(b'b');
+        let first = uart.deadline().expect("a byte is on its way");
+        assert_eq!(first.0 - T.0, 260_416, "ten bits at 38400 baud");
+        uart.advance(first);
+        assert!(uart.interrupt());
+        let second = uart.deadline().expect("and another");
+        assert_eq!(second.0 - first.0, 260_416);
+        assert_eq!(uart.read(0, Width::Byte, first), u32::from(b'a'));
+        assert!(!uart.interrupt());
+        uart.advance(second);
+        assert_eq!(uart.read(0, Width::Byte, second), u32::from(b'b'));
+        assert_eq!(uart.deadline(), None);
+    }
+
+    #[test]
+    fn a_short_stay_below_the_trigger_level_times_out() {
+        let mut uart = port();
+        put(&mut uart, 2, 0x81);
+        put(&mut uart, 1, 1);
+        uart.push_input(b'a');
+        let arrival = uart.deadline().expect("arrival");
+        uart.advance(arrival);
+        assert!(!uart.interrupt(), "one byte, trigger level eight");
+        let timeout = uart.deadline().expect("timeout");
+        uart.advance(timeout);
+        assert_eq!(uart.read(2, Width::Byte, timeout), 0xcc);
+        assert_eq!(uart.read(0, Width::Byte, timeout), u32::from(b'a'));
+        assert!(!uart.interrupt());
+    }
+
+    #[test]
+    fn typed_input_waits_for_room() {
+        let mut uart = port();
+        put(&mut uart, 2, 0x01);
+        let text: Vec<u8> = (0..100).collect();
+        text.iter().for_each(|byte| uart.push_input(*byte));
+        settle(&mut uart);
+        assert_eq!(uart.input_pending(), 84);
+        let mut got = Vec::new();
+        while uart.lsr() & LSR_DATA != 0 {
+            let now = uart.seen;
+            got.push(uart.read(0, Width::Byte, now) as u8);
+            settle(&mut uart);
+        }
+        assert_eq!(got, text);
+        assert!(!uart.overrun);
+    }
+
+    #[test]
+    fn a_divisor_of_zero_still_receives() {
+        let mut uart = port();
+        put(&mut uart, 3, 0x83);
+        put(&mut uart, 0, 0);
+        put(&mut uart, 1, 0);
+        put(&mut uart, 3, 0x03);
+        uart.push_input(b'a');
+        settle(&mut uart);
+        assert_eq!(get(&mut uart, 0), u32::from(b'a'));
+    }
+}

@@ -1,0 +1,31 @@
+//! Every reason for which an engine, and then the machine, comes back.
+
+/// Why an engine came back to the VM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// The horizon is reached.
+    Horizon,
+    /// Something asked for attention: an interrupt, a nearer deadline, a request of the board.
+    Stop,
+    /// WAIT: nothing to do until an interrupt.
+    Wait,
+    /// The engine compares two executions and found a difference.
+    Difference,
+}
+
+/// Why a machine came to its end, or to a rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The guest switched its machine off.
+    PowerOff,
+    /// The guest reset its machine.
+    Reset,
+    /// The instruction limit is reached.
+    Limit,
+    /// The guest waits for an interrupt that nothing can bring.
+    Halted,
+    /// The person at the console asked to quit.
+    Quit,
+    /// Lockstep execution found a difference.
+    Difference,
+}

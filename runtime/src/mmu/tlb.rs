@@ -1,0 +1,211 @@
+//! The architectural TLB: what the guest writes and what its accesses are looked up in.
+//!
+//! MIPS32 Architecture Volume III, chapter "Virtual Memory", "TLB-Based Virtual Address
+//! Translation".
+
+use crate::addr::{Pa, Va};
+
+/// One half of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Half {
+    /// The physical address of the page, with the address bits below the page size not yet
+    /// cleared.
+    pub frame: u32,
+    /// The cache attribute, kept only to be read back.
+    pub cache: u8,
+    /// May be written.
+    pub dirty: bool,
+    /// May be used.
+    pub valid: bool,
+}
+
+/// One entry: a pair of pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct Entry {
+    /// The virtual address of the pair, page mask applied.
+    pub vpn2: u32,
+    /// The address bits below the pair's size.
+    pub mask: u32,
+    /// The address space.
+    pub asid: u8,
+    /// Matches in every address space.
+    pub global: bool,
+    /// The even and the odd page.
+    pub halves: [Half; 2],
+}
+
+impl Entry {
+    /// The entry that the CP0 registers describe.
+    #[must_use]
+    pub fn from_registers(entry_hi: u32, entry_lo: [u32; 2], page_mask: u32) -> Self {
+        let mask = page_mask | 0x1fff;
+        let half = |lo: u32| Half {
+            frame: lo >> 6 << 12,
+            cache: (lo >> 3 & 7) as u8,
+            dirty: lo & 4 != 0,
+            valid: lo & 2 != 0,
+        };
+        Self {
+            vpn2: entry_hi & !mask,
+            mask,
+            asid: entry_hi as u8,
+            global: entry_lo[0] & entry_lo[1] & 1 != 0,
+            halves: entry_lo.map(half),
+        }
+    }
+
+    /// What TLBR puts into EntryHi.
+    #[must_use]
+    pub fn entry_hi(&self) -> u32 {
+        self.vpn2 | u32::from(self.asid)
+    }
+
+    /// What TLBR puts into PageMask.
+    #[must_use]
+    pub fn page_mask(&self) -> u32 {
+        self.mask & !0x1fff
+    }
+
+    /// What TLBR puts into EntryLo0 or EntryLo1.
+    #[must_use]
+    pub fn entry_lo(&self, odd: usize) -> u32 {
+        let half = &self.halves[odd];
+        half.frame >> 12 << 6
+            | u32::from(half.cache) << 3
+            | u32::from(half.dirty) << 2
+            | u32::from(half.valid) << 1
+            | u32::from(self.global)
+    }
+
+    /// Whether the entry translates `va` in address space `asid`.
+    #[inline]
+    #[must_use]
+    pub fn matches(&self, va: Va, asid: u8) -> bool {
+        (va.0 as u32 ^ self.vpn2) & !self.mask == 0 && (self.global || self.asid == asid)
+    }
+
+    /// Whether some address of some address space would match both entries.
+    fn overlaps(&self, other: &Entry) -> bool {
+        (self.vpn2 ^ other.vpn2) & !(self.mask | other.mask) == 0
+            && (self.global || other.global || self.asid == other.asid)
+    }
+
+    /// The half that translates `va`, and the physical address.
+    #[inline]
+    #[must_use]
+    pub fn translate(&self, va: Va) -> (&Half, Pa) {
+        let va = va.0 as u32;
+        let within = self.mask >> 1;
+        let half = &self.halves[usize::from(va & (within + 1) != 0)];
+        (half, Pa(u64::from(half.frame & !within | va & within)))
+    }
+}
+
+/// The TLB of one CPU.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Tlb {
+    entries: Vec<Entry>,
+}
+
+impl Tlb {
+    /// A TLB of `size` entries, none of which matches anything software uses: each lies on a page
+    /// of its own in kseg0, which is not mapped.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        let entry = |index: usize| Entry {
+            vpn2: 0x8000_0000 + (index as u32) * 0x2000,
+            mask: 0x1fff,
+            ..Entry::default()
+        };
+        Self {
+            entries: (0..size).map(entry).collect(),
+        }
+    }
+
+    /// The entry that translates `va` in address space `asid`.
+    #[inline]
+    #[must_use]
+    pub fn lookup(&self, va: Va, asid: u8) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.matches(va, asid))
+    }
+
+    /// The index of the entry that matches, for TLBP.
+    #[must_use]
+    pub fn probe(&self, va: Va, asid: u8) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|entry| entry.matches(va, asid))
+    }
+
+    /// Entry `index`; an index that does not exist wraps around.
+    #[must_use]
+    pub fn read(&self, index: usize) -> &Entry {
+        &self.entries[index % self.entries.len()]
+    }
+
+    /// Replaces entry `index` and returns what was there, or `None` (and changes nothing) if the
+    /// new entry would match an address that another entry matches too.
+    pub fn write(&mut self, index: usize, entry: Entry) -> Option<Entry> {
+        let index = index % self.entries.len();
+        let duplicate = |(other, old): (usize, &Entry)| other != index && old.overlaps(&entry);
+        if self.entries.iter().enumerate().any(duplicate) {
+            return None;
+        }
+        Some(std::mem::replace(&mut self.entries[index], entry))
+    }
+
+    /// All entries.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_survive_a_trip_through_an_entry() {
+        let entry = Entry::from_registers(0x1234_6055, [0x0012_3457, 0x0012_3417], 0x0000_6000);
+        assert_eq!(entry.vpn2, 0x1234_0000);
+        assert_eq!(entry.entry_hi(), 0x1234_0055);
+        assert_eq!(entry.page_mask(), 0x6000);
+        assert_eq!(
+            [entry.entry_lo(0), entry.entry_lo(1)],
+            [0x0012_3457, 0x0012_3417]
+        );
+    }
+
+    #[test]
+    fn large_pages_pick_their_half_by_the_bit_above_the_page() {
+        // Two pages of 1 MiB, the odd one writable.
+        let lo = |frame: u32, bits: u32| -> u32 { frame >> 12 << 6 | bits };
+        let entry = Entry::from_registers(
+            0x4000_0000,
+            [lo(0x0100_0000, 2), lo(0x0230_0000, 6)],
+            0x001f_e000,
+        );
+        let (even, odd) = (
+            entry.translate(Va(0x400f_fffc)),
+            entry.translate(Va(0x4010_0123)),
+        );
+        assert!(!even.0.dirty && odd.0.dirty);
+        assert_eq!((even.1, odd.1), (Pa(0x010f_fffc), Pa(0x0230_0123)));
+    }
+
+    #[test]
+    fn a_duplicate_is_refused_and_changes_nothing() {
+        let mut tlb = Tlb::new(4);
+        let entry = |hi, g: u32| Entry::from_registers(hi, [2 | g, 2 | g], 0);
+        assert!(tlb.write(0, entry(0x2001, 0)).is_some());
+        assert!(tlb.write(1, entry(0x2002, 0)).is_some(), "another ASID");
+        assert!(
+            tlb.write(2, entry(0x2003, 1)).is_none(),
+            "global clashes with both"
+        );
+        assert!(tlb.write(0, entry(0x2001, 0)).is_some(), "in its own place");
+        assert_eq!(tlb.probe(Va(0x3fff), 2), Some(1));
+        assert_eq!(tlb.probe(Va(0x3fff), 3), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! Loads, stores and fetches that the software TLB could not answer.
+//!
+//! The way of an access: segment → guest TLB (V→P) → pmap (P→M) or board. On success the
+//! software TLB learns the page; on refusal the guest gets its exception.
+
+use super::Vm;
+use crate::addr::{Pa, Va};
+use crate::cpu::exception::Exception;
+use crate::device::Width;
+use crate::mmu::Access;
+use crate::mmu::segment::{Segment, segment};
+
+/// Where a virtual address leads.
+pub(super) struct Translation {
+    pub pa: Pa,
+    /// Whether stores are allowed.
+    writable: bool,
+}
+
+impl Vm {
+    /// Translates `va` as the architecture says.
+    pub(super) fn translate(&self, va: Va, access: Access) -> Result<Translation, Exception> {
+        let write = access == Access::Write;
+        let choose = |load, store| if write { store } else { load };
+        match segment(va, self.mode()) {
+            Segment::Forbidden => Err(choose(Exception::AddressLoad, Exception::AddressStore)),
+            Segment::Direct(pa) => Ok(Translation { pa, writable: true }),
+            Segment::Mapped => {
+                let Some(entry) = self.tlb.lookup(va, self.cpu.cp0.asid()) else {
+                    return Err(choose(Exception::TlbRefillLoad, Exception::TlbRefillStore));
+                };
+                let (half, pa) = entry.translate(va);
+                if !half.valid {
+                    Err(choose(
+                        Exception::TlbInvalidLoad,
+                        Exception::TlbInvalidStore,
+                    ))
+                } else if write && !half.dirty {
+                    Err(Exception::TlbModified)
+                } else {
+                    Ok(Translation {
+                        pa,
+                        writable: half.dirty,
+                    })
+                }
+            }
+        }
+    }
+
+    /// Notes the address for BadVAddr and hands the exception on.
+    fn refuse(&mut self, va: Va, exception: Exception) -> Exception {
+        self.cpu.bad_address = va;
+        exception
+    }
+
+    /// The physical address that the instruction at `pc` is fetched from.
+    ///
+    /// # Errors
+    /// The exception that the fetch takes.
+    pub fn fetch(&mut self, pc: Va) -> Result<Pa, Exception> {
+        if pc.0 & 3 != 0 {
+            return Err(self.refuse(pc, Exception::AddressLoad));
+        }
+        let pa = self
+            .translate(pc, Access::Fetch)
+            .map_err(|e| self.refuse(pc, e))?
+            .pa;
+        if self.pmap.touch(pa, &mut self.machine).is_none() {
+            return Err(self.refuse(pc, Exception::BusFetch));
+        }
+        Ok(pa)
+    }
+
+    /// Loads from `va`, zero-extended. `owed` as in [`Cpu::now`](crate::cpu::Cpu::now).
+    ///
+    /// # Errors
+    /// The exception that the load takes.
+    pub fn load(&mut self, va: Va, width: Width, owed: u32) -> Result<u32, Exception> {
+        if va.0 & (width.bytes() - 1) != 0 {
+            return Err(self.refuse(va, Exception::AddressLoad));
+        }
+        let page = self
+            .translate(va, Access::Read)
+            .map_err(|e| self.refuse(va, e))?;
+        self.counters.soft_misses += 1;
+        match self.pmap.touch(page.pa, &mut self.machine) {
+            Some(ma) => {
+                let host = self.machine.host(ma);
+                self.learn(va, page.pa, host, page.writable);
+                Ok(self.read_host(host, width))
+            }
+            None => self.load_device(va, page.pa, width, owed),
+        }
+    }
+
+    /// Stores to `va`.
+    ///
+    /// # Errors
+    /// The exception that the store takes.
+    pub fn store(&mut self, va: Va, width: Width, value: u32, owed: u32) -> Result<(), Exception> {
+        if va.0 & (width.bytes() - 1) != 0 {
+            return Err(self.refuse(va, Exception::AddressStore));
+        }
+        let page = self
+            .translate(va, Access::Write)
+            .map_err(|e| self.refuse(va, e))?;
+        self.counters.soft_misses += 1;
+        match self.pmap.touch(page.pa, &mut self.machine) {
+            Some(ma) => {
+                let host = self.machine.host(ma);
+                self.note_code_write(page.pa);
+                if let Some(written) = &mut self.written {
+                    written.push((page.pa, width.bytes() as u8));
+                }
+                self.learn(va, page.pa, host, true);
+                self.write_host(host, width, value);
+                Ok(())
+            }
+            None => self.store_device(va, page.pa, width, value, owed),
+        }
+    }
+
+    /// Puts a page of RAM into the software TLB.
+    fn learn(&mut self, va: Va, pa: Pa, host: *mut u8, dirty: bool) {
+        let writable = dirty && self.written.is_none() && !self.pmap.is_code(pa);
+        let page = host.wrapping_sub(va.page_offset() as usize);
+        self.space_mut().fill_data(va.page(), page, writable);
+    }
+
+    fn read_host(&self, host: *const u8, width: Width) -> u32 {
+        let big = self.config.big_endian;
+        // SAFETY: `host` comes from machine memory for an aligned access of this width, which
+        // cannot leave its page.
+        unsafe {
+            match width {
+                Width::Byte => u32::from(*host),
+                Width::Half => {
+                    let value = host.cast::<u16>().read();
+                    u32::from(if big { value.swap_bytes() } else { value })
+                }
+                Width::Word => {
+                    let value = host.cast::<u32>().read();
+                    if big { value.swap_bytes() } else { value }
+                }
+            }
+        }
+    }
+
+    fn write_host(&mut self, host: *mut u8, width: Width, value: u32) {
+        let big = self.config.big_endian;
+        // SAFETY: as in `read_host`.
+        unsafe {
+            match width {
+                Width::Byte => *host = value as u8,
+                Width::Half => {
+                    let value = value as u16;
+                    host.cast::<u16>()
+                        .write(if big { value.swap_bytes() } else { value });
+                }
+                Width::Word => {
+                    host.cast::<u32>()
+                        .write(if big { value.swap_bytes() } else { value });
+                }
+            }
+        }
+    }
+
+    fn load_device(&mut self, va: Va, pa: Pa, width: Width, owed: u32) -> Result<u32, Exception> {
+        let now = self.cpu.now(owed).to_nanos();
+        let value = self.board.read(pa, width, now);
+        tracing::trace!(target: "devices", "read {pa} {width:?} -> {value:#x?}");
+        self.after_device(owed);
+        value.map_err(|_| self.refuse(va, Exception::BusData))
+    }
+
+    fn store_device(
+        &mut self,
+        va: Va,
+        pa: Pa,
+        width: Width,
+        value: u32,
+        owed: u32,
+    ) -> Result<(), Exception> {
+        let now = self.cpu.now(owed).to_nanos();
+        tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
+        let done = self.board.write(pa, width, value, now);
+        self.after_device(owed);
+        done.map_err(|_| self.refuse(va, Exception::BusData))
+    }
+
+    /// After a device was touched: interrupts, deadlines and requests may have changed.
+    fn after_device(&mut self, owed: u32) {
+        self.counters.device_accesses += 1;
+        let console = self.board.console().take_output();
+        if !console.is_empty() {
+            self.output.extend(console);
+            self.request_stop();
+        }
+        self.refresh_lines();
+        let deadline = self
+            .board
+            .deadline()
+            .map_or(u64::MAX, |at| at.to_cycles().0);
+        let nearer = deadline < self.cpu.horizon && deadline > self.cpu.now(owed).0;
+        if nearer || deadline <= self.cpu.now(owed).0 || self.board.has_request() {
+            self.request_stop();
+        }
+    }
+
+    /// Takes over the board's interrupt lines; stops the engine if one must be served.
+    pub(super) fn refresh_lines(&mut self) {
+        self.cpu.cp0.lines = u32::from(self.board.lines()) << 8;
+        if self.cpu.cp0.interrupt_pending() {
+            self.request_stop();
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a machine needs of the world outside: a console and, for some, the time.
+
+use crate::clock::Nanos;
+use std::time::Duration;
+
+/// What has come in from the console.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// Bytes typed; none if nobody typed.
+    Bytes(Vec<u8>),
+    /// The person wants to leave.
+    Quit,
+}
+
+/// The outside of a machine.
+pub trait Host {
+    /// Takes bytes that the guest wrote to its console. Returns what to type in answer: that is
+    /// how a script stays in step with the guest, to the instruction.
+    fn output(&mut self, bytes: &[u8]) -> Vec<u8>;
+
+    /// What was typed since the last call. Never waits.
+    fn input(&mut self) -> Input {
+        Input::Bytes(Vec::new())
+    }
+
+    /// The guest is idle for `span`. A host that keeps time waits as long, or until somebody
+    /// types, and says how much of it has passed; any other lets it pass at once.
+    fn idle(&mut self, span: Nanos) -> Nanos {
+        span
+    }
+
+    /// The host's clock, in time since the machine started, if virtual time is tied to it.
+    fn clock(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether somebody may still type something: if not, a guest that waits for nothing else is
+    /// at its end.
+    fn may_type(&self) -> bool {
+        false
+    }
+}
+
+/// A host that listens to nothing and says nothing.
+#[derive(Debug, Default)]
+pub struct Nowhere;
+
+impl Host for Nowhere {
+    fn output(&mut self, _bytes: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+}

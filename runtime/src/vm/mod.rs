@@ -1,0 +1,322 @@
+//! One virtual machine: CPU, memory and board, and the loop that runs it.
+//!
+//! [`Vm`] is `#[repr(C)]` with the CPU first: a pointer to it is what translated code carries.
+
+mod access;
+pub mod host;
+mod run;
+mod state;
+mod system;
+
+use crate::addr::{PAGE_SIZE, Pa, Va};
+use crate::board::malta::{Malta, MaltaConfig};
+use crate::clock::Cycles;
+use crate::cpu::Cpu;
+use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
+use crate::cpu::exception::Exception;
+use crate::cpu::model::Model;
+use crate::memory::machine::{MachineMemory, MachineMemoryError};
+use crate::memory::pmap::Pmap;
+use crate::mmu::segment::Mode;
+use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
+use crate::mmu::tlb::Tlb;
+use std::time::Duration;
+
+pub use run::Engine;
+
+/// What a machine is made of.
+#[derive(Clone, Debug)]
+pub struct VmConfig {
+    /// The CPU model.
+    pub model: &'static Model,
+    /// Bytes of RAM.
+    pub memory: u64,
+    /// The byte order of CPU and memory.
+    pub big_endian: bool,
+    /// What the real-time clock shows at the start, in seconds since 1970.
+    pub rtc_base: u64,
+}
+
+/// Events that the monitor counts.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    /// Exceptions by Cause.ExcCode.
+    pub exceptions: [u64; 32],
+    /// TLB refills, by load (0) and store (1).
+    pub refills: [u64; 2],
+    /// Accesses that missed the software TLB.
+    pub soft_misses: u64,
+    /// Accesses that went to a device.
+    pub device_accesses: u64,
+    /// TLB entries written.
+    pub tlb_writes: u64,
+    /// Changes of address space or mode.
+    pub space_switches: u64,
+    /// Stores that hit a page with code.
+    pub code_writes: u64,
+    /// Times that WAIT skipped to the next event.
+    pub waits: u64,
+    /// Host time spent asleep.
+    pub slept: Duration,
+}
+
+/// A virtual machine.
+#[repr(C)]
+pub struct Vm {
+    /// The CPU. First, so that translated code finds its fields.
+    pub cpu: Cpu,
+    /// The guest's own TLB.
+    tlb: Tlb,
+    soft: SoftTlb,
+    pmap: Pmap,
+    machine: MachineMemory,
+    /// The board with its devices.
+    pub board: Malta,
+    config: VmConfig,
+    /// Pages with code that were written to, for the engine to take.
+    modified: Vec<Pa>,
+    /// If set, no store may use the software TLB and each is noted here.
+    written: Option<Vec<(Pa, u8)>>,
+    /// Bytes from the console that the host has not seen yet.
+    output: Vec<u8>,
+    /// Bytes typed so far, with the time at which they arrived.
+    typed: Vec<(Cycles, u8)>,
+    /// What the monitor counted.
+    pub counters: Counters,
+}
+
+impl Vm {
+    /// A machine after reset.
+    ///
+    /// # Errors
+    /// When the host has no memory for it.
+    pub fn new(config: VmConfig) -> Result<Box<Self>, MachineMemoryError> {
+        let mut vm = Box::new(Self {
+            cpu: Cpu::new(config.model, config.big_endian),
+            tlb: Tlb::new(config.model.tlb_entries),
+            soft: SoftTlb::default(),
+            pmap: Pmap::new(config.memory),
+            machine: MachineMemory::new(config.memory)?,
+            board: Malta::new(&MaltaConfig {
+                big_endian: config.big_endian,
+                rtc_base: config.rtc_base,
+                ram_bytes: config.memory,
+            }),
+            config,
+            modified: Vec::new(),
+            written: None,
+            output: Vec::new(),
+            typed: Vec::new(),
+            counters: Counters::default(),
+        });
+        vm.select_space();
+        Ok(vm)
+    }
+
+    /// What the machine is made of.
+    #[must_use]
+    pub fn config(&self) -> &VmConfig {
+        &self.config
+    }
+
+    /// Whether memory is big-endian.
+    #[must_use]
+    pub fn big_endian(&self) -> bool {
+        self.config.big_endian
+    }
+
+    /// The current mode of the CPU.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        Mode::of(self.cpu.cp0.status)
+    }
+
+    /// The key of the current address space.
+    #[must_use]
+    pub fn space_key(&self) -> SpaceKey {
+        let cp0 = &self.cpu.cp0;
+        SpaceKey {
+            asid: cp0.asid(),
+            mode: Mode::of(cp0.status),
+            status: cp0.status & (STATUS_CU0 | STATUS_CU1 | STATUS_FR),
+        }
+    }
+
+    /// Points the CPU at the software TLB of its current address space and mode.
+    pub fn select_space(&mut self) {
+        let key = self.space_key();
+        if self.cpu.space.is_null() || self.space().key != key {
+            self.cpu.space = self.soft.select(key);
+            self.counters.space_switches += 1;
+        }
+    }
+
+    /// The current address space's software TLB.
+    #[inline(always)]
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        // SAFETY: `space` points into a box that `soft` owns and never drops; it is set in `new`.
+        unsafe { &*self.cpu.space }
+    }
+
+    /// The current address space's software TLB, to be filled.
+    #[inline(always)]
+    pub fn space_mut(&mut self) -> &mut Space {
+        // SAFETY: as in `space`; `&mut self` keeps every other access away.
+        unsafe { &mut *self.cpu.space }
+    }
+
+    /// All software TLBs.
+    pub fn soft_tlb(&mut self) -> &mut SoftTlb {
+        &mut self.soft
+    }
+
+    /// Takes `exception` for the instruction at `pc`, in a delay slot if `slot`.
+    pub fn raise(&mut self, exception: Exception, pc: u64, slot: bool) {
+        self.counters.exceptions[exception.code() as usize] += 1;
+        match exception {
+            Exception::TlbRefillLoad => self.counters.refills[0] += 1,
+            Exception::TlbRefillStore => self.counters.refills[1] += 1,
+            _ => {}
+        }
+        self.cpu.raise(exception, pc, slot);
+        tracing::trace!(
+            target: "exceptions",
+            "{exception:?} at {pc:#010x}{} -> {:#010x} badvaddr {:#010x} cause {:#010x} status {:#010x}",
+            if slot { " (delay slot)" } else { "" },
+            self.cpu.pc,
+            self.cpu.cp0.bad_vaddr,
+            self.cpu.cp0.cause(),
+            self.cpu.cp0.status,
+        );
+        self.select_space();
+    }
+
+    /// Asks the engine to come back at the next instruction boundary.
+    #[inline]
+    pub fn request_stop(&mut self) {
+        self.cpu.stop = 1;
+    }
+
+    /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
+    /// dropped, as nothing answers there.
+    pub fn write_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        let mut at = pa;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = (PAGE_SIZE - at.page_offset()) as usize;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            if let Some(ma) = self.pmap.touch(at, &mut self.machine) {
+                let start = ma.page_offset() as usize;
+                self.machine.frame_mut(ma)[start..start + now.len()].copy_from_slice(now);
+                self.note_code_write(at);
+            }
+            at = Pa(at.0.wrapping_add(now.len() as u64));
+            rest = later;
+        }
+    }
+
+    /// Reads RAM at `pa`; where there is none, zeros.
+    pub fn read_physical(&self, pa: Pa, bytes: &mut [u8]) {
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            let at = Pa(pa.0.wrapping_add(index as u64));
+            *byte = self
+                .pmap
+                .find(at)
+                .map_or(0, |ma| self.machine.frame(ma)[ma.page_offset() as usize]);
+        }
+    }
+
+    /// The instruction word at `pa`, which must be RAM.
+    #[must_use]
+    pub fn instruction(&self, pa: Pa) -> u32 {
+        let mut bytes = [0; 4];
+        if let Some(ma) = self.pmap.find(pa) {
+            let start = ma.page_offset() as usize & !3;
+            bytes.copy_from_slice(&self.machine.frame(ma)[start..start + 4]);
+        }
+        if self.config.big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
+    }
+
+    /// Says that the engine made code from the page of `pa`: stores to it must come to the
+    /// monitor from now on.
+    pub fn mark_code(&mut self, pa: Pa) {
+        if !self.pmap.set_code(pa, true)
+            && let Some(ma) = self.pmap.touch(pa.page(), &mut self.machine)
+        {
+            self.soft.protect(self.machine.host(ma));
+        }
+    }
+
+    /// Pages with code that were written to since the last call. The engine must drop what it
+    /// made from them.
+    pub fn take_modified(&mut self) -> Vec<Pa> {
+        std::mem::take(&mut self.modified)
+    }
+
+    /// Whether [`Vm::take_modified`] has something.
+    #[inline]
+    #[must_use]
+    pub fn has_modified(&self) -> bool {
+        !self.modified.is_empty()
+    }
+
+    /// Keeps a list of every store from now on; no store uses the software TLB any more.
+    pub fn watch_writes(&mut self) {
+        if self.written.is_none() {
+            self.written = Some(Vec::new());
+            self.soft.clear();
+        }
+    }
+
+    /// The stores since the last call, with their sizes.
+    pub fn take_written(&mut self) -> Vec<(Pa, u8)> {
+        self.written
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn note_code_write(&mut self, pa: Pa) {
+        if self.pmap.is_code(pa) {
+            self.pmap.set_code(pa, false);
+            self.modified.push(pa.page());
+            self.counters.code_writes += 1;
+            self.request_stop();
+        }
+    }
+
+    /// Types bytes on the console, now.
+    pub fn type_bytes(&mut self, bytes: &[u8]) {
+        let now = self.cpu.now(0);
+        for &byte in bytes {
+            self.board.console().push_input(byte);
+            self.typed.push((now, byte));
+        }
+    }
+
+    /// The bytes typed so far, with their times.
+    #[must_use]
+    pub fn typed(&self) -> &[(Cycles, u8)] {
+        &self.typed
+    }
+
+    /// The guest's own TLB.
+    #[must_use]
+    pub fn tlb(&self) -> &Tlb {
+        &self.tlb
+    }
+
+    /// Where an instruction fetch from `va` goes, for people who look at code: no exception, no
+    /// side effect.
+    #[must_use]
+    pub fn peek(&self, va: Va) -> Option<Pa> {
+        self.translate(va, crate::mmu::Access::Fetch)
+            .ok()
+            .map(|page| page.pa)
+    }
+}

@@ -1,0 +1,183 @@
+//! Privileged operations: what CP0, TLB and cache instructions do to the machine.
+//!
+//! They exist once; the interpreter and translated code both end up here.
+
+use super::Vm;
+use crate::addr::{Pa, Va};
+use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
+use crate::cpu::exception::Exception;
+use crate::device::Width;
+use crate::mmu::Access;
+use crate::mmu::tlb::Entry;
+
+impl Vm {
+    /// Whether privileged instructions may run: kernel mode, or Status.CU0.
+    #[must_use]
+    pub fn coprocessor0_usable(&self) -> bool {
+        self.mode().is_kernel() || self.cpu.cp0.status & STATUS_CU0 != 0
+    }
+
+    /// MFC0.
+    #[must_use]
+    pub fn read_cp0(&self, reg: u32, sel: u32, owed: u32) -> u32 {
+        self.cpu.read_cp0(reg, sel, self.cpu.now(owed))
+    }
+
+    /// MTC0, with all that follows from it: another address space, an interrupt that may now be
+    /// taken, another deadline.
+    pub fn write_cp0(&mut self, reg: u32, sel: u32, value: u32, owed: u32) {
+        let now = self.cpu.now(owed);
+        self.cpu.write_cp0(reg, sel, value, now);
+        match reg {
+            // EntryHi, Status: another address space or mode.
+            10 => self.select_space(),
+            12 => {
+                self.select_space();
+                self.check_interrupts();
+            }
+            // Count, Compare: another deadline.
+            9 | 11 => self.request_stop(),
+            13 => {
+                self.request_stop();
+            }
+            // Wired resets Random.
+            6 => self.cpu.cp0.random = 1,
+            _ => {}
+        }
+    }
+
+    /// Stops the engine if an interrupt may be taken now.
+    fn check_interrupts(&mut self) {
+        if self.cpu.cp0.interrupt_pending() {
+            self.request_stop();
+        }
+    }
+
+    /// DI and EI: sets Status.IE and returns what Status was.
+    pub fn set_interrupt_enable(&mut self, enable: bool) -> u32 {
+        let status = self.cpu.cp0.status;
+        self.cpu.cp0.status = status & !STATUS_IE | u32::from(enable);
+        self.check_interrupts();
+        status
+    }
+
+    /// ERET.
+    pub fn eret(&mut self) {
+        self.cpu.eret();
+        self.select_space();
+        self.check_interrupts();
+    }
+
+    /// Whether WAIT has nothing to wait for: an interrupt is pending that Status.IM lets through.
+    #[must_use]
+    pub fn wakes(&self) -> bool {
+        self.cpu.cp0.cause() & self.cpu.cp0.status & CAUSE_IP != 0
+    }
+
+    /// TLBWI.
+    ///
+    /// # Errors
+    /// Machine Check if the entry would be a duplicate.
+    pub fn tlb_write_indexed(&mut self) -> Result<(), Exception> {
+        self.tlb_write(self.cpu.cp0.index as usize & 0x3f)
+    }
+
+    /// TLBWR.
+    ///
+    /// # Errors
+    /// Machine Check if the entry would be a duplicate.
+    pub fn tlb_write_random(&mut self) -> Result<(), Exception> {
+        let index = self.cpu.cp0.next_random(self.cpu.model.tlb_entries);
+        self.tlb_write(index)
+    }
+
+    fn tlb_write(&mut self, index: usize) -> Result<(), Exception> {
+        let cp0 = &self.cpu.cp0;
+        let entry = Entry::from_registers(cp0.entry_hi, cp0.entry_lo, cp0.page_mask);
+        let old = self
+            .tlb
+            .write(index, entry)
+            .ok_or(Exception::MachineCheck)?;
+        self.counters.tlb_writes += 1;
+        tracing::trace!(target: "tlb", "write {index}: {entry:x?}");
+        if old != entry {
+            self.soft.forget_entry(&old);
+        }
+        Ok(())
+    }
+
+    /// TLBR.
+    pub fn tlb_read(&mut self) {
+        let entry = *self.tlb.read(self.cpu.cp0.index as usize & 0x3f);
+        let cp0 = &mut self.cpu.cp0;
+        cp0.entry_hi = entry.entry_hi();
+        cp0.page_mask = entry.page_mask();
+        cp0.entry_lo = [entry.entry_lo(0), entry.entry_lo(1)];
+        self.select_space();
+    }
+
+    /// TLBP.
+    pub fn tlb_probe(&mut self) {
+        let cp0 = &self.cpu.cp0;
+        let found = self
+            .tlb
+            .probe(Va(u64::from(cp0.entry_hi & !0x1fff)), cp0.asid());
+        self.cpu.cp0.index = found.map_or(1 << 31, |index| index as u32);
+    }
+
+    /// CACHE with operation `operation` on `va`. There are no caches: what matters is that an
+    /// operation by address translates it, and that index operations read back what tags hold.
+    ///
+    /// # Errors
+    /// The exception that the address takes.
+    pub fn cache(&mut self, operation: u32, va: Va) -> Result<(), Exception> {
+        // Operations 0 to 3 are by index, 4 to 7 by address.
+        if operation >> 2 >= 4
+            && let Err(exception) = self.translate(va, Access::Read)
+        {
+            self.cpu.bad_address = va;
+            return Err(exception);
+        }
+        Ok(())
+    }
+
+    /// LL: loads a word and watches it.
+    ///
+    /// # Errors
+    /// The exception that the load takes.
+    pub fn load_linked(&mut self, va: Va, owed: u32) -> Result<u32, Exception> {
+        let value = self.load(va, Width::Word, owed)?;
+        self.cpu.ll_bit = 1;
+        self.cpu.ll_value = value;
+        self.cpu.ll_address = self.translate(va, Access::Read)?.pa;
+        Ok(value)
+    }
+
+    /// SC: stores a word if nothing has broken the link, and says whether it did.
+    ///
+    /// The link is broken by ERET, by another address, and by a store that changed the word.
+    ///
+    /// # Errors
+    /// The exception that the store takes.
+    pub fn store_conditional(&mut self, va: Va, value: u32, owed: u32) -> Result<bool, Exception> {
+        if va.0 & 3 != 0 {
+            self.cpu.bad_address = va;
+            return Err(Exception::AddressStore);
+        }
+        let page = self
+            .translate(va, Access::Write)
+            .inspect_err(|_| self.cpu.bad_address = va);
+        let linked = std::mem::take(&mut self.cpu.ll_bit) != 0;
+        let pa = page?.pa;
+        if !linked || pa != self.cpu.ll_address || !self.word_is(pa, self.cpu.ll_value) {
+            return Ok(false);
+        }
+        self.store(va, Width::Word, value, owed)?;
+        Ok(true)
+    }
+
+    /// Whether the word of RAM at `pa` holds `value`; outside RAM the link always holds.
+    fn word_is(&self, pa: Pa, value: u32) -> bool {
+        !self.pmap.is_ram(pa) || self.instruction(pa) == value
+    }
+}

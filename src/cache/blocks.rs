@@ -1,0 +1,182 @@
+//! Blocks, found by what they depend on, and dropped when their page changes.
+
+use crate::interp::Block;
+use crate::interp::block::Source;
+use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::mmu::soft::SpaceKey;
+use mirrorball_runtime::vm::Vm;
+use rustc_hash::FxHashMap;
+
+/// Everything that the meaning of a block depends on, so that nothing stale can be found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BlockKey {
+    /// Where its first instruction is fetched from.
+    pub pa: Pa,
+    /// The virtual address that it runs at.
+    pub pc: u32,
+    /// Whether privileged instructions may run.
+    pub kernel: bool,
+    /// Status bits that decide which instructions there are.
+    pub status: u32,
+}
+
+impl BlockKey {
+    /// The key of the block at `pc`, fetched from `pa`, in a space.
+    #[must_use]
+    pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
+        Self {
+            pa,
+            pc: pc.0 as u32,
+            kernel: space.mode.is_kernel(),
+            status: space.status,
+        }
+    }
+}
+
+/// The number of a block. It names another block once this one is dropped.
+pub type BlockId = u32;
+
+/// A block and what an engine keeps with it.
+pub struct Cached<T> {
+    /// What it depends on.
+    pub key: BlockKey,
+    /// The predecoded block.
+    pub block: Block,
+    /// The engine's own.
+    pub extra: T,
+}
+
+/// All blocks of one VM.
+pub struct Blocks<T> {
+    slots: Vec<Option<Box<Cached<T>>>>,
+    free: Vec<BlockId>,
+    by_key: FxHashMap<BlockKey, BlockId>,
+    by_page: FxHashMap<u64, Vec<BlockId>>,
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: FxHashMap::default(),
+            by_page: FxHashMap::default(),
+        }
+    }
+}
+
+impl<T: Default> Blocks<T> {
+    /// The block at the CPU's program counter. If the fetch is refused the guest gets its
+    /// exception, for one cycle, and there is no block.
+    #[inline]
+    pub fn at_pc(&mut self, vm: &mut Vm) -> Option<BlockId> {
+        match vm.space().probe_code(Va(vm.cpu.pc)) {
+            Some(entry) => Some(entry.block),
+            None => self.find(vm),
+        }
+    }
+
+    #[cold]
+    fn find(&mut self, vm: &mut Vm) -> Option<BlockId> {
+        let pc = Va(vm.cpu.pc);
+        let pa = match vm.fetch(pc) {
+            Ok(pa) => pa,
+            Err(exception) => {
+                vm.cpu.left -= 1;
+                vm.raise(exception, pc.0, false);
+                return None;
+            }
+        };
+        let key = BlockKey::new(pc, pa, vm.space_key());
+        let id = match self.by_key.get(&key) {
+            Some(&id) => id,
+            None => self.insert(vm, key),
+        };
+        vm.space_mut().fill_code(pc, id, 0);
+        Some(id)
+    }
+
+    fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
+        vm.mark_code(key.pa);
+        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
+        let cached = Box::new(Cached {
+            key,
+            block: Block::predecode(&source),
+            extra: T::default(),
+        });
+        tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.slots[id as usize] = Some(cached);
+                id
+            }
+            None => {
+                self.slots.push(Some(cached));
+                (self.slots.len() - 1) as BlockId
+            }
+        };
+        self.by_key.insert(key, id);
+        self.by_page
+            .entry(key.pa.page_number())
+            .or_default()
+            .push(id);
+        id
+    }
+
+    /// The block with this number.
+    ///
+    /// # Panics
+    /// If there is none, which would be a mistake of the engine.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, id: BlockId) -> &Cached<T> {
+        self.slots[id as usize]
+            .as_deref()
+            .expect("a block that was dropped is not asked for")
+    }
+
+    /// The block with this number, to be changed.
+    ///
+    /// # Panics
+    /// As [`Blocks::get`].
+    #[inline]
+    pub fn get_mut(&mut self, id: BlockId) -> &mut Cached<T> {
+        self.slots[id as usize]
+            .as_deref_mut()
+            .expect("a block that was dropped is not asked for")
+    }
+
+    /// Drops the blocks of every page that the guest has written to. What the engine kept with
+    /// them is returned.
+    pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
+        let mut dropped = Vec::new();
+        for page in vm.take_modified() {
+            for id in self.by_page.remove(&page.page_number()).unwrap_or_default() {
+                if let Some(cached) = self.slots[id as usize].take() {
+                    self.by_key.remove(&cached.key);
+                    vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
+                    self.free.push(id);
+                    dropped.push(*cached);
+                }
+            }
+        }
+        dropped
+    }
+
+    /// All blocks.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cached<T>> {
+        self.slots.iter_mut().flatten().map(|cached| &mut **cached)
+    }
+
+    /// The number of blocks kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Whether no block is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+}

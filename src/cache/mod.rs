@@ -1,0 +1,5 @@
+//! What is kept of guest code: predecoded blocks, and the translations made from them.
+
+pub mod arena;
+pub mod blocks;
+pub mod link;

@@ -1,0 +1,66 @@
+//! Why a command failed, one line each, and the exit code for it.
+
+use std::io;
+
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::memory::machine::MachineMemoryError;
+use thiserror::Error;
+
+use super::Exit;
+use super::fetch::FetchError;
+use crate::console::ScriptError;
+use crate::engine::jit::JitError;
+use crate::image::{FileError, ImageError};
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum CliError {
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("the host has no memory for the machine: {0}; give less --memory")]
+    NoMemory(#[from] MachineMemoryError),
+    #[error(transparent)]
+    Jit(#[from] JitError),
+    #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
+    Console(#[source] io::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
+    LockstepRealtime,
+    #[error("{image}: no code at {address}; it lies at {code}")]
+    NoCode {
+        image: String,
+        address: Va,
+        code: String,
+    },
+    #[error("{0} is not in this build")]
+    NotBuilt(&'static str),
+}
+
+impl CliError {
+    /// The exit code for this failure.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Image(ImageError::File(FileError::Io { .. }))
+            | Self::Script(ScriptError::File(FileError::Io { .. }))
+            | Self::NoMemory(_)
+            | Self::Jit(_)
+            | Self::Console(_)
+            | Self::Output(_)
+            | Self::NotBuilt(_) => Exit::Host,
+            Self::Fetch(error) => error.exit(),
+            Self::Image(_) | Self::Script(_) | Self::LockstepRealtime | Self::NoCode { .. } => {
+                Exit::Usage
+            }
+        }
+    }
+}

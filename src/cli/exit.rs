@@ -1,0 +1,99 @@
+//! How the process ends: every exit code, in one table that `--help` shows.
+
+use std::process::ExitCode;
+
+use mirrorball_runtime::exit::Outcome;
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// The guest powered off, or the user quit; a command other than `run` did its work.
+    Done = 0,
+    /// Something failed in mirrorball or on the host.
+    Host = 1,
+    /// The command line or an input file is unusable.
+    Usage = 2,
+    /// The guest reset itself.
+    Reset = 10,
+    /// The instructions that `--limit` allows were used up.
+    Limit = 11,
+    /// The guest waits for an interrupt that cannot come.
+    Stopped = 12,
+    /// The engines that `--engine lockstep` compares differ.
+    Difference = 13,
+    /// The machine stopped before the script was finished.
+    Script = 14,
+}
+
+impl Exit {
+    /// Every way to end and what it means.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Done, "the guest powered off, or Ctrl-A x"),
+        (
+            Self::Host,
+            "an error inside mirrorball or on the host, such as a full disk",
+        ),
+        (Self::Usage, "bad usage or a bad input file"),
+        (Self::Reset, "the guest reset itself"),
+        (Self::Limit, "--limit reached"),
+        (
+            Self::Stopped,
+            "the guest stopped forever: a WAIT that nothing can end",
+        ),
+        (Self::Difference, "lockstep found a difference"),
+        (
+            Self::Script,
+            "the machine stopped before --script was finished",
+        ),
+    ];
+
+    /// How a run ends that would end like this, had it not had a script that is unfinished.
+    /// Errors and differences are the graver news and stay.
+    #[must_use]
+    pub const fn with_unfinished_script(self) -> Self {
+        match self {
+            Self::Done | Self::Reset | Self::Limit | Self::Stopped | Self::Script => Self::Script,
+            Self::Host | Self::Usage | Self::Difference => self,
+        }
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::PowerOff | Outcome::Quit => Self::Done,
+            Outcome::Reset => Self::Reset,
+            Outcome::Limit => Self::Limit,
+            Outcome::Halted => Self::Stopped,
+            Outcome::Difference => Self::Difference,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_what_is_promised() {
+        assert_eq!(
+            Exit::ALL.map(|(exit, _)| exit as u8),
+            [0, 1, 2, 10, 11, 12, 13, 14]
+        );
+    }
+
+    #[test]
+    fn an_unfinished_script_hides_no_error() {
+        assert_eq!(Exit::Done.with_unfinished_script(), Exit::Script);
+        assert_eq!(Exit::Limit.with_unfinished_script(), Exit::Script);
+        assert_eq!(Exit::Difference.with_unfinished_script(), Exit::Difference);
+        assert_eq!(Exit::Host.with_unfinished_script(), Exit::Host);
+    }
+}

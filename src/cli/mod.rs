@@ -1,0 +1,143 @@
+//! The command line: one file a subcommand.
+//!
+//! A subcommand has arguments as clap reads them and a function that does the work. A failure is
+//! a [`CliError`]; it ends up as one line on standard error and an [`Exit`] code, here and nowhere
+//! else.
+
+mod disasm;
+mod error;
+mod exit;
+mod fetch;
+mod inspect;
+mod program;
+pub mod run;
+mod values;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use error::CliError;
+pub use exit::Exit;
+pub use fetch::FetchError;
+pub use values::RtcStart;
+
+/// Runs MIPS32 guest kernels on an emulated Malta board.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mirrorball",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::RunArgs>),
+    Disasm(disasm::DisasmArgs),
+    Inspect(inspect::InspectArgs),
+    Fetch(fetch::FetchArgs),
+}
+
+/// The whole program: reads the command line, does what it says, and says how that ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error).into(),
+    };
+    let ended = match cli.command {
+        Command::Run(args) => args.validate().and_then(run::execute),
+        Command::Disasm(args) => disasm::execute(&args),
+        Command::Inspect(args) => inspect::execute(&args),
+        Command::Fetch(args) => fetch::execute(&args),
+    };
+    ended
+        .unwrap_or_else(|error| {
+            complain(&error.to_string());
+            error.exit()
+        })
+        .into()
+}
+
+/// Prints `message` as the one line that a failure is told by.
+fn complain(message: &str) {
+    // File names may hold anything, line feeds and terminal escapes included.
+    let line = message.chars().fold(String::new(), |mut line, c| {
+        if c.is_control() {
+            let _ = write!(line, "{}", c.escape_default());
+        } else {
+            line.push(c);
+        }
+        line
+    });
+    eprintln!("mirrorball: {line}");
+}
+
+fn parse<I>(arguments: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator,
+    I::Item: Into<std::ffi::OsString> + Clone,
+{
+    let matches = command().try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn command() -> clap::Command {
+    let codes = exit_codes();
+    Cli::command()
+        .after_help(format!(
+            "{codes}\n\nmirrorball COMMAND --help tells more about each command."
+        ))
+        .mut_subcommand("run", |run| run.after_long_help(run::guide(&codes)))
+}
+
+fn exit_codes() -> String {
+    let mut text = String::from("Exit codes:");
+    for (exit, meaning) in Exit::ALL {
+        let _ = write!(text, "\n  {:>2}  {meaning}", exit as u8);
+    }
+    text
+}
+
+/// Prints what clap has to say instead of running a command: help in full, errors in one line.
+fn refuse(error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Done
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Exit::Usage
+        }
+        _ => {
+            complain(&one_line(&error.render().to_string()));
+            Exit::Usage
+        }
+    }
+}
+
+/// The lines of clap's message that tell what is wrong, as one.
+fn one_line(message: &str) -> String {
+    let lines: Vec<_> = message
+        .lines()
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let text = lines.join(" ");
+    format!(
+        "{} (--help tells more)",
+        text.strip_prefix("error: ").unwrap_or(&text)
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! What users write for numbers, addresses and dates, and what it means.
+
+use std::str::FromStr;
+use std::time::UNIX_EPOCH;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use mirrorball_runtime::addr::Va;
+use thiserror::Error;
+
+/// Why a text is no value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// Not an address.
+    #[error("an address is 0x and up to 8 hexadecimal digits, such as 0x80100000")]
+    Address,
+    /// Not a count.
+    #[error("a count is a whole number from 1 up with k, M or G (thousands), such as 300M")]
+    Count,
+    /// Not a date.
+    #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
+    Date,
+}
+
+/// A virtual address of the guest.
+pub(super) fn address(text: &str) -> Result<Va, ValueError> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        .map(|address| Va(address.into()))
+        .ok_or(ValueError::Address)
+}
+
+/// A number of instructions or the like, in thousands if it has a suffix.
+pub(super) fn count(text: &str) -> Result<u64, ValueError> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
+        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
+        Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
+        _ => (text, 1),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ValueError::Count);
+    }
+    let number: u64 = digits.parse().map_err(|_| ValueError::Count)?;
+    number
+        .checked_mul(unit)
+        .filter(|&count| count > 0)
+        .ok_or(ValueError::Count)
+}
+
+/// What the guest's clock shows when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RtcStart {
+    /// Always the same: seconds since 1970-01-01T00:00:00.
+    Fixed(u64),
+    /// The host's time (UTC); two runs then differ.
+    Now,
+}
+
+impl RtcStart {
+    /// Seconds since 1970-01-01T00:00:00.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        match self {
+            Self::Fixed(seconds) => seconds,
+            // A host whose clock is before 1970 has no better time to give.
+            Self::Now => UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+impl FromStr for RtcStart {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        let date: DateTime = text.parse().map_err(|_| ValueError::Date)?;
+        if !(1970..2100).contains(&date.year()) {
+            return Err(ValueError::Date);
+        }
+        let moment = TimeZone::UTC
+            .to_timestamp(date)
+            .map_err(|_| ValueError::Date)?;
+        u64::try_from(moment.as_second())
+            .map(Self::Fixed)
+            .map_err(|_| ValueError::Date)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_hexadecimal() {
+        assert_eq!(address("0x80100000"), Ok(Va(0x8010_0000)));
+        for text in ["", "0x", "80100000", "0x180000000", "0x+8", "start"] {
+            assert_eq!(address(text), Err(ValueError::Address), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_have_decimal_suffixes() {
+        assert_eq!(count("7"), Ok(7));
+        assert_eq!(count("5k"), Ok(5_000));
+        assert_eq!(count("300M"), Ok(300_000_000));
+        assert_eq!(count("2G"), Ok(2_000_000_000));
+        for text in ["", "M", "0", "-1", "+1", "1.5M", "1T", "99999999999G", "1é"] {
+            assert_eq!(count(text), Err(ValueError::Count), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_utc() {
+        assert_eq!(
+            "2026-01-01T00:00:00".parse(),
+            Ok(RtcStart::Fixed(1_767_225_600))
+        );
+        assert_eq!("1970-01-01T00:00:01".parse(), Ok(RtcStart::Fixed(1)));
+        assert_eq!("now".parse(), Ok(RtcStart::Now));
+        for text in [
+            "",
+            "2026-02-30T00:00:00",
+            "1969-12-31T23:59:59",
+            "2100-01-01T00:00:00",
+            "x",
+        ] {
+            assert_eq!(text.parse::<RtcStart>(), Err(ValueError::Date), "{text}");
+        }
+    }
+}

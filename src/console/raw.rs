@@ -1,0 +1,161 @@
+//! Raw mode of the host's terminal, undone on every way out.
+//!
+//! The way out may be a return, a panic on any thread or a signal; so what has to be undone is
+//! kept in one place for the process, and whoever comes first undoes it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::{panic, thread};
+
+use rustix::termios::{self, OptionalActions, OutputModes, Termios};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
+
+struct Saved {
+    terminal: OwnedFd,
+    cooked: Termios,
+    raw: Termios,
+}
+
+static SAVED: Mutex<Option<Saved>> = Mutex::new(None);
+
+/// The terminal is in raw mode for as long as this lives.
+#[derive(Debug)]
+pub(super) struct RawMode(());
+
+impl RawMode {
+    /// Puts `terminal` into raw mode. One terminal of a process can be in it at a time.
+    pub fn enter(terminal: OwnedFd) -> io::Result<Self> {
+        let cooked = termios::tcgetattr(&terminal)?;
+        let mut raw = cooked.clone();
+        raw.make_raw();
+        // A lone line feed, from a bare-metal guest or from a message of ours, starts a new line.
+        raw.output_modes |= cooked.output_modes & OutputModes::OPOST;
+        watch()?;
+        termios::tcsetattr(&terminal, OptionalActions::Now, &raw)?;
+        *saved() = Some(Saved {
+            terminal,
+            cooked,
+            raw,
+        });
+        Ok(Self(()))
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        restore();
+        *saved() = None;
+    }
+}
+
+fn saved() -> MutexGuard<'static, Option<Saved>> {
+    SAVED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Back to what the terminal was. If that fails there is nobody left to tell.
+fn restore() {
+    if let Some(saved) = &*saved() {
+        let _ = termios::tcsetattr(&saved.terminal, OptionalActions::Now, &saved.cooked);
+    }
+}
+
+/// Into raw mode once more, after the process was stopped.
+fn resume() {
+    if let Some(saved) = &*saved() {
+        let _ = termios::tcsetattr(&saved.terminal, OptionalActions::Now, &saved.raw);
+    }
+}
+
+/// Sees to it that panics and signals restore the terminal before they do what they do.
+fn watch() -> io::Result<()> {
+    static PANICS: Once = Once::new();
+    static SIGNALS: Mutex<bool> = Mutex::new(false);
+    PANICS.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            restore();
+            report(info);
+        }));
+    });
+    let mut watching = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*watching {
+        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])?;
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || obey(signals))?;
+        *watching = true;
+    }
+    Ok(())
+}
+
+fn obey(mut signals: Signals) {
+    for signal in signals.forever() {
+        if signal == SIGCONT {
+            resume();
+        } else {
+            restore();
+            // Ends the process, or stops it until SIGCONT.
+            let _ = emulate_default_handler(signal);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::LocalModes;
+
+    use super::*;
+
+    fn pseudo_terminal() -> (OwnedFd, OwnedFd) {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let master = openpt(flags).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let slave = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(name)
+            .unwrap();
+        (master, slave.into())
+    }
+
+    /// One test, since a process has one raw terminal.
+    #[test]
+    fn raw_mode_is_undone_on_drop_and_panic() {
+        let (_master, slave) = pseudo_terminal();
+        let is_raw = || {
+            let now = termios::tcgetattr(&slave).unwrap();
+            assert!(
+                now.output_modes.contains(OutputModes::OPOST),
+                "lines start at the left"
+            );
+            !now.local_modes
+                .intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+        };
+        assert!(!is_raw());
+        let raw = RawMode::enter(slave.try_clone().unwrap()).unwrap();
+        assert!(is_raw());
+        drop(raw);
+        assert!(!is_raw());
+
+        let _raw = RawMode::enter(slave.try_clone().unwrap()).unwrap();
+        assert!(is_raw());
+        thread::spawn(|| panic!("expected by the test"))
+            .join()
+            .unwrap_err();
+        assert!(!is_raw(), "a panic on another thread");
+        resume();
+        assert!(is_raw(), "after a stop");
+    }
+
+    #[test]
+    fn what_is_no_terminal_is_refused() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(RawMode::enter(file.into()).is_err());
+    }
+}

@@ -1,0 +1,47 @@
+//! The interpreter as an engine.
+
+use crate::cache::blocks::Blocks;
+use crate::interp::{run_block, run_part};
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::{Engine, Vm};
+
+/// Executes everything by interpreting predecoded blocks.
+#[derive(Default)]
+pub struct Interpreter {
+    blocks: Blocks<()>,
+}
+
+impl Interpreter {
+    /// The number of predecoded blocks.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+}
+
+impl Engine for Interpreter {
+    fn run(&mut self, vm: &mut Vm) -> Exit {
+        if vm.has_modified() {
+            self.blocks.drop_modified(vm);
+        }
+        while vm.cpu.left > 0 {
+            let Some(id) = self.blocks.at_pc(vm) else {
+                continue;
+            };
+            let block = &self.blocks.get(id).block;
+            let exit = if vm.cpu.left >= block.cycles() {
+                run_block(vm, block)
+            } else {
+                run_part(vm, block)
+            };
+            if exit.is_some() || vm.cpu.stop != 0 {
+                vm.cpu.stop = 0;
+                if vm.has_modified() {
+                    self.blocks.drop_modified(vm);
+                }
+                return exit.unwrap_or(Exit::Stop);
+            }
+        }
+        Exit::Horizon
+    }
+}

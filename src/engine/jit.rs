@@ -1,0 +1,325 @@
+//! The JIT engine: interprets while cold, translates when hot.
+
+use super::lockstep::guest_listing;
+use crate::cache::arena::{Arena, ArenaError};
+use crate::cache::blocks::{BlockId, Blocks};
+use crate::cache::link::{Incoming, LinkId, Links};
+use crate::interp::block::Source;
+use crate::interp::{run_block, run_part};
+use crate::translate::calls::CALLS;
+use crate::translate::{Region, TranslateError, Translator, host};
+use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::clock::Cycles;
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::{Engine, Vm};
+use std::time::{Duration, Instant};
+
+/// How the JIT is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JitConfig {
+    /// How often a block is interpreted before it is translated.
+    pub hot: u32,
+    /// The most bytes of host code that are kept.
+    pub cache_bytes: usize,
+}
+
+impl Default for JitConfig {
+    fn default() -> Self {
+        Self {
+            hot: 100,
+            cache_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why there is no JIT.
+#[derive(Debug, thiserror::Error)]
+pub enum JitError {
+    /// No memory for code.
+    #[error(transparent)]
+    Arena(#[from] ArenaError),
+    /// No translator.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
+}
+
+/// What the JIT counted.
+#[derive(Clone, Debug, Default)]
+pub struct JitCounters {
+    /// Instructions that ran in the interpreter.
+    pub interpreted: u64,
+    /// Instructions that ran translated.
+    pub translated: u64,
+    /// Blocks translated.
+    pub translations: u64,
+    /// Guest instructions translated.
+    pub instructions: u64,
+    /// Time spent on it.
+    pub compile_time: Duration,
+    /// Bytes of host code made.
+    pub code_bytes: u64,
+    /// Blocks that Cranelift refused.
+    pub refused: u64,
+    /// Times that translated code was entered from the dispatcher.
+    pub entries: u64,
+    /// Returns to the dispatcher for want of a link.
+    pub unlinked: u64,
+    /// Links made.
+    pub links: u64,
+    /// Translations dropped because their page changed.
+    pub invalidated: u64,
+    /// Times that the whole cache was emptied.
+    pub flushes: u64,
+}
+
+/// What the JIT keeps with a block.
+#[derive(Default)]
+struct Extra {
+    /// How often the block was interpreted.
+    heat: u32,
+    /// Whether it is left to the interpreter for good.
+    declined: bool,
+    /// Its translation, or 0.
+    code: usize,
+    /// The links that lead to it.
+    incoming: Incoming,
+}
+
+/// The size of the table of links, for each byte of code: about one link in 64 bytes.
+const BYTES_PER_LINK: usize = 64;
+
+/// `extern "C"` code that enters translated code.
+type Entry = extern "C" fn(*mut Vm, usize) -> u64;
+
+/// The JIT engine.
+pub struct Jit {
+    config: JitConfig,
+    blocks: Blocks<Extra>,
+    links: Links,
+    arena: Arena,
+    translator: Translator,
+    entry: Entry,
+    /// The link that translated code has just missed.
+    missing: Option<LinkId>,
+    /// What was counted.
+    pub counters: JitCounters,
+    /// The memory of `entry`.
+    _entry_code: Arena,
+}
+
+impl Jit {
+    /// A JIT for one VM.
+    ///
+    /// # Errors
+    /// If the host has no memory for code, or Cranelift does not know its CPU.
+    pub fn new(config: JitConfig) -> Result<Self, JitError> {
+        let mut translator = Translator::new()?;
+        let code = translator.entry()?;
+        let mut entry_code = Arena::new(code.len())?;
+        let address = entry_code.place(&code).unwrap_or_default();
+        // SAFETY: the translator made this code with just this signature; it lives as long as
+        // the engine.
+        let entry = unsafe { std::mem::transmute::<usize, Entry>(address) };
+        Ok(Self {
+            config,
+            blocks: Blocks::default(),
+            links: Links::new((config.cache_bytes / BYTES_PER_LINK).max(64)),
+            arena: Arena::new(config.cache_bytes)?,
+            translator,
+            entry,
+            missing: None,
+            counters: JitCounters::default(),
+            _entry_code: entry_code,
+        })
+    }
+
+    /// The bytes of host code that are kept now.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        self.arena.used()
+    }
+
+    /// The number of predecoded blocks.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Runs the block at the program counter and no more, if the budget covers it. The horizon is
+    /// then where the block ended.
+    pub fn step(&mut self, vm: &mut Vm) -> Exit {
+        if vm.has_modified() {
+            self.drop_modified(vm);
+        }
+        let now = vm.cpu.now(0);
+        let cycles = match self.blocks.at_pc(vm) {
+            Some(id) => self.blocks.get(id).block.cycles().min(vm.cpu.left),
+            // The fetch was refused, which took a cycle.
+            None => 1,
+        };
+        vm.cpu.set_horizon(Cycles(now.0 + cycles as u64));
+        self.run(vm)
+    }
+
+    /// The block at `pc`, fetched from `pa`: guest code and host code as text.
+    pub fn explain(&mut self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
+        let source = Source::find(vm, pc, pa);
+        let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
+        let host = if source.translatable() {
+            match self.translator.explain(&Region::of_block(vm, source)) {
+                Ok((_, bytes)) => host::listing(&bytes),
+                Err(error) => error.to_string(),
+            }
+        } else {
+            "  the interpreter runs it\n".into()
+        };
+        (guest, host)
+    }
+
+    /// Drops what was made from pages that have changed.
+    fn drop_modified(&mut self, vm: &mut Vm) {
+        for mut cached in self.blocks.drop_modified(vm) {
+            cached.extra.incoming.open_all(&mut self.links);
+            self.counters.invalidated += u64::from(cached.extra.code != 0);
+        }
+    }
+
+    /// Translates block `id`, which is the one at the CPU's program counter.
+    #[cold]
+    fn translate(&mut self, vm: &mut Vm, id: BlockId) {
+        let key = self.blocks.get(id).key;
+        let start = Instant::now();
+        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
+        if !source.translatable() {
+            self.blocks.get_mut(id).extra.declined = true;
+            return;
+        }
+        let instructions = source.code.len() as u64;
+        let region = Region::of_block(vm, source);
+        let code = self.compile(vm, id, &region);
+        self.counters.compile_time += start.elapsed();
+        match code {
+            Ok(code) => {
+                self.counters.translations += 1;
+                self.counters.instructions += instructions;
+                self.blocks.get_mut(id).extra.code = code;
+                vm.soft_tlb().set_code(Va(u64::from(key.pc)), id, code);
+            }
+            Err(error) => {
+                tracing::warn!("{error}");
+                self.counters.refused += 1;
+                self.blocks.get_mut(id).extra.declined = true;
+            }
+        }
+    }
+
+    /// Makes and places the code of a region. Empties the cache if there is no room.
+    fn compile(
+        &mut self,
+        vm: &mut Vm,
+        id: BlockId,
+        region: &Region,
+    ) -> Result<usize, TranslateError> {
+        let key = self.blocks.get(id).key;
+        loop {
+            let translation = self.translator.translate(region, self.links.next())?;
+            let targets = translation.links.iter().map(|target| target.pc);
+            if let Some(code) = self.arena.place(&translation.bytes)
+                && self.links.add(key, targets).is_some()
+            {
+                self.counters.code_bytes += translation.bytes.len() as u64;
+                return Ok(code);
+            }
+            if self.arena.used() <= translation.bytes.len() {
+                let pc = region.pc();
+                return Err(TranslateError::TooLarge {
+                    pc,
+                    bytes: translation.bytes.len(),
+                });
+            }
+            self.flush(vm);
+        }
+    }
+
+    /// Empties the cache.
+    fn flush(&mut self, vm: &mut Vm) {
+        self.counters.flushes += 1;
+        self.missing = None;
+        for cached in self.blocks.iter_mut() {
+            cached.extra = Extra {
+                declined: cached.extra.declined,
+                ..Extra::default()
+            };
+        }
+        vm.soft_tlb().clear();
+        self.links.clear();
+        self.arena.clear();
+    }
+
+    /// Makes the link that was missing lead to block `id`.
+    fn link(&mut self, link: LinkId, id: BlockId) {
+        let cached = self.blocks.get_mut(id);
+        if self.links.make(link, cached.key, cached.extra.code) {
+            cached.extra.incoming.push(link);
+            self.counters.links += 1;
+        }
+    }
+}
+
+impl Engine for Jit {
+    fn run(&mut self, vm: &mut Vm) -> Exit {
+        vm.cpu.links = self.links.cells();
+        vm.cpu.calls = (&raw const CALLS).cast();
+        if vm.has_modified() {
+            self.drop_modified(vm);
+        }
+        self.missing = None;
+        while vm.cpu.left > 0 {
+            let Some(id) = self.blocks.at_pc(vm) else {
+                self.missing = None;
+                continue;
+            };
+            let cached = self.blocks.get_mut(id);
+            let before = vm.cpu.left;
+            let covered = before >= cached.block.cycles();
+            if cached.extra.code == 0 && !cached.extra.declined {
+                cached.extra.heat += 1;
+                if cached.extra.heat > self.config.hot {
+                    self.translate(vm, id);
+                }
+            }
+            let cached = self.blocks.get(id);
+            let code = cached.extra.code;
+            let exit = if code != 0 && covered {
+                if let Some(link) = self.missing.take() {
+                    self.link(link, id);
+                }
+                let pc = Va(vm.cpu.pc);
+                vm.space_mut().fill_code(pc, id, code);
+                self.counters.entries += 1;
+                let link = (self.entry)(vm, code);
+                self.missing = (link as LinkId).checked_sub(1);
+                self.counters.unlinked += u64::from(self.missing.is_some());
+                self.counters.translated += (before - vm.cpu.left) as u64;
+                None
+            } else {
+                self.missing = None;
+                let exit = if covered {
+                    run_block(vm, &cached.block)
+                } else {
+                    run_part(vm, &cached.block)
+                };
+                self.counters.interpreted += (before - vm.cpu.left) as u64;
+                exit
+            };
+            if exit.is_some() || vm.cpu.stop != 0 {
+                vm.cpu.stop = 0;
+                if vm.has_modified() {
+                    self.drop_modified(vm);
+                }
+                return exit.unwrap_or(Exit::Stop);
+            }
+        }
+        Exit::Horizon
+    }
+}

@@ -1,0 +1,161 @@
+//! Lockstep: the JIT, checked against the interpreter block by block.
+//!
+//! Two machines run the same guest. The one that the world sees is executed by the JIT; a twin is
+//! interpreted. After every block the CPUs must agree, and so must memory wherever the twin has
+//! stored; now and then all of memory is compared, for stores of the JIT that went astray.
+
+use super::{Interpreter, Jit};
+use crate::isa::disasm::disassemble;
+use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::clock::Cycles;
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::{Engine, Vm};
+use std::fmt::Write;
+
+/// Cycles between two comparisons of all memory.
+const SWEEP: u64 = 1 << 26;
+
+/// The lockstep engine.
+pub struct Lockstep {
+    jit: Jit,
+    interpreter: Interpreter,
+    twin: Option<Box<Vm>>,
+    next_sweep: u64,
+    /// What was compared.
+    pub counters: LockstepCounters,
+    difference: Option<String>,
+}
+
+/// What lockstep execution counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LockstepCounters {
+    /// Comparisons of the CPUs.
+    pub comparisons: u64,
+    /// Stores compared.
+    pub stores: u64,
+    /// Comparisons of all memory.
+    pub sweeps: u64,
+}
+
+impl Lockstep {
+    /// Lockstep execution with this JIT, which must be new.
+    #[must_use]
+    pub fn new(jit: Jit) -> Self {
+        Self {
+            jit,
+            interpreter: Interpreter::default(),
+            twin: None,
+            next_sweep: SWEEP,
+            counters: LockstepCounters::default(),
+            difference: None,
+        }
+    }
+
+    /// The JIT.
+    #[must_use]
+    pub fn jit(&self) -> &Jit {
+        &self.jit
+    }
+
+    /// The difference that ended the execution, with both disassemblies.
+    #[must_use]
+    pub fn difference(&self) -> Option<&str> {
+        self.difference.as_deref()
+    }
+
+    /// Runs one block in both machines and compares them.
+    fn step(&mut self, vm: &mut Vm, twin: &mut Vm) -> Result<Option<Exit>, String> {
+        let horizon = vm.cpu.horizon;
+        let exit = self.jit.step(vm);
+        vm.cpu.set_horizon(Cycles(horizon));
+        let now = vm.cpu.now(0);
+        twin.cpu.set_horizon(now);
+        let expected = self.interpreter.run(twin);
+        self.counters.comparisons += 1;
+        if let Some(difference) = vm.compare_cpu(twin) {
+            return Err(difference);
+        }
+        if exit != expected {
+            return Err(format!(
+                "the JIT left with {exit:?}, the interpreter with {expected:?}"
+            ));
+        }
+        let stores = twin.take_written();
+        self.counters.stores += stores.len() as u64;
+        if let Some(difference) = vm.compare_memory(twin, &stores) {
+            return Err(difference);
+        }
+        if now.0 >= self.next_sweep {
+            self.next_sweep = now.0 + SWEEP;
+            self.sweep(vm, twin)?;
+        }
+        Ok((exit != Exit::Horizon).then_some(exit))
+    }
+
+    fn sweep(&mut self, vm: &Vm, twin: &Vm) -> Result<(), String> {
+        self.counters.sweeps += 1;
+        vm.compare_all_memory(twin).map_or(Ok(()), Err)
+    }
+
+    fn report(&mut self, vm: &Vm, pc: u64, pa: Option<Pa>, difference: &str) -> Exit {
+        let mut text = format!(
+            "JIT against interpreter, after the block at {pc:#010x}, {} instructions in:\n  {difference}\n",
+            vm.cpu.retired()
+        );
+        if let Some(pa) = pa {
+            let (guest, host) = self.jit.explain(vm, Va(pc), pa);
+            let _ = write!(text, "guest code:\n{guest}host code:\n{host}");
+        }
+        self.difference = Some(text);
+        Exit::Difference
+    }
+
+    fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm) -> Exit {
+        twin.catch_up(vm);
+        if let Some(difference) = vm.compare_cpu(twin) {
+            return self.report(vm, vm.cpu.pc, None, &format!("before it ran: {difference}"));
+        }
+        while vm.cpu.left > 0 {
+            let pc = vm.cpu.pc;
+            let pa = vm.peek(Va(pc));
+            match self.step(vm, twin) {
+                Ok(None) => {}
+                Ok(Some(exit)) => return exit,
+                Err(difference) => return self.report(vm, pc, pa, &difference),
+            }
+        }
+        Exit::Horizon
+    }
+}
+
+impl Engine for Lockstep {
+    fn run(&mut self, vm: &mut Vm) -> Exit {
+        if self.difference.is_some() {
+            return Exit::Difference;
+        }
+        let mut twin = match self.twin.take().map_or_else(|| vm.twin(), Ok) {
+            Ok(twin) => twin,
+            Err(error) => {
+                self.difference = Some(format!(
+                    "no memory for the machine to compare with: {error}"
+                ));
+                return Exit::Difference;
+            }
+        };
+        twin.watch_writes();
+        let exit = self.run_both(vm, &mut twin);
+        self.twin = Some(twin);
+        exit
+    }
+}
+
+/// Guest code as text, a line an instruction.
+#[must_use]
+pub fn guest_listing(code: impl Iterator<Item = u32>, pc: u32) -> String {
+    let mut text = String::new();
+    for (index, word) in code.enumerate() {
+        let pc = pc.wrapping_add(index as u32 * 4);
+        let _ = writeln!(text, "  {pc:08x}: {word:08x}  {}", disassemble(word, pc));
+    }
+    text
+}

@@ -1,0 +1,53 @@
+//! The engines: what executes guest instructions, all behind the runtime's `Engine` trait.
+
+pub mod interpreter;
+pub mod jit;
+pub mod lockstep;
+
+pub use interpreter::Interpreter;
+pub use jit::{Jit, JitConfig};
+pub use lockstep::Lockstep;
+
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::{Engine, Vm};
+
+/// One of the engines, chosen at run time.
+pub enum AnyEngine {
+    /// The interpreter.
+    Interpreter(Interpreter),
+    /// The JIT.
+    Jit(Box<Jit>),
+    /// The JIT, checked against the interpreter.
+    Lockstep(Box<Lockstep>),
+}
+
+impl AnyEngine {
+    /// The JIT, if there is one.
+    #[must_use]
+    pub fn jit(&self) -> Option<&Jit> {
+        match self {
+            Self::Interpreter(_) => None,
+            Self::Jit(jit) => Some(jit),
+            Self::Lockstep(lockstep) => Some(lockstep.jit()),
+        }
+    }
+
+    /// The difference that lockstep execution found.
+    #[must_use]
+    pub fn difference(&self) -> Option<&str> {
+        match self {
+            Self::Lockstep(lockstep) => lockstep.difference(),
+            _ => None,
+        }
+    }
+}
+
+impl Engine for AnyEngine {
+    fn run(&mut self, vm: &mut Vm) -> Exit {
+        match self {
+            Self::Interpreter(engine) => engine.run(vm),
+            Self::Jit(engine) => engine.run(vm),
+            Self::Lockstep(engine) => engine.run(vm),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Finding blocks of guest code and predecoding them.
+//!
+//! A block is a straight run of instructions on one page, up to and including the first branch
+//! with its delay slot or the first instruction after which nobody knows what runs. What an
+//! instruction word means depends on the CPU model and on a few Status bits: see [`Meaning`].
+
+use super::{Op, handler};
+use crate::isa::{Fields, Flow, Info, Insn, Since, Unit, Writes, decode};
+use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
+use mirrorball_runtime::cpu::Reg;
+use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
+use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::mmu::soft::SpaceKey;
+use mirrorball_runtime::vm::Vm;
+
+/// The most instructions in a block.
+pub const MAX_BLOCK: usize = 64;
+
+/// What an instruction word means to a CPU in a given state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Meaning {
+    /// It is executed.
+    Insn(Insn),
+    /// Reserved Instruction.
+    Reserved,
+    /// Coprocessor Unusable.
+    Unusable(u8),
+}
+
+/// A block as it stands in guest memory.
+pub struct Source {
+    /// The virtual address of its first instruction.
+    pub pc: u32,
+    /// The instructions' words and meanings.
+    pub code: Vec<(u32, Meaning)>,
+    /// Whether the last instruction is in a delay slot.
+    pub slot: bool,
+    /// Whether the block is a branch alone, whose delay slot lies on the next page.
+    pub split: bool,
+}
+
+impl Source {
+    /// Finds the block at `pc`, which is fetched from `pa`, as the CPU now is.
+    #[must_use]
+    pub fn find(vm: &Vm, pc: Va, pa: Pa) -> Self {
+        let (key, model) = (vm.space_key(), vm.cpu.model);
+        let room = ((PAGE_SIZE - pa.page_offset()) / 4) as usize;
+        let mut source = Self {
+            pc: pc.0 as u32,
+            code: Vec::with_capacity(8),
+            slot: false,
+            split: false,
+        };
+        let word_at = |index: usize| vm.instruction(Pa(pa.0 + index as u64 * 4));
+        while source.code.len() < room.min(MAX_BLOCK) {
+            let index = source.code.len();
+            let word = word_at(index);
+            let meaning = meaning(word, model, key);
+            if stands_alone(meaning) && index > 0 {
+                break;
+            }
+            let flow = flow(meaning);
+            if flow.has_slot() && index + 2 > room {
+                source.split = index == 0;
+                if source.split {
+                    source.code.push((word, meaning));
+                }
+                break;
+            }
+            source.code.push((word, meaning));
+            if flow.has_slot() {
+                let word = word_at(index + 1);
+                source.code.push((word, meaning_in_slot(word, model, key)));
+                source.slot = true;
+            }
+            if flow != Flow::Next {
+                break;
+            }
+        }
+        source
+    }
+
+    /// Whether the block can be translated: what leaves the CPU for the monitor every time, and a
+    /// branch whose delay slot nobody can see, is left to the interpreter.
+    #[must_use]
+    pub fn translatable(&self) -> bool {
+        !self.split && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+    }
+
+    /// Whether the block goes on at `pc`, by its branch or by falling through.
+    #[must_use]
+    pub fn targets(&self, pc: u32) -> bool {
+        let branch = self.code.len().checked_sub(1 + usize::from(self.slot));
+        let target = branch.and_then(|index| match self.code[index] {
+            (word, Meaning::Insn(insn)) => {
+                let info = insn.info();
+                let branch_pc = self.pc.wrapping_add(index as u32 * 4);
+                info.operands.contains(['b', 'j']).then(|| {
+                    if info.operands.contains('j') {
+                        Fields(word).jump_target(branch_pc)
+                    } else {
+                        Fields(word).branch_target(branch_pc)
+                    }
+                })
+            }
+            _ => None,
+        });
+        target == Some(pc) || self.next() == pc
+    }
+
+    /// The number of instructions that a run of the whole block executes.
+    #[must_use]
+    pub fn cycles(&self) -> usize {
+        self.code.len() + usize::from(self.split)
+    }
+
+    /// The address behind the last instruction.
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.pc.wrapping_add(self.code.len() as u32 * 4)
+    }
+
+    /// Where control goes if no branch is taken.
+    #[must_use]
+    pub fn next(&self) -> u32 {
+        self.pc.wrapping_add(self.cycles() as u32 * 4)
+    }
+}
+
+/// A predecoded block.
+pub struct Block {
+    /// The virtual address of its first instruction.
+    pub pc: u32,
+    /// The address behind its last instruction.
+    pub end: u32,
+    /// Where control goes if no branch is taken.
+    pub next: u32,
+    /// Whether the last instruction is in a delay slot.
+    pub slot: bool,
+    /// Whether the block is a branch alone, whose delay slot lies on the next page.
+    pub split: bool,
+    /// The instructions, ready to run.
+    pub ops: Box<[Op]>,
+}
+
+impl Block {
+    /// Makes a block ready to run.
+    #[must_use]
+    pub fn predecode(source: &Source) -> Self {
+        let op = |(index, &(word, meaning)): (usize, &(u32, Meaning))| {
+            let pc = source.pc.wrapping_add(index as u32 * 4);
+            predecode(word, meaning, pc, (source.cycles() - index) as u8)
+        };
+        Self {
+            pc: source.pc,
+            end: source.end(),
+            next: source.next(),
+            slot: source.slot,
+            split: source.split,
+            ops: source.code.iter().enumerate().map(op).collect(),
+        }
+    }
+
+    /// The number of instructions that a run of the whole block executes.
+    #[inline]
+    #[must_use]
+    pub fn cycles(&self) -> i64 {
+        self.ops.len() as i64 + i64::from(self.split)
+    }
+}
+
+/// Whether an instruction is kept in a block of its own, for the interpreter: it always traps, or
+/// gives the CPU away.
+fn stands_alone(meaning: Meaning) -> bool {
+    !matches!(meaning, Meaning::Insn(insn) if insn != Insn::Wait)
+}
+
+/// How control goes on after a word with this meaning.
+#[must_use]
+pub fn flow(meaning: Meaning) -> Flow {
+    match meaning {
+        Meaning::Insn(insn) => insn.info().flow,
+        Meaning::Reserved | Meaning::Unusable(_) => Flow::End,
+    }
+}
+
+/// What `word` means to a CPU of this model in a space of this key.
+#[must_use]
+pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
+    let fpu = model.has_fpu() && key.status & STATUS_CU1 != 0;
+    let cop0 = key.mode.is_kernel() || key.status & STATUS_CU0 != 0;
+    // By major opcode first: an absent coprocessor has no reserved encodings.
+    match word >> 26 {
+        0x10 if !cop0 => return Meaning::Unusable(0),
+        0x11 | 0x31 | 0x35 | 0x39 | 0x3d if !fpu => return Meaning::Unusable(1),
+        0x13 if !model.has_fpu() && model.release == 1 => return Meaning::Unusable(3),
+        0x13 if !fpu => return Meaning::Unusable(1),
+        0x12 | 0x32 | 0x36 | 0x3a | 0x3e => return Meaning::Unusable(2),
+        _ => {}
+    }
+    let Some(insn) = decode(word) else {
+        return Meaning::Reserved;
+    };
+    let info = insn.info();
+    if info.since == Since::R2 && model.release < 2 {
+        return Meaning::Reserved;
+    }
+    match info.unit {
+        Unit::Cop0 if !cop0 => Meaning::Unusable(0),
+        Unit::Fpu | Unit::FpuD | Unit::Fpu64 if !fpu => Meaning::Unusable(1),
+        Unit::Fpu64 if key.status & STATUS_FR == 0 => Meaning::Reserved,
+        Unit::FpuD if key.status & STATUS_FR == 0 && uses_odd_pair(word, info) => Meaning::Reserved,
+        _ => Meaning::Insn(insn),
+    }
+}
+
+/// What `word` means in a delay slot: a branch or ERET there is reserved.
+#[must_use]
+pub fn meaning_in_slot(word: u32, model: &Model, key: SpaceKey) -> Meaning {
+    match meaning(word, model, key) {
+        Meaning::Insn(insn) if insn.info().flow.has_slot() => Meaning::Reserved,
+        Meaning::Insn(Insn::Eret | Insn::Wait) => Meaning::Reserved,
+        other => other,
+    }
+}
+
+/// Whether a 64-bit operand names an odd register, which only exists while FR = 1.
+fn uses_odd_pair(word: u32, info: &Info) -> bool {
+    let fields = Fields(word);
+    let mut formats = info.mnemonic.split('.').skip(1).filter(|&part| part != "~");
+    let wide = |format: &str| matches!(format, "d" | "l");
+    let (result, source) = match (formats.next(), formats.next()) {
+        (Some(result), Some(source)) => (wide(result), wide(source)),
+        (Some(both), None) => (wide(both), wide(both)),
+        // Loads and stores of doublewords have no format; MFHC1 and MTHC1 name a half.
+        _ => (!info.mnemonic.contains('h'), !info.mnemonic.contains('h')),
+    };
+    info.operands.chars().any(|letter| match letter {
+        'F' => result && fields.sa() & 1 != 0,
+        'S' => source && fields.rd() & 1 != 0,
+        'T' => source && fields.rt() & 1 != 0,
+        'R' => source && fields.rs() & 1 != 0,
+        _ => false,
+    })
+}
+
+/// Makes an instruction ready to run at `pc`.
+#[must_use]
+pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
+    let fields = Fields(word);
+    let (rs, rt, rd) = (
+        Reg::new(fields.rs()),
+        Reg::new(fields.rt()),
+        Reg::new(fields.rd()),
+    );
+    let mut op = Op {
+        run: super::trap::reserved,
+        imm: word,
+        rs,
+        rt,
+        rd,
+        owed,
+    };
+    match meaning {
+        Meaning::Reserved => {}
+        Meaning::Unusable(unit) => {
+            op.run = super::trap::unusable;
+            op.imm = u32::from(unit);
+        }
+        Meaning::Insn(insn) => {
+            let info = insn.info();
+            op.run = handler(insn);
+            op.imm = immediate(info, fields, pc);
+            match info.writes {
+                Writes::D => op.rd = rd.destination(),
+                Writes::T => op.rt = rt.destination(),
+                Writes::Ra | Writes::N => {}
+            }
+        }
+    }
+    op
+}
+
+/// The immediate operand of an instruction, or its word if it has none.
+#[must_use]
+pub fn immediate(info: &Info, fields: Fields, pc: u32) -> u32 {
+    let kind = info
+        .operands
+        .chars()
+        .find(|letter| "aioubj".contains(*letter));
+    match kind {
+        Some('a') => fields.sa(),
+        Some('i' | 'o') => fields.simm(),
+        Some('u') => fields.uimm(),
+        Some('b') if info.unit == Unit::Cpu => fields.branch_target(pc),
+        Some('j') => fields.jump_target(pc),
+        _ => fields.0,
+    }
+}

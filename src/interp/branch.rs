@@ -1,0 +1,125 @@
+//! Jumps and branches. MIPS32 Volume II, "CPU Branch and Jump".
+//!
+//! While a block runs, `cpu.pc` is the address behind it: where control goes on if its branch is
+//! not taken, and what a link instruction puts into its register.
+
+use super::{Op, Step};
+use crate::isa::Fields;
+use mirrorball_runtime::cpu::Reg;
+use mirrorball_runtime::vm::Vm;
+
+/// `j` target
+pub fn j(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.pc = u64::from(op.imm);
+    Step::Next
+}
+
+/// `jal` target
+pub fn jal(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.set(Reg::RA, vm.cpu.pc as u32);
+    vm.cpu.pc = u64::from(op.imm);
+    Step::Next
+}
+
+/// `jr` rs
+pub fn jr(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.pc = u64::from(vm.cpu.get(op.rs));
+    Step::Next
+}
+
+/// `jalr` rd, rs
+pub fn jalr(vm: &mut Vm, op: &Op) -> Step {
+    let target = vm.cpu.get(op.rs);
+    vm.cpu.set(op.rd, vm.cpu.pc as u32);
+    vm.cpu.pc = u64::from(target);
+    Step::Next
+}
+
+/// Branches: each with its likely form.
+macro_rules! branches {
+    ($($name:ident $likely:ident ($s:ident, $t:ident) $condition:expr;)*) => {
+        $(#[doc = concat!("`", stringify!($name), "`")]
+        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
+            let _ = $t;
+            if $condition {
+                vm.cpu.pc = u64::from(op.imm);
+            }
+            Step::Next
+        }
+
+        #[doc = concat!("`", stringify!($likely), "`")]
+        pub fn $likely(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
+            let _ = $t;
+            if !($condition) {
+                return Step::Skip;
+            }
+            vm.cpu.pc = u64::from(op.imm);
+            Step::Next
+        })*
+    };
+}
+
+branches! {
+    beq beql (s, t) s == t;
+    bne bnel (s, t) s != t;
+    blez blezl (s, _t) s as i32 <= 0;
+    bgtz bgtzl (s, _t) s as i32 > 0;
+    bltz bltzl (s, _t) (s as i32) < 0;
+    bgez bgezl (s, _t) s as i32 >= 0;
+}
+
+/// Branches that link: $31 is written whether or not the branch is taken.
+macro_rules! linking_branches {
+    ($($name:ident $plain:ident;)*) => {
+        $(#[doc = concat!("`", stringify!($name), "`")]
+        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let link = vm.cpu.pc as u32;
+            let step = $plain(vm, op);
+            vm.cpu.set(Reg::RA, link);
+            step
+        })*
+    };
+}
+
+linking_branches! {
+    bltzal bltz;
+    bgezal bgez;
+    bltzall bltzl;
+    bgezall bgezl;
+}
+
+fn branch_on_condition(vm: &mut Vm, op: &Op, wanted: bool, likely: bool) -> Step {
+    let fields = Fields(op.imm);
+    if vm.cpu.fcsr.condition(fields.cc() as u8) == wanted {
+        // `pc` is two instructions behind the branch.
+        let branch = (vm.cpu.pc as u32).wrapping_sub(8);
+        vm.cpu.pc = u64::from(fields.branch_target(branch));
+        Step::Next
+    } else if likely {
+        Step::Skip
+    } else {
+        Step::Next
+    }
+}
+
+/// `bc1f` cc, target
+pub fn bc1f(vm: &mut Vm, op: &Op) -> Step {
+    branch_on_condition(vm, op, false, false)
+}
+
+/// `bc1t` cc, target
+pub fn bc1t(vm: &mut Vm, op: &Op) -> Step {
+    branch_on_condition(vm, op, true, false)
+}
+
+/// `bc1fl` cc, target
+pub fn bc1fl(vm: &mut Vm, op: &Op) -> Step {
+    branch_on_condition(vm, op, false, true)
+}
+
+/// `bc1tl` cc, target
+pub fn bc1tl(vm: &mut Vm, op: &Op) -> Step {
+    branch_on_condition(vm, op, true, true)
+}

@@ -1,0 +1,95 @@
+//! Running blocks: time, delay slots, and leaving in the middle with exact state.
+
+use super::block::{meaning_in_slot, predecode};
+use super::{Block, Op, Step};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::Vm;
+
+/// Runs a whole block. The caller has seen that `cpu.left` covers it.
+///
+/// Returns why the engine must leave, if it must.
+#[inline]
+pub fn run_block(vm: &mut Vm, block: &Block) -> Option<Exit> {
+    if block.split {
+        return run_split(vm, block);
+    }
+    vm.cpu.left -= block.ops.len() as i64;
+    vm.cpu.pc = u64::from(block.next);
+    for op in &block.ops {
+        let step = (op.run)(vm, op);
+        if step != Step::Next {
+            let slot = block.slot && op.owed == 1;
+            return settle(vm, step, block.end, op.owed, slot);
+        }
+    }
+    None
+}
+
+/// Runs the instructions of a block that `cpu.left` covers, or one more if the last of them is a
+/// branch: it is never parted from its delay slot.
+pub fn run_part(vm: &mut Vm, block: &Block) -> Option<Exit> {
+    let whole = block.ops.len();
+    let count = vm.cpu.left.max(1) as usize;
+    let unparted = whole - 2 * usize::from(block.slot);
+    if block.split || count >= whole || count > unparted {
+        return run_block(vm, block);
+    }
+    vm.cpu.left -= whole as i64;
+    vm.cpu.pc = u64::from(block.pc) + count as u64 * 4;
+    for op in &block.ops[..count] {
+        let step = (op.run)(vm, op);
+        if step != Step::Next {
+            return settle(vm, step, block.end, op.owed, false);
+        }
+    }
+    vm.cpu.left += (whole - count) as i64;
+    None
+}
+
+/// Leaves a block after the instruction that has `owed` cycles to its end `end`, with the state
+/// that `step` asks for. The whole block's cycles are already paid: gives back what was not used.
+pub fn settle(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> Option<Exit> {
+    let pc = end.wrapping_sub(u32::from(owed) * 4);
+    match step {
+        Step::Next => return None,
+        // The slot behind a branch-likely: one cycle.
+        Step::Skip => {
+            vm.cpu.left += 1;
+            return None;
+        }
+        Step::Raise(exception) => {
+            vm.cpu.left += i64::from(owed) - 1;
+            vm.raise(exception, u64::from(pc), slot);
+            return None;
+        }
+        Step::Stop | Step::Wait => {
+            vm.cpu.left += i64::from(owed) - 1;
+            if owed > 1 {
+                vm.cpu.pc = u64::from(pc.wrapping_add(4));
+            }
+        }
+    }
+    (step == Step::Wait).then_some(Exit::Wait)
+}
+
+/// Runs a branch whose delay slot lies on another page.
+fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
+    let branch = &block.ops[0];
+    let slot_pc = block.end;
+    vm.cpu.left -= 2;
+    vm.cpu.pc = u64::from(block.next);
+    let step = (branch.run)(vm, branch);
+    if step != Step::Next {
+        return settle(vm, step, block.next, branch.owed, false);
+    }
+    let pa = match vm.fetch(Va(u64::from(slot_pc))) {
+        Ok(pa) => pa,
+        Err(exception) => return settle(vm, Step::Raise(exception), block.next, 1, true),
+    };
+    let word = vm.instruction(pa);
+    let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
+    let op: Op = predecode(word, meaning, slot_pc, 1);
+    let step = (op.run)(vm, &op);
+    settle(vm, step, block.next, 1, true)
+}

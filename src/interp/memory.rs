@@ -1,0 +1,278 @@
+//! Loads and stores, unaligned pairs, LL and SC, hints.
+//! MIPS32 Volume II, "CPU Load, Store, and Memory Control".
+//!
+//! The fast way is a probe of the software TLB; the slow way goes to the monitor, which reaches
+//! devices, fills the software TLB, or refuses the access.
+
+use super::system::attend;
+use super::{Op, Step};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::device::Width;
+use mirrorball_runtime::vm::Vm;
+
+#[inline(always)]
+pub(super) fn address(vm: &Vm, op: &Op) -> Va {
+    Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)))
+}
+
+/// Turns a halfword or word from memory into a number, or back.
+#[inline(always)]
+pub(super) fn order16(vm: &Vm, value: u16) -> u16 {
+    if vm.big_endian() {
+        value.swap_bytes()
+    } else {
+        value
+    }
+}
+
+#[inline(always)]
+pub(super) fn order32(vm: &Vm, value: u32) -> u32 {
+    if vm.big_endian() {
+        value.swap_bytes()
+    } else {
+        value
+    }
+}
+
+#[inline(always)]
+pub(super) fn probe_load(vm: &Vm, va: Va, width: Width) -> Option<u32> {
+    let host = vm.space().probe_read(va, width.bytes() as u32)?;
+    // SAFETY: the software TLB holds host addresses of guest pages, and the probe checked the
+    // alignment.
+    Some(unsafe {
+        match width {
+            Width::Byte => u32::from(*host),
+            Width::Half => u32::from(order16(vm, host.cast::<u16>().read())),
+            Width::Word => order32(vm, host.cast::<u32>().read()),
+        }
+    })
+}
+
+#[inline(always)]
+pub(super) fn probe_store(vm: &Vm, va: Va, width: Width, value: u32) -> bool {
+    let Some(host) = vm.space().probe_write(va, width.bytes() as u32) else {
+        return false;
+    };
+    // SAFETY: as in `probe_load`.
+    unsafe {
+        match width {
+            Width::Byte => *host = value as u8,
+            Width::Half => host.cast::<u16>().write(order16(vm, value as u16)),
+            Width::Word => host.cast::<u32>().write(order32(vm, value)),
+        }
+    }
+    true
+}
+
+/// Loads through the software TLB or the monitor.
+#[inline(always)]
+pub(super) fn load_value(vm: &mut Vm, op: &Op, va: Va, width: Width) -> Result<u32, Exception> {
+    match probe_load(vm, va, width) {
+        Some(value) => Ok(value),
+        None => vm.load(va, width, op.owed()),
+    }
+}
+
+/// Stores through the software TLB or the monitor.
+#[inline(always)]
+pub(super) fn store_value(vm: &mut Vm, op: &Op, va: Va, width: Width, value: u32) -> Step {
+    if probe_store(vm, va, width, value) {
+        return Step::Next;
+    }
+    store_slow(vm, op, va, width, value)
+}
+
+#[cold]
+fn store_slow(vm: &mut Vm, op: &Op, va: Va, width: Width, value: u32) -> Step {
+    match vm.store(va, width, value, op.owed()) {
+        Ok(()) => attend(vm),
+        Err(exception) => Step::Raise(exception),
+    }
+}
+
+#[inline(always)]
+fn load(vm: &mut Vm, op: &Op, width: Width, extend: fn(u32) -> u32) -> Step {
+    let va = address(vm, op);
+    if let Some(value) = probe_load(vm, va, width) {
+        vm.cpu.set(op.rt, extend(value));
+        return Step::Next;
+    }
+    load_slow(vm, op, va, width, extend)
+}
+
+#[cold]
+fn load_slow(vm: &mut Vm, op: &Op, va: Va, width: Width, extend: fn(u32) -> u32) -> Step {
+    match vm.load(va, width, op.owed()) {
+        Ok(value) => {
+            vm.cpu.set(op.rt, extend(value));
+            attend(vm)
+        }
+        Err(exception) => Step::Raise(exception),
+    }
+}
+
+/// `lb` rt, offset(base)
+pub fn lb(vm: &mut Vm, op: &Op) -> Step {
+    load(vm, op, Width::Byte, |value| value as i8 as u32)
+}
+
+/// `lbu` rt, offset(base)
+pub fn lbu(vm: &mut Vm, op: &Op) -> Step {
+    load(vm, op, Width::Byte, |value| value)
+}
+
+/// `lh` rt, offset(base)
+pub fn lh(vm: &mut Vm, op: &Op) -> Step {
+    load(vm, op, Width::Half, |value| value as i16 as u32)
+}
+
+/// `lhu` rt, offset(base)
+pub fn lhu(vm: &mut Vm, op: &Op) -> Step {
+    load(vm, op, Width::Half, |value| value)
+}
+
+/// `lw` rt, offset(base)
+pub fn lw(vm: &mut Vm, op: &Op) -> Step {
+    load(vm, op, Width::Word, |value| value)
+}
+
+/// `sb` rt, offset(base)
+pub fn sb(vm: &mut Vm, op: &Op) -> Step {
+    store_value(vm, op, address(vm, op), Width::Byte, vm.cpu.get(op.rt))
+}
+
+/// `sh` rt, offset(base)
+pub fn sh(vm: &mut Vm, op: &Op) -> Step {
+    store_value(vm, op, address(vm, op), Width::Half, vm.cpu.get(op.rt))
+}
+
+/// `sw` rt, offset(base)
+pub fn sw(vm: &mut Vm, op: &Op) -> Step {
+    store_value(vm, op, address(vm, op), Width::Word, vm.cpu.get(op.rt))
+}
+
+/// The word around an unaligned address, and how many of its bytes lie before the address in
+/// order of significance, counted as on a big-endian CPU.
+fn around(vm: &Vm, va: Va) -> (Va, u32) {
+    let byte = (va.0 & 3) as u32;
+    (Va(va.0 & !3), if vm.big_endian() { byte } else { 3 - byte })
+}
+
+/// An address error names the address that the instruction computed, not the word around it.
+fn blame(vm: &mut Vm, va: Va, step: Step) -> Step {
+    if let Step::Raise(_) = step {
+        vm.cpu.bad_address = va;
+    }
+    step
+}
+
+fn load_part(vm: &mut Vm, op: &Op, merge: fn(word: u32, byte: u32, old: u32) -> u32) -> Step {
+    let va = address(vm, op);
+    let (word, byte) = around(vm, va);
+    match load_value(vm, op, word, Width::Word) {
+        Ok(value) => {
+            let merged = merge(value, byte, vm.cpu.get(op.rt));
+            vm.cpu.set(op.rt, merged);
+            attend(vm)
+        }
+        Err(exception) => blame(vm, va, Step::Raise(exception)),
+    }
+}
+
+/// `lwl` rt, offset(base)
+pub fn lwl(vm: &mut Vm, op: &Op) -> Step {
+    load_part(vm, op, |word, byte, old| {
+        let shift = byte * 8;
+        word << shift | old & !(u32::MAX << shift)
+    })
+}
+
+/// `lwr` rt, offset(base)
+pub fn lwr(vm: &mut Vm, op: &Op) -> Step {
+    load_part(vm, op, |word, byte, old| {
+        let shift = (3 - byte) * 8;
+        word >> shift | old & !(u32::MAX >> shift)
+    })
+}
+
+/// Stores bytes of rt, most significant first, from `va` up (SWL) or down (SWR) to the end of its
+/// word. The word is refused or written as a whole.
+fn store_part(vm: &mut Vm, op: &Op, left: bool) -> Step {
+    let va = address(vm, op);
+    let (word, byte) = around(vm, va);
+    let value = vm.cpu.get(op.rt);
+    let (count, first) = if left {
+        (4 - byte, 0)
+    } else {
+        (byte + 1, 3 - byte)
+    };
+    // The bytes to write, by big-endian position in the word.
+    for position in 0..count {
+        let (source, target) = if left {
+            (position, byte + position)
+        } else {
+            (first + position, position)
+        };
+        let target = if vm.big_endian() { target } else { 3 - target };
+        let data = value >> (8 * (3 - source)) & 0xff;
+        let step = store_value(vm, op, Va(word.0 | u64::from(target)), Width::Byte, data);
+        if let Step::Raise(_) = step {
+            return blame(vm, va, step);
+        }
+    }
+    attend(vm)
+}
+
+/// `swl` rt, offset(base)
+pub fn swl(vm: &mut Vm, op: &Op) -> Step {
+    store_part(vm, op, true)
+}
+
+/// `swr` rt, offset(base)
+pub fn swr(vm: &mut Vm, op: &Op) -> Step {
+    store_part(vm, op, false)
+}
+
+/// `ll` rt, offset(base)
+pub fn ll(vm: &mut Vm, op: &Op) -> Step {
+    match vm.load_linked(address(vm, op), op.owed()) {
+        Ok(value) => {
+            vm.cpu.set(op.rt, value);
+            attend(vm)
+        }
+        Err(exception) => Step::Raise(exception),
+    }
+}
+
+/// `sc` rt, offset(base)
+pub fn sc(vm: &mut Vm, op: &Op) -> Step {
+    // rt is a destination here, but its old value is what is stored.
+    let value = vm.cpu.gpr[op.rt.number()] as u32;
+    match vm.store_conditional(address(vm, op), value, op.owed()) {
+        Ok(stored) => {
+            vm.cpu.set(op.rt, u32::from(stored));
+            attend(vm)
+        }
+        Err(exception) => Step::Raise(exception),
+    }
+}
+
+/// `pref`: a hint, and there are no caches.
+pub fn pref(_: &mut Vm, _: &Op) -> Step {
+    Step::Next
+}
+
+/// `sync`: memory is always in order here.
+pub fn sync(_: &mut Vm, _: &Op) -> Step {
+    Step::Next
+}
+
+/// `synci` offset(base): stores to code are noticed by themselves; the address is translated.
+pub fn synci(vm: &mut Vm, op: &Op) -> Step {
+    // Operation 0x15: hit invalidate of the primary data cache, an operation by address.
+    match vm.cache(0x15, address(vm, op)) {
+        Ok(()) => Step::Next,
+        Err(exception) => Step::Raise(exception),
+    }
+}

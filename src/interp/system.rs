@@ -1,0 +1,126 @@
+//! Privileged instructions: CP0, TLB, caches, interrupts. MIPS32 Volume II, "Privileged".
+//!
+//! What they mean is in the runtime ([`Vm`]), once; here is how they are called.
+
+use super::{Op, Step};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::vm::Vm;
+
+/// On to the next instruction, unless the machine asks for attention.
+#[inline]
+pub(super) fn attend(vm: &Vm) -> Step {
+    if vm.cpu.stop == 0 {
+        Step::Next
+    } else {
+        Step::Stop
+    }
+}
+
+fn attend_or(vm: &Vm, result: Result<(), Exception>) -> Step {
+    match result {
+        Ok(()) => attend(vm),
+        Err(exception) => Step::Raise(exception),
+    }
+}
+
+/// `mfc0` rt, rd, select
+pub fn mfc0(vm: &mut Vm, op: &Op) -> Step {
+    let value = vm.read_cp0(op.fields().rd(), op.fields().select(), op.owed());
+    vm.cpu.set(op.rt, value);
+    Step::Next
+}
+
+/// `mtc0` rt, rd, select
+pub fn mtc0(vm: &mut Vm, op: &Op) -> Step {
+    let value = vm.cpu.get(op.rt);
+    vm.write_cp0(op.fields().rd(), op.fields().select(), value, op.owed());
+    attend(vm)
+}
+
+/// `rdpgpr` rd, rt: there is one register set, so the previous one is the current one.
+pub fn rdpgpr(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.set(op.rd, vm.cpu.get(op.rt));
+    Step::Next
+}
+
+/// `wrpgpr` rd, rt
+pub fn wrpgpr(vm: &mut Vm, op: &Op) -> Step {
+    rdpgpr(vm, op)
+}
+
+/// `di` rt
+pub fn di(vm: &mut Vm, op: &Op) -> Step {
+    let status = vm.set_interrupt_enable(false);
+    vm.cpu.set(op.rt, status);
+    attend(vm)
+}
+
+/// `ei` rt
+pub fn ei(vm: &mut Vm, op: &Op) -> Step {
+    let status = vm.set_interrupt_enable(true);
+    vm.cpu.set(op.rt, status);
+    attend(vm)
+}
+
+/// `tlbr`
+pub fn tlbr(vm: &mut Vm, _: &Op) -> Step {
+    vm.tlb_read();
+    attend(vm)
+}
+
+/// `tlbwi`
+pub fn tlbwi(vm: &mut Vm, _: &Op) -> Step {
+    let result = vm.tlb_write_indexed();
+    attend_or(vm, result)
+}
+
+/// `tlbwr`
+pub fn tlbwr(vm: &mut Vm, _: &Op) -> Step {
+    let result = vm.tlb_write_random();
+    attend_or(vm, result)
+}
+
+/// `tlbp`
+pub fn tlbp(vm: &mut Vm, _: &Op) -> Step {
+    vm.tlb_probe();
+    Step::Next
+}
+
+/// `eret`
+pub fn eret(vm: &mut Vm, _: &Op) -> Step {
+    vm.eret();
+    attend(vm)
+}
+
+/// `wait`: if no interrupt is pending the engine leaves, and the VM lets time pass.
+pub fn wait(vm: &mut Vm, _: &Op) -> Step {
+    if vm.wakes() { attend(vm) } else { Step::Wait }
+}
+
+/// `cache` operation, offset(base)
+pub fn cache(vm: &mut Vm, op: &Op) -> Step {
+    let va = Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)));
+    let result = vm.cache(op.rt.number() as u32, va);
+    attend_or(vm, result)
+}
+
+/// `rdhwr` rt, rd: what HWREna lets user mode see, kernel mode always sees.
+pub fn rdhwr(vm: &mut Vm, op: &Op) -> Step {
+    let reg = op.fields().rd();
+    let cpu = &vm.cpu;
+    let allowed = vm.coprocessor0_usable() || cpu.cp0.hwrena >> reg & 1 != 0;
+    let value = match reg {
+        // CPUNum: one CPU.
+        0 => 0,
+        1 => cpu.model.synci_step,
+        2 => cpu.cp0.count(cpu.now(op.owed())),
+        3 => cpu.model.count_resolution,
+        _ => return Step::Raise(Exception::ReservedInstruction),
+    };
+    if !allowed {
+        return Step::Raise(Exception::ReservedInstruction);
+    }
+    vm.cpu.set(op.rt, value);
+    Step::Next
+}

@@ -1,0 +1,52 @@
+//! System calls, breakpoints, conditional traps, and what has no meaning.
+//! MIPS32 Volume II, "CPU Trap".
+
+use super::{Op, Step};
+use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::vm::Vm;
+
+/// An encoding that this CPU does not have.
+pub fn reserved(_: &mut Vm, _: &Op) -> Step {
+    Step::Raise(Exception::ReservedInstruction)
+}
+
+/// A coprocessor that is absent or not enabled.
+pub fn unusable(_: &mut Vm, op: &Op) -> Step {
+    Step::Raise(Exception::CoprocessorUnusable(op.imm as u8))
+}
+
+/// `syscall`
+pub fn syscall(_: &mut Vm, _: &Op) -> Step {
+    Step::Raise(Exception::Syscall)
+}
+
+/// `break`
+pub fn break_(_: &mut Vm, _: &Op) -> Step {
+    Step::Raise(Exception::Breakpoint)
+}
+
+/// Traps: against a register, and against an immediate.
+macro_rules! traps {
+    ($($name:ident $immediate:ident ($s:ident, $t:ident) $condition:expr;)*) => {
+        $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
+        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
+            if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
+        }
+
+        #[doc = concat!("`", stringify!($immediate), "` rs, immediate")]
+        pub fn $immediate(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (vm.cpu.get(op.rs), op.imm);
+            if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
+        })*
+    };
+}
+
+traps! {
+    tge tgei (s, t) s as i32 >= t as i32;
+    tgeu tgeiu (s, t) s >= t;
+    tlt tlti (s, t) (s as i32) < t as i32;
+    tltu tltiu (s, t) s < t;
+    teq teqi (s, t) s == t;
+    tne tnei (s, t) s != t;
+}

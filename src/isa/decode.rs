@@ -1,0 +1,80 @@
+//! From an instruction word to an [`Insn`].
+
+use super::{Info, Insn, TABLE};
+use std::sync::LazyLock;
+
+/// The fixed bits of an encoding as the table writes it, and the mask that selects them.
+pub(super) const fn fixed_bits(pattern: &str) -> (u32, u32) {
+    let bytes = pattern.as_bytes();
+    let (mut value, mut mask, mut bits, mut i) = (0u32, 0u32, 0, 0);
+    while i < bytes.len() {
+        let byte = bytes[i];
+        i += 1;
+        if byte == b' ' {
+            continue;
+        }
+        value = value << 1 | (byte == b'1') as u32;
+        mask = mask << 1 | (byte == b'0' || byte == b'1') as u32;
+        bits += 1;
+    }
+    assert!(bits == 32, "an encoding has 32 bits");
+    (value, mask)
+}
+
+/// The table's lines by major opcode.
+static BUCKETS: LazyLock<[Vec<&'static Info>; 64]> = LazyLock::new(|| {
+    let mut buckets = [const { Vec::new() }; 64];
+    for info in TABLE {
+        buckets[(info.value >> 26) as usize].push(info);
+    }
+    buckets
+});
+
+/// The instruction that `word` encodes, or `None` if the encoding is reserved.
+#[must_use]
+pub fn decode(word: u32) -> Option<Insn> {
+    let bucket = &BUCKETS[(word >> 26) as usize];
+    bucket
+        .iter()
+        .find(|info| word & info.mask == info.value)
+        .map(|info| info.insn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_is_two_instructions() {
+        for (index, a) in TABLE.iter().enumerate() {
+            for b in &TABLE[index + 1..] {
+                let common = a.mask & b.mask;
+                assert_ne!(
+                    a.value & common,
+                    b.value & common,
+                    "{:?} and {:?}",
+                    a.insn,
+                    b.insn
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn words_decode_to_what_an_assembler_meant() {
+        let words = [
+            (0x0000_0000, Some(Insn::Sll)),
+            (0x27bd_ffe0, Some(Insn::Addiu)),
+            (0x03e0_0008, Some(Insn::Jr)),
+            (0x4080_6000, Some(Insn::Mtc0)),
+            (0x4200_0018, Some(Insn::Eret)),
+            (0x7c03_e83b, Some(Insn::Rdhwr)),
+            (0x4620_a032, Some(Insn::CD)),
+            (0x0000_0005, None),
+            (0xffff_ffff, None),
+        ];
+        for (word, insn) in words {
+            assert_eq!(decode(word), insn, "{word:#010x}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Jumps and branches, with their delay slots.
+
+use super::emit::{Emitter, Instruction, Next};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::cpu::fpu::Fcsr;
+use std::mem::offset_of;
+
+fn link(e: &mut Emitter<'_>, register: usize) {
+    let address = e.constant(e.source.next());
+    e.set(register, address);
+}
+
+fn jump(e: &mut Emitter<'_>, next: Next) {
+    e.next = next;
+    e.slot();
+    e.go_on();
+}
+
+pub fn j(e: &mut Emitter<'_>, i: &Instruction) {
+    jump(e, Next::To(i.op.imm));
+}
+
+pub fn jal(e: &mut Emitter<'_>, i: &Instruction) {
+    link(e, 31);
+    jump(e, Next::To(i.op.imm));
+}
+
+pub fn jr(e: &mut Emitter<'_>, i: &Instruction) {
+    let target = e.get(i.fields.rs());
+    jump(e, Next::Computed(target));
+}
+
+pub fn jalr(e: &mut Emitter<'_>, i: &Instruction) {
+    let target = e.get(i.fields.rs());
+    link(e, i.written());
+    jump(e, Next::Computed(target));
+}
+
+fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
+    jump(e, Next::Either(condition, target, e.source.next()));
+}
+
+/// A branch whose delay slot runs only if it is taken.
+fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
+    let (taken, skipped) = (e.b.create_block(), e.b.create_block());
+    e.b.ins().brif(condition, taken, &[], skipped, &[]);
+    e.b.switch_to_block(skipped);
+    let before = e.registers.clone();
+    e.refund_slot();
+    e.go_to(e.source.next());
+    e.b.switch_to_block(taken);
+    e.registers = before;
+    jump(e, Next::To(target));
+}
+
+/// Branches on registers: plain and likely.
+macro_rules! branches {
+    ($($name:ident $likely:ident $compare:ident $condition:ident;)*) => {
+        $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
+            let condition = $compare(e, i, IntCC::$condition);
+            branch(e, condition, i.op.imm);
+        }
+
+        pub fn $likely(e: &mut Emitter<'_>, i: &Instruction) {
+            let condition = $compare(e, i, IntCC::$condition);
+            branch_likely(e, condition, i.op.imm);
+        })*
+    };
+}
+
+branches! {
+    beq beql two Equal;
+    bne bnel two NotEqual;
+    blez blezl with_zero SignedLessThanOrEqual;
+    bgtz bgtzl with_zero SignedGreaterThan;
+    bltz bltzl with_zero SignedLessThan;
+    bgez bgezl with_zero SignedGreaterThanOrEqual;
+    bltzal bltzall with_zero_linking SignedLessThan;
+    bgezal bgezall with_zero_linking SignedGreaterThanOrEqual;
+}
+
+fn two(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> Value {
+    let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+    e.b.ins().icmp(condition, s, t)
+}
+
+fn with_zero(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> Value {
+    let s = e.get(i.fields.rs());
+    e.b.ins().icmp_imm_s(condition, s, 0)
+}
+
+fn with_zero_linking(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> Value {
+    let condition = with_zero(e, i, condition);
+    link(e, 31);
+    condition
+}
+
+/// Whether an FPU condition code has the wanted value.
+fn fpu_condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
+    let fcsr = e.load_cpu(types::I32, offset_of!(Cpu, fcsr));
+    let bit =
+        e.b.ins()
+            .band_imm_s(fcsr, i64::from(Fcsr::condition_bit(i.fields.cc() as u8)));
+    e.b.ins().icmp_imm_s(
+        if wanted {
+            IntCC::NotEqual
+        } else {
+            IntCC::Equal
+        },
+        bit,
+        0,
+    )
+}
+
+/// Branches on FPU conditions: plain and likely.
+macro_rules! fpu_branches {
+    ($($name:ident $likely:ident $wanted:literal;)*) => {
+        $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
+            let condition = fpu_condition(e, i, $wanted);
+            branch(e, condition, i.fields.branch_target(i.pc));
+        }
+
+        pub fn $likely(e: &mut Emitter<'_>, i: &Instruction) {
+            let condition = fpu_condition(e, i, $wanted);
+            branch_likely(e, condition, i.fields.branch_target(i.pc));
+        })*
+    };
+}
+
+fpu_branches! {
+    bc1f bc1fl false;
+    bc1t bc1tl true;
+}

@@ -1,0 +1,382 @@
+//! The frame of a translation: entry, block headers with the budget check, instruction by
+//! instruction, and the one call into the interpreter.
+
+use super::exits::LinkTarget;
+use super::registers::{self, HI, LO, Registers, Set};
+use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
+use crate::interp::Op;
+use crate::interp::block::{Meaning, Source, predecode};
+use crate::isa::{Fields, Flow, Insn, Writes};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
+use cranelift_frontend::{FunctionBuilder, Variable};
+use mirrorball_runtime::cpu::Cpu;
+use std::mem::offset_of;
+
+/// An instruction as the translator sees it.
+#[derive(Clone, Copy)]
+pub struct Instruction {
+    /// Which.
+    pub insn: Insn,
+    /// Its word.
+    pub fields: Fields,
+    /// Where it is.
+    pub pc: u32,
+    /// As the interpreter would run it.
+    pub op: Op,
+    /// Whether it is in a delay slot.
+    pub slot: bool,
+}
+
+impl Instruction {
+    fn new(source: &Source, index: usize) -> Option<Self> {
+        let (word, meaning) = source.code[index];
+        let Meaning::Insn(insn) = meaning else {
+            return None;
+        };
+        let pc = source.pc.wrapping_add(index as u32 * 4);
+        let op = predecode(word, meaning, pc, (source.cycles() - index) as u8);
+        let slot = source.slot && index + 1 == source.code.len();
+        Some(Self {
+            insn,
+            fields: Fields(word),
+            pc,
+            op,
+            slot,
+        })
+    }
+
+    /// The general register that is written, or 0.
+    pub fn written(&self) -> usize {
+        match self.insn.info().writes {
+            Writes::D => self.fields.rd() as usize,
+            Writes::T => self.fields.rt() as usize,
+            Writes::Ra => 31,
+            Writes::N => 0,
+        }
+    }
+
+    /// The registers that are read or written, more or less: too many does no harm.
+    fn touched(&self) -> Set {
+        let mut set = 1 << self.written();
+        for letter in self.insn.info().operands.chars() {
+            set |= match letter {
+                's' | 'o' => 1 << self.fields.rs(),
+                't' => 1 << self.fields.rt(),
+                'x' => 1 << self.fields.rs() | 1 << self.fields.rt(),
+                _ => 0,
+            };
+        }
+        if self.uses_accumulator() {
+            set |= 1 << HI | 1 << LO;
+        }
+        set & !1
+    }
+
+    fn uses_accumulator(&self) -> bool {
+        use Insn::{Div, Divu, Madd, Maddu, Mfhi, Mflo, Msub, Msubu, Mthi, Mtlo, Mult, Multu};
+        matches!(
+            self.insn,
+            Mfhi | Mflo | Mthi | Mtlo | Mult | Multu | Div | Divu | Madd | Maddu | Msub | Msubu
+        )
+    }
+}
+
+/// Where control goes after the block, while its delay slot is translated.
+#[derive(Clone, Copy)]
+pub enum Next {
+    /// To a fixed address.
+    To(u32),
+    /// To the first address if the value is not zero, else to the second.
+    Either(Value, u32, u32),
+    /// To a computed address.
+    Computed(Value),
+}
+
+/// The function that emits one instruction.
+type EmitFn = fn(&mut Emitter<'_>, &Instruction);
+
+mod emitters {
+    pub use super::alu::*;
+    pub use super::branch::*;
+    pub use super::fpu::*;
+    pub use super::memory::*;
+    pub use super::muldiv::*;
+    pub use super::through::*;
+}
+
+macro_rules! table {
+    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:literal
+       $writes:ident $since:ident $unit:ident $flow:ident;)*) => {
+        /// The emitters, by instruction.
+        static EMITTERS: &[EmitFn] = &[$(emitters::$function,)*];
+    };
+}
+for_each_instruction!(table);
+
+/// The state of a translation.
+pub struct Emitter<'a> {
+    pub b: FunctionBuilder<'a>,
+    pub region: &'a Region,
+    /// The machine: the function's argument.
+    pub vm: Value,
+    /// The software TLB of the space that the region runs in.
+    pub space: Value,
+    pub registers: Registers,
+    /// Cycles left, those of the current block already subtracted.
+    left: Variable,
+    /// The headers of the region's blocks.
+    headers: Vec<Block>,
+    /// Where control goes after the current block.
+    pub next: Next,
+    pub links: Vec<LinkTarget>,
+    pub first_link: u32,
+    pub code_signature: SigRef,
+    call_signature: SigRef,
+    /// The block being translated.
+    pub source: &'a Source,
+    /// Whether the current path is already closed by a jump or return.
+    pub closed: bool,
+}
+
+impl<'a> Emitter<'a> {
+    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region, first_link: u32) -> Self {
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        let vm = b.block_params(entry)[0];
+        let code_signature = b.import_signature(Translator::code_signature());
+        let mut call = Signature::new(CallConv::SystemV);
+        call.params.extend([AbiParam::new(types::I64); 3]);
+        call.returns.push(AbiParam::new(types::I32));
+        let call_signature = b.import_signature(call);
+        let space = b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            vm,
+            offset_of!(Cpu, space) as i32,
+        );
+        let left = b.declare_var(types::I64);
+        let value = b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            vm,
+            offset_of!(Cpu, left) as i32,
+        );
+        b.def_var(left, value);
+        let headers = region.blocks.iter().map(|_| b.create_block()).collect();
+        Self {
+            b,
+            region,
+            vm,
+            space,
+            registers: Registers::new(),
+            left,
+            headers,
+            next: Next::To(0),
+            links: Vec::new(),
+            first_link,
+            code_signature,
+            call_signature,
+            source: &region.blocks[0],
+            closed: false,
+        }
+    }
+
+    /// Translates the region. Returns its direct exits.
+    pub fn run(mut self, config: TargetFrontendConfig) -> Vec<LinkTarget> {
+        let region = self.region;
+        let (mut touched, mut written) = (0, 0);
+        let looping = region.has_loop();
+        if looping {
+            for source in &region.blocks {
+                for i in (0..source.code.len()).filter_map(|index| Instruction::new(source, index))
+                {
+                    touched |= i.touched();
+                    written |= i.touched() & (1 << i.written() | 1 << HI | 1 << LO);
+                }
+            }
+            self.registers.preload(&mut self.b, self.vm, touched);
+        }
+        self.b.ins().jump(self.headers[0], &[]);
+        for (index, source) in region.blocks.iter().enumerate() {
+            self.b.switch_to_block(self.headers[index]);
+            if looping {
+                self.registers.join(touched, written);
+            }
+            self.block(source);
+        }
+        self.b.seal_all_blocks();
+        self.b.finalize(config);
+        self.links
+    }
+
+    /// Translates one block: pays for it, or leaves if the budget does not cover it.
+    fn block(&mut self, source: &'a Source) {
+        self.source = source;
+        self.closed = false;
+        self.next = Next::To(source.next());
+        let before = self.b.use_var(self.left);
+        let after = self.b.ins().iadd_imm_s(before, -(source.cycles() as i64));
+        let (body, broke) = (self.b.create_block(), self.cold_block());
+        let covered = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, after, 0);
+        self.b.ins().brif(covered, body, &[], broke, &[]);
+
+        self.b.switch_to_block(broke);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(before, offset_of!(Cpu, left));
+        self.leave_at(source.pc);
+
+        self.b.switch_to_block(body);
+        self.b.def_var(self.left, after);
+        let slots = usize::from(source.slot);
+        for index in 0..source.code.len() - slots {
+            self.instruction(index);
+        }
+        if !self.closed {
+            self.go_on();
+        }
+    }
+
+    /// Translates the instruction `index` of the current block.
+    fn instruction(&mut self, index: usize) {
+        let source = self.source;
+        if let Some(instruction) = Instruction::new(source, index) {
+            EMITTERS[instruction.insn as usize](self, &instruction);
+            if instruction.insn.info().flow == Flow::End && !self.closed {
+                self.go_on_anywhere(instruction.insn == Insn::Eret);
+            }
+        }
+    }
+
+    /// Translates the delay slot of the current block's branch.
+    pub fn slot(&mut self) {
+        self.instruction(self.source.code.len() - 1);
+    }
+
+    /// The header of the block at `pc`, if it is in the region.
+    pub fn header(&self, pc: u32) -> Option<Block> {
+        self.region.find(pc).map(|index| self.headers[index])
+    }
+
+    /// A block for what rarely happens.
+    pub fn cold_block(&mut self) -> Block {
+        let block = self.b.create_block();
+        self.b.set_cold_block(block);
+        block
+    }
+
+    /// The value of a general register.
+    pub fn get(&mut self, register: u32) -> Value {
+        self.registers.read(&mut self.b, self.vm, register as usize)
+    }
+
+    /// Sets a general register.
+    pub fn set(&mut self, register: usize, value: Value) {
+        self.registers.write(&mut self.b, register, value);
+    }
+
+    /// A 32-bit constant.
+    pub fn constant(&mut self, value: u32) -> Value {
+        self.b.ins().iconst(types::I32, i64::from(value))
+    }
+
+    /// Stores a value into the CPU.
+    pub fn store_cpu(&mut self, value: Value, offset: usize) {
+        self.b
+            .ins()
+            .store(MemFlagsData::trusted(), value, self.vm, offset as i32);
+    }
+
+    /// Loads a value from the CPU.
+    pub fn load_cpu(&mut self, ty: cranelift_codegen::ir::Type, offset: usize) -> Value {
+        self.b
+            .ins()
+            .load(ty, MemFlagsData::trusted(), self.vm, offset as i32)
+    }
+
+    /// Stores the cycles left.
+    pub fn store_left(&mut self) {
+        let left = self.b.use_var(self.left);
+        self.store_cpu(left, offset_of!(Cpu, left));
+    }
+
+    /// Gives back the cycle of a delay slot that does not run.
+    pub fn refund_slot(&mut self) {
+        let left = self.b.use_var(self.left);
+        let left = self.b.ins().iadd_imm_s(left, 1);
+        self.b.def_var(self.left, left);
+    }
+
+    /// Lets the interpreter execute an instruction, with all registers written back. Leaves
+    /// translated code if the instruction was refused or the machine asks for attention.
+    pub fn interpret(&mut self, i: &Instruction) {
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_left();
+        if i.op.owed == 1 {
+            let pc = self.next_pc();
+            self.store_cpu(pc, offset_of!(Cpu, pc));
+        }
+        let call = super::calls::Call::new(i.insn, &i.op, i.slot, self.source.end());
+        let packed = call
+            .pack()
+            .map(|word| self.b.ins().iconst(types::I64, word as i64));
+        let table = self.load_cpu(types::I64, offset_of!(Cpu, calls));
+        let function = self
+            .b
+            .ins()
+            .load(types::I64, MemFlagsData::trusted(), table, 0);
+        let call = self.b.ins().call_indirect(
+            self.call_signature,
+            function,
+            &[self.vm, packed[0], packed[1]],
+        );
+        let status = self.b.inst_results(call)[0];
+        let (leave, on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(status, leave, &[], on, &[]);
+        self.b.switch_to_block(leave);
+        self.return_link(0);
+        self.b.switch_to_block(on);
+    }
+
+    /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
+    pub fn interpret_if(&mut self, i: &Instruction, condition: Value) {
+        let (trap, on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(condition, trap, &[], on, &[]);
+        self.b.switch_to_block(trap);
+        self.interpret(i);
+        self.b.ins().jump(on, &[]);
+        self.b.switch_to_block(on);
+    }
+
+    /// As [`Emitter::interpret`], for an instruction that always goes this way.
+    pub fn through_interpreter(&mut self, i: &Instruction) {
+        self.interpret(i);
+        self.registers.clean();
+        self.registers.reload(&mut self.b, self.vm, i.written());
+    }
+
+    /// The address that control goes to after the current block, as 64 bits.
+    fn next_pc(&mut self) -> Value {
+        let pc = match self.next {
+            Next::To(pc) => self.constant(pc),
+            Next::Either(condition, yes, no) => {
+                let (yes, no) = (self.constant(yes), self.constant(no));
+                self.b.ins().select(condition, yes, no)
+            }
+            Next::Computed(pc) => pc,
+        };
+        self.b.ins().uextend(types::I64, pc)
+    }
+}
+
+/// The offset of a general register, HI or LO in the CPU.
+pub fn register_offset(register: usize) -> i32 {
+    registers::offset(register)
+}

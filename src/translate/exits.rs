@@ -1,0 +1,165 @@
+//! Ways out of translated code, and from one piece of it to the next.
+//!
+//! A direct exit jumps through a link: a cell that holds the target's code, or 0 while it is
+//! unknown. Undoing a link is one store. Other exits look the target up in the code table of the
+//! current space. What is found nowhere goes back to the dispatcher.
+
+use super::Region;
+use super::emit::{Emitter, Next};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::mmu::soft::{CODE_ENTRIES, CODE_GROUP, CodeEntry, Space};
+use std::mem::{offset_of, size_of};
+
+/// Where a direct exit leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LinkTarget {
+    /// The guest address.
+    pub pc: u32,
+}
+
+impl Emitter<'_> {
+    /// Ends the current path: control goes where the block says.
+    pub fn go_on(&mut self) {
+        match self.next {
+            Next::To(pc) => self.go_to(pc),
+            Next::Computed(pc) => {
+                self.registers.write_back(&mut self.b, self.vm);
+                self.store_left();
+                self.look_up(pc);
+            }
+            Next::Either(condition, yes, no) => {
+                let (taken, fallen) = (self.b.create_block(), self.b.create_block());
+                self.b.ins().brif(condition, taken, &[], fallen, &[]);
+                self.b.switch_to_block(taken);
+                self.go_to(yes);
+                self.b.switch_to_block(fallen);
+                self.go_to(no);
+            }
+        }
+        self.closed = true;
+    }
+
+    /// Ends the current path after an instruction that may have changed mode or address space:
+    /// nothing is known of the target but its address.
+    pub fn go_on_anywhere(&mut self, computed: bool) {
+        let pc = match self.next {
+            Next::To(pc) if !computed => self.constant(pc),
+            _ => self.load_cpu(types::I32, offset_of!(Cpu, pc)),
+        };
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_left();
+        self.look_up(pc);
+        self.closed = true;
+    }
+
+    /// Jumps to `pc`: inside the region, through a link, or by looking it up.
+    pub fn go_to(&mut self, pc: u32) {
+        if let Some(header) = self.header(pc) {
+            self.b.ins().jump(header, &[]);
+            return;
+        }
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_left();
+        if Region::linkable(self.source.pc, pc) {
+            self.follow_link(pc);
+        } else {
+            let pc = self.constant(pc);
+            self.look_up(pc);
+        }
+    }
+
+    fn follow_link(&mut self, pc: u32) {
+        let number = self.first_link + self.links.len() as u32;
+        self.links.push(LinkTarget { pc });
+        let links = self.load_cpu(types::I64, offset_of!(Cpu, links));
+        let code = self.b.ins().load(
+            types::I64,
+            MemFlagsData::trusted(),
+            links,
+            number as i32 * 8,
+        );
+        let (known, unknown) = (self.b.create_block(), self.cold_block());
+        self.b.ins().brif(code, known, &[], unknown, &[]);
+        self.b.switch_to_block(known);
+        self.b
+            .ins()
+            .return_call_indirect(self.code_signature, code, &[self.vm]);
+        self.b.switch_to_block(unknown);
+        let pc = self.b.ins().iconst(types::I64, i64::from(pc));
+        self.store_cpu(pc, offset_of!(Cpu, pc));
+        self.return_link(number + 1);
+    }
+
+    /// Looks `pc` up in the code table of the space that is current now.
+    fn look_up(&mut self, pc: Value) {
+        let trusted = MemFlagsData::trusted();
+        let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let groups = (CODE_ENTRIES / CODE_GROUP) as i64;
+        let group = self.b.ins().ushr_imm_s(pc, 12);
+        let group = self.b.ins().band_imm_s(group, groups - 1);
+        let group = self
+            .b
+            .ins()
+            .imul_imm_s(group, (CODE_GROUP * size_of::<CodeEntry>()) as i64);
+        let within = self.b.ins().ushr_imm_s(pc, 2);
+        let within = self.b.ins().band_imm_s(within, CODE_GROUP as i64 - 1);
+        let within = self
+            .b
+            .ins()
+            .imul_imm_s(within, size_of::<CodeEntry>() as i64);
+        let index = self.b.ins().iadd(group, within);
+        let index = self.b.ins().uextend(types::I64, index);
+        let entry = self.b.ins().iadd(space, index);
+        let base = offset_of!(Space, code);
+        let tag = self.b.ins().load(
+            types::I32,
+            trusted,
+            entry,
+            (base + offset_of!(CodeEntry, pc)) as i32,
+        );
+        let code = self.b.ins().load(
+            types::I64,
+            trusted,
+            entry,
+            (base + offset_of!(CodeEntry, entry)) as i32,
+        );
+        let (here, known, unknown) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.cold_block(),
+        );
+        self.b.append_block_param(unknown, types::I32);
+        let same = self.b.ins().icmp(IntCC::Equal, tag, pc);
+        self.b
+            .ins()
+            .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
+        self.b.switch_to_block(here);
+        self.b
+            .ins()
+            .brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
+        self.b.switch_to_block(known);
+        self.b
+            .ins()
+            .return_call_indirect(self.code_signature, code, &[self.vm]);
+        self.b.switch_to_block(unknown);
+        let pc = self.b.block_params(unknown)[0];
+        let pc = self.b.ins().uextend(types::I64, pc);
+        self.store_cpu(pc, offset_of!(Cpu, pc));
+        self.return_link(0);
+    }
+
+    /// Goes back to the dispatcher, to go on at `pc`. Registers are already written back.
+    pub fn leave_at(&mut self, pc: u32) {
+        let pc = self.b.ins().iconst(types::I64, i64::from(pc));
+        self.store_cpu(pc, offset_of!(Cpu, pc));
+        self.return_link(0);
+    }
+
+    /// Goes back to the dispatcher, with the number of the link that was missing plus one, or 0.
+    pub fn return_link(&mut self, link: u32) {
+        let link = self.b.ins().iconst(types::I64, i64::from(link));
+        self.b.ins().return_(&[link]);
+    }
+}
