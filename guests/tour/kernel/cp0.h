@@ -34,7 +34,8 @@ CP0_READ(status, 12, 0)
 CP0_WRITE(status, 12)
 CP0_READ(config1, 16, 1)
 
-enum { STATUS_IE = 1 << 0, STATUS_EXL = 1 << 1, STATUS_UM = 1 << 4, STATUS_IM7 = 1 << 15 };
+enum { STATUS_IE = 1 << 0, STATUS_EXL = 1 << 1, STATUS_UM = 1 << 4, STATUS_IM7 = 1 << 15,
+       STATUS_CU1 = 1 << 29 };
 enum { CAUSE_IP7 = 1 << 15 };
 
 enum exception_code { EXC_INT = 0, EXC_MOD = 1, EXC_TLBL = 2, EXC_TLBS = 3, EXC_ADEL = 4,

@@ -77,6 +77,7 @@ struct process {
 extern struct process processes[SPACES];   // slot 0 is the idle loop
 extern struct process *current;
 extern uint32_t processes_made, processes_killed;
+extern uint32_t user_status;           // what every process gets in Status besides user mode
 
 void proc_init(const char *program);
 uintptr_t stack_of(const struct process *p);   // the top of its kernel stack
@@ -108,6 +109,7 @@ void timer_interrupt(bool from_user);
 // ---- syscall.c, trap.c ----
 
 void system_call(struct frame *frame);
+void trap_init(void);                  // puts the vectors in place
 void exception(struct frame *frame);
 void panic(const char *why) __attribute__((noreturn));
 

@@ -9,6 +9,7 @@ enum { STACK = 4096 };
 struct process processes[SPACES];
 struct process *current = &processes[0];
 uint32_t processes_made, processes_killed;
+uint32_t user_status;
 
 static char kernel_stacks[SPACES][STACK] __attribute__((aligned(16)));
 
@@ -67,7 +68,7 @@ static bool load(struct process *p, struct frame *frame, struct file *file, uint
     frame->epc = head.entry;
     frame->r[R_A0] = argument;
     frame->r[R_SP] = STACK_TOP - 16;
-    frame->status = STATUS_IM7 | STATUS_UM | STATUS_EXL | STATUS_IE;
+    frame->status = STATUS_IM7 | STATUS_UM | STATUS_EXL | STATUS_IE | user_status;
     return true;
 }
 

@@ -25,6 +25,21 @@ static const char *reason(enum exception_code code)
     }
 }
 
+extern char refill_vector[], refill_vector_end[], general_vector[], general_vector_end[];
+
+static void install(uintptr_t where, const char *code, const char *end)
+{
+    size_t n = (size_t)(end - code);
+    memcpy((void *)where, code, n);
+    sync_code((void *)where, n);
+}
+
+void trap_init(void)
+{
+    install(0x80000000, refill_vector, refill_vector_end);
+    install(0x80000180, general_vector, general_vector_end);
+}
+
 void exception(struct frame *f)
 {
     enum exception_code code = f->cause >> 2 & 31;

@@ -8,13 +8,14 @@
 #include "kernel.h"
 
 enum { PTE_COPY = 1 << 0, PTE_V = 1 << 3, PTE_D = 1 << 4, PTE_CACHED = 3 << 5, PTE_FRAME_SHIFT = 8 };
-enum { POOL = 0x200000, FRAMES = 512, COLOURS = 8, TABLE_ENTRIES = 1024, TABLE_SPAN = 22 };
+enum { POOL = 0x200000, FRAMES = 4096, COLOURS = 8, TABLE_ENTRIES = 1024, TABLE_SPAN = 22 };
 
 pte *directories[SPACES][TABLE_ENTRIES];       // refill_vector walks them
 static pte empty_table[TABLE_ENTRIES];
 
 static uint8_t users[FRAMES];          // how many page tables have the frame
 static unsigned free_frames;
+static unsigned hint[COLOURS];         // no frame of the colour is free below this one
 
 void vm_init(uint32_t memory)
 {
@@ -23,6 +24,8 @@ void vm_init(uint32_t memory)
     for (unsigned space = 0; space < SPACES; space++)
         for (unsigned i = 0; i < TABLE_ENTRIES; i++)
             directories[space][i] = empty_table;
+    for (unsigned colour = 0; colour < COLOURS; colour++)
+        hint[colour] = colour;
     free_frames = FRAMES;
 }
 
@@ -34,8 +37,10 @@ static char *pte_frame(pte e) { return (char *)KSEG0((e >> PTE_FRAME_SHIFT) * PA
 
 void *frame_alloc(uintptr_t va)
 {
-    for (unsigned i = va / PAGE % COLOURS; i < FRAMES; i += COLOURS)
+    unsigned colour = va / PAGE % COLOURS;
+    for (unsigned i = hint[colour]; i < FRAMES; i += COLOURS)
         if (users[i] == 0) {
+            hint[colour] = i + COLOURS;
             users[i] = 1;
             free_frames--;
             return memset(frame_at(i), 0, PAGE);
@@ -45,8 +50,12 @@ void *frame_alloc(uintptr_t va)
 
 void frame_release(void *frame)
 {
-    if (--users[frame_number(frame)] == 0)
-        free_frames++;
+    unsigned i = frame_number(frame);
+    if (--users[i] != 0)
+        return;
+    free_frames++;
+    if (i < hint[i % COLOURS])
+        hint[i % COLOURS] = i;
 }
 
 static pte *entry(unsigned space, uintptr_t va)
