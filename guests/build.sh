@@ -159,12 +159,12 @@ done
 
 different=0
 while read -r folder; do
-    base=$(echo "$folder" | tr '/' '-')
-    [ $# -eq 0 ] || echo " $* " | grep -qF " $base " || continue
+    guest=$(echo "$folder" | tr '/' '-')
+    [ $# -eq 0 ] || echo " $* " | grep -qF " $guest " || continue
     forms=$(forms_of "$folder")
     for image in $(for form in $forms; do echo "$form.el" "$form.eb"; done); do
-        form=${image%.*} endian=${image#*.} name=$base
-        [ "$form" = - ] || name=$base.$form
+        form=${image%.*} endian=${image#*.} name=$guest
+        [ "$form" = - ] || name=$guest.$form
         build "$folder" "$name" "$endian" "$into" "$form"
         if $check && [ ! -f "prebuilt/$name.$endian.elf" ]; then
             echo "build.sh: guests/prebuilt/$name.$endian.elf is missing" >&2
