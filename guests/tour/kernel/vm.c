@@ -8,25 +8,28 @@
 #include "kernel.h"
 
 enum { PTE_COPY = 1 << 0, PTE_V = 1 << 3, PTE_D = 1 << 4, PTE_CACHED = 3 << 5, PTE_FRAME_SHIFT = 8 };
-enum { POOL = 0x200000, FRAMES = 4096, COLOURS = 8, TABLE_ENTRIES = 1024, TABLE_SPAN = 22 };
+enum { POOL = 0x200000, FRAMES_MIN = 512, FRAMES_MAX = 4096, COLOURS = 8, TABLE_ENTRIES = 1024, TABLE_SPAN = 22 };
 
 pte *directories[SPACES][TABLE_ENTRIES];       // refill_vector walks them
 static pte empty_table[TABLE_ENTRIES];
 
-static uint8_t users[FRAMES];          // how many page tables have the frame
-static unsigned free_frames;
+static uint8_t users[FRAMES_MAX];      // how many page tables have the frame
+static unsigned frames, free_frames;
 static unsigned hint[COLOURS];         // no frame of the colour is free below this one
 
 void vm_init(uint32_t memory)
 {
-    if (memory < POOL + FRAMES * PAGE)
+    if (memory < POOL + FRAMES_MIN * PAGE)
         panic("too little memory");
+    frames = (memory - POOL) / PAGE;
+    if (frames > FRAMES_MAX)
+        frames = FRAMES_MAX;
     for (unsigned space = 0; space < SPACES; space++)
         for (unsigned i = 0; i < TABLE_ENTRIES; i++)
             directories[space][i] = empty_table;
     for (unsigned colour = 0; colour < COLOURS; colour++)
         hint[colour] = colour;
-    free_frames = FRAMES;
+    free_frames = frames;
 }
 
 unsigned vm_free_frames(void) { return free_frames; }
@@ -38,7 +41,7 @@ static char *pte_frame(pte e) { return (char *)KSEG0((e >> PTE_FRAME_SHIFT) * PA
 void *frame_alloc(uintptr_t va)
 {
     unsigned colour = va / PAGE % COLOURS;
-    for (unsigned i = hint[colour]; i < FRAMES; i += COLOURS)
+    for (unsigned i = hint[colour]; i < frames; i += COLOURS)
         if (users[i] == 0) {
             hint[colour] = i + COLOURS;
             users[i] = 1;
