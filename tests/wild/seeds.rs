@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const SEEDS: u64 = 10_000;
-const INSTRUCTIONS: u64 = 10_000;
+const INSTRUCTIONS: u64 = 6_000;
 /// Guests that share a pool of words.
 const BATCH: u64 = 125;
 const MEMORY: u32 = 2 << 20;
