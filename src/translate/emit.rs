@@ -1,6 +1,7 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::calls::RAISED;
 use super::exits::LinkTarget;
 use super::flow::RegisterFlow;
 use super::registers::{self, Registers};
@@ -112,6 +113,8 @@ pub struct Emitter<'a> {
     pub first_link: u32,
     pub code_signature: SigRef,
     call_signature: SigRef,
+    /// See [`Emitter::interrupted`].
+    interrupted: Option<Block>,
     /// The block being translated.
     pub source: &'a Source,
     /// Whether the current path is already closed by a jump or return.
@@ -125,9 +128,8 @@ impl<'a> Emitter<'a> {
         b.switch_to_block(entry);
         let vm = b.block_params(entry)[0];
         let code_signature = b.import_signature(Translator::code_signature());
-        let mut call = Signature::new(CallConv::SystemV);
+        let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
-        call.returns.push(AbiParam::new(types::I32));
         let call_signature = b.import_signature(call);
         let space = b.ins().load(
             types::I64,
@@ -158,6 +160,7 @@ impl<'a> Emitter<'a> {
             first_link,
             code_signature,
             call_signature,
+            interrupted: None,
             source: &region.blocks[0],
             closed: false,
         }
@@ -174,6 +177,7 @@ impl<'a> Emitter<'a> {
             self.registers.enter(flow.entries[index]);
             self.block(source);
         }
+        self.finish_interrupted();
         self.b.seal_all_blocks();
         self.b.finalize(config);
         self.links
@@ -297,17 +301,44 @@ impl<'a> Emitter<'a> {
             .b
             .ins()
             .load(types::I64, MemFlagsData::trusted(), table, 0);
-        let call = self.b.ins().call_indirect(
+        self.b.ins().call_indirect(
             self.call_signature,
             function,
             &[self.vm, packed[0], packed[1]],
         );
-        let status = self.b.inst_results(call)[0];
-        let (leave, on) = (self.cold_block(), self.b.create_block());
+        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
+        let leave = self.interrupted();
+        let on = self.b.create_block();
         self.b.ins().brif(status, leave, &[], on, &[]);
+        self.b.switch_to_block(on);
+    }
+
+    /// Where all calls of the interpreter lead that do not go on.
+    fn interrupted(&mut self) -> Block {
+        let block = self.interrupted.unwrap_or_else(|| self.cold_block());
+        self.interrupted = Some(block);
+        block
+    }
+
+    /// Translates [`Emitter::interrupted`]: an exception goes on at its vector, everything else at
+    /// the dispatcher. Registers and cycles are already written back.
+    fn finish_interrupted(&mut self) {
+        let Some(block) = self.interrupted else {
+            return;
+        };
+        self.b.switch_to_block(block);
+        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
+        let raised = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, status, i64::from(RAISED));
+        let (on, leave) = (self.cold_block(), self.cold_block());
+        self.b.ins().brif(raised, on, &[], leave, &[]);
         self.b.switch_to_block(leave);
         self.return_link(0);
         self.b.switch_to_block(on);
+        let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
+        self.look_up(pc);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.

@@ -93,7 +93,7 @@ impl Emitter<'_> {
     }
 
     /// Looks `pc` up in the code table of the space that is current now.
-    fn look_up(&mut self, pc: Value) {
+    pub fn look_up(&mut self, pc: Value) {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
         let groups = (CODE_ENTRIES / CODE_GROUP) as i64;

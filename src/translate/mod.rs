@@ -45,14 +45,6 @@ pub enum TranslateError {
         /// What Cranelift said.
         source: Box<cranelift_codegen::CodegenError>,
     },
-    /// A translation does not even fit into an empty cache.
-    #[error("the code for {pc:#010x} takes {bytes} bytes, more than the whole code cache has")]
-    TooLarge {
-        /// The guest address of the region.
-        pc: u32,
-        /// What it takes.
-        bytes: usize,
-    },
 }
 
 /// A translation, ready to be placed.

@@ -47,6 +47,7 @@ pub fn run(vm: &mut Vm, engine: &mut dyn Engine, limit: u64) -> End {
 pub fn jit(hot: u32) -> Jit {
     let config = JitConfig {
         hot,
+        background: false,
         cache_bytes: 4 << 20,
         ..JitConfig::default()
     };

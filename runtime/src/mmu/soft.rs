@@ -11,9 +11,9 @@ use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
 /// Data entries in a space.
 pub const DATA_ENTRIES: usize = 512;
 /// Code entries that a page maps to: one group, so that forgetting a page costs one group.
-pub const CODE_GROUP: usize = 64;
+pub const CODE_GROUP: usize = 128;
 /// Code entries in a space.
-pub const CODE_ENTRIES: usize = 32 * CODE_GROUP;
+pub const CODE_ENTRIES: usize = 64 * CODE_GROUP;
 /// A tag that no access has: a data probe keeps the page number and at most the three lowest bits
 /// of an address, and only an aligned program counter is probed for.
 pub const NO_TAG: u32 = 0x0801;
