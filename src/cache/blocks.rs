@@ -116,7 +116,7 @@ impl<T: Default> Blocks<T> {
             extra: T::default(),
         });
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
-        vm.add_code(key.pa, cached.block.bytes());
+        vm.add_code(key.pa, cached.block.bytes);
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = Some(cached);
@@ -181,7 +181,7 @@ impl<T: Default> Blocks<T> {
             let mut kept = Vec::with_capacity(ids.len());
             for id in ids {
                 let cached = self.get(id);
-                let (start, len) = (cached.key.pa, cached.block.bytes());
+                let (start, len) = (cached.key.pa, cached.block.bytes);
                 if start.0 + len <= pa.0 || pa.0 + bytes <= start.0 {
                     vm.add_code(start, len);
                     kept.push(id);

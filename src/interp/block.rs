@@ -143,6 +143,18 @@ impl Source {
         self.pc.wrapping_add(self.code.len() as u32 * 4)
     }
 
+    /// The bytes of guest memory that the block depends on: its instructions, and the word behind
+    /// them if that is what ends it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let len = self.code.len() as u64;
+        let open = |&(_, meaning): &(u32, Meaning)| flow(meaning) == Flow::Next;
+        let full = self.code.len() >= MAX_BLOCK
+            || Va(u64::from(self.pc)).page_offset() + len * 4 >= PAGE_SIZE;
+        let looked_on = !self.slot && !full && self.code.last().is_some_and(open);
+        (len + u64::from(looked_on)) * 4
+    }
+
     /// Where control goes if no branch is taken.
     #[must_use]
     pub fn next(&self) -> u32 {
@@ -162,6 +174,8 @@ pub struct Block {
     pub slot: bool,
     /// Whether the block is a branch alone, whose delay slot lies on the next page.
     pub split: bool,
+    /// The bytes of guest memory that it depends on.
+    pub bytes: u64,
     /// The instructions, ready to run.
     pub ops: Box<[Op]>,
 }
@@ -180,14 +194,9 @@ impl Block {
             next: source.next(),
             slot: source.slot,
             split: source.split,
+            bytes: source.bytes(),
             ops: source.code.iter().enumerate().map(op).collect(),
         }
-    }
-
-    /// The bytes of guest memory that the block was made from.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.ops.len() as u64 * 4
     }
 
     /// The number of instructions that a run of the whole block executes.

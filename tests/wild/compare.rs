@@ -1,5 +1,6 @@
 //! Runs a guest in the JIT and in the interpreter and compares how it ends.
 
+use mirrorball::engine::jit::JitCounters;
 use mirrorball::engine::{Interpreter, Jit, JitConfig, Lockstep};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::host::Host;
@@ -46,20 +47,27 @@ pub fn run(vm: &mut Vm, engine: &mut dyn Engine, limit: u64) -> End {
 pub fn jit(hot: u32) -> Jit {
     let config = JitConfig {
         hot,
+        background: false,
         cache_bytes: 4 << 20,
+        ..JitConfig::default()
     };
     Jit::new(config).expect("this host has a JIT")
 }
 
 /// Runs the machine that `make` makes in both engines and says how it ended, or what differs.
-pub fn both(make: impl Fn() -> Box<Vm>, hot: u32, limit: u64) -> Result<End, String> {
+pub fn both(
+    make: impl Fn() -> Box<Vm>,
+    hot: u32,
+    limit: u64,
+) -> Result<(End, JitCounters), String> {
     let (mut translated, mut interpreted) = (make(), make());
+    let mut engine = jit(hot);
     let (a, b) = (
-        run(&mut translated, &mut jit(hot), limit),
+        run(&mut translated, &mut engine, limit),
         run(&mut interpreted, &mut Interpreter::default(), limit),
     );
     if a == b {
-        return Ok(a);
+        return Ok((a, engine.counters));
     }
     let difference = translated
         .compare_cpu(&interpreted)

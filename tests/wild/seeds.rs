@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const SEEDS: u64 = 10_000;
-const INSTRUCTIONS: u64 = 20_000;
+const INSTRUCTIONS: u64 = 6_000;
 /// Guests that share a pool of words.
 const BATCH: u64 = 125;
 const MEMORY: u32 = 2 << 20;
@@ -17,12 +17,29 @@ const MEMORY: u32 = 2 << 20;
 const HANGING: Duration = Duration::from_secs(30);
 
 /// What the guests of one thread amounted to.
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Tally {
     guests: u64,
     instructions: u64,
     exceptions: u64,
+    translations: u64,
+    translated: u64,
+    links: u64,
+    invalidated: u64,
     failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.guests += other.guests;
+        self.instructions += other.instructions;
+        self.exceptions += other.exceptions;
+        self.translations += other.translations;
+        self.translated += other.translated;
+        self.links += other.links;
+        self.invalidated += other.invalidated;
+        self.failures.extend(other.failures);
+    }
 }
 
 /// The guests of one batch. `current` tells which one is running.
@@ -36,7 +53,11 @@ fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
         };
         tally.guests += 1;
         match catch_unwind(AssertUnwindSafe(run)) {
-            Ok(Ok(end)) => {
+            Ok(Ok((end, jit))) => {
+                tally.translations += jit.translations;
+                tally.translated += jit.translated;
+                tally.links += jit.links;
+                tally.invalidated += jit.invalidated;
                 tally.instructions += end.instructions;
                 tally.exceptions += end.exceptions.iter().sum::<u64>();
             }
@@ -76,23 +97,13 @@ fn random_guests_end_alike_in_both_engines() {
                     batch(number, current, &mut tally);
                 }
                 current.store(u64::MAX, Ordering::Relaxed);
-                let mut total = total.lock().unwrap();
-                total.guests += tally.guests;
-                total.instructions += tally.instructions;
-                total.exceptions += tally.exceptions;
-                total.failures.extend(tally.failures);
+                total.lock().unwrap().add(tally);
             });
         }
         scope.spawn(|| watch(&running));
     });
     let total = total.into_inner().unwrap();
-    println!(
-        "{} guests, {} instructions, {} exceptions, {:.1?}",
-        total.guests,
-        total.instructions,
-        total.exceptions,
-        start.elapsed()
-    );
+    println!("{total:?}\n{:.1?}", start.elapsed());
     let failures = total.failures;
     for failure in failures.iter().take(3) {
         println!("{failure}\n");
@@ -124,5 +135,36 @@ fn watch(running: &[AtomicU64]) {
         {
             return;
         }
+    }
+}
+
+#[test]
+#[ignore]
+fn look() {
+    let pool = Pool::new(0, MEMORY, false);
+    for seed in 0..40 {
+        let guest = Guest::new(seed, &pool);
+        let mut vm = guest.machine();
+        let mut jit = crate::compare::jit(guest.hot);
+        let end = crate::compare::run(&mut vm, &mut jit, INSTRUCTIONS);
+        let c = &vm.cpu.cp0;
+        println!(
+            "{seed} {:?} {} pc {:08x} status {:08x} cause {:08x} epc {:08x} bad {:08x} {:?} blocks {} tr {} space {}",
+            end.outcome,
+            end.instructions,
+            vm.cpu.pc,
+            c.status,
+            c.cause,
+            c.epc,
+            c.bad_vaddr,
+            end.exceptions
+                .iter()
+                .enumerate()
+                .filter(|e| *e.1 > 0)
+                .collect::<Vec<_>>(),
+            jit.blocks(),
+            jit.counters.translations,
+            vm.counters.space_switches
+        );
     }
 }
