@@ -1,15 +1,17 @@
 //! Virtual time.
 //!
-//! Time is the retired-instruction count: one instruction is one CPU cycle, and WAIT skips cycles
-//! until the next event. The CPU runs at [`CPU_HZ`], so device time in nanoseconds follows
-//! exactly, and two runs of the same guest see the same time at the same instruction.
+//! Time is the retired-instruction count: one instruction is one cycle of virtual time, and WAIT
+//! skips cycles until the next event. Device time in nanoseconds follows exactly, and two runs of
+//! the same guest see the same time at the same instruction.
 
-/// The virtual frequency of the CPU clock, in Hz. `Count` advances at half of it.
-pub const CPU_HZ: u64 = 200_000_000;
+/// Instructions in a second of virtual time. The guest sees a CPU of twice this frequency, which
+/// takes two clocks for an instruction, and Count, which advances every other clock, counts
+/// instructions.
+pub const INSTRUCTIONS_PER_SECOND: u64 = 100_000_000;
 
-const NANOS_PER_CYCLE: u64 = 1_000_000_000 / CPU_HZ;
+const NANOS_PER_CYCLE: u64 = 1_000_000_000 / INSTRUCTIONS_PER_SECOND;
 
-/// A point in virtual time or a span of it, in CPU cycles since reset.
+/// A point in virtual time or a span of it, in instructions since reset.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
 #[repr(transparent)]
 pub struct Cycles(pub u64);

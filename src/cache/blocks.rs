@@ -21,6 +21,18 @@ pub struct BlockKey {
 }
 
 impl BlockKey {
+    /// The key of another block that code of this one leads to: see
+    /// [`linkable`](crate::interp::block::linkable).
+    #[must_use]
+    pub fn at(self, pc: u32) -> Self {
+        let pa = if pc >> 30 == 2 {
+            Pa(u64::from(pc & 0x1fff_ffff))
+        } else {
+            Pa(self.pa.page().0 + Va(u64::from(pc)).page_offset())
+        };
+        Self { pa, pc, ..self }
+    }
+
     /// The key of the block at `pc`, fetched from `pa`, in a space.
     #[must_use]
     pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
@@ -97,7 +109,6 @@ impl<T: Default> Blocks<T> {
     }
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
-        vm.mark_code(key.pa);
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         let cached = Box::new(Cached {
             key,
@@ -105,6 +116,7 @@ impl<T: Default> Blocks<T> {
             extra: T::default(),
         });
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
+        vm.add_code(key.pa, cached.block.bytes);
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = Some(cached);
@@ -121,6 +133,17 @@ impl<T: Default> Blocks<T> {
             .or_default()
             .push(id);
         id
+    }
+
+    /// The number of the block with this key, if it is kept.
+    #[must_use]
+    pub fn by_key(&self, key: &BlockKey) -> Option<BlockId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// The block with this number, if there is one.
+    pub fn try_get_mut(&mut self, id: BlockId) -> Option<&mut Cached<T>> {
+        self.slots.get_mut(id as usize)?.as_deref_mut()
     }
 
     /// The block with this number.
@@ -146,21 +169,39 @@ impl<T: Default> Blocks<T> {
             .expect("a block that was dropped is not asked for")
     }
 
-    /// Drops the blocks of every page that the guest has written to. What the engine kept with
-    /// them is returned.
+    /// Drops the blocks whose bytes the guest has written to. What the engine kept with them is
+    /// returned.
     pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
         let mut dropped = Vec::new();
-        for page in vm.take_modified() {
-            for id in self.by_page.remove(&page.page_number()).unwrap_or_default() {
-                if let Some(cached) = self.slots[id as usize].take() {
-                    self.by_key.remove(&cached.key);
-                    vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
-                    self.free.push(id);
-                    dropped.push(*cached);
+        for (pa, bytes) in vm.take_modified() {
+            let Some(ids) = self.by_page.remove(&pa.page_number()) else {
+                continue;
+            };
+            vm.remove_code(pa);
+            let mut kept = Vec::with_capacity(ids.len());
+            for id in ids {
+                let cached = self.get(id);
+                let (start, len) = (cached.key.pa, cached.block.bytes);
+                if start.0 + len <= pa.0 || pa.0 + bytes <= start.0 {
+                    vm.add_code(start, len);
+                    kept.push(id);
+                } else {
+                    dropped.extend(self.remove(vm, id));
                 }
+            }
+            if !kept.is_empty() {
+                self.by_page.insert(pa.page_number(), kept);
             }
         }
         dropped
+    }
+
+    fn remove(&mut self, vm: &mut Vm, id: BlockId) -> Option<Cached<T>> {
+        let cached = self.slots[id as usize].take()?;
+        self.by_key.remove(&cached.key);
+        vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
+        self.free.push(id);
+        Some(*cached)
     }
 
     /// All blocks.

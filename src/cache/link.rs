@@ -3,7 +3,6 @@
 //! A cell holds the target's code, or 0. Making and undoing a link is one store.
 
 use super::blocks::BlockKey;
-use std::ops::Range;
 
 /// What a link leads to, once it is known.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +12,9 @@ struct Link {
     /// The guest address that it leads to.
     pc: u32,
 }
+
+/// The target of a link that leads nowhere: no instruction lies at an odd address.
+const NOWHERE: u32 = 1;
 
 /// All links of one VM.
 pub struct Links {
@@ -38,25 +40,23 @@ impl Links {
         self.cells.as_mut_ptr()
     }
 
-    /// The number that the next link gets.
-    #[must_use]
-    pub fn next(&self) -> LinkId {
-        self.links.len() as LinkId
-    }
-
-    /// Adds the links of a block, open, or says `None` if there is no room for them.
-    pub fn add(
-        &mut self,
-        from: BlockKey,
-        targets: impl ExactSizeIterator<Item = u32>,
-    ) -> Option<Range<LinkId>> {
-        let first = self.next();
-        let last = first + targets.len() as LinkId;
-        if last as usize > self.cells.len() {
+    /// Sets `count` links aside for block `from`, whose targets are not known yet. `None` if there
+    /// is no room for them.
+    pub fn reserve(&mut self, from: BlockKey, count: usize) -> Option<LinkId> {
+        let first = self.links.len();
+        if first + count > self.cells.len() {
             return None;
         }
-        self.links.extend(targets.map(|pc| Link { from, pc }));
-        Some(first..last)
+        let link = Link { from, pc: NOWHERE };
+        self.links.extend(std::iter::repeat_n(link, count));
+        Some(first as LinkId)
+    }
+
+    /// Says where the links from `first` on lead.
+    pub fn aim(&mut self, first: LinkId, targets: impl Iterator<Item = u32>) {
+        for (link, pc) in self.links[first as usize..].iter_mut().zip(targets) {
+            link.pc = pc;
+        }
     }
 
     /// Makes link `id` lead to `code`, the translation of block `to`, if that is what it is for.

@@ -118,6 +118,11 @@ pub(super) struct RunArgs {
           help_heading = "Control")]
     hot: Option<u32>,
 
+    /// Threads that translate beside the guest; 0 translates at once, which slows the guest down
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Control",
+          value_parser = clap::value_parser!(u8).range(0..=1))]
+    jit_threads: u8,
+
     /// Print a table of what happened, at the end and to standard error
     #[arg(long, help_heading = "Reports")]
     stats: bool,
@@ -160,6 +165,8 @@ pub struct RunOptions {
     pub limit: Option<u64>,
     /// How often a block runs before it is translated, if not as often as the engine chooses.
     pub hot: Option<u32>,
+    /// Whether to translate on a thread beside the guest.
+    pub background: bool,
     /// Whether to print the table at the end.
     pub stats: bool,
     /// Whether to print instruction count and hash at the end.
@@ -195,6 +202,7 @@ impl RunArgs {
             script: self.script.as_deref().map(Script::open).transpose()?,
             limit: self.limit,
             hot: self.hot,
+            background: self.jit_threads > 0,
             stats: self.stats,
             hash: self.hash,
             trace: self.trace,
@@ -246,6 +254,7 @@ impl RunOptions {
         let default = JitConfig::default();
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
+            background: self.background,
             ..default
         }
     }

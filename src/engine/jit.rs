@@ -1,5 +1,6 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
+use super::compiler::{Compiler, Job};
 use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::{BlockId, Blocks};
@@ -7,18 +8,22 @@ use crate::cache::link::{Incoming, LinkId, Links};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
-use crate::translate::{Region, TranslateError, Translator, host};
+use crate::translate::{Region, TranslateError, Translation, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How the JIT is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JitConfig {
     /// How often a block is interpreted before it is translated.
     pub hot: u32,
+    /// The most guest instructions in a region; 1 translates block by block.
+    pub region: usize,
+    /// Whether translating is done on a thread beside the guest.
+    pub background: bool,
     /// The most bytes of host code that are kept.
     pub cache_bytes: usize,
 }
@@ -26,7 +31,9 @@ pub struct JitConfig {
 impl Default for JitConfig {
     fn default() -> Self {
         Self {
-            hot: 100,
+            hot: 1000,
+            region: 200,
+            background: true,
             cache_bytes: 64 << 20,
         }
     }
@@ -38,6 +45,9 @@ pub enum JitError {
     /// No memory for code.
     #[error(transparent)]
     Arena(#[from] ArenaError),
+    /// No thread.
+    #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
+    Thread(#[from] std::io::Error),
     /// No translator.
     #[error(transparent)]
     Translate(#[from] TranslateError),
@@ -79,11 +89,22 @@ struct Extra {
     heat: u32,
     /// Whether it is left to the interpreter for good.
     declined: bool,
+    /// Whether its region is being translated.
+    pending: bool,
     /// Its translation, or 0.
     code: usize,
     /// The links that lead to it.
     incoming: Incoming,
+    /// The blocks in whose regions it lies.
+    regions: Vec<BlockId>,
+    /// Whether it lies in another block's region: then it is seldom worth one of its own.
+    covered: bool,
 }
+
+/// A block joins a region when it has this fraction of the heat that starts one.
+const WARM: u32 = 8;
+/// A block that lies in a region already needs so many times the heat to start one of its own.
+const COVERED: u32 = 16;
 
 /// The size of the table of links, for each byte of code: about one link in 64 bytes.
 const BYTES_PER_LINK: usize = 64;
@@ -97,7 +118,7 @@ pub struct Jit {
     blocks: Blocks<Extra>,
     links: Links,
     arena: Arena,
-    translator: Translator,
+    compiler: Compiler,
     entry: Entry,
     /// The link that translated code has just missed.
     missing: Option<LinkId>,
@@ -125,7 +146,7 @@ impl Jit {
             blocks: Blocks::default(),
             links: Links::new((config.cache_bytes / BYTES_PER_LINK).max(64)),
             arena: Arena::new(config.cache_bytes)?,
-            translator,
+            compiler: Compiler::new(translator, config.background)?,
             entry,
             missing: None,
             counters: JitCounters::default(),
@@ -162,11 +183,13 @@ impl Jit {
     }
 
     /// The block at `pc`, fetched from `pa`: guest code and host code as text.
-    pub fn explain(&mut self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
+    pub fn explain(&self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
         let source = Source::find(vm, pc, pa);
         let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
         let host = if source.translatable() {
-            match self.translator.explain(&Region::of_block(vm, source)) {
+            let explained = Translator::new()
+                .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));
+            match explained {
                 Ok((_, bytes)) => host::listing(&bytes),
                 Err(error) => error.to_string(),
             }
@@ -176,68 +199,145 @@ impl Jit {
         (guest, host)
     }
 
-    /// Drops what was made from pages that have changed.
+    /// Drops what was made from code that has changed.
     fn drop_modified(&mut self, vm: &mut Vm) {
         for mut cached in self.blocks.drop_modified(vm) {
             cached.extra.incoming.open_all(&mut self.links);
             self.counters.invalidated += u64::from(cached.extra.code != 0);
+            for region in cached.extra.regions {
+                self.forget(vm, region);
+            }
         }
     }
 
-    /// Translates block `id`, which is the one at the CPU's program counter.
+    /// Has the region translated that starts with block `id`, which is at the CPU's program
+    /// counter.
     #[cold]
     fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let key = self.blocks.get(id).key;
-        let start = Instant::now();
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
             return;
         }
-        let instructions = source.code.len() as u64;
-        let region = Region::of_block(vm, source);
-        let code = self.compile(vm, id, &region);
-        self.counters.compile_time += start.elapsed();
-        match code {
-            Ok(code) => {
-                self.counters.translations += 1;
-                self.counters.instructions += instructions;
-                self.blocks.get_mut(id).extra.code = code;
-                vm.soft_tlb().set_code(Va(u64::from(key.pc)), id, code);
+        let mut region = Region::of_block(vm, source);
+        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
+        region.grow(self.config.region, |pc| {
+            let other = key.at(pc);
+            let cached = blocks.get(blocks.by_key(&other)?);
+            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
+        });
+        // A block goes on to two places at the most.
+        let links = region.blocks.len() * 2;
+        let first_link = match self.links.reserve(key, links) {
+            Some(first) => first,
+            None => {
+                self.flush(vm);
+                let Some(first) = self.links.reserve(key, links) else {
+                    return;
+                };
+                first
             }
-            Err(error) => {
-                tracing::warn!("{error}");
-                self.counters.refused += 1;
-                self.blocks.get_mut(id).extra.declined = true;
+        };
+        for member in &region.blocks[1..] {
+            if let Some(other) = self.blocks.by_key(&key.at(member.pc)) {
+                let extra = &mut self.blocks.get_mut(other).extra;
+                extra.regions.push(id);
+                extra.covered = true;
+            }
+        }
+        self.blocks.get_mut(id).extra.pending = true;
+        self.compiler.submit(Job {
+            id,
+            key,
+            region,
+            first_link,
+            flushes: self.counters.flushes,
+        });
+        self.install_done(vm);
+    }
+
+    /// Installs what the compiler has done.
+    fn install_done(&mut self, vm: &mut Vm) {
+        while let Some(done) = self.compiler.poll() {
+            self.counters.compile_time += done.time;
+            let job = &done.job;
+            let current = self
+                .blocks
+                .try_get_mut(job.id)
+                .filter(|cached| cached.key == job.key);
+            let Some(cached) = current else {
+                continue;
+            };
+            cached.extra.pending = false;
+            match done.result {
+                Ok(translation) if self.is_current(vm, job) => self.install(vm, job, &translation),
+                // The guest changed the code meanwhile: it has to become hot again.
+                Ok(_) => self.blocks.get_mut(job.id).extra.heat = 0,
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    self.counters.refused += 1;
+                    self.blocks.get_mut(job.id).extra.declined = true;
+                }
             }
         }
     }
 
-    /// Makes and places the code of a region. Empties the cache if there is no room.
-    fn compile(
-        &mut self,
-        vm: &mut Vm,
-        id: BlockId,
-        region: &Region,
-    ) -> Result<usize, TranslateError> {
-        let key = self.blocks.get(id).key;
-        loop {
-            let translation = self.translator.translate(region, self.links.next())?;
-            let targets = translation.links.iter().map(|target| target.pc);
-            if let Some(code) = self.arena.place(&translation.bytes)
-                && self.links.add(key, targets).is_some()
-            {
-                self.counters.code_bytes += translation.bytes.len() as u64;
-                return Ok(code);
+    /// Whether what a job was made from is still there.
+    fn is_current(&self, vm: &Vm, job: &Job) -> bool {
+        job.flushes == self.counters.flushes
+            && job.region.blocks.iter().all(|source| {
+                let key = job.key.at(source.pc);
+                let words = source.code.iter().zip(0u64..);
+                self.blocks.by_key(&key).is_some()
+                    && words
+                        .clone()
+                        .all(|(&(word, _), index)| vm.instruction(Pa(key.pa.0 + index * 4)) == word)
+            })
+    }
+
+    fn install(&mut self, vm: &mut Vm, job: &Job, translation: &Translation) {
+        let Some(code) = self.arena.place(&translation.bytes) else {
+            if self.arena.used() == 0 {
+                tracing::warn!(
+                    "the code for {:#010x} takes {} bytes, more than the code cache has",
+                    job.key.pc,
+                    translation.bytes.len()
+                );
+                self.blocks.get_mut(job.id).extra.declined = true;
+            } else {
+                self.flush(vm);
             }
-            if self.arena.used() <= translation.bytes.len() {
-                let pc = region.pc();
-                return Err(TranslateError::TooLarge {
-                    pc,
-                    bytes: translation.bytes.len(),
-                });
-            }
-            self.flush(vm);
+            return;
+        };
+        let targets = translation.links.iter().map(|target| target.pc);
+        self.links.aim(job.first_link, targets);
+        self.counters.translations += 1;
+        self.counters.instructions += job.region.instructions() as u64;
+        self.counters.code_bytes += translation.bytes.len() as u64;
+        self.blocks.get_mut(job.id).extra.code = code;
+        vm.soft_tlb()
+            .set_code(Va(u64::from(job.key.pc)), job.id, code);
+        tracing::trace!(
+            target: "blocks",
+            "translated {:#010x}: {} blocks, {} instructions, {} bytes",
+            job.key.pc,
+            job.region.blocks.len(),
+            job.region.instructions(),
+            translation.bytes.len()
+        );
+    }
+
+    /// Drops the translation of block `id`.
+    fn forget(&mut self, vm: &mut Vm, id: BlockId) {
+        let Some(cached) = self.blocks.try_get_mut(id) else {
+            return;
+        };
+        if std::mem::take(&mut cached.extra.code) != 0 {
+            self.counters.invalidated += 1;
+            cached.extra.heat = 0;
+            cached.extra.incoming.open_all(&mut self.links);
+            vm.soft_tlb().set_code(Va(u64::from(cached.key.pc)), id, 0);
         }
     }
 
@@ -248,6 +348,7 @@ impl Jit {
         for cached in self.blocks.iter_mut() {
             cached.extra = Extra {
                 declined: cached.extra.declined,
+                pending: cached.extra.pending,
                 ..Extra::default()
             };
         }
@@ -273,6 +374,7 @@ impl Engine for Jit {
         if vm.has_modified() {
             self.drop_modified(vm);
         }
+        self.install_done(vm);
         self.missing = None;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
@@ -282,9 +384,10 @@ impl Engine for Jit {
             let cached = self.blocks.get_mut(id);
             let before = vm.cpu.left;
             let covered = before >= cached.block.cycles();
-            if cached.extra.code == 0 && !cached.extra.declined {
+            if cached.extra.code == 0 && !cached.extra.declined && !cached.extra.pending {
                 cached.extra.heat += 1;
-                if cached.extra.heat > self.config.hot {
+                let more = if cached.extra.covered { COVERED } else { 1 };
+                if cached.extra.heat > self.config.hot.saturating_mul(more) {
                     self.translate(vm, id);
                 }
             }

@@ -1,8 +1,9 @@
 //! Lockstep: the JIT, checked against the interpreter block by block.
 //!
 //! Two machines run the same guest. The one that the world sees is executed by the JIT; a twin is
-//! interpreted. After every block the CPUs must agree, and so must memory wherever the twin has
-//! stored; now and then all of memory is compared, for stores of the JIT that went astray.
+//! interpreted. After every block, or now and then after a longer stride, the CPUs must agree, and
+//! so must memory wherever the twin has stored; from time to time all of memory is compared, for
+//! stores of the JIT that went astray.
 
 use super::{Interpreter, Jit};
 use crate::isa::disasm::disassemble;
@@ -11,6 +12,12 @@ use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 use std::fmt::Write;
+
+/// How far the two run between comparisons, in turn: a block, or so many cycles, for what lies
+/// between blocks: links, regions, loops.
+const STRIDES: [Option<u64>; 4] = [None, Some(50), None, Some(1009)];
+/// So many steps of one length follow each other.
+const STEPS_A_STRIDE: u64 = 64;
 
 /// Cycles between two comparisons of all memory.
 const SWEEP: u64 = 1 << 26;
@@ -63,10 +70,18 @@ impl Lockstep {
         self.difference.as_deref()
     }
 
-    /// Runs one block in both machines and compares them.
+    /// Runs both machines one step and compares them.
     fn step(&mut self, vm: &mut Vm, twin: &mut Vm) -> Result<Option<Exit>, String> {
         let horizon = vm.cpu.horizon;
-        let exit = self.jit.step(vm);
+        let turn = self.counters.comparisons / STEPS_A_STRIDE;
+        let exit = match STRIDES[turn as usize % STRIDES.len()] {
+            None => self.jit.step(vm),
+            Some(stride) => {
+                let now = vm.cpu.now(0).0;
+                vm.cpu.set_horizon(Cycles(horizon.min(now + stride)));
+                self.jit.run(vm)
+            }
+        };
         vm.cpu.set_horizon(Cycles(horizon));
         let now = vm.cpu.now(0);
         twin.cpu.set_horizon(now);
@@ -99,7 +114,7 @@ impl Lockstep {
 
     fn report(&mut self, vm: &Vm, pc: u64, pa: Option<Pa>, difference: &str) -> Exit {
         let mut text = format!(
-            "JIT against interpreter, after the block at {pc:#010x}, {} instructions in:\n  {difference}\n",
+            "JIT against interpreter, after a step from {pc:#010x}, {} instructions in:\n  {difference}\n",
             vm.cpu.retired()
         );
         if let Some(pa) = pa {

@@ -1,5 +1,6 @@
 //! The engines: what executes guest instructions, all behind the runtime's `Engine` trait.
 
+pub mod compiler;
 pub mod interpreter;
 pub mod jit;
 pub mod lockstep;

@@ -87,25 +87,48 @@ impl Source {
         !self.split && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
     }
 
-    /// Whether the block goes on at `pc`, by its branch or by falling through.
+    /// The instruction that ends the block's straight run, with its address.
+    fn last(&self) -> Option<(Insn, Fields, u32)> {
+        let index = self.code.len().checked_sub(1 + usize::from(self.slot))?;
+        let (word, Meaning::Insn(insn)) = self.code[index] else {
+            return None;
+        };
+        Some((insn, Fields(word), self.pc.wrapping_add(index as u32 * 4)))
+    }
+
+    /// Where the code says that control goes after the block: the target of a direct branch, jump
+    /// or call, and what lies behind if the block may fall through.
     #[must_use]
-    pub fn targets(&self, pc: u32) -> bool {
-        let branch = self.code.len().checked_sub(1 + usize::from(self.slot));
-        let target = branch.and_then(|index| match self.code[index] {
-            (word, Meaning::Insn(insn)) => {
-                let info = insn.info();
-                let branch_pc = self.pc.wrapping_add(index as u32 * 4);
-                info.operands.contains(['b', 'j']).then(|| {
-                    if info.operands.contains('j') {
-                        Fields(word).jump_target(branch_pc)
-                    } else {
-                        Fields(word).branch_target(branch_pc)
-                    }
-                })
-            }
-            _ => None,
+    pub fn successors(&self) -> Vec<u32> {
+        let Some((insn, fields, pc)) = self.last() else {
+            return Vec::new();
+        };
+        let info = insn.info();
+        let mut targets = Vec::with_capacity(2);
+        if info.operands.contains('b') {
+            targets.push(fields.branch_target(pc));
+        } else if info.operands.contains('j') {
+            targets.push(fields.jump_target(pc));
+        }
+        if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) {
+            targets.push(self.next());
+        }
+        targets
+    }
+
+    /// Where control goes on in the same function: past a call, not into it.
+    #[must_use]
+    pub fn inside(&self) -> Vec<u32> {
+        let links = self.last().is_some_and(|(insn, ..)| {
+            insn.info().flow.has_slot() && insn.info().writes != Writes::N
         });
-        target == Some(pc) || self.next() == pc
+        let mut targets = if links {
+            vec![self.next()]
+        } else {
+            self.successors()
+        };
+        targets.retain(|&target| linkable(self.pc, target));
+        targets
     }
 
     /// The number of instructions that a run of the whole block executes.
@@ -118,6 +141,18 @@ impl Source {
     #[must_use]
     pub fn end(&self) -> u32 {
         self.pc.wrapping_add(self.code.len() as u32 * 4)
+    }
+
+    /// The bytes of guest memory that the block depends on: its instructions, and the word behind
+    /// them if that is what ends it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let len = self.code.len() as u64;
+        let open = |&(_, meaning): &(u32, Meaning)| flow(meaning) == Flow::Next;
+        let full = self.code.len() >= MAX_BLOCK
+            || Va(u64::from(self.pc)).page_offset() + len * 4 >= PAGE_SIZE;
+        let looked_on = !self.slot && !full && self.code.last().is_some_and(open);
+        (len + u64::from(looked_on)) * 4
     }
 
     /// Where control goes if no branch is taken.
@@ -139,6 +174,8 @@ pub struct Block {
     pub slot: bool,
     /// Whether the block is a branch alone, whose delay slot lies on the next page.
     pub split: bool,
+    /// The bytes of guest memory that it depends on.
+    pub bytes: u64,
     /// The instructions, ready to run.
     pub ops: Box<[Op]>,
 }
@@ -157,6 +194,7 @@ impl Block {
             next: source.next(),
             slot: source.slot,
             split: source.split,
+            bytes: source.bytes(),
             ops: source.code.iter().enumerate().map(op).collect(),
         }
     }
@@ -173,6 +211,15 @@ impl Block {
 /// gives the CPU away.
 fn stands_alone(meaning: Meaning) -> bool {
     !matches!(meaning, Meaning::Insn(insn) if insn != Insn::Wait)
+}
+
+/// Whether code at `from` always leads to the same code at `to`: the two are on one page, or on
+/// one that is not mapped by the TLB.
+#[must_use]
+pub fn linkable(from: u32, to: u32) -> bool {
+    to & 3 == 0
+        && (Va(u64::from(from)).page() == Va(u64::from(to)).page()
+            || from >> 30 == 2 && to >> 30 == 2 && from >> 29 == to >> 29)
 }
 
 /// How control goes on after a word with this meaning.

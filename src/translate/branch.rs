@@ -15,7 +15,10 @@ fn link(e: &mut Emitter<'_>, register: usize) {
 fn jump(e: &mut Emitter<'_>, next: Next) {
     e.next = next;
     e.slot();
-    e.go_on();
+    // What ends a block may stand in a delay slot too, and goes on by itself.
+    if !e.closed {
+        e.go_on();
+    }
 }
 
 pub fn j(e: &mut Emitter<'_>, i: &Instruction) {

@@ -1,8 +1,10 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::calls::RAISED;
 use super::exits::LinkTarget;
-use super::registers::{self, HI, LO, Registers, Set};
+use super::flow::RegisterFlow;
+use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
 use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
@@ -58,31 +60,6 @@ impl Instruction {
             Writes::N => 0,
         }
     }
-
-    /// The registers that are read or written, more or less: too many does no harm.
-    fn touched(&self) -> Set {
-        let mut set = 1 << self.written();
-        for letter in self.insn.info().operands.chars() {
-            set |= match letter {
-                's' | 'o' => 1 << self.fields.rs(),
-                't' => 1 << self.fields.rt(),
-                'x' => 1 << self.fields.rs() | 1 << self.fields.rt(),
-                _ => 0,
-            };
-        }
-        if self.uses_accumulator() {
-            set |= 1 << HI | 1 << LO;
-        }
-        set & !1
-    }
-
-    fn uses_accumulator(&self) -> bool {
-        use Insn::{Div, Divu, Madd, Maddu, Mfhi, Mflo, Msub, Msubu, Mthi, Mtlo, Mult, Multu};
-        matches!(
-            self.insn,
-            Mfhi | Mflo | Mthi | Mtlo | Mult | Multu | Div | Divu | Madd | Maddu | Msub | Msubu
-        )
-    }
 }
 
 /// Where control goes after the block, while its delay slot is translated.
@@ -136,6 +113,8 @@ pub struct Emitter<'a> {
     pub first_link: u32,
     pub code_signature: SigRef,
     call_signature: SigRef,
+    /// See [`Emitter::interrupted`].
+    interrupted: Option<Block>,
     /// The block being translated.
     pub source: &'a Source,
     /// Whether the current path is already closed by a jump or return.
@@ -149,9 +128,8 @@ impl<'a> Emitter<'a> {
         b.switch_to_block(entry);
         let vm = b.block_params(entry)[0];
         let code_signature = b.import_signature(Translator::code_signature());
-        let mut call = Signature::new(CallConv::SystemV);
+        let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
-        call.returns.push(AbiParam::new(types::I32));
         let call_signature = b.import_signature(call);
         let space = b.ins().load(
             types::I64,
@@ -159,6 +137,7 @@ impl<'a> Emitter<'a> {
             vm,
             offset_of!(Cpu, space) as i32,
         );
+        let registers = Registers::new(&mut b);
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -173,7 +152,7 @@ impl<'a> Emitter<'a> {
             region,
             vm,
             space,
-            registers: Registers::new(),
+            registers,
             left,
             headers,
             next: Next::To(0),
@@ -181,6 +160,7 @@ impl<'a> Emitter<'a> {
             first_link,
             code_signature,
             call_signature,
+            interrupted: None,
             source: &region.blocks[0],
             closed: false,
         }
@@ -189,26 +169,15 @@ impl<'a> Emitter<'a> {
     /// Translates the region. Returns its direct exits.
     pub fn run(mut self, config: TargetFrontendConfig) -> Vec<LinkTarget> {
         let region = self.region;
-        let (mut touched, mut written) = (0, 0);
-        let looping = region.has_loop();
-        if looping {
-            for source in &region.blocks {
-                for i in (0..source.code.len()).filter_map(|index| Instruction::new(source, index))
-                {
-                    touched |= i.touched();
-                    written |= i.touched() & (1 << i.written() | 1 << HI | 1 << LO);
-                }
-            }
-            self.registers.preload(&mut self.b, self.vm, touched);
-        }
+        let flow = RegisterFlow::of(region);
+        self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
-            if looping {
-                self.registers.join(touched, written);
-            }
+            self.registers.enter(flow.entries[index]);
             self.block(source);
         }
+        self.finish_interrupted();
         self.b.seal_all_blocks();
         self.b.finalize(config);
         self.links
@@ -332,17 +301,44 @@ impl<'a> Emitter<'a> {
             .b
             .ins()
             .load(types::I64, MemFlagsData::trusted(), table, 0);
-        let call = self.b.ins().call_indirect(
+        self.b.ins().call_indirect(
             self.call_signature,
             function,
             &[self.vm, packed[0], packed[1]],
         );
-        let status = self.b.inst_results(call)[0];
-        let (leave, on) = (self.cold_block(), self.b.create_block());
+        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
+        let leave = self.interrupted();
+        let on = self.b.create_block();
         self.b.ins().brif(status, leave, &[], on, &[]);
+        self.b.switch_to_block(on);
+    }
+
+    /// Where all calls of the interpreter lead that do not go on.
+    fn interrupted(&mut self) -> Block {
+        let block = self.interrupted.unwrap_or_else(|| self.cold_block());
+        self.interrupted = Some(block);
+        block
+    }
+
+    /// Translates [`Emitter::interrupted`]: an exception goes on at its vector, everything else at
+    /// the dispatcher. Registers and cycles are already written back.
+    fn finish_interrupted(&mut self) {
+        let Some(block) = self.interrupted else {
+            return;
+        };
+        self.b.switch_to_block(block);
+        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
+        let raised = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, status, i64::from(RAISED));
+        let (on, leave) = (self.cold_block(), self.cold_block());
+        self.b.ins().brif(raised, on, &[], leave, &[]);
         self.b.switch_to_block(leave);
         self.return_link(0);
         self.b.switch_to_block(on);
+        let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
+        self.look_up(pc);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.

@@ -4,8 +4,8 @@
 //! unknown. Undoing a link is one store. Other exits look the target up in the code table of the
 //! current space. What is found nowhere goes back to the dispatcher.
 
-use super::Region;
 use super::emit::{Emitter, Next};
+use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
 use mirrorball_runtime::cpu::Cpu;
@@ -62,7 +62,7 @@ impl Emitter<'_> {
         }
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        if Region::linkable(self.source.pc, pc) {
+        if linkable(self.source.pc, pc) {
             self.follow_link(pc);
         } else {
             let pc = self.constant(pc);
@@ -93,7 +93,7 @@ impl Emitter<'_> {
     }
 
     /// Looks `pc` up in the code table of the space that is current now.
-    fn look_up(&mut self, pc: Value) {
+    pub fn look_up(&mut self, pc: Value) {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
         let groups = (CODE_ENTRIES / CODE_GROUP) as i64;

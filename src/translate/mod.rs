@@ -11,6 +11,7 @@ mod branch;
 pub mod calls;
 mod emit;
 mod exits;
+mod flow;
 mod fpu;
 pub mod host;
 mod memory;
@@ -43,14 +44,6 @@ pub enum TranslateError {
         pc: u32,
         /// What Cranelift said.
         source: Box<cranelift_codegen::CodegenError>,
-    },
-    /// A translation does not even fit into an empty cache.
-    #[error("the code for {pc:#010x} takes {bytes} bytes, more than the whole code cache has")]
-    TooLarge {
-        /// The guest address of the region.
-        pc: u32,
-        /// What it takes.
-        bytes: usize,
     },
 }
 

@@ -1,9 +1,9 @@
 //! Regions: the blocks that are translated into one function.
 
 use crate::interp::block::Source;
-use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::cp0::STATUS_FR;
 use mirrorball_runtime::vm::Vm;
+use std::collections::VecDeque;
 
 /// Blocks that are translated together. The first one is the entry.
 pub struct Region {
@@ -13,16 +13,41 @@ pub struct Region {
     pub big_endian: bool,
     /// Whether FPU registers are 64 bits wide.
     pub fr: bool,
+    /// Whether the code runs in kernel mode, where most of what it touches is in kseg0.
+    pub kernel: bool,
 }
 
 impl Region {
     /// The region that consists of one block, as the CPU now is.
     #[must_use]
     pub fn of_block(vm: &Vm, source: Source) -> Self {
+        let key = vm.space_key();
         Self {
             blocks: vec![source],
             big_endian: vm.big_endian(),
-            fr: vm.space_key().status & STATUS_FR != 0,
+            fr: key.status & STATUS_FR != 0,
+            kernel: key.mode.is_kernel(),
+        }
+    }
+
+    /// Adds the blocks that control goes on to from those already in the region, nearest first,
+    /// as far as `warm` knows them and until there are `most` instructions.
+    pub fn grow(&mut self, most: usize, mut warm: impl FnMut(u32) -> Option<Source>) {
+        let mut size: usize = self.blocks.iter().map(|block| block.code.len()).sum();
+        let mut queue: VecDeque<u32> = self.blocks.iter().flat_map(Source::inside).collect();
+        while let Some(pc) = queue.pop_front() {
+            if self.find(pc).is_some() {
+                continue;
+            }
+            let Some(source) = warm(pc).filter(|source| source.translatable()) else {
+                continue;
+            };
+            size += source.code.len();
+            if size > most {
+                break;
+            }
+            queue.extend(source.inside());
+            self.blocks.push(source);
         }
     }
 
@@ -38,18 +63,59 @@ impl Region {
         self.blocks.iter().position(|block| block.pc == pc)
     }
 
-    /// Whether control can come back to a block of the region without leaving it.
+    /// The number of guest instructions.
     #[must_use]
-    pub fn has_loop(&self) -> bool {
-        self.blocks.len() > 1 || self.blocks.iter().any(|block| block.targets(block.pc))
+    pub fn instructions(&self) -> usize {
+        self.blocks.iter().map(|block| block.code.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interp::block::Meaning;
+    use crate::isa::decode;
+
+    fn source(pc: u32, words: &[u32], slot: bool) -> Source {
+        let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
+        Source {
+            pc,
+            code: words.iter().map(meaning).collect(),
+            slot,
+            split: false,
+        }
     }
 
-    /// Whether a translation of code at `from` may jump to `to` without looking: the two are on
-    /// one page, or on one that is not mapped by the TLB.
-    #[must_use]
-    pub fn linkable(from: u32, to: u32) -> bool {
-        to & 3 == 0
-            && (Va(u64::from(from)).page() == Va(u64::from(to)).page()
-                || from >> 30 == 2 && to >> 30 == 2 && from >> 29 == to >> 29)
+    #[test]
+    fn a_region_grows_along_branches_but_not_into_calls() {
+        let blocks = [
+            // beq $0, $0, 0x80000020; nop
+            source(0x8000_0000, &[0x1000_0007, 0], true),
+            // jal 0x80000040; nop
+            source(0x8000_0008, &[0x0c00_0010, 0], true),
+            // j 0x80000000; nop
+            source(0x8000_0020, &[0x0800_0000, 0], true),
+            source(0x8000_0040, &[0x0800_0000, 0], true),
+        ];
+        let find = |pc: u32| {
+            let block = blocks.iter().find(|block| block.pc == pc)?;
+            Some(source(
+                block.pc,
+                &block.code.iter().map(|c| c.0).collect::<Vec<_>>(),
+                block.slot,
+            ))
+        };
+        let mut region = Region {
+            blocks: vec![find(0x8000_0000).unwrap()],
+            big_endian: false,
+            fr: false,
+            kernel: true,
+        };
+        region.grow(100, find);
+        let pcs: Vec<u32> = region.blocks.iter().map(|block| block.pc).collect();
+        assert_eq!(pcs, [0x8000_0000, 0x8000_0020, 0x8000_0008]);
+        region.blocks.truncate(1);
+        region.grow(4, find);
+        assert_eq!(region.blocks.len(), 2, "no more than four instructions");
     }
 }

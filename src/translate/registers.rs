@@ -1,9 +1,9 @@
 //! Guest registers as SSA values.
 //!
-//! A register is loaded from the CPU at its first use and written back at exits if it was
-//! written. Where control can come back inside a function, everything that the region touches is
-//! loaded at its entry instead, and counts as written from then on.
+//! What a region reads is loaded from the CPU at its entry, and what it has written is written
+//! back at its exits: see [`super::flow`].
 
+use super::flow::Entry;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::cpu::Cpu;
@@ -21,7 +21,7 @@ pub type Set = u64;
 /// Where the guest's registers are while code is generated.
 #[derive(Clone)]
 pub struct Registers {
-    variables: [Option<Variable>; COUNT],
+    variables: [Variable; COUNT],
     /// Registers whose SSA value is current.
     valid: Set,
     /// Registers whose SSA value is newer than the CPU's.
@@ -38,16 +38,12 @@ pub fn offset(register: usize) -> i32 {
 }
 
 impl Registers {
-    pub fn new() -> Self {
+    pub fn new(b: &mut FunctionBuilder) -> Self {
         Self {
-            variables: [None; COUNT],
+            variables: std::array::from_fn(|_| b.declare_var(types::I32)),
             valid: 0,
             dirty: 0,
         }
-    }
-
-    fn variable(&mut self, b: &mut FunctionBuilder, register: usize) -> Variable {
-        *self.variables[register].get_or_insert_with(|| b.declare_var(types::I32))
     }
 
     /// The value of a register.
@@ -55,7 +51,7 @@ impl Registers {
         if register == 0 {
             return b.ins().iconst(types::I32, 0);
         }
-        let variable = self.variable(b, register);
+        let variable = self.variables[register];
         if self.valid >> register & 1 == 0 {
             self.reload(b, vm, register);
         }
@@ -67,7 +63,7 @@ impl Registers {
         if register == 0 {
             return;
         }
-        let variable = self.variable(b, register);
+        let variable = self.variables[register];
         b.def_var(variable, value);
         self.valid |= 1 << register;
         self.dirty |= 1 << register;
@@ -78,7 +74,7 @@ impl Registers {
         if register == 0 {
             return;
         }
-        let variable = self.variable(b, register);
+        let variable = self.variables[register];
         let value = b
             .ins()
             .load(types::I32, MemFlagsData::trusted(), vm, offset(register));
@@ -91,11 +87,9 @@ impl Registers {
     /// have not written them.
     pub fn write_back(&self, b: &mut FunctionBuilder, vm: Value) {
         for register in (0..COUNT).filter(|register| self.dirty >> register & 1 != 0) {
-            if let Some(variable) = self.variables[register] {
-                let value = b.use_var(variable);
-                b.ins()
-                    .store(MemFlagsData::trusted(), value, vm, offset(register));
-            }
+            let value = b.use_var(self.variables[register]);
+            b.ins()
+                .store(MemFlagsData::trusted(), value, vm, offset(register));
         }
     }
 
@@ -104,16 +98,16 @@ impl Registers {
         self.dirty = 0;
     }
 
-    /// Loads `touched` at the entry of a function with loops.
-    pub fn preload(&mut self, b: &mut FunctionBuilder, vm: Value, touched: Set) {
-        for register in (1..COUNT).filter(|register| touched >> register & 1 != 0) {
+    /// Loads `registers` at the entry of a function.
+    pub fn preload(&mut self, b: &mut FunctionBuilder, vm: Value, registers: Set) {
+        for register in (1..COUNT).filter(|register| registers >> register & 1 != 0) {
             self.reload(b, vm, register);
         }
     }
 
-    /// The state at the start of a block that several paths reach.
-    pub fn join(&mut self, touched: Set, written: Set) {
-        self.valid = touched;
-        self.dirty = written;
+    /// The state at the entry of a block.
+    pub fn enter(&mut self, entry: Entry) {
+        self.valid = entry.valid;
+        self.dirty = entry.dirty;
     }
 }

@@ -113,7 +113,7 @@ const BOARD: [Row; Chip::Nobody as usize + 1] = [
         Chip::Keyboard,
         "i8042",
         &[Ports(0x60, 1, 0), Ports(0x64, 1, 4)],
-        Some(1),
+        Some(KEYBOARD_IRQ),
     ),
     row(
         Chip::Dma,
@@ -157,6 +157,7 @@ const BOARD: [Row; Chip::Nobody as usize + 1] = [
 ];
 
 const TIMER_IRQ: u8 = 0;
+const KEYBOARD_IRQ: u8 = 1;
 const MOUSE_IRQ: u8 = 12;
 /// The inputs of the 8259 pair that PCI interrupts use. They are level-triggered.
 const PCI_IRQS: u32 = 1 << 10 | 1 << 11;
@@ -212,6 +213,8 @@ pub struct Malta {
     fpga: Fpga,
     /// ttyS0 and ttyS1 on ISA, ttyS2 among the board registers.
     serial: [Uart16550; 3],
+    /// When each chip wants to be woken, and the first of these moments.
+    due: [Option<Nanos>; BOARD.len()],
     next: Option<Nanos>,
     lines: u8,
     request: Option<Request>,
@@ -240,6 +243,7 @@ impl Malta {
             reset_control: ResetControl::new(),
             fpga: Fpga::new(config.big_endian),
             serial: [115_200, 115_200, 230_400].map(Uart16550::new),
+            due: [None; BOARD.len()],
             next: None,
             lines: 0,
             request: None,
@@ -255,7 +259,7 @@ impl Malta {
         self.gt.boot_state();
         self.pic.write(4, Width::Byte, PCI_IRQS & 0xff, Nanos(0));
         self.pic.write(5, Width::Byte, PCI_IRQS >> 8, Nanos(0));
-        self.settle();
+        self.settle_all();
     }
 
     /// Resets every device. The clock keeps its time, and the serial ports keep what waits on
@@ -297,9 +301,9 @@ impl Malta {
         for chip in TIMED {
             if let Some(device) = self.device(chip) {
                 device.advance(now);
+                self.settle(chip);
             }
         }
-        self.settle();
     }
 
     /// What the guest has asked of the machine since the last call.
@@ -348,7 +352,6 @@ impl Malta {
                 0
             }
         };
-        self.settle();
         Ok(value & width.mask())
     }
 
@@ -370,7 +373,6 @@ impl Malta {
             Place::Rom(_) | Place::Flash => self.count_write(Chip::Rom),
             Place::PciMemory | Place::Nothing => self.count_write(Chip::Nobody),
         }
-        self.settle();
         self.collect_requests();
         Ok(())
     }
@@ -439,30 +441,49 @@ impl Malta {
         self.writes[chip as usize] += 1;
     }
 
-    /// Carries the devices' interrupt outputs to the CPU and works out the next deadline.
-    fn settle(&mut self) {
+    fn settle_all(&mut self) {
         for row in &BOARD {
-            if let Some(irq) = row.irq {
-                let level = self
-                    .device(row.chip)
-                    .is_some_and(|device| device.interrupt());
-                self.pic.set_line(irq, level);
-            }
+            self.settle(row.chip);
         }
-        self.pic
-            .set_line(MOUSE_IRQ, self.keyboard.mouse_interrupt());
-        if self.pit.take_edge() {
-            self.pic.set_line(TIMER_IRQ, true);
-            self.pic.set_line(TIMER_IRQ, false);
+    }
+
+    /// Carries what `chip` puts out to the CPU, and notes when it wants to be woken. Called when
+    /// the chip may have changed; the others have not.
+    fn settle(&mut self, chip: Chip) {
+        let Some(device) = self.device(chip) else {
+            return;
+        };
+        let level = device.interrupt();
+        let due = device.deadline().filter(|due| due.0 < u64::MAX);
+        match chip {
+            Chip::Keyboard => self.settle_mouse(),
+            Chip::Pit if self.pit.take_edge() => {
+                self.pic.set_line(TIMER_IRQ, true);
+                self.pic.set_line(TIMER_IRQ, false);
+            }
+            _ => {}
+        }
+        if let Some(irq) = BOARD[chip as usize].irq {
+            self.pic.set_line(irq, level);
         }
         let line = |level, bit| if level { bit } else { 0 };
         self.lines =
             line(self.pic.interrupt(), LINE_PIC) | line(self.serial[2].interrupt(), LINE_SERIAL2);
-        self.next = TIMED
-            .into_iter()
-            .filter_map(|chip| self.device(chip)?.deadline())
-            .min()
-            .filter(|deadline| deadline.0 < u64::MAX);
+        if self.due[chip as usize] != due {
+            self.due[chip as usize] = due;
+            self.next = self.due.into_iter().flatten().min();
+        }
+    }
+
+    /// The second interrupt output of the keyboard's chip, and that both were low for a moment
+    /// if a byte made room for the next one.
+    fn settle_mouse(&mut self) {
+        if self.keyboard.take_emptied() {
+            self.pic.set_line(KEYBOARD_IRQ, false);
+            self.pic.set_line(MOUSE_IRQ, false);
+        }
+        self.pic
+            .set_line(MOUSE_IRQ, self.keyboard.mouse_interrupt());
     }
 
     fn collect_requests(&mut self) {

@@ -78,6 +78,8 @@ pub struct Cpu {
     pub links: *mut usize,
     /// For the engine: where translated code finds the functions that it calls.
     pub calls: *const usize,
+    /// For the engine: what the last call from translated code answered.
+    pub status: u32,
     /// Set when the engine must leave at the next instruction boundary.
     pub stop: u32,
     /// The LL bit.
@@ -115,6 +117,7 @@ impl Cpu {
             space: std::ptr::null_mut(),
             links: std::ptr::null_mut(),
             calls: std::ptr::null(),
+            status: 0,
             stop: 0,
             ll_bit: 0,
             ll_value: 0,

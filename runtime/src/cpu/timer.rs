@@ -1,13 +1,10 @@
 //! Count and Compare: the timer in the CPU.
 //!
-//! Count is derived from the cycle number, so reading it costs nothing and it can neither drift
+//! Count is the cycle number plus an offset, so reading it costs nothing and it can neither drift
 //! nor go backwards. MIPS32 Volume III, "Count Register" and "Compare Register".
 
 use super::cp0::{CAUSE_DC, CAUSE_IP7, CAUSE_TI, Cp0};
 use crate::clock::Cycles;
-
-/// CPU cycles for one step of Count.
-const CYCLES_PER_COUNT: u64 = 2;
 
 impl Cp0 {
     /// Count at time `now`.
@@ -16,15 +13,14 @@ impl Cp0 {
         if self.cause & CAUSE_DC != 0 {
             return self.count_base;
         }
-        self.count_base
-            .wrapping_add((now.0 / CYCLES_PER_COUNT) as u32)
+        self.count_base.wrapping_add(now.0 as u32)
     }
 
     pub(super) fn set_count(&mut self, value: u32, now: Cycles) {
         self.count_base = if self.cause & CAUSE_DC != 0 {
             value
         } else {
-            value.wrapping_sub((now.0 / CYCLES_PER_COUNT) as u32)
+            value.wrapping_sub(now.0 as u32)
         };
         self.schedule_timer(now);
     }
@@ -52,7 +48,7 @@ impl Cp0 {
             return;
         }
         let steps = u64::from(self.compare.wrapping_sub(self.count(now)).wrapping_sub(1)) + 1;
-        self.timer = (now.0 / CYCLES_PER_COUNT + steps) * CYCLES_PER_COUNT;
+        self.timer = now.0 + steps;
     }
 
     /// Raises the timer interrupt if it is due.
@@ -91,8 +87,8 @@ mod tests {
     fn a_stopped_count_keeps_its_value() {
         let mut cp0 = cp0();
         cp0.write_cause(CAUSE_DC, Cycles(200));
-        assert_eq!(cp0.count(Cycles(5000)), 100);
+        assert_eq!(cp0.count(Cycles(5000)), 200);
         cp0.write_cause(0, Cycles(5000));
-        assert_eq!(cp0.count(Cycles(5002)), 101);
+        assert_eq!(cp0.count(Cycles(5001)), 201);
     }
 }

@@ -24,69 +24,178 @@ const STATUS_MOUSE: u8 = 0x20;
 const ACKNOWLEDGE: u8 = 0xfa;
 const RESEND: u8 = 0xfe;
 const SELF_TEST_PASSED: u8 = 0xaa;
+/// How many answers of its own the controller keeps.
 const QUEUE: usize = 16;
 
-/// A device on one of the two wires: what it still has to say, and whether the next byte that
-/// it gets belongs to the command before.
-#[derive(Clone, Debug, Default)]
-struct Wire {
-    queue: VecDeque<u8>,
-    parameter_of: Option<u8>,
+/// What the controller makes of a byte from the keyboard when it translates: scan codes of the
+/// second set into the first. Of all that a keyboard says untouched, only its identification and
+/// the number of its scan code set change.
+fn translated(byte: u8) -> u8 {
+    match byte {
+        0x01 => 0x43,
+        0x02 | 0x83 => 0x41,
+        0x03 => 0x3f,
+        _ => byte,
+    }
 }
 
-impl Wire {
-    fn say(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if self.queue.len() < QUEUE {
-                self.queue.push_back(*byte);
-            }
+/// The keyboard: what it still has to say, and its state as far as a driver can ask for it.
+#[derive(Clone, Debug)]
+struct Keyboard {
+    answer: VecDeque<u8>,
+    /// The command that the next byte is the parameter of.
+    parameter_of: Option<u8>,
+    scan_codes: u8,
+}
+
+impl Keyboard {
+    fn new() -> Self {
+        Self {
+            answer: VecDeque::new(),
+            parameter_of: None,
+            scan_codes: 2,
         }
     }
 
-    fn keyboard(&mut self, byte: u8, translate: bool) {
-        if let Some(command) = self.parameter_of.take() {
-            self.say(&[ACKNOWLEDGE]);
-            if command == 0xf0 && byte == 0 {
-                // The scan code set in use: two.
-                self.say(&[if translate { 0x41 } else { 0x02 }]);
-            }
-            return;
-        }
-        match byte {
-            0xff => {
-                self.queue.clear();
-                self.say(&[ACKNOWLEDGE, SELF_TEST_PASSED]);
-            }
-            0xf2 => self.say(&[ACKNOWLEDGE, 0xab, if translate { 0x41 } else { 0x83 }]),
-            0xed | 0xf0 | 0xf3 => {
-                self.parameter_of = Some(byte);
-                self.say(&[ACKNOWLEDGE]);
-            }
-            0xee => self.say(&[0xee]),
-            0xf4..=0xf6 => self.say(&[ACKNOWLEDGE]),
-            _ => self.say(&[RESEND]),
+    /// Takes a byte from the controller. A new command ends the answer to the one before.
+    fn take(&mut self, byte: u8) {
+        self.answer.clear();
+        match self.parameter_of.take() {
+            Some(command) => self.parameter(command, byte),
+            None => self.command(byte),
         }
     }
 
-    fn mouse(&mut self, byte: u8) {
-        if self.parameter_of.take().is_some() {
-            return self.say(&[ACKNOWLEDGE]);
-        }
-        match byte {
+    fn command(&mut self, command: u8) {
+        match command {
+            // Lights, scan code set, repetition rate, key with make and break.
+            0xed | 0xf0 | 0xf3 | 0xfc => {
+                self.parameter_of = Some(command);
+                self.answer.extend([ACKNOWLEDGE]);
+            }
+            0xee => self.answer.extend([0xee]),
+            0xf2 => self.answer.extend([ACKNOWLEDGE, 0xab, 0x83]),
+            // On, off, and what keys do in set three.
+            0xf4 | 0xf5 | 0xf7..=0xfa => self.answer.extend([ACKNOWLEDGE]),
+            0xf6 => {
+                *self = Self::new();
+                self.answer.extend([ACKNOWLEDGE]);
+            }
             0xff => {
-                self.queue.clear();
-                self.say(&[ACKNOWLEDGE, SELF_TEST_PASSED, 0]);
+                *self = Self::new();
+                self.answer.extend([ACKNOWLEDGE, SELF_TEST_PASSED]);
             }
-            0xf2 => self.say(&[ACKNOWLEDGE, 0]),
-            0xe9 => self.say(&[ACKNOWLEDGE, 0, 2, 100]),
-            0xeb => self.say(&[ACKNOWLEDGE, 8, 0, 0]),
-            0xe8 | 0xf3 => {
-                self.parameter_of = Some(byte);
-                self.say(&[ACKNOWLEDGE]);
+            _ => self.answer.extend([RESEND]),
+        }
+    }
+
+    fn parameter(&mut self, command: u8, byte: u8) {
+        match (command, byte) {
+            (0xf0, 0) => self.answer.extend([ACKNOWLEDGE, self.scan_codes]),
+            (0xf0, 1..=3) => {
+                self.scan_codes = byte;
+                self.answer.extend([ACKNOWLEDGE]);
             }
-            0xe6 | 0xe7 | 0xea | 0xec | 0xee | 0xf0 | 0xf4..=0xf6 => self.say(&[ACKNOWLEDGE]),
+            (0xf0, _) => self.answer.extend([RESEND]),
+            _ => self.answer.extend([ACKNOWLEDGE]),
+        }
+    }
+}
+
+const MOUSE_REMOTE: u8 = 0x40;
+const MOUSE_ON: u8 = 0x20;
+const MOUSE_SCALED: u8 = 0x10;
+
+/// The mouse, with a wheel and five buttons once a driver has knocked for them.
+#[derive(Clone, Debug)]
+struct Mouse {
+    answer: VecDeque<u8>,
+    parameter_of: Option<u8>,
+    /// 0 for three buttons, 3 with a wheel, 4 with two buttons more.
+    id: u8,
+    status: u8,
+    resolution: u8,
+    rate: u8,
+    /// The sample rates before this one, which are how a driver knocks.
+    rates_before: [u8; 2],
+    /// Echoes what it gets.
+    wrap: bool,
+}
+
+impl Mouse {
+    fn new() -> Self {
+        Self {
+            answer: VecDeque::new(),
+            parameter_of: None,
+            id: 0,
+            status: 0,
+            resolution: 2,
+            rate: 100,
+            rates_before: [0; 2],
+            wrap: false,
+        }
+    }
+
+    /// Takes a byte from the controller. A new command ends the answer to the one before.
+    fn take(&mut self, byte: u8) {
+        self.answer.clear();
+        match self.parameter_of.take() {
+            Some(command) => self.parameter(command, byte),
+            None if self.wrap && !matches!(byte, 0xec | 0xff) => self.answer.extend([byte]),
+            None => self.command(byte),
+        }
+    }
+
+    fn command(&mut self, command: u8) {
+        match command {
+            0xe6 => self.status &= !MOUSE_SCALED,
+            0xe7 => self.status |= MOUSE_SCALED,
+            0xe8 | 0xf3 => self.parameter_of = Some(command),
+            0xe9 | 0xeb | 0xf2 => {}
+            0xea => self.status &= !MOUSE_REMOTE,
+            0xec => self.wrap = false,
+            0xee => self.wrap = true,
+            0xf0 => self.status |= MOUSE_REMOTE,
+            0xf4 => self.status |= MOUSE_ON,
+            0xf5 => self.status &= !MOUSE_ON,
+            0xf6 => {
+                *self = Self {
+                    id: self.id,
+                    ..Self::new()
+                }
+            }
+            0xff => *self = Self::new(),
+            // A command that no mouse has gets no answer.
+            _ => return,
+        }
+        self.answer.extend([ACKNOWLEDGE]);
+        match command {
+            0xe9 => self
+                .answer
+                .extend([self.status, self.resolution, self.rate]),
+            // It has not moved since, nor has its wheel.
+            0xeb => self
+                .answer
+                .extend(&[0x08, 0, 0, 0][..if self.id == 0 { 3 } else { 4 }]),
+            0xf2 => self.answer.extend([self.id]),
+            0xff => self.answer.extend([SELF_TEST_PASSED, self.id]),
             _ => {}
         }
+    }
+
+    fn parameter(&mut self, command: u8, byte: u8) {
+        if command == 0xe8 {
+            self.resolution = byte;
+        } else {
+            match [self.rates_before[0], self.rates_before[1], byte] {
+                [200, 100, 80] => self.id = 3,
+                [200, 200, 80] => self.id = 4,
+                _ => {}
+            }
+            self.rates_before = [self.rates_before[1], byte];
+            self.rate = byte;
+        }
+        self.answer.extend([ACKNOWLEDGE]);
     }
 }
 
@@ -100,11 +209,12 @@ pub struct I8042 {
     pending: Option<u8>,
     /// What the controller itself has to say, and whether as the mouse.
     answers: VecDeque<(u8, bool)>,
-    keyboard: Wire,
-    mouse: Wire,
+    keyboard: Keyboard,
+    mouse: Mouse,
     /// The output buffer, and whether its byte is the mouse's.
     output: Option<(u8, bool)>,
     last: u8,
+    emptied: bool,
     reset: bool,
 }
 
@@ -124,10 +234,11 @@ impl I8042 {
             output_port: 0xcf,
             pending: None,
             answers: VecDeque::new(),
-            keyboard: Wire::default(),
-            mouse: Wire::default(),
+            keyboard: Keyboard::new(),
+            mouse: Mouse::new(),
             output: None,
             last: 0,
+            emptied: false,
             reset: false,
         }
     }
@@ -136,6 +247,12 @@ impl I8042 {
     #[must_use]
     pub fn mouse_interrupt(&self) -> bool {
         matches!(self.output, Some((_, true))) && self.command & COMMAND_MOUSE_IRQ != 0
+    }
+
+    /// Whether the output buffer was empty since the last call, be it for a moment: both
+    /// interrupt outputs were low then, which matters to who listens for edges.
+    pub fn take_emptied(&mut self) -> bool {
+        std::mem::take(&mut self.emptied)
     }
 
     /// Whether the guest has pulled the reset line since the last call.
@@ -150,10 +267,15 @@ impl I8042 {
         }
         self.output = self.answers.pop_front();
         if self.output.is_none() && self.command & COMMAND_KEYBOARD_OFF == 0 {
-            self.output = self.keyboard.queue.pop_front().map(|byte| (byte, false));
+            let translates = self.command & COMMAND_TRANSLATE != 0;
+            self.output = self
+                .keyboard
+                .answer
+                .pop_front()
+                .map(|byte| (if translates { translated(byte) } else { byte }, false));
         }
         if self.output.is_none() && self.command & COMMAND_MOUSE_OFF == 0 {
-            self.output = self.mouse.queue.pop_front().map(|byte| (byte, true));
+            self.output = self.mouse.answer.pop_front().map(|byte| (byte, true));
         }
     }
 
@@ -199,12 +321,11 @@ impl I8042 {
             Some(0xd3) => self.answer(value, true),
             Some(_) => {
                 self.command &= !COMMAND_MOUSE_OFF;
-                self.mouse.mouse(value);
+                self.mouse.take(value);
             }
             None => {
                 self.command &= !COMMAND_KEYBOARD_OFF;
-                self.keyboard
-                    .keyboard(value, self.command & COMMAND_TRANSLATE != 0);
+                self.keyboard.take(value);
             }
         }
     }
@@ -215,6 +336,7 @@ impl Device for I8042 {
         if offset == 0 {
             if let Some((byte, _)) = self.output.take() {
                 self.last = byte;
+                self.emptied = true;
             }
             self.fill();
             return u32::from(self.last);
@@ -319,6 +441,80 @@ mod tests {
         );
         data(&mut kbc, 0xea);
         assert_eq!(drain(&mut kbc), [(0x1d, 0xfe)]);
+    }
+
+    #[test]
+    fn what_the_keyboard_says_is_translated_on_demand() {
+        let mut kbc = tested();
+        for (translate, set, id) in [(0x00, 0x02, 0x83), (0x40, 0x41, 0x41)] {
+            command(&mut kbc, 0x60);
+            data(&mut kbc, translate);
+            data(&mut kbc, 0xf0);
+            data(&mut kbc, 0);
+            assert_eq!(drain(&mut kbc)[1..], [(0x1d, 0xfa), (0x1d, set)]);
+            data(&mut kbc, 0xf2);
+            assert_eq!(drain(&mut kbc)[1..], [(0x1d, 0xab), (0x1d, id)]);
+        }
+    }
+
+    #[test]
+    fn the_scan_code_set_is_kept_until_a_reset() {
+        let mut kbc = tested();
+        for (write, set) in [(&[0xf0, 3][..], 3), (&[0xf0, 4], 3), (&[0xf6], 2)] {
+            for byte in write {
+                data(&mut kbc, *byte);
+            }
+            drain(&mut kbc);
+            data(&mut kbc, 0xf0);
+            drain(&mut kbc);
+            data(&mut kbc, 0);
+            assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, set)]);
+        }
+    }
+
+    /// What the mouse says to `bytes`.
+    fn mouse(kbc: &mut I8042, bytes: &[u32]) -> Vec<u32> {
+        let mut said = Vec::new();
+        for byte in bytes {
+            command(kbc, 0xd4);
+            data(kbc, *byte);
+            said.extend(drain(kbc).into_iter().map(|(_, byte)| byte));
+        }
+        said
+    }
+
+    #[test]
+    fn a_driver_knocks_for_wheel_and_buttons() {
+        let mut kbc = tested();
+        for (rates, id) in [([200, 100, 80], 3), ([200, 200, 80], 4)] {
+            assert_eq!(mouse(&mut kbc, &[0xff]), [0xfa, 0xaa, 0]);
+            assert_eq!(mouse(&mut kbc, &[0xeb]), [0xfa, 0x08, 0, 0]);
+            for rate in rates {
+                assert_eq!(mouse(&mut kbc, &[0xf3, rate]), [0xfa, 0xfa]);
+            }
+            assert_eq!(mouse(&mut kbc, &[0xf2]), [0xfa, id]);
+            assert_eq!(mouse(&mut kbc, &[0xeb]), [0xfa, 0x08, 0, 0, 0]);
+        }
+    }
+
+    #[test]
+    fn the_mouse_tells_its_state() {
+        let mut kbc = tested();
+        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0, 2, 100]);
+        mouse(&mut kbc, &[0xe8, 3, 0xf3, 60, 0xe7, 0xf4]);
+        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0x30, 3, 60]);
+        assert_eq!(mouse(&mut kbc, &[0xee, 0xe9, 0xec]), [0xfa, 0xe9, 0xfa]);
+        mouse(&mut kbc, &[0xf6]);
+        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0, 2, 100]);
+        assert_eq!(mouse(&mut kbc, &[0x42]), []);
+    }
+
+    #[test]
+    fn a_new_command_ends_the_answer_before() {
+        let mut kbc = tested();
+        data(&mut kbc, 0xf2);
+        data(&mut kbc, 0xff);
+        assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, 0xfa), (0x1d, 0xaa)]);
     }
 
     #[test]

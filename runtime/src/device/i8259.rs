@@ -56,7 +56,9 @@ impl Controller {
 
     fn set_line(&mut self, input: u8, level: bool) {
         let bit = 1 << (input & 7);
-        let before = self.lines & bit != 0;
+        if level == (self.lines & bit != 0) {
+            return;
+        }
         if level {
             self.lines |= bit;
         } else {
@@ -64,7 +66,7 @@ impl Controller {
         }
         if self.level_mode || self.elcr & bit != 0 {
             self.irr = self.irr & !bit | self.lines & bit;
-        } else if level && !before {
+        } else if level {
             self.irr |= bit;
         }
     }

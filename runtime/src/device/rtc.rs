@@ -1,10 +1,12 @@
 //! The MC146818 real-time clock with its CMOS memory (Motorola MC146818A data sheet; the century
 //! byte as PCs have it).
 //!
-//! The clock runs on virtual time from a date that the machine's configuration gives. Its second
-//! starts at nine tenths, so that a kernel that waits for an update sees one soon. Like the time
-//! of day, the flags of register C follow from formulas; nothing ticks unless an interrupt is
-//! enabled.
+//! The clock runs on virtual time from a date that the machine's configuration gives. That says
+//! nothing about the fraction of the second, and nobody can tell before the first look at the
+//! clock; it is chosen then, such that an update comes soon. A kernel that measures its CPU
+//! against the clock busily waits for an update, and a second more for the next one. Like the
+//! time of day, the flags of register C follow from formulas; nothing ticks unless an interrupt
+//! is enabled.
 //!
 //! It is not a clock with summer time: the DSE bit is kept and does nothing.
 
@@ -12,8 +14,9 @@ use super::{Device, Width};
 use crate::clock::Nanos;
 
 const SECOND: u64 = Nanos::SECOND.0;
-/// How far into its first second the clock starts.
-const START_PHASE: u64 = SECOND / 10 * 9;
+/// How long after the first look the first update comes. There is time to read the whole clock
+/// before UIP rises.
+const FIRST_UPDATE: u64 = 1_000_000;
 /// How long before an update UIP rises.
 const UPDATE_AHEAD: u64 = 244_000;
 /// The end of the year 9999.
@@ -80,6 +83,8 @@ pub struct Rtc {
     /// The second (since 1970) in which virtual time began, and how far into it, in nanoseconds.
     origin: u64,
     phase: u64,
+    /// Whether the guest has looked, and the phase is chosen.
+    looked_at: bool,
     flags: u8,
     /// Up to when the flags are right.
     checked: Nanos,
@@ -94,12 +99,12 @@ impl Rtc {
         cmos[REG_A] = 0x26;
         cmos[REG_B] = B_24H;
         cmos[REG_D] = 0x80;
-        let (origin, phase) = (base.min(LAST_SECOND), START_PHASE);
         Self {
             index: 0,
             cmos,
-            origin,
-            phase,
+            origin: base.min(LAST_SECOND),
+            phase: 0,
+            looked_at: false,
             flags: 0,
             checked: Nanos(0),
             due: None,
@@ -222,6 +227,14 @@ impl Rtc {
         None
     }
 
+    /// Chooses the phase at the first look.
+    fn look(&mut self, now: Nanos) {
+        if !self.looked_at {
+            self.looked_at = true;
+            self.phase = (2 * SECOND - FIRST_UPDATE - now.0 % SECOND) % SECOND;
+        }
+    }
+
     /// Brings the flags up to date.
     fn sync(&mut self, now: Nanos) {
         let before = self.checked;
@@ -277,8 +290,11 @@ impl Rtc {
                 self.cmos[REG_A] | if updating { A_UIP } else { 0 }
             }
             REG_C => {
+                self.sync(now);
                 let irq = if self.interrupt() { C_IRQ } else { 0 };
-                std::mem::take(&mut self.flags) | irq
+                let flags = std::mem::take(&mut self.flags);
+                self.schedule();
+                flags | irq
             }
             _ => self.cmos[index],
         }
@@ -323,10 +339,8 @@ impl Device for Rtc {
         if offset != 1 {
             return 0xff;
         }
-        self.sync(now);
-        let value = self.read_data(now);
-        self.schedule();
-        u32::from(value)
+        self.look(now);
+        u32::from(self.read_data(now))
     }
 
     fn write(&mut self, offset: u64, _width: Width, value: u32, now: Nanos) {
@@ -334,6 +348,7 @@ impl Device for Rtc {
             self.index = value as u8 & 0x7f;
             return;
         }
+        self.look(now);
         self.sync(now);
         self.write_data(value as u8, now);
         self.schedule();
@@ -392,7 +407,7 @@ mod tests {
             [0x20, 0x26, 0x11, 0x22, 1, 0x16, 0x29, 0x47]
         );
         assert_eq!(
-            get(&mut rtc, 0, SECOND / 10),
+            get(&mut rtc, 0, FIRST_UPDATE),
             0x48,
             "the first update comes early"
         );
@@ -416,12 +431,31 @@ mod tests {
     fn updates_announce_themselves_a_second_apart() {
         let mut rtc = Rtc::new(BASE);
         let uip = |rtc: &mut Rtc, now| get(rtc, 0x0a, now) & 0x80;
-        let first = SECOND / 10;
+        assert_eq!(uip(&mut rtc, 0), 0);
+        let first = FIRST_UPDATE;
         for update in [first, first + SECOND] {
             assert_eq!(uip(&mut rtc, update - UPDATE_AHEAD - 1), 0);
             assert_eq!(uip(&mut rtc, update - UPDATE_AHEAD), 0x80);
             assert_eq!(uip(&mut rtc, update - 1), 0x80);
             assert_eq!(uip(&mut rtc, update), 0);
+        }
+    }
+
+    #[test]
+    fn the_first_look_decides_when_updates_come() {
+        for look in [0, 1, SECOND - FIRST_UPDATE, SECOND - 1, 10_993_340_880] {
+            let mut rtc = Rtc::new(BASE);
+            put(&mut rtc, 0x0b, 0x06, look);
+            let passed = |rtc: &mut Rtc, now| u64::from(get(rtc, 0, now) + 60 - 47) % 60;
+            let uip = |rtc: &mut Rtc, now| get(rtc, 0x0a, now) & 0x80;
+            let first = passed(&mut rtc, look);
+            assert!(first.abs_diff(look / SECOND) <= 1, "looked at {look}");
+            assert_eq!(uip(&mut rtc, look), 0);
+            let update = look + FIRST_UPDATE;
+            assert_ne!(uip(&mut rtc, update - 1), 0);
+            assert_eq!(passed(&mut rtc, update - 1), first);
+            assert_eq!(passed(&mut rtc, update), first + 1);
+            assert_ne!(uip(&mut rtc, update + SECOND - 1), 0);
         }
     }
 
@@ -441,7 +475,7 @@ mod tests {
             put(&mut rtc, index, value, 0);
         }
         assert_eq!(get(&mut rtc, 0, 5 * SECOND), 0x59);
-        assert_eq!(get(&mut rtc, 0x0a, SECOND / 10 - 1) & 0x80, 0);
+        assert_eq!(get(&mut rtc, 0x0a, FIRST_UPDATE - 1) & 0x80, 0);
         put(&mut rtc, 0x0b, 0x02, 5 * SECOND);
         assert_eq!(
             time(&mut rtc, 5 * SECOND),
@@ -482,7 +516,7 @@ mod tests {
         put(&mut rtc, 0x0b, 0x12, 0);
         for second in 0..3 {
             let due = rtc.deadline().expect("an update");
-            assert_eq!(due.0, SECOND / 10 + second * SECOND);
+            assert_eq!(due.0, FIRST_UPDATE + second * SECOND);
             rtc.advance(due);
             assert!(rtc.interrupt());
             assert_eq!(get(&mut rtc, 0x0c, due.0) & 0xb0, 0x90);
@@ -498,7 +532,7 @@ mod tests {
         put(&mut rtc, 0x0b, 0x22, 0);
         let due = rtc.deadline().expect("an alarm");
         assert_eq!(time(&mut rtc, due.0)[5..], [0x16, 0x30, 0x10]);
-        assert_eq!(due.0 % SECOND, SECOND / 10);
+        assert_eq!(due.0 % SECOND, FIRST_UPDATE);
         rtc.advance(due);
         assert!(rtc.interrupt());
         put(&mut rtc, 1, 0x99, due.0);

@@ -5,6 +5,7 @@
 
 use super::machine::MachineMemory;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
+use rustc_hash::FxHashMap;
 
 /// The RAM below this address is what kseg0 can reach; more lies from [`HIGH_BASE`] up.
 pub const LOW_LIMIT: u64 = 256 << 20;
@@ -20,9 +21,21 @@ struct Entry {
     code: bool,
 }
 
+/// Which words of a page code was made from.
+type CodeWords = [u64; PAGE_SIZE as usize / 4 / 64];
+
+/// The words that `bytes` at `pa` touch, by their number in the page.
+fn words_of(pa: Pa, bytes: u64) -> std::ops::RangeInclusive<usize> {
+    let first = pa.page_offset();
+    let last = (first + bytes.max(1) - 1).min(PAGE_SIZE - 1);
+    first as usize / 4..=last as usize / 4
+}
+
 /// The map of one VM.
 pub struct Pmap {
     entries: Vec<Entry>,
+    /// For every page with code.
+    code: FxHashMap<usize, Box<CodeWords>>,
 }
 
 impl Pmap {
@@ -31,6 +44,7 @@ impl Pmap {
     pub fn new(bytes: u64) -> Self {
         Self {
             entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
+            code: FxHashMap::default(),
         }
     }
 
@@ -89,11 +103,34 @@ impl Pmap {
         self.index(pa).is_some_and(|index| self.entries[index].code)
     }
 
-    /// Says whether code was made from the page of `pa`. Returns what was said before.
-    pub fn set_code(&mut self, pa: Pa, code: bool) -> bool {
-        match self.index(pa) {
-            Some(index) => std::mem::replace(&mut self.entries[index].code, code),
-            None => false,
+    /// Whether code was made from any of the `bytes` at `pa`, which lie in one page.
+    #[must_use]
+    pub fn has_code(&self, pa: Pa, bytes: u64) -> bool {
+        let Some(index) = self.index(pa).filter(|&index| self.entries[index].code) else {
+            return false;
+        };
+        let words = &self.code[&index];
+        words_of(pa, bytes).any(|word| words[word / 64] >> (word % 64) & 1 != 0)
+    }
+
+    /// Notes that code was made from the `bytes` at `pa`, which lie in one page. Says whether the
+    /// page had no code before.
+    pub fn add_code(&mut self, pa: Pa, bytes: u64) -> bool {
+        let Some(index) = self.index(pa) else {
+            return false;
+        };
+        let words = self.code.entry(index).or_default();
+        for word in words_of(pa, bytes) {
+            words[word / 64] |= 1 << (word % 64);
+        }
+        !std::mem::replace(&mut self.entries[index].code, true)
+    }
+
+    /// Notes that nothing made from the page of `pa` is left.
+    pub fn remove_code(&mut self, pa: Pa) {
+        if let Some(index) = self.index(pa) {
+            self.entries[index].code = false;
+            self.code.remove(&index);
         }
     }
 
@@ -137,6 +174,18 @@ mod tests {
         assert_eq!(pmap.touch(Pa(HIGH_BASE), &mut machine), Some(Ma(0)));
         let present: Vec<_> = pmap.present().collect();
         assert_eq!(present, [(Pa(0), Ma(PAGE_SIZE)), (Pa(HIGH_BASE), Ma(0))]);
+    }
+
+    #[test]
+    fn code_is_known_to_the_word() {
+        let mut pmap = Pmap::new(2 * PAGE_SIZE);
+        assert!(pmap.add_code(Pa(0xff8), 8));
+        assert!(!pmap.add_code(Pa(0x10), 4), "the page had code already");
+        assert!(pmap.has_code(Pa(0xffc), 1) && pmap.has_code(Pa(0), PAGE_SIZE));
+        assert!(!pmap.has_code(Pa(0x14), 4) && !pmap.has_code(Pa(0xff7), 1));
+        assert!(pmap.is_code(Pa(0x500)) && !pmap.is_code(Pa(PAGE_SIZE)));
+        pmap.remove_code(Pa(0x123));
+        assert!(!pmap.is_code(Pa(0)) && !pmap.has_code(Pa(0x10), 4));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Counters {
     pub tlb_writes: u64,
     /// Changes of address space or mode.
     pub space_switches: u64,
-    /// Stores that hit a page with code.
+    /// Stores that hit code.
     pub code_writes: u64,
     /// Times that WAIT skipped to the next event.
     pub waits: u64,
@@ -73,8 +73,8 @@ pub struct Vm {
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
-    /// Pages with code that were written to, for the engine to take.
-    modified: Vec<Pa>,
+    /// Bytes with code that were written to, for the engine to take.
+    modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
     written: Option<Vec<(Pa, u8)>>,
     /// Bytes from the console that the host has not seen yet.
@@ -209,7 +209,7 @@ impl Vm {
             if let Some(ma) = self.pmap.touch(at, &mut self.machine) {
                 let start = ma.page_offset() as usize;
                 self.machine.frame_mut(ma)[start..start + now.len()].copy_from_slice(now);
-                self.note_code_write(at);
+                self.note_code_write(at, now.len() as u64);
             }
             at = Pa(at.0.wrapping_add(now.len() as u64));
             rest = later;
@@ -242,19 +242,24 @@ impl Vm {
         }
     }
 
-    /// Says that the engine made code from the page of `pa`: stores to it must come to the
+    /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
     /// monitor from now on.
-    pub fn mark_code(&mut self, pa: Pa) {
-        if !self.pmap.set_code(pa, true)
+    pub fn add_code(&mut self, pa: Pa, bytes: u64) {
+        if self.pmap.add_code(pa, bytes)
             && let Some(ma) = self.pmap.touch(pa.page(), &mut self.machine)
         {
             self.soft.protect(self.machine.host(ma));
         }
     }
 
-    /// Pages with code that were written to since the last call. The engine must drop what it
-    /// made from them.
-    pub fn take_modified(&mut self) -> Vec<Pa> {
+    /// Says that the engine keeps nothing that it made from the page of `pa`.
+    pub fn remove_code(&mut self, pa: Pa) {
+        self.pmap.remove_code(pa);
+    }
+
+    /// The bytes with code that were written to since the last call, as address and length. The
+    /// engine must drop what it made from them.
+    pub fn take_modified(&mut self) -> Vec<(Pa, u64)> {
         std::mem::take(&mut self.modified)
     }
 
@@ -281,10 +286,10 @@ impl Vm {
             .unwrap_or_default()
     }
 
-    fn note_code_write(&mut self, pa: Pa) {
-        if self.pmap.is_code(pa) {
-            self.pmap.set_code(pa, false);
-            self.modified.push(pa.page());
+    /// Before `bytes` at `pa`, in one page, change: whoever made code from them must know.
+    fn note_code_write(&mut self, pa: Pa, bytes: u64) {
+        if self.pmap.has_code(pa, bytes) {
+            self.modified.push((pa, bytes));
             self.counters.code_writes += 1;
             self.request_stop();
         }

@@ -3,7 +3,7 @@
 use super::Vm;
 use super::host::{Host, Input, Nowhere};
 use crate::board::Request;
-use crate::clock::{Cycles, Nanos};
+use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
 use crate::exit::{Exit, Outcome};
 use std::time::{Duration, Instant};
@@ -19,9 +19,9 @@ pub trait Engine {
 /// The longest run of cycles between two looks at the console.
 const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
-const REALTIME_SLICE: u64 = crate::clock::CPU_HZ / 1000;
+const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The longest span that is waited for at once.
-const LONGEST_WAIT: u64 = crate::clock::CPU_HZ;
+const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 

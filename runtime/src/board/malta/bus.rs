@@ -57,9 +57,11 @@ impl Malta {
     /// Reads from a chip; where there is none the bus floats high.
     fn read_chip(&mut self, chip: Chip, offset: u64, width: Width, now: Nanos) -> u32 {
         self.count_read(chip);
-        self.device(chip)
-            .map_or(!0, |device| device.read(offset, width, now))
-            & width.mask()
+        let value = self
+            .device(chip)
+            .map_or(!0, |device| device.read(offset, width, now));
+        self.settle(chip);
+        value & width.mask()
     }
 
     fn write_chip(&mut self, chip: Chip, offset: u64, width: Width, value: u32, now: Nanos) {
@@ -67,6 +69,7 @@ impl Malta {
         if let Some(device) = self.device(chip) {
             device.write(offset, width, value, now);
         }
+        self.settle(chip);
     }
 
     pub(super) fn read_port(&mut self, port: u64, width: Width, now: Nanos) -> u32 {
@@ -103,6 +106,7 @@ impl Malta {
             Door::InterruptAcknowledge => {
                 self.count_read(Chip::Acknowledge);
                 let vector = u32::from(self.pic.acknowledge());
+                self.settle(Chip::Pic);
                 let word = if self.gt.swaps_registers() {
                     vector.swap_bytes()
                 } else {

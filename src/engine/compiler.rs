@@ -1,0 +1,117 @@
+//! Where regions are translated: at once, or on a thread beside the guest.
+//!
+//! A job is data and so is its result, so that nothing the guest sees depends on when a
+//! translation is done. Results are installed by the engine, which checks them against the guest's
+//! memory as it is then.
+
+use crate::cache::blocks::{BlockId, BlockKey};
+use crate::cache::link::LinkId;
+use crate::translate::{Region, TranslateError, Translation, Translator};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A region to be translated.
+pub struct Job {
+    /// The block that it starts with.
+    pub id: BlockId,
+    /// What that block depends on.
+    pub key: BlockKey,
+    /// The region.
+    pub region: Region,
+    /// The first of the links set aside for it.
+    pub first_link: LinkId,
+    /// How often the cache had been emptied when the job was made.
+    pub flushes: u64,
+}
+
+/// A job that is done.
+pub struct Done {
+    /// The job.
+    pub job: Job,
+    /// What came of it.
+    pub result: Result<Translation, TranslateError>,
+    /// The time that it took.
+    pub time: Duration,
+}
+
+/// Translates regions.
+pub struct Compiler {
+    /// Set while there is no thread: translates at once.
+    inline: Option<Translator>,
+    jobs: Option<Sender<Job>>,
+    done: (Sender<Done>, Receiver<Done>),
+    thread: Option<JoinHandle<()>>,
+}
+
+fn translate(translator: &mut Translator, job: Job) -> Done {
+    let start = Instant::now();
+    let result = translator.translate(&job.region, job.first_link);
+    Done {
+        job,
+        result,
+        time: start.elapsed(),
+    }
+}
+
+impl Compiler {
+    /// A compiler that translates on a thread of its own if `background`, else at once.
+    ///
+    /// # Errors
+    /// If the host has no thread to give.
+    pub fn new(mut translator: Translator, background: bool) -> std::io::Result<Self> {
+        let done = channel();
+        if !background {
+            return Ok(Self {
+                inline: Some(translator),
+                jobs: None,
+                done,
+                thread: None,
+            });
+        }
+        let (jobs, queue) = channel::<Job>();
+        let results = done.0.clone();
+        let work = move || {
+            for job in queue {
+                if results.send(translate(&mut translator, job)).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("translate".into())
+            .spawn(work)?;
+        Ok(Self {
+            inline: None,
+            jobs: Some(jobs),
+            done,
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands a job in. Its result comes from [`Compiler::poll`], sooner or later.
+    pub fn submit(&mut self, job: Job) {
+        if let Some(translator) = &mut self.inline {
+            // The receiver is ours: it cannot be gone.
+            let _ = self.done.0.send(translate(translator, job));
+        } else if let Some(jobs) = &self.jobs {
+            let _ = jobs.send(job);
+        }
+    }
+
+    /// A job that is done, if there is one.
+    pub fn poll(&mut self) -> Option<Done> {
+        self.done.1.try_recv().ok()
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        self.jobs = None;
+        // Nobody waits for what is still queued.
+        self.done = channel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What registers a region's blocks read and write, and so which of them must be loaded at its
+//! entry and written back at its exits.
+
+use super::Region;
+use super::registers::{HI, LO, Set};
+use crate::interp::block::{Meaning, Source};
+use crate::isa::{Fields, Flow, Insn, Writes};
+
+/// The registers of one block.
+#[derive(Clone, Copy, Default)]
+struct Usage {
+    /// Read before they are written.
+    reads: Set,
+    /// Written on every path through the block.
+    must_write: Set,
+    /// Written on some path.
+    may_write: Set,
+}
+
+/// What is known of registers when a block is entered.
+#[derive(Clone, Copy, Default)]
+pub struct Entry {
+    /// Registers whose SSA value is current.
+    pub valid: Set,
+    /// Registers whose SSA value may be newer than the CPU's.
+    pub dirty: Set,
+}
+
+/// The registers of a region.
+pub struct RegisterFlow {
+    /// Those to load at the region's entry.
+    pub preload: Set,
+    /// What is known at each block's entry.
+    pub entries: Vec<Entry>,
+}
+
+/// The registers that one instruction reads, more or less: too many does no harm.
+fn reads(insn: Insn, fields: Fields) -> Set {
+    use Insn::{Ins, Lwl, Lwr, Madd, Maddu, Mfhi, Mflo, Movn, Movz, Msub, Msubu, Sc};
+    let info = insn.info();
+    let mut set: Set = 0;
+    for letter in info.operands.chars() {
+        set |= match letter {
+            's' | 'o' => 1 << fields.rs(),
+            't' if info.writes != Writes::T => 1 << fields.rt(),
+            'x' => 1 << fields.rs() | 1 << fields.rt(),
+            _ => 0,
+        };
+    }
+    set |= match insn {
+        Ins | Lwl | Lwr | Sc => 1 << fields.rt(),
+        Movz | Movn => 1 << fields.rd(),
+        Mfhi => 1 << HI,
+        Mflo => 1 << LO,
+        Madd | Maddu | Msub | Msubu => 1 << HI | 1 << LO,
+        _ => 0,
+    };
+    set & !1
+}
+
+/// The registers that one instruction writes.
+fn writes(insn: Insn, fields: Fields) -> Set {
+    use Insn::{Div, Divu, Madd, Maddu, Msub, Msubu, Mthi, Mtlo, Mult, Multu};
+    let general: Set = match insn.info().writes {
+        Writes::D => 1 << fields.rd(),
+        Writes::T => 1 << fields.rt(),
+        Writes::Ra => 1 << 31,
+        Writes::N => 0,
+    };
+    let accumulator = match insn {
+        Mult | Multu | Div | Divu | Madd | Maddu | Msub | Msubu => 1 << HI | 1 << LO,
+        Mthi => 1 << HI,
+        Mtlo => 1 << LO,
+        _ => 0,
+    };
+    (general | accumulator) & !1
+}
+
+fn usage(source: &Source) -> Usage {
+    let mut usage = Usage::default();
+    let last = source.code.len() - 1;
+    let likely = source.slot
+        && matches!(source.code[last - 1].1, Meaning::Insn(insn) if insn.info().flow == Flow::Likely);
+    for (index, &(word, meaning)) in source.code.iter().enumerate() {
+        let Meaning::Insn(insn) = meaning else {
+            continue;
+        };
+        let fields = Fields(word);
+        usage.reads |= reads(insn, fields) & !usage.must_write;
+        let written = writes(insn, fields);
+        usage.may_write |= written;
+        if !(likely && index == last) {
+            usage.must_write |= written;
+        }
+    }
+    usage
+}
+
+/// Applies `step` to every block until nothing changes any more.
+fn settle(blocks: usize, mut step: impl FnMut(usize) -> bool) {
+    while (0..blocks).fold(false, |changed, block| step(block) | changed) {}
+}
+
+impl RegisterFlow {
+    /// Works out the flow of a region.
+    pub fn of(region: &Region) -> Self {
+        let count = region.blocks.len();
+        let usages: Vec<Usage> = region.blocks.iter().map(usage).collect();
+        let successors: Vec<Vec<usize>> = region
+            .blocks
+            .iter()
+            .map(|block| {
+                block
+                    .successors()
+                    .into_iter()
+                    .filter_map(|pc| region.find(pc))
+                    .collect()
+            })
+            .collect();
+
+        let mut live = vec![0; count];
+        settle(count, |block| {
+            let after = successors[block]
+                .iter()
+                .fold(0, |set: Set, &next| set | live[next]);
+            let before = usages[block].reads | after & !usages[block].must_write;
+            std::mem::replace(&mut live[block], before) != before
+        });
+
+        // What may be newer, and what is newer on every path, at each block's entry.
+        let mut may: Vec<Set> = vec![0; count];
+        let mut must: Vec<Set> = vec![!0; count];
+        must[0] = 0;
+        settle(count, |block| {
+            let mut changed = false;
+            for &next in &successors[block] {
+                let may_next = may[next] | may[block] | usages[block].may_write;
+                let must_next = must[next] & (must[block] | usages[block].must_write);
+                changed |= (may[next], must[next]) != (may_next, must_next);
+                (may[next], must[next]) = (may_next, must_next);
+            }
+            changed
+        });
+
+        let unsure = (0..count).fold(0, |set, block| set | may[block] & !must[block]);
+        let preload = (live[0] | unsure) & !1;
+        let entry = |block: usize| Entry {
+            valid: preload | may[block] & must[block],
+            dirty: may[block],
+        };
+        Self {
+            preload,
+            entries: (0..count).map(entry).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::decode;
+
+    fn block(pc: u32, words: &[u32], slot: bool) -> Source {
+        let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
+        Source {
+            pc,
+            code: words.iter().map(meaning).collect(),
+            slot,
+            split: false,
+        }
+    }
+
+    fn region(blocks: Vec<Source>) -> Region {
+        Region {
+            blocks,
+            big_endian: false,
+            fr: false,
+            kernel: true,
+        }
+    }
+
+    #[test]
+    fn a_block_alone_loads_what_it_reads() {
+        // addu $2, $4, $5; addu $3, $2, $4
+        let flow = RegisterFlow::of(&region(vec![block(0, &[0x0085_1021, 0x0044_1821], false)]));
+        assert_eq!(flow.preload, 1 << 4 | 1 << 5);
+        assert_eq!(flow.entries[0].dirty, 0);
+    }
+
+    #[test]
+    fn what_a_loop_writes_is_loaded_and_newer_at_its_head() {
+        // addiu $2, $2, 1; bne $2, $4, back to the start; addiu $3, $0, 1
+        let words = [0x2442_0001, 0x1444_fffe, 0x2403_0001];
+        let flow = RegisterFlow::of(&region(vec![block(0x100, &words, true)]));
+        assert_eq!(flow.preload, 1 << 2 | 1 << 3 | 1 << 4);
+        assert_eq!(flow.entries[0].dirty, 1 << 2 | 1 << 3);
+    }
+
+    #[test]
+    fn what_every_path_has_written_needs_no_load() {
+        // addiu $2, $0, 1; b +8; nop, then addu $3, $2, $2
+        let first = block(0x100, &[0x2402_0001, 0x1000_0002, 0], true);
+        let flow = RegisterFlow::of(&region(vec![first, block(0x110, &[0x0042_1821], false)]));
+        assert_eq!(flow.preload, 0);
+        assert_eq!(flow.entries[1].valid, 1 << 2);
+        assert_eq!(flow.entries[1].dirty, 1 << 2);
+    }
+}

@@ -1,0 +1,7 @@
+//! Guests that no sane kernel resembles: whatever they do, the machine neither panics nor hangs,
+//! and translated code ends in the state that the interpreter ends in.
+
+mod compare;
+mod guest;
+mod seeds;
+mod special;

@@ -1,0 +1,170 @@
+//! Ten thousand random guests.
+
+use crate::compare::both;
+use crate::guest::{Guest, Pool};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SEEDS: u64 = 10_000;
+const INSTRUCTIONS: u64 = 6_000;
+/// Guests that share a pool of words.
+const BATCH: u64 = 125;
+const MEMORY: u32 = 2 << 20;
+/// No guest takes anything like it.
+const HANGING: Duration = Duration::from_secs(30);
+
+/// What the guests of one thread amounted to.
+#[derive(Default, Debug)]
+struct Tally {
+    guests: u64,
+    instructions: u64,
+    exceptions: u64,
+    translations: u64,
+    translated: u64,
+    links: u64,
+    invalidated: u64,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.guests += other.guests;
+        self.instructions += other.instructions;
+        self.exceptions += other.exceptions;
+        self.translations += other.translations;
+        self.translated += other.translated;
+        self.links += other.links;
+        self.invalidated += other.invalidated;
+        self.failures.extend(other.failures);
+    }
+}
+
+/// The guests of one batch. `current` tells which one is running.
+fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
+    let pool = Pool::new(number, MEMORY, number % 2 == 1);
+    for seed in number * BATCH..(number + 1) * BATCH {
+        current.store(seed, Ordering::Relaxed);
+        let run = || {
+            let guest = Guest::new(seed, &pool);
+            both(|| guest.machine(), guest.hot, INSTRUCTIONS)
+        };
+        tally.guests += 1;
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok((end, jit))) => {
+                tally.translations += jit.translations;
+                tally.translated += jit.translated;
+                tally.links += jit.links;
+                tally.invalidated += jit.invalidated;
+                tally.instructions += end.instructions;
+                tally.exceptions += end.exceptions.iter().sum::<u64>();
+            }
+            Ok(Err(difference)) => tally.failures.push(format!("seed {seed}: {difference}")),
+            Err(_) => tally
+                .failures
+                .push(format!("seed {seed}: panic, see above")),
+        }
+    }
+}
+
+/// The batches, or the one that `WILD_SEED` is in.
+fn batches() -> std::ops::Range<u64> {
+    match std::env::var("WILD_SEED").map(|seed| seed.parse::<u64>()) {
+        Ok(Ok(seed)) => seed / BATCH..seed / BATCH + 1,
+        _ => 0..SEEDS / BATCH,
+    }
+}
+
+#[test]
+fn random_guests_end_alike_in_both_engines() {
+    let start = Instant::now();
+    let batches = batches();
+    let (next, end) = (AtomicU64::new(batches.start), batches.end);
+    let total = Mutex::new(Tally::default());
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let running: Vec<_> = (0..workers).map(|_| AtomicU64::new(0)).collect();
+    thread::scope(|scope| {
+        for current in &running {
+            scope.spawn(|| {
+                let mut tally = Tally::default();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= end {
+                        break;
+                    }
+                    batch(number, current, &mut tally);
+                }
+                current.store(u64::MAX, Ordering::Relaxed);
+                total.lock().unwrap().add(tally);
+            });
+        }
+        scope.spawn(|| watch(&running));
+    });
+    let total = total.into_inner().unwrap();
+    println!("{total:?}\n{:.1?}", start.elapsed());
+    let failures = total.failures;
+    for failure in failures.iter().take(3) {
+        println!("{failure}\n");
+    }
+    assert!(
+        failures.is_empty(),
+        "{} guests fail; WILD_SEED=N runs those around seed N",
+        failures.len()
+    );
+}
+
+/// Ends the process, with the seed, if one guest runs for too long.
+fn watch(running: &[AtomicU64]) {
+    let mut seen = vec![(u64::MAX, Instant::now()); running.len()];
+    loop {
+        thread::sleep(Duration::from_millis(50));
+        for (current, seen) in running.iter().zip(&mut seen) {
+            let seed = current.load(Ordering::Relaxed);
+            if seed != seen.0 {
+                *seen = (seed, Instant::now());
+            } else if seed != u64::MAX && seen.1.elapsed() > HANGING {
+                eprintln!("seed {seed}: hangs");
+                std::process::abort();
+            }
+        }
+        if running
+            .iter()
+            .all(|current| current.load(Ordering::Relaxed) == u64::MAX)
+        {
+            return;
+        }
+    }
+}
+
+#[test]
+#[ignore]
+fn look() {
+    let pool = Pool::new(0, MEMORY, false);
+    for seed in 0..40 {
+        let guest = Guest::new(seed, &pool);
+        let mut vm = guest.machine();
+        let mut jit = crate::compare::jit(guest.hot);
+        let end = crate::compare::run(&mut vm, &mut jit, INSTRUCTIONS);
+        let c = &vm.cpu.cp0;
+        println!(
+            "{seed} {:?} {} pc {:08x} status {:08x} cause {:08x} epc {:08x} bad {:08x} {:?} blocks {} tr {} space {}",
+            end.outcome,
+            end.instructions,
+            vm.cpu.pc,
+            c.status,
+            c.cause,
+            c.epc,
+            c.bad_vaddr,
+            end.exceptions
+                .iter()
+                .enumerate()
+                .filter(|e| *e.1 > 0)
+                .collect::<Vec<_>>(),
+            jit.blocks(),
+            jit.counters.translations,
+            vm.counters.space_switches
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Guests that are wild in one way each.
