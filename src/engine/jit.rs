@@ -241,9 +241,7 @@ impl Jit {
         };
         for member in &region.blocks[1..] {
             if let Some(other) = self.blocks.by_key(&key.at(member.pc)) {
-                let extra = &mut self.blocks.get_mut(other).extra;
-                extra.regions.push(id);
-                extra.covered = true;
+                self.blocks.get_mut(other).extra.covered = true;
             }
         }
         self.blocks.get_mut(id).extra.pending = true;
@@ -316,6 +314,12 @@ impl Jit {
         self.counters.instructions += job.region.instructions() as u64;
         self.counters.code_bytes += translation.bytes.len() as u64;
         self.blocks.get_mut(job.id).extra.code = code;
+        // Only now: a block may have been dropped and made again since the job was submitted.
+        for member in &job.region.blocks[1..] {
+            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
+                self.blocks.get_mut(other).extra.regions.push(job.id);
+            }
+        }
         vm.soft_tlb()
             .set_code(Va(u64::from(job.key.pc)), job.id, code);
         tracing::trace!(
