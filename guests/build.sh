@@ -7,9 +7,13 @@
 # does not use is not linked.
 #
 #   flags      in a guest's folder: compiler flags added after the common ones
-#   link.ld    in a guest's folder: its linker script instead of lib/link.ld
+#   link.ld    in a guest's folder, or in FAMILY/lib: the linker script instead of lib/link.ld
 #   user/      in a guest's folder: programs. Each user/NAME.c is linked with user/lib (and lib) by
 #              user/link.ld and flattened; the guest takes it in by .incbin "NAME.bin"
+#
+# A family may have a table of forms, FAMILY/forms: a guest's folder name and the forms it is built
+# in. Form k is built like any other guest; form u is the same sources as a process of the tour's
+# kernel (tour/kernel), which FAMILY/host starts. The form is added to the name: bench-sort.k.
 #
 # Writes prebuilt/NAME.el.elf and NAME.eb.elf. With --check builds aside and compares bytes with
 # what is committed.
@@ -31,7 +35,7 @@ tool() {
 
 guests() {
     find . -name '*.[cS]' | sed 's|^\./||; s|/[^/]*$||' | sort -u |
-        grep -Ev '(^|/)(lib|prebuilt|expected)(/|$)' |
+        grep -Ev '(^|/)(lib|host|prebuilt|expected)(/|$)' |
         awk 'last == "" || index($0 "/", last "/") != 1 { print; last = $0 }'
 }
 
@@ -53,7 +57,46 @@ link() { # link SCRIPT OUTPUT OBJECT...
     "$lld" --gc-sections --build-id=none -z max-page-size=4096 -T "$with" -o "$output" "$@"
 }
 
-# build FOLDER NAME ENDIAN INTO
+# The forms of a guest, from the table of its family; "-" when it has no form.
+forms_of() {
+    table=${1%/*}/forms
+    if [ ! -f "$table" ]; then
+        echo -
+    else
+        awk -v name="${1##*/}" '$1 == name { $1 = ""; print; found = 1 } END { exit !found }' "$table" ||
+            die "$table does not know ${1##*/}"
+    fi
+}
+
+strip() { # strip LINKED IMAGE
+    "$objcopy" --strip-all --remove-section=.comment --remove-section=.MIPS.abiflags \
+        --remove-section=.reginfo "$1" "$2"
+}
+
+# The guest of $folder as a process: a program like those in tour/user, and a kernel around it.
+build_process() { # build_process IMAGE
+    flags="$flags -DUSER"
+    includes="-isystem $headers -I lib -I $family -I $folder -I tour/user/lib -I tour"
+    # shellcheck disable=SC2046
+    compile "$work/program" $(sources "$folder" tour/user/lib)
+    # shellcheck disable=SC2046
+    compile "$work/program-lib" $(sources lib "$family")
+    link tour/user/link.ld "$work/program.elf" "$work/program"/*.o \
+        --start-lib "$work/program-lib"/*.o --end-lib
+    "$objcopy" -O binary "$work/program.elf" "$work/program.bin"
+
+    flags=
+    includes="-isystem $headers -I lib -I tour -I tour/kernel -I $work"
+    kernel=$temporary/kernel.$endian   # the same for all
+    # shellcheck disable=SC2046
+    [ -d "$kernel" ] || compile "$kernel" $(sources lib tour/kernel)
+    # shellcheck disable=SC2046
+    compile "$work/host" $(sources "${folder%/*}/host")
+    link "$script" "$work/image" "$work/host"/*.o --start-lib "$kernel"/*.o --end-lib
+    strip "$work/image" "$1"
+}
+
+# build FOLDER NAME ENDIAN INTO FORM
 build() {
     folder=$1 name=$2 endian=$3
     case $endian in el) target=mipsel-linux-gnu ;; eb) target=mips-linux-gnu ;; esac
@@ -65,7 +108,12 @@ build() {
     includes="-isystem $headers -I lib ${family:+-I $family} -I $folder -I $work"
 
     script=lib/link.ld
+    [ -z "$family" ] || [ ! -f "$family/link.ld" ] || script=$family/link.ld
     [ ! -f "$folder/link.ld" ] || script=$folder/link.ld
+    if [ "$5" = u ]; then
+        build_process "$4/$name.$endian.elf"
+        return
+    fi
 
     # shellcheck disable=SC2046
     compile "$work/lib" $(sources lib $family)
@@ -90,8 +138,7 @@ build() {
     # shellcheck disable=SC2046
     compile "$work/o" $(sources "$folder" | grep -v "^${user:-/}/")
     link "$script" "$work/image" "$work/o"/*.o --start-lib "$work/lib"/*.o --end-lib
-    "$objcopy" --strip-all --remove-section=.comment --remove-section=.MIPS.abiflags \
-        --remove-section=.reginfo "$work/image" "$4/$name.$endian.elf"
+    strip "$work/image" "$4/$name.$endian.elf"
 }
 
 check=false
@@ -112,10 +159,13 @@ done
 
 different=0
 while read -r folder; do
-    name=$(echo "$folder" | tr '/' '-')
-    [ $# -eq 0 ] || echo " $* " | grep -qF " $name " || continue
-    for endian in el eb; do
-        build "$folder" "$name" "$endian" "$into"
+    guest=$(echo "$folder" | tr '/' '-')
+    [ $# -eq 0 ] || echo " $* " | grep -qF " $guest " || continue
+    forms=$(forms_of "$folder")
+    for image in $(for form in $forms; do echo "$form.el" "$form.eb"; done); do
+        form=${image%.*} endian=${image#*.} name=$guest
+        [ "$form" = - ] || name=$guest.$form
+        build "$folder" "$name" "$endian" "$into" "$form"
         if $check && [ ! -f "prebuilt/$name.$endian.elf" ]; then
             echo "build.sh: guests/prebuilt/$name.$endian.elf is missing" >&2
             different=1

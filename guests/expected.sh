@@ -34,8 +34,8 @@ run() { # run IMAGE ENDIAN > output
 
 different=0
 for image in prebuilt/*.elf; do
-    stem=$(basename "$image" .elf)     # NAME.el
-    name=${stem%.*} endian=${stem##*.}
+    stem=$(basename "$image" .elf)     # NAME.el, or NAME.FORM.el
+    name=${stem%%.*} endian=${stem##*.}        # without the form
     [ $# -eq 0 ] || echo " $* " | grep -qF " $name " || continue
     made=$temporary/$stem.txt
     folder=$(folder_of "$name")

@@ -1,17 +1,7 @@
 // The tour's kernel: sets itself up, tells what it did (stops 1 and 2), lets the first process lead
 // through stops 3 to 10, and closes when the last process has gone (stop 11).
 
-#include "cp0.h"
-#include "kernel.h"
-
-extern char refill_vector[], refill_vector_end[], general_vector[], general_vector_end[];
-
-static void install(uintptr_t where, const char *code, const char *end)
-{
-    size_t n = (size_t)(end - code);
-    memcpy((void *)where, code, n);
-    sync_code((void *)where, n);
-}
+#include "kernel/kernel.h"
 
 static const char *yes(bool b) { return b ? "yes" : "no"; }
 
@@ -56,8 +46,7 @@ int main(uint32_t argc, char **argv, char **environment, uint32_t memory)
     explain("the first page of a program", USER_BASE);
     explain("the first page of its stack", STACK_TOP - PAGE);
 
-    install(0x80000000, refill_vector, refill_vector_end);
-    install(0x80000180, general_vector, general_vector_end);
+    trap_init();
     tlb_init();
     struct notice_board *board = post_notice();
     printf("\n2. Vectors and the TLB\n"

@@ -21,7 +21,7 @@
 #define BOARD_VA   0x00200000
 #define STACK_TOP  0x7fff0000
 #define STACK_MAX  0x00040000
-#define HEAP_MAX   0x00100000
+#define HEAP_MAX   0x00800000
 
 #ifndef __ASSEMBLER__
 

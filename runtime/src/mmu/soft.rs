@@ -73,9 +73,11 @@ pub struct Space {
     pub code: [CodeEntry; CODE_ENTRIES],
     /// Whose tables these are.
     pub key: SpaceKey,
-    /// When the space was last entered, for choosing which to give up.
-    last_used: u64,
+    /// Which groups of `code` may hold entries, a bit each.
+    code_groups: u64,
 }
+
+const _: () = assert!(CODE_ENTRIES / CODE_GROUP == 64, "a group is a bit");
 
 /// The data entry that a virtual address belongs to.
 #[inline(always)]
@@ -98,13 +100,15 @@ impl Space {
             data: [NO_DATA; DATA_ENTRIES],
             code: [NO_CODE; CODE_ENTRIES],
             key,
-            last_used: 0,
+            code_groups: 0,
         })
     }
 
     fn reset(&mut self, key: SpaceKey) {
         self.data.fill(NO_DATA);
-        self.code.fill(NO_CODE);
+        if std::mem::take(&mut self.code_groups) != 0 {
+            self.code.fill(NO_CODE);
+        }
         self.key = key;
     }
 
@@ -134,7 +138,9 @@ impl Space {
 
     /// Makes the code entry of `pc`.
     pub fn fill_code(&mut self, pc: Va, block: u32, entry: usize) {
-        self.code[code_index(pc)] = CodeEntry {
+        let index = code_index(pc);
+        self.code_groups |= 1 << (index / CODE_GROUP);
+        self.code[index] = CodeEntry {
             pc: pc.0 as u32,
             block,
             entry,
@@ -160,12 +166,19 @@ impl Space {
         if entry.read == page {
             *entry = NO_DATA;
         }
-        let group = code_index(va.page());
-        for entry in &mut self.code[group..group + CODE_GROUP] {
+        let group = code_index(va.page()) / CODE_GROUP;
+        if self.code_groups >> group & 1 == 0 {
+            return;
+        }
+        let start = group * CODE_GROUP;
+        let mut left = false;
+        for entry in &mut self.code[start..start + CODE_GROUP] {
             if entry.pc & !(PAGE_SIZE as u32 - 1) == page {
                 *entry = NO_CODE;
             }
+            left |= entry.pc != NO_TAG;
         }
+        self.code_groups &= !(u64::from(!left) << group);
     }
 }
 
@@ -189,10 +202,18 @@ const SMALL: u32 = 0xffff;
 /// How many spaces there are before the one that rested longest is given up.
 const SPACES: usize = 16;
 
+/// A space and what it is found and given up by.
+struct Slot {
+    key: SpaceKey,
+    /// When the space was last entered.
+    last_used: u64,
+    space: Box<Space>,
+}
+
 /// All spaces of one CPU.
 #[derive(Default)]
 pub struct SoftTlb {
-    spaces: Vec<Box<Space>>,
+    slots: Vec<Slot>,
     clock: u64,
 }
 
@@ -200,34 +221,49 @@ impl SoftTlb {
     /// The space of `key`, empty if it was not there.
     pub fn select(&mut self, key: SpaceKey) -> *mut Space {
         self.clock += 1;
-        let index = match self.spaces.iter().position(|space| space.key == key) {
-            Some(index) => index,
-            None if self.spaces.len() < SPACES => {
-                self.spaces.push(Space::new(key));
-                self.spaces.len() - 1
-            }
-            None => {
-                let oldest = self
-                    .spaces
-                    .iter()
-                    .enumerate()
-                    .min_by_key(|(_, space)| space.last_used);
-                let index = oldest.map_or(0, |(index, _)| index);
-                self.spaces[index].reset(key);
-                index
-            }
-        };
-        let space = &mut self.spaces[index];
-        space.last_used = self.clock;
-        &mut **space
+        let index = self
+            .slots
+            .iter()
+            .position(|slot| slot.key == key)
+            .unwrap_or_else(|| self.make(key));
+        let slot = &mut self.slots[index];
+        slot.last_used = self.clock;
+        &mut *slot.space
+    }
+
+    /// Makes a space for `key`, if need be of the one that rested longest.
+    #[cold]
+    fn make(&mut self, key: SpaceKey) -> usize {
+        if self.slots.len() < SPACES {
+            self.slots.push(Slot {
+                key,
+                last_used: 0,
+                space: Space::new(key),
+            });
+            return self.slots.len() - 1;
+        }
+        let oldest = self
+            .slots
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, slot)| slot.last_used);
+        let index = oldest.map_or(0, |(index, _)| index);
+        self.slots[index].key = key;
+        self.slots[index].space.reset(key);
+        index
+    }
+
+    fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
+        self.slots.iter_mut().map(|slot| &mut *slot.space)
     }
 
     /// Forgets what came from `entry` of the guest's TLB.
     pub fn forget_entry(&mut self, entry: &TlbEntry) {
-        for space in &mut self.spaces {
-            if !entry.global && space.key.asid != entry.asid {
+        for slot in &mut self.slots {
+            if !entry.global && slot.key.asid != entry.asid {
                 continue;
             }
+            let space = &mut slot.space;
             if entry.mask > SMALL {
                 let key = space.key;
                 space.reset(key);
@@ -247,7 +283,7 @@ impl SoftTlb {
 
     /// Takes back every permission to write to the page at `host`.
     pub fn protect(&mut self, host: *mut u8) {
-        for space in &mut self.spaces {
+        for space in self.spaces() {
             for entry in &mut space.data {
                 if entry.write != NO_TAG
                     && entry.addend.wrapping_add(u64::from(entry.write)) == host as u64
@@ -260,7 +296,7 @@ impl SoftTlb {
 
     /// Forgets the code entries of a block of the engine.
     pub fn forget_code(&mut self, pc: Va, block: u32) {
-        for space in &mut self.spaces {
+        for space in self.spaces() {
             let entry = &mut space.code[code_index(pc)];
             if entry.pc == pc.0 as u32 && entry.block == block {
                 *entry = NO_CODE;
@@ -270,7 +306,7 @@ impl SoftTlb {
 
     /// Sets the translated code of a block in every space that has an entry for it.
     pub fn set_code(&mut self, pc: Va, block: u32, code: usize) {
-        for space in &mut self.spaces {
+        for space in self.spaces() {
             let entry = &mut space.code[code_index(pc)];
             if entry.pc == pc.0 as u32 && entry.block == block {
                 entry.entry = code;
@@ -280,7 +316,7 @@ impl SoftTlb {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        for space in &mut self.spaces {
+        for space in self.spaces() {
             let key = space.key;
             space.reset(key);
         }

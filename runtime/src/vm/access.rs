@@ -127,7 +127,7 @@ impl Vm {
         self.space_mut().fill_data(va.page(), page, writable);
     }
 
-    fn read_host(&self, host: *const u8, width: Width) -> u32 {
+    pub(super) fn read_host(&self, host: *const u8, width: Width) -> u32 {
         let big = self.config.big_endian;
         // SAFETY: `host` comes from machine memory for an aligned access of this width, which
         // cannot leave its page.
@@ -146,7 +146,7 @@ impl Vm {
         }
     }
 
-    fn write_host(&mut self, host: *mut u8, width: Width, value: u32) {
+    pub(super) fn write_host(&mut self, host: *mut u8, width: Width, value: u32) {
         let big = self.config.big_endian;
         // SAFETY: as in `read_host`.
         unsafe {

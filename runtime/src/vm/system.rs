@@ -3,7 +3,7 @@
 //! They exist once; the interpreter and translated code both end up here.
 
 use super::Vm;
-use crate::addr::{Pa, Va};
+use crate::addr::Va;
 use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
@@ -146,7 +146,10 @@ impl Vm {
     /// # Errors
     /// The exception that the load takes.
     pub fn load_linked(&mut self, va: Va, owed: u32) -> Result<u32, Exception> {
-        let value = self.load(va, Width::Word, owed)?;
+        let value = match self.space().probe_read(va, 4) {
+            Some(host) => self.read_host(host, Width::Word),
+            None => self.load(va, Width::Word, owed)?,
+        };
         self.cpu.ll_bit = 1;
         self.cpu.ll_value = value;
         self.cpu.ll_address = self.translate(va, Access::Read)?.pa;
@@ -169,15 +172,21 @@ impl Vm {
             .inspect_err(|_| self.cpu.bad_address = va);
         let linked = std::mem::take(&mut self.cpu.ll_bit) != 0;
         let pa = page?.pa;
-        if !linked || pa != self.cpu.ll_address || !self.word_is(pa, self.cpu.ll_value) {
+        if !linked || pa != self.cpu.ll_address {
+            return Ok(false);
+        }
+        if let Some(host) = self.space().probe_write(va, 4) {
+            let holds = self.read_host(host, Width::Word) == self.cpu.ll_value;
+            if holds {
+                self.write_host(host, Width::Word, value);
+            }
+            return Ok(holds);
+        }
+        // Outside RAM the link always holds.
+        if self.pmap.is_ram(pa) && self.instruction(pa) != self.cpu.ll_value {
             return Ok(false);
         }
         self.store(va, Width::Word, value, owed)?;
         Ok(true)
-    }
-
-    /// Whether the word of RAM at `pa` holds `value`; outside RAM the link always holds.
-    fn word_is(&self, pa: Pa, value: u32) -> bool {
-        !self.pmap.is_ram(pa) || self.instruction(pa) == value
     }
 }
