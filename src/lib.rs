@@ -11,4 +11,5 @@ pub mod console;
 pub mod engine;
 pub mod image;
 pub mod interp;
+pub mod report;
 pub mod translate;

@@ -13,6 +13,11 @@ pub enum Exit {
     Difference,
 }
 
+impl Exit {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Horizon, Self::Stop, Self::Wait, Self::Difference];
+}
+
 /// Why a machine came to its end, or to a rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {

@@ -64,6 +64,7 @@ pub struct Blocks<T> {
     free: Vec<BlockId>,
     by_key: FxHashMap<BlockKey, BlockId>,
     by_page: FxHashMap<u64, Vec<BlockId>>,
+    predecoded: u64,
 }
 
 impl<T> Default for Blocks<T> {
@@ -73,6 +74,7 @@ impl<T> Default for Blocks<T> {
             free: Vec::new(),
             by_key: FxHashMap::default(),
             by_page: FxHashMap::default(),
+            predecoded: 0,
         }
     }
 }
@@ -117,6 +119,7 @@ impl<T: Default> Blocks<T> {
         });
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
         vm.add_code(key.pa, cached.block.bytes);
+        self.predecoded += 1;
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = Some(cached);
@@ -207,6 +210,12 @@ impl<T: Default> Blocks<T> {
     /// All blocks.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cached<T>> {
         self.slots.iter_mut().flatten().map(|cached| &mut **cached)
+    }
+
+    /// The number of blocks that were ever predecoded.
+    #[must_use]
+    pub fn predecoded(&self) -> u64 {
+        self.predecoded
     }
 
     /// The number of blocks kept.

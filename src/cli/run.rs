@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Stdout};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -17,6 +18,7 @@ use super::{CliError, Exit, RtcStart, values};
 use crate::console::{Script, Session, Terminal, escape};
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
+use crate::report::{Report, table};
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -295,20 +297,22 @@ impl RunOptions {
 pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
     let mut vm = options.machine()?;
     let mut engine = options.engine()?;
-    if options.stats {
-        return Err(CliError::NotBuilt("--stats"));
-    }
     if !options.trace.is_empty() {
         options.start_trace();
     }
     let mut session = options.session()?;
     let limit = options.limit.unwrap_or(u64::MAX);
+    let start = Instant::now();
     let exit = Exit::from(vm.run(&mut engine, &mut session, limit));
+    let took = start.elapsed();
     let unfinished = session.unfinished();
     session.end().map_err(CliError::Output)?;
 
     if let Some(difference) = engine.difference() {
         eprint!("{difference}");
+    }
+    if options.stats {
+        eprint!("{}", table::render(&Report::gather(&vm, &engine, took)));
     }
     if options.hash {
         eprintln!(

@@ -12,10 +12,10 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// The number of predecoded blocks.
+    /// The number of blocks that were predecoded.
     #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.blocks.len()
+    pub fn predecoded(&self) -> u64 {
+        self.blocks.predecoded()
     }
 }
 

@@ -160,10 +160,10 @@ impl Jit {
         self.arena.used()
     }
 
-    /// The number of predecoded blocks.
+    /// The number of blocks that were predecoded.
     #[must_use]
-    pub fn blocks(&self) -> usize {
-        self.blocks.len()
+    pub fn predecoded(&self) -> u64 {
+        self.blocks.predecoded()
     }
 
     /// Runs the block at the program counter and no more, if the budget covers it. The horizon is
@@ -313,6 +313,13 @@ impl Jit {
         self.counters.translations += 1;
         self.counters.instructions += job.region.instructions() as u64;
         self.counters.code_bytes += translation.bytes.len() as u64;
+        // Now and not when the job was made: a block that was dropped and found again since then
+        // would not know.
+        for member in &job.region.blocks[1..] {
+            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
+                self.blocks.get_mut(other).extra.regions.push(job.id);
+            }
+        }
         self.blocks.get_mut(job.id).extra.code = code;
         // Only now: a block may have been dropped and made again since the job was submitted.
         for member in &job.region.blocks[1..] {

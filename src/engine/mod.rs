@@ -7,7 +7,7 @@ pub mod lockstep;
 
 pub use interpreter::Interpreter;
 pub use jit::{Jit, JitConfig};
-pub use lockstep::Lockstep;
+pub use lockstep::{Lockstep, LockstepCounters};
 
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
@@ -30,6 +30,25 @@ impl AnyEngine {
             Self::Interpreter(_) => None,
             Self::Jit(jit) => Some(jit),
             Self::Lockstep(lockstep) => Some(lockstep.jit()),
+        }
+    }
+
+    /// The number of blocks that were predecoded.
+    #[must_use]
+    pub fn predecoded(&self) -> u64 {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.predecoded(),
+            Self::Jit(jit) => jit.predecoded(),
+            Self::Lockstep(lockstep) => lockstep.jit().predecoded(),
+        }
+    }
+
+    /// What lockstep execution compared.
+    #[must_use]
+    pub fn lockstep(&self) -> Option<&LockstepCounters> {
+        match self {
+            Self::Lockstep(lockstep) => Some(&lockstep.counters),
+            _ => None,
         }
     }
 

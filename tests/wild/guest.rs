@@ -31,34 +31,42 @@ const DEVICES: [u32; 12] = [
 
 /// Words that many guests share: making them anew for each would take most of the time.
 pub struct Pool {
-    words: Vec<u32>,
+    /// The words twice over, in guest order: a guest's memory may start anywhere in the first half.
+    bytes: Vec<u8>,
     big_endian: bool,
 }
 
 impl Pool {
-    /// Words for guests of one byte order with up to `bytes` of memory.
-    pub fn new(seed: u64, bytes: u32, big_endian: bool) -> Self {
+    /// Words for guests of one byte order with up to `pages` of memory.
+    pub fn new(seed: u64, pages: u32, big_endian: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let place = Place {
-            memory: bytes,
+            memory: pages * 4096,
             code: KSEG0,
             mapped: 0x40_0000,
         };
+        let words: Vec<u32> = (0..pages * 1024).map(|_| place.word(&mut rng)).collect();
         Self {
-            words: (0..bytes / 4).map(|_| place.word(&mut rng)).collect(),
+            bytes: to_bytes(&words, big_endian).repeat(2),
             big_endian,
         }
     }
 
     fn pages(&self) -> u32 {
-        self.words.len() as u32 / 1024
+        self.bytes.len() as u32 / 2 / 4096
+    }
+
+    fn slice(&self, from: u32, pages: u32) -> &[u8] {
+        &self.bytes[from as usize * 4096..][..pages as usize * 4096]
     }
 }
 
 /// A guest before its first instruction.
-pub struct Guest {
+pub struct Guest<'a> {
     config: VmConfig,
-    ram: Vec<u8>,
+    ram: &'a [u8],
+    /// What lies over it: code and handlers.
+    code: Vec<(Pa, Vec<u8>)>,
     gpr: [u32; 32],
     hi_lo: [u32; 2],
     fpr: [u64; 32],
@@ -72,9 +80,9 @@ pub struct Guest {
     pub hot: u32,
 }
 
-impl Guest {
+impl<'a> Guest<'a> {
     /// The guest that `seed` stands for.
-    pub fn new(seed: u64, pool: &Pool) -> Self {
+    pub fn new(seed: u64, pool: &'a Pool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let more = if rng.u32(..4) == 0 {
             pool.pages() - 256
@@ -102,19 +110,18 @@ impl Guest {
             mapped: 0x40_0000,
         };
 
-        let shift = rng.u32(..pool.pages()) as usize * 1024;
-        let words = pool.words.iter().cycle().skip(shift);
-        let mut words: Vec<u32> = words.take(pages as usize * 1024).copied().collect();
-        for word in &mut words[code_pa as usize / 4..][..2048] {
-            *word = place.word(&mut rng);
-        }
+        let ram = pool.slice(rng.u32(..=pool.pages()), pages);
+        let words: Vec<u32> = (0..2048).map(|_| place.word(&mut rng)).collect();
+        let mut code = vec![(Pa(code_pa.into()), to_bytes(&words, pool.big_endian))];
         for vector in [0, 0x180, 0x200] {
-            let first = (ebase + vector) as usize / 4;
-            place.handler(&mut rng, &mut words[first..first + 20], vector == 0);
+            let words = place.handler(&mut rng, vector == 0);
+            let pa = Pa((ebase + vector).into());
+            code.push((pa, to_bytes(&words, pool.big_endian)));
         }
         let page = code_pa >> 12;
         Self {
-            ram: to_bytes(&words, pool.big_endian),
+            ram,
+            code,
             gpr: std::array::from_fn(|number| place.register(&mut rng, number)),
             hi_lo: [rng.u32(..), rng.u32(..)],
             fpr: std::array::from_fn(|_| rng.u64(..) << (rng.u32(..2) * 32)),
@@ -134,7 +141,10 @@ impl Guest {
     /// The machine that the guest starts on.
     pub fn machine(&self) -> Box<Vm> {
         let mut vm = Vm::new(self.config.clone()).expect("the host has memory");
-        vm.write_physical(Pa(0), &self.ram);
+        vm.write_physical(Pa(0), self.ram);
+        for (pa, bytes) in &self.code {
+            vm.write_physical(*pa, bytes);
+        }
         for (register, &value) in self.gpr.iter().enumerate().skip(1) {
             vm.cpu.gpr[register] = value.into();
         }
@@ -288,7 +298,7 @@ impl Place {
     }
 
     /// A handler: sometimes a few random words, and then most often a way back.
-    fn handler(&self, rng: &mut Rng, room: &mut [u32], refill: bool) {
+    fn handler(&self, rng: &mut Rng, refill: bool) -> Vec<u32> {
         let random = rng.usize(..80).saturating_sub(72);
         let mut code: Vec<u32> = (0..random).map(|_| self.word(rng)).collect();
         // Behind the instruction, or behind the one after that: it may be a delay slot.
@@ -324,7 +334,7 @@ impl Place {
             62 => code.push(ERET),
             _ => {}
         }
-        room[..code.len()].copy_from_slice(&code);
+        code
     }
 
     /// A word of memory: most often an instruction.

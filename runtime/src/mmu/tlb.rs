@@ -4,6 +4,7 @@
 //! Translation".
 
 use crate::addr::{Pa, Va};
+use std::fmt;
 
 /// One half of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -98,6 +99,32 @@ impl Entry {
         let within = self.mask >> 1;
         let half = &self.halves[usize::from(va & (within + 1) != 0)];
         (half, Pa(u64::from(half.frame & !within | va & within)))
+    }
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flag = |set, letter| if set { letter } else { '-' };
+        write!(
+            f,
+            "{:#010x} {}{} cache {}",
+            self.frame,
+            flag(self.valid, 'v'),
+            flag(self.dirty, 'd'),
+            self.cache
+        )
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#010x} size {:#x}", self.vpn2, (self.mask >> 1) + 1)?;
+        if self.global {
+            write!(f, " global")?;
+        } else {
+            write!(f, " asid {:#x}", self.asid)?;
+        }
+        write!(f, ": {}; {}", self.halves[0], self.halves[1])
     }
 }
 

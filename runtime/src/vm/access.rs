@@ -168,7 +168,10 @@ impl Vm {
     fn load_device(&mut self, va: Va, pa: Pa, width: Width, owed: u32) -> Result<u32, Exception> {
         let now = self.cpu.now(owed).to_nanos();
         let value = self.board.read(pa, width, now);
-        tracing::trace!(target: "devices", "read {pa} {width:?} -> {value:#x?}");
+        match &value {
+            Ok(value) => tracing::trace!(target: "devices", "read {pa} {width:?} -> {value:#x}"),
+            Err(_) => tracing::trace!(target: "devices", "read {pa} {width:?}: nobody answers"),
+        }
         self.after_device(owed);
         value.map_err(|_| self.refuse(va, Exception::BusData))
     }
@@ -193,6 +196,7 @@ impl Vm {
         self.counters.device_accesses += 1;
         let console = self.board.console().take_output();
         if !console.is_empty() {
+            self.counters.console_bytes += console.len() as u64;
             self.output.extend(console);
             self.request_stop();
         }

@@ -54,6 +54,10 @@ pub struct Counters {
     pub space_switches: u64,
     /// Stores that hit code.
     pub code_writes: u64,
+    /// Returns from the engine, by [`Exit`](crate::exit::Exit).
+    pub exits: [u64; 4],
+    /// Bytes that the guest wrote to its console.
+    pub console_bytes: u64,
     /// Times that WAIT skipped to the next event.
     pub waits: u64,
     /// Host time spent asleep.
@@ -175,8 +179,8 @@ impl Vm {
     pub fn raise(&mut self, exception: Exception, pc: u64, slot: bool) {
         self.counters.exceptions[exception.code() as usize] += 1;
         match exception {
-            Exception::TlbRefillLoad => self.counters.refills[0] += 1,
-            Exception::TlbRefillStore => self.counters.refills[1] += 1,
+            Exception::TlbRefillLoad => self.count_refill(0, "load"),
+            Exception::TlbRefillStore => self.count_refill(1, "store"),
             _ => {}
         }
         self.cpu.raise(exception, pc, slot);
@@ -190,6 +194,16 @@ impl Vm {
             self.cpu.cp0.status,
         );
         self.select_space();
+    }
+
+    fn count_refill(&mut self, kind: usize, name: &str) {
+        self.counters.refills[kind] += 1;
+        tracing::trace!(
+            target: "tlb",
+            "refill for a {name} at {} asid {:#x}",
+            self.cpu.bad_address,
+            self.cpu.cp0.asid()
+        );
     }
 
     /// Asks the engine to come back at the next instruction boundary.
@@ -308,6 +322,12 @@ impl Vm {
     #[must_use]
     pub fn typed(&self) -> &[(Cycles, u8)] {
         &self.typed
+    }
+
+    /// The number of memory pages that were touched.
+    #[must_use]
+    pub fn pages_touched(&self) -> u64 {
+        self.machine.frames_in_use()
     }
 
     /// The guest's own TLB.

@@ -43,7 +43,9 @@ impl Vm {
             };
             let horizon = self.next_event().min(now.0 + slice.min(limit - retired));
             self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
-            match engine.run(self) {
+            let exit = engine.run(self);
+            self.counters.exits[exit as usize] += 1;
+            match exit {
                 Exit::Horizon | Exit::Stop => {}
                 Exit::Difference => return Outcome::Difference,
                 Exit::Wait => {
@@ -169,7 +171,9 @@ impl Vm {
         if clock > now {
             self.skip(Nanos(clock.0 - now.0).to_cycles());
         } else if now.0 - clock.0 > 1_000_000 {
-            std::thread::sleep(Duration::from_nanos(now.0 - clock.0));
+            let ahead = Duration::from_nanos(now.0 - clock.0);
+            std::thread::sleep(ahead);
+            self.counters.slept += ahead;
         }
     }
 }

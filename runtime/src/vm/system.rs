@@ -99,7 +99,7 @@ impl Vm {
             .write(index, entry)
             .ok_or(Exception::MachineCheck)?;
         self.counters.tlb_writes += 1;
-        tracing::trace!(target: "tlb", "write {index}: {entry:x?}");
+        tracing::trace!(target: "tlb", "write {index}: {entry}");
         if old != entry {
             self.soft.forget_entry(&old);
         }

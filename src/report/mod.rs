@@ -1,0 +1,246 @@
+//! What happened in a run: the counters of all parts gathered upward, and the table of them that
+//! people read.
+//!
+//! Each part counts for itself and knows nobody who reads. [`Report::gather`] collects what they
+//! counted, as plain numbers that can be written to a file; [`table`] shows them.
+
+pub mod table;
+
+use std::time::Duration;
+
+use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::Vm;
+use serde::Serialize;
+
+use crate::engine::AnyEngine;
+
+/// What happened in a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Seconds on the host's clock from the first instruction to the last.
+    pub host_seconds: f64,
+    /// Seconds of those in which the guest was idle and so was the host.
+    pub slept_seconds: f64,
+    /// Seconds of the guest's own time.
+    pub guest_seconds: f64,
+    /// Seconds of those that the guest idled away.
+    pub idle_seconds: f64,
+    /// Guest instructions run.
+    pub instructions: u64,
+    /// Blocks predecoded.
+    pub predecoded: u64,
+    /// What the JIT did, if there is one.
+    pub jit: Option<JitReport>,
+    /// What was compared, if engines ran in lockstep.
+    pub lockstep: Option<LockstepReport>,
+    /// Returns from the engine, by reason.
+    pub exits: Vec<Count>,
+    /// Exceptions, by kind; interrupts are among them.
+    pub exceptions: Vec<Count>,
+    /// TLB refills for a load or fetch, and for a store.
+    pub refills: [u64; 2],
+    /// TLB entries written.
+    pub tlb_writes: u64,
+    /// Accesses that the software TLB could not answer.
+    pub soft_misses: u64,
+    /// Changes of address space or mode.
+    pub space_switches: u64,
+    /// Stores that hit code.
+    pub code_writes: u64,
+    /// Times that a WAIT let time pass.
+    pub waits: u64,
+    /// Device accesses, by device.
+    pub devices: Vec<DeviceReport>,
+    /// Bytes that the guest wrote to its console.
+    pub console_out: u64,
+    /// Bytes that were typed.
+    pub console_in: u64,
+    /// Pages of memory that were touched.
+    pub pages: u64,
+}
+
+/// Something that was counted, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// What.
+    pub name: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+/// Accesses to one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceReport {
+    /// The device.
+    pub name: &'static str,
+    /// Reads of its registers.
+    pub reads: u64,
+    /// Writes to them.
+    pub writes: u64,
+}
+
+/// What the JIT did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JitReport {
+    /// Instructions that ran translated.
+    pub translated: u64,
+    /// Regions of blocks translated.
+    pub translations: u64,
+    /// Guest instructions in them.
+    pub instructions: u64,
+    /// Seconds that translating took, beside the guest or in its way.
+    pub compile_seconds: f64,
+    /// Bytes of host code made.
+    pub code_bytes: u64,
+    /// Times that the dispatcher entered translated code.
+    pub entries: u64,
+    /// Exits that were chained to what follows.
+    pub chained: u64,
+    /// Returns to the dispatcher through an exit that was not.
+    pub unchained: u64,
+    /// Translations dropped because the guest changed its code.
+    pub invalidated: u64,
+    /// Times that the whole cache was emptied.
+    pub flushes: u64,
+    /// Regions that Cranelift refused.
+    pub refused: u64,
+}
+
+/// What lockstep execution compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LockstepReport {
+    /// Comparisons of the CPUs.
+    pub comparisons: u64,
+    /// Stores compared.
+    pub stores: u64,
+    /// Comparisons of all memory.
+    pub sweeps: u64,
+}
+
+/// The names of Cause.ExcCode, as the manual abbreviates them.
+const EXCEPTIONS: [&str; 32] = {
+    let mut names = ["reserved"; 32];
+    let known = [
+        "interrupt",
+        "Mod",
+        "TLBL",
+        "TLBS",
+        "AdEL",
+        "AdES",
+        "IBE",
+        "DBE",
+        "Sys",
+        "Bp",
+        "RI",
+        "CpU",
+        "Ov",
+        "Tr",
+        "reserved",
+        "FPE",
+    ];
+    let mut code = 0;
+    while code < known.len() {
+        names[code] = known[code];
+        code += 1;
+    }
+    names[24] = "MCheck";
+    names
+};
+
+const fn exit_name(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Horizon => "horizon",
+        Exit::Stop => "stop",
+        Exit::Wait => "wait",
+        Exit::Difference => "difference",
+    }
+}
+
+impl Report {
+    /// What the parts of a machine counted in a run that took `host`.
+    #[must_use]
+    pub fn gather(vm: &Vm, engine: &AnyEngine, host: Duration) -> Self {
+        let counters = &vm.counters;
+        let seconds = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64();
+        let guest = |cycles| seconds(mirrorball_runtime::clock::Cycles(cycles).to_nanos().0);
+        let count = |(name, &count): (&'static str, &u64)| Count { name, count };
+        Self {
+            host_seconds: host.as_secs_f64(),
+            slept_seconds: counters.slept.as_secs_f64(),
+            guest_seconds: guest(vm.cpu.now(0).0),
+            idle_seconds: guest(vm.cpu.skipped),
+            instructions: vm.cpu.retired(),
+            predecoded: engine.predecoded(),
+            jit: engine.jit().map(|jit| JitReport::from(&jit.counters)),
+            lockstep: engine.lockstep().map(LockstepReport::from),
+            exits: Exit::ALL
+                .map(exit_name)
+                .into_iter()
+                .zip(&counters.exits)
+                .map(count)
+                .collect(),
+            exceptions: EXCEPTIONS
+                .into_iter()
+                .zip(&counters.exceptions)
+                .map(count)
+                .collect(),
+            refills: counters.refills,
+            tlb_writes: counters.tlb_writes,
+            soft_misses: counters.soft_misses,
+            space_switches: counters.space_switches,
+            code_writes: counters.code_writes,
+            waits: counters.waits,
+            devices: vm
+                .board
+                .accesses()
+                .map(|(name, reads, writes)| DeviceReport {
+                    name,
+                    reads,
+                    writes,
+                })
+                .collect(),
+            console_out: counters.console_bytes,
+            console_in: vm.typed().len() as u64,
+            pages: vm.pages_touched(),
+        }
+    }
+
+    /// Millions of guest instructions in a second of the time that the host worked.
+    #[must_use]
+    pub fn mips(&self) -> f64 {
+        let worked = self.host_seconds - self.slept_seconds;
+        if worked > 0.0 {
+            self.instructions as f64 / 1e6 / worked
+        } else {
+            0.0
+        }
+    }
+}
+
+impl From<&crate::engine::jit::JitCounters> for JitReport {
+    fn from(counters: &crate::engine::jit::JitCounters) -> Self {
+        Self {
+            translated: counters.translated,
+            translations: counters.translations,
+            instructions: counters.instructions,
+            compile_seconds: counters.compile_time.as_secs_f64(),
+            code_bytes: counters.code_bytes,
+            entries: counters.entries,
+            chained: counters.links,
+            unchained: counters.unlinked,
+            invalidated: counters.invalidated,
+            flushes: counters.flushes,
+            refused: counters.refused,
+        }
+    }
+}
+
+impl From<&crate::engine::LockstepCounters> for LockstepReport {
+    fn from(counters: &crate::engine::LockstepCounters) -> Self {
+        Self {
+            comparisons: counters.comparisons,
+            stores: counters.stores,
+            sweeps: counters.sweeps,
+        }
+    }
+}

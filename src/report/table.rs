@@ -1,0 +1,267 @@
+//! A report as a table: what was counted, how much, and what that means.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+
+use super::{JitReport, Report};
+
+/// The report as text, for people.
+#[must_use]
+pub fn render(report: &Report) -> String {
+    let mut rows = Rows::new();
+    time(&mut rows, report);
+    instructions(&mut rows, report);
+    if let Some(jit) = &report.jit {
+        translation(&mut rows, report, jit);
+    }
+    if let Some(lockstep) = &report.lockstep {
+        rows.section("Lockstep");
+        rows.count("comparisons of the CPUs", lockstep.comparisons);
+        rows.count("stores compared", lockstep.stores);
+        rows.count("comparisons of all memory", lockstep.sweeps);
+    }
+    rows.section("Exits to the monitor");
+    for exit in &report.exits {
+        rows.some(exit.name, exit.count);
+    }
+    rows.section("Exceptions");
+    for exception in &report.exceptions {
+        rows.some(exception.name, exception.count);
+    }
+    memory(&mut rows, report);
+    devices(&mut rows, report);
+    rows.text()
+}
+
+fn time(rows: &mut Rows, report: &Report) {
+    rows.section("Time");
+    rows.row("host", seconds(report.host_seconds), String::new());
+    rows.row(
+        "asleep",
+        seconds(report.slept_seconds),
+        share(report.slept_seconds, report.host_seconds),
+    );
+    rows.row("guest", seconds(report.guest_seconds), String::new());
+    rows.row(
+        "idle",
+        seconds(report.idle_seconds),
+        share(report.idle_seconds, report.guest_seconds),
+    );
+}
+
+fn instructions(rows: &mut Rows, report: &Report) {
+    let all = report.instructions;
+    rows.section("Instructions");
+    rows.row("all", number(all), format!("{:.1} MIPS", report.mips()));
+    // Where instructions are refused at their fetch, no engine runs them: they count as
+    // interpreted.
+    let translated = report.jit.as_ref().map_or(0, |jit| jit.translated);
+    let interpreted = all.saturating_sub(translated);
+    for (name, part) in [("translated", translated), ("interpreted", interpreted)] {
+        rows.row(name, number(part), share(part as f64, all as f64));
+    }
+    rows.count("blocks predecoded", report.predecoded);
+}
+
+fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
+    rows.section("Translation");
+    let each = |part: u64| ratio(part, jit.translations);
+    rows.count("regions translated", jit.translations);
+    rows.row(
+        "guest instructions",
+        number(jit.instructions),
+        format!("{} a region", each(jit.instructions)),
+    );
+    rows.row(
+        "host code",
+        bytes(jit.code_bytes),
+        format!(
+            "{} bytes a guest instruction",
+            ratio(jit.code_bytes, jit.instructions)
+        ),
+    );
+    rows.row(
+        "time",
+        seconds(jit.compile_seconds),
+        format!(
+            "{} of the host's",
+            share(jit.compile_seconds, report.host_seconds)
+        ),
+    );
+    rows.row(
+        "entries from the dispatcher",
+        number(jit.entries),
+        format!("{} instructions each", ratio(jit.translated, jit.entries)),
+    );
+    rows.count("exits chained", jit.chained);
+    rows.count("exits taken unchained", jit.unchained);
+    rows.count("dropped, as code changed", jit.invalidated);
+    rows.count("cache emptied", jit.flushes);
+    rows.count("refused by Cranelift", jit.refused);
+}
+
+fn memory(rows: &mut Rows, report: &Report) {
+    rows.section("Memory");
+    rows.row(
+        "touched",
+        bytes(report.pages * mirrorball_runtime::addr::PAGE_SIZE),
+        format!("{} pages", number(report.pages)),
+    );
+    let [load, store] = report.refills;
+    rows.count("TLB refills, load and fetch", load);
+    rows.count("TLB refills, store", store);
+    rows.count("TLB writes", report.tlb_writes);
+    rows.count("software-TLB misses", report.soft_misses);
+    rows.count("address-space switches", report.space_switches);
+    rows.count("stores that hit code", report.code_writes);
+}
+
+fn devices(rows: &mut Rows, report: &Report) {
+    rows.section("Devices");
+    for device in &report.devices {
+        let all = device.reads + device.writes;
+        if all > 0 {
+            rows.row(
+                device.name,
+                number(all),
+                format!(
+                    "{} reads, {} writes",
+                    number(device.reads),
+                    number(device.writes)
+                ),
+            );
+        }
+    }
+    rows.count("console, bytes out", report.console_out);
+    rows.count("console, bytes in", report.console_in);
+    rows.count("idle periods", report.waits);
+}
+
+/// The table while it is filled.
+struct Rows(Table);
+
+impl Rows {
+    fn new() -> Self {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        Self(table)
+    }
+
+    fn section(&mut self, name: &str) {
+        self.0.add_row([name, "", ""]);
+    }
+
+    fn row(&mut self, name: &str, value: String, remark: String) {
+        self.0.add_row([format!("  {name}"), value, remark]);
+    }
+
+    fn count(&mut self, name: &str, count: u64) {
+        self.row(name, number(count), String::new());
+    }
+
+    /// A count that goes without saying if it is zero.
+    fn some(&mut self, name: &str, count: u64) {
+        if count > 0 {
+            self.count(name, count);
+        }
+    }
+
+    fn text(mut self) -> String {
+        if let Some(column) = self.0.column_mut(0) {
+            column.set_padding((0, 1));
+        }
+        if let Some(column) = self.0.column_mut(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        format!("{}\n", self.0.trim_fmt())
+    }
+}
+
+/// A number with its thousands apart.
+fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn seconds(value: f64) -> String {
+    format!("{value:.3} s")
+}
+
+fn bytes(value: u64) -> String {
+    match value {
+        0..10_240 => format!("{} B", number(value)),
+        10_240..10_485_760 => format!("{} KiB", number(value >> 10)),
+        _ => format!("{} MiB", number(value >> 20)),
+    }
+}
+
+fn share(part: f64, whole: f64) -> String {
+    if whole > 0.0 {
+        format!("{:.1} %", 100.0 * part / whole)
+    } else {
+        String::new()
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0".to_owned();
+    }
+    format!("{:.1}", part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Count;
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        assert_eq!(
+            ["0", "999", "1,000", "1,234,567"],
+            [0, 999, 1000, 1_234_567].map(number)
+        );
+        assert_eq!(
+            ["10,239 B", "10 KiB", "10 MiB"],
+            [10_239, 10_240, 10 << 20].map(bytes)
+        );
+        assert_eq!(share(1.0, 3.0), "33.3 %");
+        assert_eq!((share(1.0, 0.0).as_str(), ratio(1, 0).as_str()), ("", "0"));
+    }
+
+    #[test]
+    fn a_table_shows_what_happened_and_not_what_did_not() {
+        let report = Report {
+            host_seconds: 2.0,
+            slept_seconds: 1.0,
+            instructions: 300_000_000,
+            exceptions: vec![
+                Count {
+                    name: "Sys",
+                    count: 1234,
+                },
+                Count {
+                    name: "Ov",
+                    count: 0,
+                },
+            ],
+            ..Report::default()
+        };
+        let text = render(&report);
+        assert!(text.contains("300.0 MIPS"), "{text}");
+        assert!(text.contains("  Sys"), "{text}");
+        assert!(text.contains("1,234"), "{text}");
+        assert!(
+            !text.contains("Ov") && !text.contains("Translation"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
+    }
+}
