@@ -17,10 +17,10 @@ impl Interpreter {
     pub fn predecoded(&self) -> u64 {
         self.blocks.predecoded()
     }
-}
 
-impl Engine for Interpreter {
-    fn run(&mut self, vm: &mut Vm) -> Exit {
+    /// As [`Engine::run`]; `enter` is told the address of every block that runs.
+    #[inline]
+    pub fn run_noting(&mut self, vm: &mut Vm, mut enter: impl FnMut(u32)) -> Exit {
         if vm.has_modified() {
             self.blocks.drop_modified(vm);
         }
@@ -29,6 +29,7 @@ impl Engine for Interpreter {
                 continue;
             };
             let block = &self.blocks.get(id).block;
+            enter(block.pc);
             let exit = if vm.cpu.left >= block.cycles() {
                 run_block(vm, block)
             } else {
@@ -43,5 +44,11 @@ impl Engine for Interpreter {
             }
         }
         Exit::Horizon
+    }
+}
+
+impl Engine for Interpreter {
+    fn run(&mut self, vm: &mut Vm) -> Exit {
+        self.run_noting(vm, |_| ())
     }
 }

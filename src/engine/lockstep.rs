@@ -7,7 +7,7 @@
 
 use super::{Interpreter, Jit};
 use crate::isa::disasm::disassemble;
-use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
@@ -19,6 +19,9 @@ const STRIDES: [Option<u64>; 4] = [None, Some(50), None, Some(1009)];
 /// So many steps of one length follow each other.
 const STEPS_A_STRIDE: u64 = 64;
 
+/// The most blocks that a report shows.
+const SHOWN: usize = 8;
+
 /// Cycles between two comparisons of all memory.
 const SWEEP: u64 = 1 << 26;
 
@@ -28,6 +31,8 @@ pub struct Lockstep {
     interpreter: Interpreter,
     twin: Option<Box<Vm>>,
     next_sweep: u64,
+    /// The addresses of the blocks that ran since the last comparison.
+    path: Vec<u32>,
     /// What was compared.
     pub counters: LockstepCounters,
     difference: Option<String>,
@@ -53,6 +58,7 @@ impl Lockstep {
             interpreter: Interpreter::default(),
             twin: None,
             next_sweep: SWEEP,
+            path: Vec::new(),
             counters: LockstepCounters::default(),
             difference: None,
         }
@@ -85,7 +91,8 @@ impl Lockstep {
         vm.cpu.set_horizon(Cycles(horizon));
         let now = vm.cpu.now(0);
         twin.cpu.set_horizon(now);
-        let expected = self.interpreter.run(twin);
+        self.path.clear();
+        let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));
         self.counters.comparisons += 1;
         if let Some(difference) = vm.compare_cpu(twin) {
             return Err(difference);
@@ -112,14 +119,30 @@ impl Lockstep {
         vm.compare_all_memory(twin).map_or(Ok(()), Err)
     }
 
-    fn report(&mut self, vm: &Vm, pc: u64, pa: Option<Pa>, difference: &str) -> Exit {
+    fn report(&mut self, vm: &Vm, difference: &str) -> Exit {
         let mut text = format!(
-            "JIT against interpreter, after a step from {pc:#010x}, {} instructions in:\n  {difference}\n",
+            "JIT against interpreter, {} instructions in:\n  {difference}\n",
             vm.cpu.retired()
         );
-        if let Some(pa) = pa {
-            let (guest, host) = self.jit.explain(vm, Va(pc), pa);
-            let _ = write!(text, "guest code:\n{guest}host code:\n{host}");
+        let mut shown: Vec<u32> = Vec::new();
+        for &pc in self.path.iter().rev() {
+            if shown.len() < SHOWN && !shown.contains(&pc) {
+                shown.push(pc);
+            }
+        }
+        if !shown.is_empty() {
+            let count = self.path.len();
+            let _ = writeln!(
+                text,
+                "{count} blocks ran since they were the same, at last:"
+            );
+        }
+        for pc in shown.into_iter().rev() {
+            // What was mapped when it ran may not be any more.
+            if let Some(pa) = vm.peek(Va(u64::from(pc))) {
+                let (guest, host) = self.jit.explain(vm, Va(u64::from(pc)), pa);
+                let _ = write!(text, "guest code:\n{guest}host code:\n{host}");
+            }
         }
         self.difference = Some(text);
         Exit::Difference
@@ -127,16 +150,15 @@ impl Lockstep {
 
     fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm) -> Exit {
         twin.catch_up(vm);
+        self.path.clear();
         if let Some(difference) = vm.compare_cpu(twin) {
-            return self.report(vm, vm.cpu.pc, None, &format!("before it ran: {difference}"));
+            return self.report(vm, &format!("before they ran: {difference}"));
         }
         while vm.cpu.left > 0 {
-            let pc = vm.cpu.pc;
-            let pa = vm.peek(Va(pc));
             match self.step(vm, twin) {
                 Ok(None) => {}
                 Ok(Some(exit)) => return exit,
-                Err(difference) => return self.report(vm, pc, pa, &difference),
+                Err(difference) => return self.report(vm, &difference),
             }
         }
         Exit::Horizon
