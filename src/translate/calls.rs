@@ -26,6 +26,8 @@ pub static CALLS: Calls = Calls {
 ///
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
 #[cfg(target_arch = "x86_64")]
+// SAFETY: the stack and every register but the flags are at the return what they were at the
+// call, and in between they are as the C convention wants them.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.
