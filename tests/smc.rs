@@ -5,6 +5,7 @@ mod common;
 
 use common::asm::*;
 use common::{CODE, ENGINES, Kind, Recorder, place, program, run};
+use mirrorball::engine::{Jit, JitConfig};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
 
@@ -261,11 +262,72 @@ fn a_store_through_another_mapping_of_the_page() {
     );
 }
 
+/// Code that is there, is gone and is there again while it is being translated on another thread.
+#[test]
+fn code_that_comes_and_goes() {
+    const ROUNDS: u32 = 3000;
+    // A loop of two blocks, so that they become one region, in which the second block is patched
+    // back and forth.
+    let patched = FUNCTION + 5 * 4;
+    let function = [
+        addiu(T2, ZERO, 8),
+        // loop:
+        addiu(T2, T2, -1),
+        beq(V1, RA, 3),
+        NOP,
+        NOP,
+        addiu(V0, V0, 1),
+        bne(T2, ZERO, -6),
+        NOP,
+        jr(RA),
+        NOP,
+    ];
+    let [a, b] = li(T0, patched);
+    let [c, d] = li(T1, addiu(V0, V0, 1));
+    let [e, f] = li(A0, addiu(V0, V0, 0x100));
+    let code = [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        addiu(S0, ZERO, ROUNDS as i32),
+        // loop:
+        sw(T1, 0, T0),
+        jal(FUNCTION),
+        NOP,
+        sw(A0, 0, T0),
+        sw(T1, 0, T0),
+        jal(FUNCTION),
+        NOP,
+        jal(FUNCTION),
+        sw(A0, 0, T0),
+        addiu(S0, S0, -1),
+        bne(S0, ZERO, -11),
+        NOP,
+        WAIT,
+    ];
+    let expected = ROUNDS * 8 * (1 + 1 + 0x100);
+    for hot in [1, 3, 20, 200] {
+        let config = JitConfig {
+            hot,
+            ..JitConfig::default()
+        };
+        let mut vm = program(&code);
+        place(&mut vm, FUNCTION, &function);
+        let mut jit = Jit::new(config).expect("the host has a JIT");
+        let outcome = vm.run(&mut jit, &mut Recorder::default(), LIMIT);
+        assert_eq!(outcome, Outcome::Halted);
+        assert_eq!(register(&vm, V0), expected, "hot after {hot}");
+    }
+}
+
 /// What a device writes into memory reaches code that is already translated and linked. (Lockstep
 /// has no device that does this: its twin would not see it.)
 #[test]
 fn dma_into_code() {
-    for kind in [Kind::Interpreter, Kind::Jit(100), Kind::Jit(1)] {
+    for kind in [Kind::Interpreter, Kind::Jit, Kind::EagerJit] {
         let mut vm = program(&[jal(FUNCTION), NOP, beq(ZERO, ZERO, -3), NOP]);
         place(&mut vm, FUNCTION, &[addiu(V0, ZERO, 0), jr(RA), NOP]);
         let mut engine = kind.engine();
@@ -282,7 +344,7 @@ fn dma_into_code() {
 /// The whole function is replaced, by one of another length, while its caller is linked to it.
 #[test]
 fn dma_of_another_program() {
-    for kind in [Kind::Interpreter, Kind::Jit(100), Kind::Jit(1)] {
+    for kind in [Kind::Interpreter, Kind::Jit, Kind::EagerJit] {
         let mut vm = program(&[jal(FUNCTION), NOP, beq(ZERO, ZERO, -3), NOP]);
         let mut engine = kind.engine();
         for round in 1..100_usize {

@@ -321,6 +321,12 @@ impl Jit {
             }
         }
         self.blocks.get_mut(job.id).extra.code = code;
+        // Only now: a block may have been dropped and made again since the job was submitted.
+        for member in &job.region.blocks[1..] {
+            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
+                self.blocks.get_mut(other).extra.regions.push(job.id);
+            }
+        }
         vm.soft_tlb()
             .set_code(Va(u64::from(job.key.pc)), job.id, code);
         tracing::trace!(

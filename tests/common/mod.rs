@@ -16,45 +16,52 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// An engine, with how often a block runs before the JIT translates it.
+/// An engine as the tests set it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Interpreter,
-    Jit(u32),
-    Lockstep(u32),
+    /// The JIT as it comes.
+    Jit,
+    /// The JIT that translates nearly everything, and at once.
+    EagerJit,
+    /// The same, held against the interpreter.
+    Lockstep,
 }
 
 /// The engines that every guest runs in.
-pub const ENGINES: [Kind; 4] = [
-    Kind::Interpreter,
-    Kind::Jit(100),
-    Kind::Jit(1),
-    Kind::Lockstep(1),
-];
+pub const ENGINES: [Kind; 4] = [Kind::Interpreter, Kind::Jit, Kind::EagerJit, Kind::Lockstep];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Interpreter => write!(f, "interp"),
-            Self::Jit(hot) => write!(f, "jit, hot after {hot}"),
-            Self::Lockstep(hot) => write!(f, "lockstep, hot after {hot}"),
-        }
+        f.write_str(match self {
+            Self::Interpreter => "interp",
+            Self::Jit => "jit",
+            Self::EagerJit => "eager jit",
+            Self::Lockstep => "lockstep",
+        })
     }
+}
+
+/// A JIT that translates what has run once, at once.
+pub fn eager_jit() -> Jit {
+    Jit::new(JitConfig {
+        hot: 1,
+        background: false,
+        ..JitConfig::default()
+    })
+    .expect("the host has a JIT")
 }
 
 impl Kind {
     pub fn engine(self) -> AnyEngine {
-        let jit = |hot| {
-            let config = JitConfig {
-                hot,
-                ..JitConfig::default()
-            };
-            Jit::new(config).expect("the host has a JIT")
-        };
         match self {
             Self::Interpreter => AnyEngine::Interpreter(Interpreter::default()),
-            Self::Jit(hot) => AnyEngine::Jit(Box::new(jit(hot))),
-            Self::Lockstep(hot) => AnyEngine::Lockstep(Box::new(Lockstep::new(jit(hot)))),
+            Self::Jit => {
+                let jit = Jit::new(JitConfig::default()).expect("the host has a JIT");
+                AnyEngine::Jit(Box::new(jit))
+            }
+            Self::EagerJit => AnyEngine::Jit(Box::new(eager_jit())),
+            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit()))),
         }
     }
 }
