@@ -81,7 +81,7 @@ fn execute_for(stem: &str, kind: Kind, limit: u64) -> End {
 
 fn to_its_end(stem: &str) -> Result<(), Failed> {
     let expected = fs::read(project(&format!("guests/expected/{stem}.txt")))?;
-    is_complete(&execute_for(stem, Kind::Jit(1000), u64::MAX), &expected)
+    is_complete(&execute_for(stem, Kind::Jit, u64::MAX), &expected)
 }
 
 /// Whether a guest printed all that is expected of it and switched its machine off.
