@@ -127,9 +127,8 @@ pub(super) struct RunArgs {
 
     /// In lockstep, compare every N instructions instead of after each block, so that regions and
     /// the links between them take part
-    #[arg(long, value_name = "N", value_parser = values::count, default_value = "0",
-          hide_default_value = true, help_heading = "Control")]
-    stride: u64,
+    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
+    stride: Option<u64>,
 
     /// Print a table of what happened, at the end and to standard error
     #[arg(long, help_heading = "Reports")]
@@ -213,7 +212,7 @@ impl RunArgs {
             limit: self.limit,
             hot: self.hot,
             background: self.jit_threads > 0,
-            stride: self.stride,
+            stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
             trace: self.trace,
