@@ -48,13 +48,9 @@ pub fn disassemble(word: u32, pc: u32) -> String {
 fn operand(letter: char, f: Fields, pc: u32) -> String {
     let gpr = |n: u32| format!("${}", REGISTERS[n as usize]);
     let fpr = |n: u32| format!("$f{n}");
-    let condition = |n: u32| {
-        if n == 0 {
-            String::new()
-        } else {
-            format!("$fcc{n}")
-        }
-    };
+    let unless_zero = |text: String, n: u32| if n == 0 { String::new() } else { text };
+    let condition = |n: u32| unless_zero(format!("$fcc{n}"), n);
+    let code = |n: u32| unless_zero(format!("{n:#x}"), n);
     match letter {
         's' => gpr(f.rs()),
         't' => gpr(f.rt()),
@@ -73,15 +69,19 @@ fn operand(letter: char, f: Fields, pc: u32) -> String {
         'e' => format!("{}, {}", f.sa(), f.rd() + 1),
         'm' => format!("{}, {}", f.sa(), (f.rd() + 1).saturating_sub(f.sa())),
         'n' => condition(f.cc()),
+        'C' => format!("$fcc{}", f.cc()),
         'N' => condition(f.compare_cc()),
         'p' if f.select() == 0 => format!("${}", f.rd()),
         'p' => format!("${}, {}", f.rd(), f.select()),
         'w' => format!("${}", f.rd()),
         'h' => format!("{:#x}", f.rt()),
-        'k' if f.sa() == 0 => String::new(),
-        'k' => format!("{:#x}", f.sa()),
-        'c' if f.0 >> 6 & 0xf_ffff == 0 => String::new(),
-        'c' => format!("{:#x}", f.0 >> 6 & 0xf_ffff),
+        'k' => code(f.sa()),
+        'c' => code(f.0 >> 6 & 0xf_ffff),
+        'q' => code(f.0 >> 6 & 0x3ff),
+        'v' => code(f.0 >> 6 & 0x7_ffff),
+        // The first half is enough if the second is 0.
+        'y' if f.0 >> 6 & 0x3ff == 0 => code(f.0 >> 16 & 0x3ff),
+        'y' => format!("{:#x}, {:#x}", f.0 >> 16 & 0x3ff, f.0 >> 6 & 0x3ff),
         _ => unreachable!("the table has no operand {letter}"),
     }
 }
@@ -102,6 +102,9 @@ mod tests {
             (0x7c62_2984, "ins $v0, $v1, 6, 0"),
             (0x4002_8001, "mfc0 $v0, $16, 1"),
             (0x0000_0005, ".word 0x00000005"),
+            (0x0007_000d, "break 0x7"),
+            (0x0109_00f4, "teq $t0, $t1, 0x3"),
+            (0x02e0_5801, "movf $t3, $s7, $fcc0"),
         ];
         for (word, text) in lines {
             assert_eq!(disassemble(word, 0x8000_1000), text, "{word:#010x}");

@@ -10,10 +10,12 @@
 //! | `x` | index(base) |
 //! | `b` `j` | branch target, jump target |
 //! | `e` `m` | position and size of EXT, of INS |
-//! | `n` `N` | FPU condition code (at bit 18, at bit 8) |
+//! | `n` `N` | FPU condition code (at bit 18, at bit 8), not written if 0 |
+//! | `C` | FPU condition code at bit 18, always written |
 //! | `p` | CP0 register and select |
 //! | `w` | hardware register |
-//! | `h` `k` `c` | hint, SYNC's type, code |
+//! | `h` `k` | hint, SYNC's type |
+//! | `c` `q` `y` `v` | code: SYSCALL's, a trap's, BREAK's (in two halves), WAIT's |
 
 /// An instruction word, to be read by fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

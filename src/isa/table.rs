@@ -61,8 +61,8 @@ macro_rules! for_each_instruction {
             // Conditional moves.
             Movz movz "movz" "000000 sssss ttttt ddddd 00000 001010" "d,s,t" D R1 Cpu Next;
             Movn movn "movn" "000000 sssss ttttt ddddd 00000 001011" "d,s,t" D R1 Cpu Next;
-            Movf movf "movf" "000000 sssss nnn00 ddddd 00000 000001" "d,s,n" D R1 Fpu Next;
-            Movt movt "movt" "000000 sssss nnn01 ddddd 00000 000001" "d,s,n" D R1 Fpu Next;
+            Movf movf "movf" "000000 sssss nnn00 ddddd 00000 000001" "d,s,C" D R1 Fpu Next;
+            Movt movt "movt" "000000 sssss nnn01 ddddd 00000 000001" "d,s,C" D R1 Fpu Next;
 
             // Bit fields.
             Ext ext "ext" "011111 sssss ttttt ddddd aaaaa 000000" "t,s,e" T R2 Cpu Next;
@@ -133,13 +133,13 @@ macro_rules! for_each_instruction {
 
             // Traps.
             Syscall syscall "syscall" "000000 ccccc ccccc ccccc ccccc 001100" "c" N R1 Cpu End;
-            Break break_ "break" "000000 ccccc ccccc ccccc ccccc 001101" "c" N R1 Cpu End;
-            Tge tge "tge" "000000 sssss ttttt ccccc ccccc 110000" "s,t" N R1 Cpu Next;
-            Tgeu tgeu "tgeu" "000000 sssss ttttt ccccc ccccc 110001" "s,t" N R1 Cpu Next;
-            Tlt tlt "tlt" "000000 sssss ttttt ccccc ccccc 110010" "s,t" N R1 Cpu Next;
-            Tltu tltu "tltu" "000000 sssss ttttt ccccc ccccc 110011" "s,t" N R1 Cpu Next;
-            Teq teq "teq" "000000 sssss ttttt ccccc ccccc 110100" "s,t" N R1 Cpu Next;
-            Tne tne "tne" "000000 sssss ttttt ccccc ccccc 110110" "s,t" N R1 Cpu Next;
+            Break break_ "break" "000000 ccccc ccccc ccccc ccccc 001101" "y" N R1 Cpu End;
+            Tge tge "tge" "000000 sssss ttttt ccccc ccccc 110000" "s,t,q" N R1 Cpu Next;
+            Tgeu tgeu "tgeu" "000000 sssss ttttt ccccc ccccc 110001" "s,t,q" N R1 Cpu Next;
+            Tlt tlt "tlt" "000000 sssss ttttt ccccc ccccc 110010" "s,t,q" N R1 Cpu Next;
+            Tltu tltu "tltu" "000000 sssss ttttt ccccc ccccc 110011" "s,t,q" N R1 Cpu Next;
+            Teq teq "teq" "000000 sssss ttttt ccccc ccccc 110100" "s,t,q" N R1 Cpu Next;
+            Tne tne "tne" "000000 sssss ttttt ccccc ccccc 110110" "s,t,q" N R1 Cpu Next;
             Tgei tgei "tgei" "000001 sssss 01000 iiiii iiiii iiiiii" "s,i" N R1 Cpu Next;
             Tgeiu tgeiu "tgeiu" "000001 sssss 01001 iiiii iiiii iiiiii" "s,i" N R1 Cpu Next;
             Tlti tlti "tlti" "000001 sssss 01010 iiiii iiiii iiiiii" "s,i" N R1 Cpu Next;
@@ -159,7 +159,7 @@ macro_rules! for_each_instruction {
             Tlbwr tlbwr "tlbwr" "010000 10000 00000 00000 00000 000110" "" N R1 Cop0 End;
             Tlbp tlbp "tlbp" "010000 10000 00000 00000 00000 001000" "" N R1 Cop0 Next;
             Eret eret "eret" "010000 10000 00000 00000 00000 011000" "" N R1 Cop0 End;
-            Wait wait "wait" "010000 1cccc ccccc ccccc ccccc 100000" "" N R1 Cop0 End;
+            Wait wait "wait" "010000 1cccc ccccc ccccc ccccc 100000" "v" N R1 Cop0 End;
             Cache cache "cache" "101111 sssss hhhhh iiiii iiiii iiiiii" "h,o" N R1 Cop0 Next;
             Rdhwr rdhwr "rdhwr" "011111 00000 ttttt ddddd 00000 111011" "t,w" T R2 Cpu Next;
 
@@ -201,8 +201,8 @@ macro_rules! for_each_instruction {
             TruncWS trunc_w_s "trunc.w.s" "010001 10000 00000 ddddd aaaaa 001101" "F,S" N R1 Fpu Next;
             CeilWS ceil_w_s "ceil.w.s" "010001 10000 00000 ddddd aaaaa 001110" "F,S" N R1 Fpu Next;
             FloorWS floor_w_s "floor.w.s" "010001 10000 00000 ddddd aaaaa 001111" "F,S" N R1 Fpu Next;
-            MovfS movf_s "movf.s" "010001 10000 nnn00 ddddd aaaaa 010001" "F,S,n" N R1 Fpu Next;
-            MovtS movt_s "movt.s" "010001 10000 nnn01 ddddd aaaaa 010001" "F,S,n" N R1 Fpu Next;
+            MovfS movf_s "movf.s" "010001 10000 nnn00 ddddd aaaaa 010001" "F,S,C" N R1 Fpu Next;
+            MovtS movt_s "movt.s" "010001 10000 nnn01 ddddd aaaaa 010001" "F,S,C" N R1 Fpu Next;
             MovzS movz_s "movz.s" "010001 10000 ttttt ddddd aaaaa 010010" "F,S,t" N R1 Fpu Next;
             MovnS movn_s "movn.s" "010001 10000 ttttt ddddd aaaaa 010011" "F,S,t" N R1 Fpu Next;
             RecipS recip_s "recip.s" "010001 10000 00000 ddddd aaaaa 010101" "F,S" N R2 Fpu Next;
@@ -233,8 +233,8 @@ macro_rules! for_each_instruction {
             TruncWD trunc_w_d "trunc.w.d" "010001 10001 00000 ddddd aaaaa 001101" "F,S" N R1 FpuD Next;
             CeilWD ceil_w_d "ceil.w.d" "010001 10001 00000 ddddd aaaaa 001110" "F,S" N R1 FpuD Next;
             FloorWD floor_w_d "floor.w.d" "010001 10001 00000 ddddd aaaaa 001111" "F,S" N R1 FpuD Next;
-            MovfD movf_d "movf.d" "010001 10001 nnn00 ddddd aaaaa 010001" "F,S,n" N R1 FpuD Next;
-            MovtD movt_d "movt.d" "010001 10001 nnn01 ddddd aaaaa 010001" "F,S,n" N R1 FpuD Next;
+            MovfD movf_d "movf.d" "010001 10001 nnn00 ddddd aaaaa 010001" "F,S,C" N R1 FpuD Next;
+            MovtD movt_d "movt.d" "010001 10001 nnn01 ddddd aaaaa 010001" "F,S,C" N R1 FpuD Next;
             MovzD movz_d "movz.d" "010001 10001 ttttt ddddd aaaaa 010010" "F,S,t" N R1 FpuD Next;
             MovnD movn_d "movn.d" "010001 10001 ttttt ddddd aaaaa 010011" "F,S,t" N R1 FpuD Next;
             RecipD recip_d "recip.d" "010001 10001 00000 ddddd aaaaa 010101" "F,S" N R2 FpuD Next;

@@ -11,12 +11,13 @@
 #include "trap.h"
 
 // Four snippets an instruction: plain, in the slot of a taken branch, in the slot of one not
-// taken, in the slot of a jump. Work before it must be visible; work after it must not.
+// taken, in the slot of a jump. Work before it must be visible; work after it must not. The
+// untaken branch compares a0 and a1, which differ: see "untaken" in manual/DIFFERS.md.
 #define PLACES(name, prepare, instruction)                                                     \
     SNIPPET(name##_plain, prepare "\naddiu $24, $24, 1\n" instruction "\naddiu $24, $24, 2");  \
     SNIPPET(name##_taken, prepare "\naddiu $24, $24, 1\nb 1f\n" instruction                    \
                           "\naddiu $24, $24, 2\n1: addiu $24, $24, 4");                        \
-    SNIPPET(name##_untaken, prepare "\naddiu $24, $24, 1\nbne $0, $0, 1f\n" instruction        \
+    SNIPPET(name##_untaken, prepare "\naddiu $24, $24, 1\nbeq $4, $5, 1f\n" instruction        \
                             "\naddiu $24, $24, 2\n1: addiu $24, $24, 4");                      \
     SNIPPET(name##_jump, prepare "\naddiu $24, $24, 1\nmove $28, $31\nbal 1f\nnop\n"           \
                          "1: addiu $31, $31, 4 * 4\nmove $25, $0\njr $31\n" instruction        \

@@ -1,0 +1,376 @@
+//! Debian 12's own kernel and installer: a scripted session at its shell, in both engines and,
+//! for comparison, in QEMU.
+//!
+//! The session is driven by what the guest prints, so that it is the same to the instruction in
+//! every run. Kernel and initrd are fetched if they are not there yet.
+
+mod common;
+
+use common::{cannot_run, project};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use mirrorball::console::{Script, ScriptRunner};
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+fn main() -> ExitCode {
+    let trials = vec![
+        Trial::ignorable_test("the session goes well in interp", || goes_well(&INTERP)),
+        Trial::ignorable_test("the session goes well in jit", || goes_well(&JIT)),
+        Trial::ignorable_test("jit and interp end alike", || end_alike(&INTERP)),
+        Trial::ignorable_test("a second run of jit ends alike", || end_alike(&AGAIN)),
+        Trial::ignorable_test("the answers are those under QEMU", answers_of_qemu),
+        Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+const APPEND: &str = "console=ttyS0 rdinit=/bin/sh";
+
+/// What is typed at the shell, each with a name for its answer.
+const COMMANDS: [(&str, &str); 9] = [
+    ("uname", "uname -a"),
+    (
+        "mount",
+        "mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; \
+         mount -t tmpfs tmp /tmp; mount",
+    ),
+    ("cpuinfo", "cat /proc/cpuinfo"),
+    // What ls -lR prints; the installer's ls has no -R.
+    (
+        "files",
+        "ls -l $(find /bin /etc /init /lib /media /mnt /root /sbin /usr /var -type d | sort)",
+    ),
+    (
+        "sha256",
+        "for i in $(seq 32); do cat /bin/busybox; done | head -c 16777216 >/tmp/16M; \
+         wc -c </tmp/16M; sha256sum /tmp/16M; md5sum /tmp/16M; rm /tmp/16M",
+    ),
+    (
+        "loop",
+        "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo $i; \
+         for i in $(seq 40); do echo $i | sed s/^/line/; done | sort | tail -n 3",
+    ),
+    // Of the modules there are, ecdh_generic is left out: it cannot test itself without the
+    // random number generator that this kernel has no module of.
+    (
+        "crypto",
+        "modprobe -a blowfish_generic twofish_generic serpent_generic crc32_generic \
+         crc32c_generic michael_mic ecb ctr xts ccm essiv authenc libcrc32c; \
+         grep -e ^name -e ^driver -e ^selftest /proc/crypto; \
+         dmesg | grep 'alg: ' | sed 's/^[^]]*] //'",
+    ),
+    ("processes", "(exit 7); echo $?; sleep 1; echo awake"),
+    (
+        "errors",
+        "cat /nowhere; /etc; ls -l /proc/1/exe | sed 's/^.*-> //'",
+    ),
+];
+
+/// The session as a script. An answer stands between two lines that the echo of what is typed
+/// does not contain.
+fn script() -> String {
+    let mut script = String::from("wait \"~ # \"\n");
+    for (name, command) in COMMANDS {
+        let _ = write!(
+            script,
+            "send \"echo '<'{name}; {command}; echo '>'{name}\\n\"\n\
+             wait \"\\n>{name}\\r\\n\"\nwait \"~ # \"\n"
+        );
+    }
+    script.push_str("send \"poweroff -f\\n\"\nwait \"reboot: Power down\"\n");
+    script
+}
+
+/// How a session ended, in whatever ran it.
+struct Session {
+    exit: Option<i32>,
+    output: Vec<u8>,
+    /// What mirrorball says of instructions and state.
+    end: String,
+}
+
+impl Session {
+    /// How it ended, for a complaint.
+    fn last(&self) -> String {
+        let tail = &self.output[self.output.len().saturating_sub(2000)..];
+        let tail = String::from_utf8_lossy(tail);
+        format!("exit {:?} {}after:\n{tail}", self.exit, self.end)
+    }
+
+    /// The lines that answer the command with this name.
+    fn answer(&self, name: &str) -> Result<Vec<String>, Failed> {
+        let output = String::from_utf8_lossy(&self.output).replace('\r', "");
+        let start = format!("\n<{name}\n");
+        let (_, answer) = output
+            .split_once(&start)
+            .ok_or_else(|| format!("no answer to {name}; {}", self.last()))?;
+        let (answer, _) = answer
+            .split_once(&format!(">{name}\n"))
+            .ok_or_else(|| format!("no end of the answer to {name}; {}", self.last()))?;
+        Ok(answer.lines().map(str::to_owned).collect())
+    }
+}
+
+/// A session, or why there is none on this machine.
+type Outcome = LazyLock<Result<Session, String>>;
+
+static DEBIAN: LazyLock<Result<(), String>> = LazyLock::new(fetch);
+static INTERP: Outcome = LazyLock::new(|| session("interp"));
+static JIT: Outcome = LazyLock::new(|| session("jit"));
+static AGAIN: Outcome = LazyLock::new(|| session("jit"));
+static QEMU: Outcome = LazyLock::new(qemu);
+
+fn mirrorball() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));
+    command.current_dir(project(""));
+    command
+}
+
+fn fetch() -> Result<(), String> {
+    let output = mirrorball().args(["fetch", "debian"]).output();
+    let output = output.map_err(|error| error.to_string())?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+}
+
+/// Runs Debian in an engine.
+fn debian(engine: &str, arguments: &[&str]) -> Result<Output, String> {
+    DEBIAN.clone()?;
+    let run = ["run", "guests/debian/cache/vmlinux", "--hash"];
+    let initrd = ["--initrd", "guests/debian/cache/initrd.gz"];
+    mirrorball()
+        .args(run)
+        .args(initrd)
+        .args(["--append", APPEND, "--engine", engine])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())
+}
+
+fn session(engine: &str) -> Result<Session, String> {
+    let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
+    file.write_all(script().as_bytes())
+        .map_err(|error| error.to_string())?;
+    let path = file.path().display().to_string();
+    let output = debian(engine, &["--script", &path])?;
+    Ok(Session {
+        exit: output.status.code(),
+        output: output.stdout,
+        end: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// How long QEMU may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn qemu() -> Result<Session, String> {
+    DEBIAN.clone()?;
+    let mut child = Command::new("qemu-system-mipsel")
+        .args(["-M", "malta", "-cpu", "24Kf", "-m", "256", "-nographic"])
+        .args([
+            "-vga",
+            "none",
+            "-nic",
+            "none",
+            "-no-reboot",
+            "-monitor",
+            "none",
+        ])
+        .args(["-serial", "stdio", "-rtc", "base=2026-01-01T00:00:00"])
+        .args(["-kernel", "guests/debian/cache/vmlinux"])
+        .args([
+            "-initrd",
+            "guests/debian/cache/initrd.gz",
+            "-append",
+            APPEND,
+        ])
+        .current_dir(project(""))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| {
+            format!("qemu-system-mipsel: {error}; Debian's package qemu-system-mips has it")
+        })?;
+    let pipes = child.stdin.take().zip(child.stdout.take());
+    let (mut stdin, mut stdout) = pipes.ok_or("QEMU has no pipes")?;
+    // QEMU does not end by itself if the guest hangs: then it is killed, and its output ends.
+    let watch = thread::spawn(move || {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(100));
+        }
+        let _ = child.kill();
+        child.wait().ok().and_then(|status| status.code())
+    });
+    let script = Script::parse("session", &script()).map_err(|error| error.to_string())?;
+    let (mut script, _) = ScriptRunner::start(script);
+    let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+        for &byte in &buffer[..count] {
+            output.push(byte);
+            if let Some(typed) = script.output(byte) {
+                let _ = stdin.write_all(&typed);
+            }
+        }
+    }
+    let exit = watch.join().ok().flatten();
+    Ok(Session {
+        exit,
+        output,
+        end: String::new(),
+    })
+}
+
+fn check(holds: bool, complaint: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds {
+        Ok(())
+    } else {
+        Err(complaint().into())
+    }
+}
+
+fn goes_well(session: &Outcome) -> Result<Completion, Failed> {
+    let session = match &**session {
+        Ok(session) => session,
+        Err(reason) => return cannot_run(reason),
+    };
+    let answer = |name: &str, good: &dyn Fn(&[String]) -> bool| {
+        let answer = session.answer(name)?;
+        check(good(&answer), || format!("{name}:\n{}", answer.join("\n")))
+    };
+    answer("uname", &|lines| {
+        lines.len() == 1
+            && lines[0].starts_with("Linux (none) 6.1.")
+            && lines[0].ends_with("mips GNU/Linux")
+    })?;
+    answer("cpuinfo", &|lines| {
+        lines.contains(&"cpu model\t\t: MIPS 24Kc V0.0  FPU V0.0".into())
+    })?;
+    answer("files", &|lines| lines.len() > 1000)?;
+    answer("sha256", &|lines| {
+        lines.len() == 3 && lines[0] == "16777216"
+    })?;
+    answer("loop", &|lines| {
+        lines == ["20000", "line7", "line8", "line9"]
+    })?;
+    answer("processes", &|lines| lines == ["7", "awake"])?;
+    answer("crypto", &crypto_passed)?;
+    check(session.exit == Some(0), || {
+        format!("exit {:?}: {}", session.exit, session.end)
+    })?;
+    Ok(Completion::Completed)
+}
+
+fn crypto_passed(lines: &[String]) -> bool {
+    let tests = lines.iter().filter(|line| line.starts_with("selftest"));
+    let (passed, others): (Vec<_>, Vec<_>) = tests.partition(|line| line.ends_with(": passed"));
+    let names = [
+        "aes", "sha256", "rsa", "blowfish", "serpent", "twofish", "crc32c",
+    ];
+    let there = |name| lines.contains(&format!("name         : {name}"));
+    passed.len() >= 25
+        && others.is_empty()
+        && names.into_iter().all(there)
+        && lines.iter().any(|line| line.starts_with("alg: "))
+        && !lines.iter().any(|line| line.contains("failed"))
+}
+
+fn end_alike(other: &Outcome) -> Result<Completion, Failed> {
+    match (&*JIT, &**other) {
+        (Ok(a), Ok(b)) => {
+            check(a.end.contains("instructions"), || a.end.clone())?;
+            check(a.end == b.end, || format!("{}{}", a.end, b.end))?;
+            check(a.output == b.output, || "the outputs differ".into())?;
+            check(a.exit == b.exit, || format!("{:?} {:?}", a.exit, b.exit))?;
+            Ok(Completion::Completed)
+        }
+        (Err(reason), _) | (_, Err(reason)) => cannot_run(reason),
+    }
+}
+
+/// What differs from QEMU: how the line starts, what the words start with (nothing: the whole
+/// line), and why.
+const DIFFERENT: [(&str, &[&str], &str); 7] = [
+    ("[ ", &[], "what the kernel says unasked, with the time"),
+    ("BogoMIPS", &[], "how fast the kernel's delay loop runs"),
+    ("hardware watchpoint", &[], "no watch registers here"),
+    ("ASEs implemented", &["mips16"], "no MIPS16 here"),
+    (
+        "Options implemented",
+        &["ejtag", "vint"],
+        "no EJTAG here; QEMU's 24Kf has no vectored interrupts",
+    ),
+    (
+        "rootfs on / ",
+        &["size=", "nr_inodes="],
+        "the kernel keeps 16 KiB more for the vectors of vectored interrupts",
+    ),
+    ("dev on /dev ", &["size=", "nr_inodes="], "as for rootfs"),
+];
+
+fn answers_of_qemu() -> Result<Completion, Failed> {
+    let (ours, theirs) = match (&*JIT, &*QEMU) {
+        (Ok(ours), Ok(theirs)) => (ours, theirs),
+        (Err(reason), _) | (_, Err(reason)) => return cannot_run(reason),
+    };
+    check(theirs.exit == Some(0), || theirs.last())?;
+    let mut complaints = String::new();
+    for (name, _) in COMMANDS {
+        let [ours, theirs] = [ours.answer(name)?, theirs.answer(name)?].map(comparable);
+        for line in ours.iter().filter(|line| !theirs.contains(line)) {
+            let _ = writeln!(complaints, "{name}: only here: {line}");
+        }
+        for line in theirs.iter().filter(|line| !ours.contains(line)) {
+            let _ = writeln!(complaints, "{name}: only in QEMU: {line}");
+        }
+        if complaints.is_empty() && ours != theirs {
+            let _ = writeln!(
+                complaints,
+                "{name}: the lines are the same, in another order"
+            );
+        }
+    }
+    check(complaints.is_empty(), || complaints)?;
+    Ok(Completion::Completed)
+}
+
+/// The lines that have to be the same, without what differs.
+fn comparable(answer: Vec<String>) -> Vec<String> {
+    let without = |line: String| {
+        let different = DIFFERENT.iter().find(|(start, ..)| line.starts_with(start));
+        let Some((_, words, _)) = different else {
+            return Some(line);
+        };
+        let kept = line
+            .split([' ', '\t', ',', '(', ')'])
+            .filter(|word| !words.iter().any(|start| word.starts_with(start)));
+        (!words.is_empty()).then(|| kept.collect::<Vec<_>>().join(" ").trim().to_owned())
+    };
+    answer.into_iter().filter_map(without).collect()
+}
+
+fn lockstep() -> Result<Completion, Failed> {
+    let (both, alone) = match (
+        debian("lockstep", &["--limit", "300M"]),
+        debian("interp", &["--limit", "300M"]),
+    ) {
+        (Ok(both), Ok(alone)) => (both, alone),
+        (Err(reason), _) | (_, Err(reason)) => return cannot_run(&reason),
+    };
+    let end = String::from_utf8_lossy(&both.stderr);
+    check(both.status.code() == Some(11), || end.to_string())?;
+    check(both.stdout == alone.stdout, || "the outputs differ".into())?;
+    check(both.stderr == alone.stderr, || {
+        format!("{end}{}", String::from_utf8_lossy(&alone.stderr))
+    })?;
+    Ok(Completion::Completed)
+}
