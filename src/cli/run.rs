@@ -227,7 +227,7 @@ fn tour() -> Result<Image, CliError> {
 }
 
 /// The CPU models, by the names that the monitor's table gives them.
-fn models() -> impl TypedValueParser<Value = &'static Model> {
+pub(super) fn models() -> impl TypedValueParser<Value = &'static Model> {
     PossibleValuesParser::new(MODELS.iter().map(|model| model.name))
         .try_map(|name| Model::find(&name).ok_or("is not a CPU model"))
 }
