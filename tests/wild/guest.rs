@@ -356,7 +356,7 @@ impl Place {
         let often = |rng: &mut Rng| rng.u32(..16) != 0;
         let has = |letter: char| info.operands.contains(letter);
         // Spare the registers that hold addresses.
-        let spared = |register: u32| BASES.start <= register && register <= GP;
+        let spared = |register: u32| (BASES.start..=GP).contains(&register);
         match info.writes {
             Writes::D if spared(word >> 11 & 31) && often(rng) => {
                 set(&mut word, 11, 5, rng.u32(1..16));
