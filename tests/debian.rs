@@ -32,7 +32,8 @@ const APPEND: &str = "console=ttyS0 rdinit=/bin/sh";
 
 /// What is typed at the shell, each with a name for its answer.
 const COMMANDS: [(&str, &str); 9] = [
-    ("uname", "uname -a"),
+    // Quiet, so that what the kernel says meanwhile does not mix with answers.
+    ("uname", "dmesg -n 1; uname -a"),
     (
         "mount",
         "mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; \

@@ -41,8 +41,6 @@ pub enum CliError {
         address: Va,
         code: String,
     },
-    #[error("{0} is not in this build")]
-    NotBuilt(&'static str),
 }
 
 impl CliError {
@@ -55,8 +53,7 @@ impl CliError {
             | Self::NoMemory(_)
             | Self::Jit(_)
             | Self::Console(_)
-            | Self::Output(_)
-            | Self::NotBuilt(_) => Exit::Host,
+            | Self::Output(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Image(_) | Self::Script(_) | Self::LockstepRealtime | Self::NoCode { .. } => {
                 Exit::Usage

@@ -1,15 +1,30 @@
 //! `mirrorball inspect`: a block of guest code and what the JIT makes of it.
 
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use mirrorball_runtime::addr::Va;
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::cpu::cp0::STATUS_CU1;
+use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::vm::{Vm, VmConfig};
 
 use super::program::{FormatArgs, extent};
-use super::{CliError, Exit, values};
-use crate::image::Image;
+use super::{CliError, Exit, RtcStart, run, values};
+use crate::engine::jit::JitError;
+use crate::engine::lockstep::guest_listing;
+use crate::image::{self, Image, MemorySize};
+use crate::interp::block::Source;
+use crate::translate::{Region, TranslateError, Translator, host};
 
 /// Show a block of guest code, its Cranelift IR and its host code side by side
+///
+/// Side by side if the terminal is wide enough, else one after the other. The block is that of
+/// kernel code which may use the FPU, if the CPU has one.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
     /// ELF executable, or a flat binary with --flat
@@ -19,24 +34,194 @@ pub(super) struct InspectArgs {
     /// Virtual address of the block's first instruction
     #[arg(value_parser = values::address)]
     address: Va,
+    /// The CPU that the code is for
+    #[arg(
+        long,
+        value_name = "MODEL",
+        value_parser = run::models(),
+        ignore_case = true,
+        default_value = "24Kf"
+    )]
+    cpu: &'static Model,
 }
+
+/// What the JIT makes of a block.
+struct Findings {
+    guest: String,
+    /// IR and host code, unless the block is one that is always interpreted.
+    made: Option<Made>,
+    instructions: usize,
+}
+
+struct Made {
+    ir: String,
+    code: Vec<u8>,
+    time: Duration,
+}
+
+/// Translations that the time is the median of: the first ones find the host's caches cold.
+const REPEATS: usize = 9;
 
 /// Shows what the arguments ask for.
 pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
     let image = args.format.open(&args.image)?;
     let address = args.address;
-    if !address.0.is_multiple_of(4) || image.word(address).is_none() {
-        let name = args.image.display().to_string();
-        return Err(CliError::NoCode {
-            image: name,
-            address,
-            code: extent(&image),
-        });
+    let place = place(&image, address).ok_or_else(|| CliError::NoCode {
+        image: args.image.display().to_string(),
+        address,
+        code: extent(&image),
+    })?;
+    let memory = MemorySize::default();
+    let mut vm = Vm::new(VmConfig {
+        model: args.cpu,
+        memory: memory.bytes(),
+        big_endian: image.big_endian,
+        rtc_base: RtcStart::Fixed(0).seconds(),
+    })?;
+    image::load(&image, None, "", memory, &mut *vm)?.enter(&mut vm);
+    if args.cpu.has_fpu() {
+        vm.cpu.cp0.status |= STATUS_CU1;
+        vm.select_space();
     }
-    show(&image, address)
+    let findings = look(&vm, address, place).map_err(JitError::from)?;
+    let text = render(&findings, width());
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Done),
+        result => result.map(|()| Exit::Done).map_err(CliError::Output),
+    }
 }
 
-/// Shows the block of `image` at `address`, which has been found to be code.
-fn show(_image: &Image, _address: Va) -> Result<Exit, CliError> {
-    Err(CliError::NotBuilt("the translator"))
+/// Where the instruction at `address` is in memory.
+fn place(image: &Image, address: Va) -> Option<Pa> {
+    if !address.0.is_multiple_of(4) {
+        return None;
+    }
+    image.word(address)?;
+    let segment = image.segments.iter().find(|s| s.contains(address))?;
+    Some(Pa(segment.pa.0 + (address.0 - segment.va.0)))
+}
+
+fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
+    let source = Source::find(vm, address, place);
+    let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
+    let instructions = source.code.len();
+    if !source.translatable() {
+        return Ok(Findings {
+            guest,
+            made: None,
+            instructions,
+        });
+    }
+    let region = Region::of_block(vm, source);
+    let mut translator = Translator::new()?;
+    let (ir, code) = translator.explain(&region)?;
+    let mut times = Vec::with_capacity(REPEATS);
+    for _ in 0..REPEATS {
+        let start = Instant::now();
+        translator.translate(&region, 0)?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    Ok(Findings {
+        guest,
+        made: Some(Made {
+            ir,
+            code,
+            time: times[REPEATS / 2],
+        }),
+        instructions,
+    })
+}
+
+/// The columns that standard output has, if it is a terminal.
+fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(size.ws_col.into())
+}
+
+fn render(findings: &Findings, width: Option<usize>) -> String {
+    let Some(made) = &findings.made else {
+        return format!(
+            "{}Always interpreted: it leaves the CPU to the monitor, or its delay slot is on another page.\n",
+            findings.guest
+        );
+    };
+    let host = host::listing(&made.code);
+    let parts = [
+        ("Guest", findings.guest.as_str()),
+        ("Cranelift IR", made.ir.as_str()),
+        ("Host", host.as_str()),
+    ];
+    let side_by_side = beside(parts);
+    let widest = side_by_side.lines().map(|line| line.chars().count()).max();
+    let mut text = if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
+        side_by_side
+    } else {
+        let part = |(name, text): (&str, &str)| format!("{name}\n{text}\n");
+        parts.map(part).concat()
+    };
+    let _ = writeln!(
+        text,
+        "\n{} guest instructions, {} bytes of host code: {:.1} an instruction; translated in {} µs",
+        findings.instructions,
+        made.code.len(),
+        made.code.len() as f64 / findings.instructions as f64,
+        made.time.as_micros()
+    );
+    text
+}
+
+fn beside(parts: [(&str, &str); 3]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.add_row(parts.map(|(name, _)| name));
+    table.add_row(parts.map(|(_, text)| text.trim_end()));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings() -> Findings {
+        Findings {
+            guest: "  g1\n  g2\n".into(),
+            made: Some(Made {
+                ir: "i1\n".into(),
+                code: vec![0xc3],
+                time: Duration::from_micros(5),
+            }),
+            instructions: 2,
+        }
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_columns_and_a_narrow_one_parts() {
+        let wide = render(&findings(), None);
+        assert!(wide.starts_with("Guest  Cranelift IR  Host\n"), "{wide}");
+        assert!(wide.contains("g1   i1"), "{wide}");
+        let narrow = render(&findings(), Some(10));
+        assert!(
+            narrow.starts_with("Guest\n  g1\n  g2\n\nCranelift IR\ni1\n"),
+            "{narrow}"
+        );
+        for text in [wide, narrow] {
+            assert!(
+                text.ends_with("1 bytes of host code: 0.5 an instruction; translated in 5 µs\n")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_interpreted_says_so() {
+        let findings = Findings {
+            made: None,
+            ..findings()
+        };
+        assert!(render(&findings, None).contains("Always interpreted"));
+    }
 }

@@ -125,6 +125,11 @@ pub(super) struct RunArgs {
           value_parser = clap::value_parser!(u8).range(0..=1))]
     jit_threads: u8,
 
+    /// In lockstep, compare every N instructions instead of after each block, so that regions and
+    /// the links between them take part
+    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
+    stride: Option<u64>,
+
     /// Print a table of what happened, at the end and to standard error
     #[arg(long, help_heading = "Reports")]
     stats: bool,
@@ -169,6 +174,8 @@ pub struct RunOptions {
     pub hot: Option<u32>,
     /// Whether to translate on a thread beside the guest.
     pub background: bool,
+    /// How many instructions lockstep runs between comparisons; 0 for a block.
+    pub stride: u64,
     /// Whether to print the table at the end.
     pub stats: bool,
     /// Whether to print instruction count and hash at the end.
@@ -205,6 +212,7 @@ impl RunArgs {
             limit: self.limit,
             hot: self.hot,
             background: self.jit_threads > 0,
+            stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
             trace: self.trace,
@@ -219,7 +227,7 @@ fn tour() -> Result<Image, CliError> {
 }
 
 /// The CPU models, by the names that the monitor's table gives them.
-fn models() -> impl TypedValueParser<Value = &'static Model> {
+pub(super) fn models() -> impl TypedValueParser<Value = &'static Model> {
     PossibleValuesParser::new(MODELS.iter().map(|model| model.name))
         .try_map(|name| Model::find(&name).ok_or("is not a CPU model"))
 }
@@ -247,7 +255,7 @@ impl RunOptions {
             EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
             EngineKind::Jit => AnyEngine::Jit(Box::new(Jit::new(self.jit())?)),
             EngineKind::Lockstep => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(Jit::new(self.jit())?)))
+                AnyEngine::Lockstep(Box::new(Lockstep::new(Jit::new(self.jit())?, self.stride)))
             }
         })
     }

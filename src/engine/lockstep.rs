@@ -1,9 +1,9 @@
 //! Lockstep: the JIT, checked against the interpreter block by block.
 //!
 //! Two machines run the same guest. The one that the world sees is executed by the JIT; a twin is
-//! interpreted. After every block, or now and then after a longer stride, the CPUs must agree, and
-//! so must memory wherever the twin has stored; from time to time all of memory is compared, for
-//! stores of the JIT that went astray.
+//! interpreted. After every block, or after a longer stride, the CPUs must agree, and so must
+//! memory wherever the twin has stored; from time to time all of memory is compared, for stores of
+//! the JIT that went astray.
 
 use super::{Interpreter, Jit};
 use crate::isa::disasm::disassemble;
@@ -12,12 +12,6 @@ use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 use std::fmt::Write;
-
-/// How far the two run between comparisons, in turn: a block, or so many cycles, for what lies
-/// between blocks: links, regions, loops.
-const STRIDES: [Option<u64>; 4] = [None, Some(50), None, Some(1009)];
-/// So many steps of one length follow each other.
-const STEPS_A_STRIDE: u64 = 64;
 
 /// The most blocks that a report shows.
 const SHOWN: usize = 8;
@@ -28,6 +22,7 @@ const SWEEP: u64 = 1 << 26;
 /// The lockstep engine.
 pub struct Lockstep {
     jit: Jit,
+    stride: u64,
     interpreter: Interpreter,
     twin: Option<Box<Vm>>,
     next_sweep: u64,
@@ -50,11 +45,14 @@ pub struct LockstepCounters {
 }
 
 impl Lockstep {
-    /// Lockstep execution with this JIT, which must be new.
+    /// Lockstep execution with this JIT, which must be new. The two are compared after every
+    /// block, or, if `stride` is not 0, after so many instructions: then what lies between blocks
+    /// takes part, too, links and regions above all.
     #[must_use]
-    pub fn new(jit: Jit) -> Self {
+    pub fn new(jit: Jit, stride: u64) -> Self {
         Self {
             jit,
+            stride,
             interpreter: Interpreter::default(),
             twin: None,
             next_sweep: SWEEP,
@@ -79,10 +77,9 @@ impl Lockstep {
     /// Runs both machines one step and compares them.
     fn step(&mut self, vm: &mut Vm, twin: &mut Vm) -> Result<Option<Exit>, String> {
         let horizon = vm.cpu.horizon;
-        let turn = self.counters.comparisons / STEPS_A_STRIDE;
-        let exit = match STRIDES[turn as usize % STRIDES.len()] {
-            None => self.jit.step(vm),
-            Some(stride) => {
+        let exit = match self.stride {
+            0 => self.jit.step(vm),
+            stride => {
                 let now = vm.cpu.now(0).0;
                 vm.cpu.set_horizon(Cycles(horizon.min(now + stride)));
                 self.jit.run(vm)
@@ -132,10 +129,7 @@ impl Lockstep {
         }
         if !shown.is_empty() {
             let count = self.path.len();
-            let _ = writeln!(
-                text,
-                "{count} blocks ran since they were the same, at last:"
-            );
+            let _ = writeln!(text, "blocks since they agreed: {count}, at the end these:");
         }
         for pc in shown.into_iter().rev() {
             // What was mapped when it ran may not be any more.

@@ -88,6 +88,11 @@ pub enum ElfError {
         "{image}: the entry point {entry} is in no segment; give the linker the start symbol (-e)"
     )]
     Entry { image: String, entry: Va },
+    #[error(
+        "{image}: the entry point {entry} is not word-aligned, and there is no MIPS16 here; \
+         link it for MIPS32"
+    )]
+    EntryAlignment { image: String, entry: Va },
 }
 
 /// Reads and checks the ELF executable at `path`.
@@ -122,6 +127,12 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Image, ElfError> {
     if segments.is_empty() {
         return Err(ElfError::NoSegments {
             image: file.image(),
+        });
+    }
+    if !entry.0.is_multiple_of(4) {
+        return Err(ElfError::EntryAlignment {
+            image: file.image(),
+            entry,
         });
     }
     if !segments.iter().any(|segment| reaches(segment, entry)) {

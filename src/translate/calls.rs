@@ -13,6 +13,7 @@ use mirrorball_runtime::vm::Vm;
 #[repr(C)]
 pub struct Calls {
     /// The interpreter for one instruction.
+    // SAFETY: never called from Rust: its convention is that of translated code alone.
     interpret: unsafe extern "C" fn(),
 }
 
@@ -25,9 +26,8 @@ pub static CALLS: Calls = Calls {
 /// and the answer is left in `cpu.status`. Slow paths then cost the fast ones nothing.
 ///
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
-#[cfg(target_arch = "x86_64")]
-// SAFETY: the stack and every register but the flags are at the return what they were at the
-// call, and in between they are as the C convention wants them.
+// SAFETY: the assembly saves and restores every register that the C convention lets `interpret`
+// change, keeps the stack aligned, and writes nothing else but `cpu.status` of the VM that it got.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.

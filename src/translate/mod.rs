@@ -3,7 +3,7 @@
 //! A [`Region`] is a set of blocks that are translated into one function; a block alone is a
 //! region of one. Inside a function guest registers are SSA values; at exits they are written
 //! back. What is not worth translating, and every slow path, calls one function: the interpreter's
-//! handler for that instruction ([`calls::interpret`]). So privileged semantics exist once, and a
+//! handler for that instruction (see [`calls`]). So privileged semantics exist once, and a
 //! slow path cannot differ from the reference.
 
 mod alu;

@@ -24,12 +24,20 @@ pub enum Kind {
     Jit,
     /// The JIT that translates nearly everything, and at once.
     EagerJit,
-    /// The same, held against the interpreter.
+    /// The same, held against the interpreter after each block.
     Lockstep,
+    /// The same, held against the interpreter after so many instructions.
+    Strides(u64),
 }
 
 /// The engines that every guest runs in.
-pub const ENGINES: [Kind; 4] = [Kind::Interpreter, Kind::Jit, Kind::EagerJit, Kind::Lockstep];
+pub const ENGINES: [Kind; 5] = [
+    Kind::Interpreter,
+    Kind::Jit,
+    Kind::EagerJit,
+    Kind::Lockstep,
+    Kind::Strides(211),
+];
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,6 +46,7 @@ impl fmt::Display for Kind {
             Self::Jit => "jit",
             Self::EagerJit => "eager jit",
             Self::Lockstep => "lockstep",
+            Self::Strides(_) => "lockstep with strides",
         })
     }
 }
@@ -61,7 +70,10 @@ impl Kind {
                 AnyEngine::Jit(Box::new(jit))
             }
             Self::EagerJit => AnyEngine::Jit(Box::new(eager_jit())),
-            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit()))),
+            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), 0))),
+            Self::Strides(stride) => {
+                AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), stride)))
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn both(
     let difference = translated
         .compare_cpu(&interpreted)
         .or_else(|| translated.compare_all_memory(&interpreted));
-    let mut lockstep = Lockstep::new(jit(hot));
+    let mut lockstep = Lockstep::new(jit(hot), 0);
     run(&mut make(), &mut lockstep, limit);
     Err(format!(
         "translated:  {a:x?}\ninterpreted: {b:x?}\n{}\nin lockstep: {}",

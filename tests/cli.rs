@@ -1,0 +1,496 @@
+//! The program as people meet it: what it says to bad input, in one line, and how it ends.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Bad usage or a bad input file.
+const USAGE: i32 = 2;
+/// The host failed.
+const HOST: i32 = 1;
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn mirrorball(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the program starts")
+}
+
+/// Says that `arguments` are refused with `code` and one line that has all of `parts`.
+#[track_caller]
+fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = mirrorball(arguments);
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert_eq!(output.stdout, b"", "{arguments:?}");
+    assert_eq!(said.matches('\n').count(), 1, "{arguments:?}: {said}");
+    assert!(
+        said.starts_with("mirrorball: ") && said.ends_with('\n'),
+        "{said}"
+    );
+    for part in parts {
+        assert!(
+            said.contains(part),
+            "{arguments:?}: {said:?} has no {part:?}"
+        );
+    }
+}
+
+/// A folder with images to spoil.
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, bytes).expect("room on the disk");
+        path.display().to_string()
+    }
+
+    /// An image made from `hello`, with 32-bit values at some offsets replaced.
+    fn patched(&self, name: &str, patches: &[(usize, u32)]) -> String {
+        let mut bytes = hello();
+        for &(offset, value) in patches {
+            bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        self.file(name, &bytes)
+    }
+}
+
+fn hello() -> Vec<u8> {
+    fs::read(project("guests/prebuilt/hello.el.elf")).expect("a prebuilt image")
+}
+
+/// Offsets in an ELF32 file: e_type and e_machine, e_entry, and the first program header.
+const TYPE: usize = 16;
+const ENTRY: usize = 24;
+const PHOFF: usize = 28;
+const P_OFFSET: usize = 4;
+const P_VADDR: usize = 8;
+const P_PADDR: usize = 12;
+const P_FILESZ: usize = 16;
+const P_MEMSZ: usize = 20;
+const EXEC_MIPS: u32 = 2 | 8 << 16;
+
+/// The offset of the first program header that is loaded.
+fn load_header() -> usize {
+    let bytes = hello();
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let (start, count) = (word(PHOFF) as usize, word(44) as usize & 0xffff);
+    let mut headers = (0..count).map(|index| start + index * 32);
+    headers.find(|&at| word(at) == 1).expect("a segment")
+}
+
+#[test]
+fn an_image_that_is_no_image_is_refused() {
+    let bench = Bench::new();
+    refused(
+        &["run", "/no/kernel"],
+        USAGE,
+        &["/no/kernel", "check the path"],
+    );
+    let folder = bench.0.path().display().to_string();
+    refused(&["run", &folder], USAGE, &[&folder, "directory"]);
+    for (name, bytes) in [
+        ("empty", &b""[..]),
+        ("short", b"\x7fELF"),
+        ("text", b"#!/bin/sh\necho hello\n"),
+        ("zeros", &[0; 4096]),
+    ] {
+        let file = bench.file(name, bytes);
+        for verb in ["run", "disasm"] {
+            refused(&[verb, &file], USAGE, &[name]);
+        }
+        refused(&["inspect", &file, "0x80100000"], USAGE, &[name]);
+    }
+    if fs::metadata("/dev/full").is_ok() {
+        // A device that gives zeros for ever.
+        refused(&["run", "/dev/full"], USAGE, &["/dev/full"]);
+    }
+}
+
+#[test]
+fn a_truncated_image_is_refused_wherever_it_was_cut() {
+    let bench = Bench::new();
+    let whole = hello();
+    let header = load_header();
+    let end = |field: usize| {
+        let at = header + field;
+        u32::from_le_bytes(whole[at..at + 4].try_into().expect("four bytes")) as usize
+    };
+    let loaded = end(P_OFFSET) + end(P_FILESZ);
+    for cut in [
+        1,
+        4,
+        15,
+        16,
+        20,
+        51,
+        52,
+        header + 8,
+        header + 31,
+        loaded / 2,
+        loaded - 1,
+    ] {
+        let file = bench.file("cut", &whole[..cut]);
+        refused(&["run", &file], USAGE, &["cut"]);
+    }
+}
+
+#[test]
+fn an_image_for_another_machine_is_refused() {
+    let bench = Bench::new();
+    let mut wide = hello();
+    wide[4] = 2;
+    refused(
+        &["run", &bench.file("wide", &wide)],
+        USAGE,
+        &["wide", "64-bit"],
+    );
+    let own = env!("CARGO_BIN_EXE_mirrorball");
+    refused(&["run", own], USAGE, &[own]);
+    let x86 = bench.patched("x86", &[(TYPE, 2 | 3 << 16)]);
+    refused(&["run", &x86], USAGE, &["x86", "MIPS"]);
+    for (name, kind) in [("object", 1), ("shared", 3), ("core", 4)] {
+        let file = bench.patched(name, &[(TYPE, kind | 8 << 16)]);
+        refused(&["run", &file], USAGE, &[name, "executable"]);
+    }
+    let bad_order = {
+        let mut bytes = hello();
+        bytes[5] = 3;
+        bench.file("order", &bytes)
+    };
+    refused(&["run", &bad_order], USAGE, &["order"]);
+}
+
+#[test]
+fn an_image_that_does_not_fit_is_refused() {
+    let bench = Bench::new();
+    let header = load_header();
+    for (name, patches) in [
+        (
+            "high",
+            vec![
+                (header + P_VADDR, 0x9fff_0000),
+                (header + P_PADDR, 0x9fff_0000),
+                (ENTRY, 0x9fff_0000),
+            ],
+        ),
+        (
+            "mapped",
+            vec![
+                (header + P_VADDR, 0xc000_0000),
+                (header + P_PADDR, 0xc000_0000),
+            ],
+        ),
+        ("huge", vec![(header + P_MEMSZ, 0x7000_0000)]),
+        ("wraps", vec![(header + P_MEMSZ, 0xffff_f000)]),
+        (
+            "beyond",
+            vec![
+                (header + P_FILESZ, 0x0fff_ffff),
+                (header + P_MEMSZ, 0x0fff_ffff),
+            ],
+        ),
+        ("behind", vec![(header + P_OFFSET, 0xffff_fff0)]),
+        ("elsewhere", vec![(ENTRY, 0x8800_0000)]),
+        ("odd", vec![(ENTRY, 0x8010_0002)]),
+        ("nowhere", vec![(ENTRY, 0)]),
+        ("headers", vec![(PHOFF, 0xffff_fff0)]),
+    ] {
+        let mut patches = patches;
+        patches.push((TYPE, EXEC_MIPS));
+        refused(&["run", &bench.patched(name, &patches)], USAGE, &[name]);
+    }
+    let image = bench.file("hello", &hello());
+    refused(
+        &["run", &image, "--memory", "1M"],
+        USAGE,
+        &["hello", "--memory"],
+    );
+}
+
+#[test]
+fn an_initrd_that_does_not_fit_is_refused() {
+    let bench = Bench::new();
+    let image = bench.file("hello", &hello());
+    let large = bench.0.path().join("large");
+    File::create(&large)
+        .and_then(|file| file.set_len(64 << 20))
+        .expect("a sparse file");
+    let large = large.display().to_string();
+    let folder = bench.0.path().display().to_string();
+    let empty = bench.file("nothing", b"");
+    refused(
+        &["run", &image, "--initrd", &large, "--memory", "32M"],
+        USAGE,
+        &["large", "--memory"],
+    );
+    refused(
+        &["run", &image, "--initrd", "/no/initrd"],
+        USAGE,
+        &["/no/initrd"],
+    );
+    refused(&["run", &image, "--initrd", &folder], USAGE, &["directory"]);
+    refused(
+        &["run", &image, "--initrd", &empty],
+        USAGE,
+        &["nothing", "empty"],
+    );
+}
+
+#[test]
+fn values_that_mean_nothing_are_refused() {
+    for memory in [
+        "0",
+        "1T",
+        "x",
+        "",
+        "-1",
+        "1.5G",
+        "99999999999999999999",
+        "4097b",
+    ] {
+        let argument = format!("--memory={memory}");
+        refused(&["run", &argument], USAGE, &["--memory", memory]);
+    }
+    for limit in ["0", "x", "", "-5", "1T", "99999999999G"] {
+        let argument = format!("--limit={limit}");
+        refused(&["run", &argument], USAGE, &["--limit", "such as"]);
+    }
+    refused(&["run", "--cpu", "R4000"], USAGE, &["R4000", "24Kf"]);
+    refused(
+        &["run", "--engine", "qemu"],
+        USAGE,
+        &["qemu", "interp", "jit", "lockstep"],
+    );
+    refused(&["run", "--trace", "all"], USAGE, &["all", "exceptions"]);
+    refused(&["run", "--hot", "0"], USAGE, &["--hot"]);
+    refused(&["run", "--rtc", "today"], USAGE, &["today", "YYYY"]);
+    refused(&["run", "--flat", "0x80100000"], USAGE, &["--help"]);
+    refused(&["run", "--no-such-switch"], USAGE, &["--no-such-switch"]);
+    refused(&["run", "a", "b"], USAGE, &["'b'"]);
+    refused(&["fly"], USAGE, &["fly"]);
+    refused(
+        &["run", "--engine", "lockstep", "--realtime"],
+        USAGE,
+        &["leave out --realtime"],
+    );
+}
+
+#[test]
+fn a_script_that_cannot_be_read_is_refused() {
+    let bench = Bench::new();
+    refused(&["run", "--script", "/no/script"], USAGE, &["/no/script"]);
+    refused(&["run", "--script", "/"], USAGE, &["directory"]);
+    for (name, text) in [
+        ("verb", &b"expect \"x\"\n"[..]),
+        ("quote", b"wait \"x\n"),
+        ("escape", b"send \"\\q\"\n"),
+        ("bytes", b"\xff\xfe\n"),
+    ] {
+        let script = bench.file(name, text);
+        refused(&["run", "--script", &script], USAGE, &[name]);
+    }
+    let secret = bench.file("secret", b"quit\n");
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0)).expect("ours");
+    // Root reads everything.
+    if File::open(&secret).is_err() {
+        refused(&["run", "--script", &secret], HOST, &["secret"]);
+    }
+}
+
+#[test]
+fn what_is_inspected_has_to_be_there() {
+    let image = project("guests/prebuilt/hello.el.elf")
+        .display()
+        .to_string();
+    for address in ["0x80000000", "0x80100002", "0xfffffffc"] {
+        refused(
+            &["inspect", &image, address],
+            USAGE,
+            &[address, "no code", "it lies at"],
+        );
+    }
+    refused(&["inspect", &image, "main"], USAGE, &["main", "0x80100000"]);
+    let shown = mirrorball(&["inspect", &image, "0x80100000"]);
+    assert_eq!(shown.status.code(), Some(0));
+    let text = String::from_utf8(shown.stdout).expect("UTF-8");
+    for part in [
+        "80100000: ",
+        "function u0:0",
+        "0000: ",
+        "bytes of host code",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn the_tour_runs_to_its_end_in_every_engine() {
+    let expected = fs::read(project("guests/expected/tour.el.txt")).expect("what it prints");
+    for engine in ["interp", "jit", "lockstep"] {
+        let output = mirrorball(&["run", "--engine", engine, "--stats", "--hash"]);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(0), "{engine}: {said}");
+        let seen = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+        assert_eq!(
+            seen,
+            String::from_utf8_lossy(&expected).replace('\r', ""),
+            "{engine}"
+        );
+        for part in ["MIPS", "TLB refills", "ttyS0", "instructions 5163005 "] {
+            assert!(said.contains(part), "{engine}: no {part:?} in {said}");
+        }
+        assert_eq!(said.contains("Translation"), engine != "interp");
+        assert_eq!(
+            said.contains("comparisons of the CPUs"),
+            engine == "lockstep"
+        );
+    }
+}
+
+#[test]
+fn a_trace_has_a_line_for_each_event() {
+    let output = mirrorball(&[
+        "run",
+        "--trace",
+        "exceptions,tlb,blocks,devices",
+        "--hot",
+        "50",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    for part in [
+        "exceptions: Syscall at 0x",
+        "tlb: refill for a store at 0x",
+        "tlb: write ",
+        "blocks: block 0x80100000 at 0x00100000: 1 instructions",
+        "blocks: translated 0x",
+        "devices: read 0x180003fd Byte -> 0x60",
+        "devices: write 0x180003f8 Byte <- ",
+    ] {
+        assert!(said.contains(part), "no {part:?}");
+    }
+    let topics = ["exceptions: ", "tlb: ", "blocks: ", "devices: "];
+    for line in said.lines() {
+        assert!(topics.iter().any(|topic| line.starts_with(topic)), "{line}");
+    }
+}
+
+#[test]
+fn every_way_to_end_has_its_code() {
+    let bench = Bench::new();
+    let flat = |name: &str, words: &[u32]| {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bench.file(name, &bytes)
+    };
+    let run = |file: &str, more: &[&str]| {
+        let mut arguments = vec!["run", file, "--flat", "0x80100000"];
+        arguments.extend(more);
+        mirrorball(&arguments).status.code()
+    };
+    let wait = flat("wait", &[0x4200_0020, 0x1000_fffe, 0]);
+    assert_eq!(run(&wait, &[]), Some(12));
+    let spin = flat("spin", &[0x1000_ffff, 0]);
+    assert_eq!(run(&spin, &["--limit", "1M"]), Some(11));
+    // The board's reset register: 0x42 to 0xbf000500.
+    let reset = flat(
+        "reset",
+        &[0x3c08_bf00, 0x2409_0042, 0xad09_0500, 0x1000_ffff, 0],
+    );
+    assert_eq!(run(&reset, &["--limit", "1M"]), Some(10));
+    let script = bench.file("script", b"wait \"never\"\n");
+    assert_eq!(
+        run(&spin, &["--limit", "1M", "--script", &script]),
+        Some(14)
+    );
+}
+
+#[test]
+fn output_that_nobody_takes_ends_the_run() {
+    let full = || File::options().write(true).open("/dev/full");
+    if full().is_ok() {
+        for arguments in [
+            &["run"][..],
+            &["disasm", "guests/prebuilt/hello.el.elf"],
+            &["inspect", "guests/prebuilt/hello.el.elf", "0x80100000"],
+        ] {
+            let output = command(arguments)
+                .current_dir(project("."))
+                .stdout(full().expect("it is there"))
+                .output()
+                .expect("the program starts");
+            let said = String::from_utf8(output.stderr).expect("UTF-8");
+            assert_eq!(output.status.code(), Some(HOST), "{arguments:?}: {said}");
+            assert_eq!(said.matches('\n').count(), 1, "{said}");
+            assert!(said.contains("standard output"), "{said}");
+        }
+    }
+    // A reader that leaves is not an error.
+    let mut child = command(&["run"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .expect("a pipe")
+        .read_to_string(&mut said)
+        .expect("UTF-8");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "{said}");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn a_pipe_may_type_and_its_end_does_not_end_the_guest() {
+    // A guest that echoes what is typed until a full stop, and then powers off the hard way.
+    let echo = [
+        0x3c08_b800_u32, // lui t0, 0xb800
+        0x9109_03fd,     // lbu t1, 0x3fd(t0): line status
+        0x312a_0001,     // andi t2, t1, 1
+        0x1140_fffd,     // beqz t2, the read
+        0x0000_0000,
+        0x910b_03f8, // lbu t3, 0x3f8(t0)
+        0xa10b_03f8, // sb t3, 0x3f8(t0)
+        0x240c_002e, // li t4, '.'
+        0x156c_fff8, // bne t3, t4, the read
+        0x0000_0000,
+        0x3c08_bf00,
+        0x2409_0042,
+        0xad09_0500, // reset
+        0x1000_ffff,
+        0x0000_0000,
+    ];
+    let bench = Bench::new();
+    let bytes: Vec<u8> = echo.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let file = bench.file("echo", &bytes);
+    let start = Instant::now();
+    let mut child = command(&["run", &file, "--flat", "0x80100000"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"hello, guest.").expect("it listens");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.stdout, b"hello, guest.");
+    assert_eq!(output.status.code(), Some(10));
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
