@@ -305,7 +305,8 @@ fn a_script_that_cannot_be_read_is_refused() {
         refused(&["run", "--script", &script], USAGE, &[name]);
     }
     let secret = bench.file("secret", b"quit\n");
-    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0)).expect("ours");
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o000))
+        .expect("ours");
     // Root reads everything.
     if File::open(&secret).is_err() {
         refused(&["run", "--script", &secret], HOST, &["secret"]);
