@@ -313,13 +313,6 @@ impl Jit {
         self.counters.translations += 1;
         self.counters.instructions += job.region.instructions() as u64;
         self.counters.code_bytes += translation.bytes.len() as u64;
-        // Now and not when the job was made: a block that was dropped and found again since then
-        // would not know.
-        for member in &job.region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.regions.push(job.id);
-            }
-        }
         self.blocks.get_mut(job.id).extra.code = code;
         // Only now: a block may have been dropped and made again since the job was submitted.
         for member in &job.region.blocks[1..] {

@@ -286,6 +286,7 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction, with all registers written back. Leaves
     /// translated code if the instruction was refused or the machine asks for attention.
     pub fn interpret(&mut self, i: &Instruction) {
+        let cold = self.b.current_block().is_some_and(|block| self.b.func.layout.is_cold(block));
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
         if i.op.owed == 1 {
@@ -309,6 +310,9 @@ impl<'a> Emitter<'a> {
         let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
         let leave = self.interrupted();
         let on = self.b.create_block();
+        if cold {
+            self.b.set_cold_block(on);
+        }
         self.b.ins().brif(status, leave, &[], on, &[]);
         self.b.switch_to_block(on);
     }
