@@ -73,14 +73,8 @@ impl Translator {
         let settings = [
             ("opt_level", "speed"),
             ("preserve_frame_pointers", "true"),
-            (
-                "enable_verifier",
-                if cfg!(debug_assertions) {
-                    "true"
-                } else {
-                    "false"
-                },
-            ),
+            // See `compile`.
+            ("enable_verifier", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("enable_heap_access_spectre_mitigation", "false"),
@@ -147,18 +141,33 @@ impl Translator {
         Emitter::new(builder, region, first_link).run(self.isa.frontend_config())
     }
 
+    /// Compiles the function. Translated code never returns to translated code, so nobody wants
+    /// registers saved from one piece to the next: what was built (and is verified) for the
+    /// convention of tail calls is compiled for one that is the same but for saving none.
     fn compile(&mut self, pc: u32) -> Result<(), TranslateError> {
-        match self
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-        {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let source = Box::new(error.inner);
-                self.context.clear();
-                Err(TranslateError::Codegen { pc, source })
+        let verified = if cfg!(debug_assertions) {
+            self.context.verify(&*self.isa).map_err(Into::into)
+        } else {
+            Ok(())
+        };
+        let Function { stencil, .. } = &mut self.context.func;
+        let own = std::iter::once(&mut stencil.signature);
+        for signature in own.chain(stencil.dfg.signatures.values_mut()) {
+            if signature.call_conv == CallConv::Tail {
+                signature.call_conv = CallConv::Winch;
             }
         }
+        let compiled = verified.and_then(|()| {
+            let compiled = self
+                .context
+                .compile(&*self.isa, &mut ControlPlane::default());
+            compiled.map(|_| ()).map_err(|error| error.inner)
+        });
+        compiled.map_err(|error| {
+            self.context.clear();
+            let source = Box::new(error);
+            TranslateError::Codegen { pc, source }
+        })
     }
 
     fn code(&self) -> &[u8] {
