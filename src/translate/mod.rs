@@ -8,6 +8,7 @@
 
 mod alu;
 mod branch;
+mod budget;
 pub mod calls;
 mod emit;
 mod exits;
@@ -18,6 +19,8 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+#[cfg(test)]
+mod testing;
 mod through;
 
 pub use exits::LinkTarget;
@@ -53,6 +56,8 @@ pub struct Translation {
     pub bytes: Vec<u8>,
     /// Its direct exits, in the order of the link numbers that the code was given.
     pub links: Vec<LinkTarget>,
+    /// The cycles that there must be for the code to do anything but leave again.
+    pub need: u32,
 }
 
 /// The translator, with what it keeps from one translation to the next.
@@ -113,11 +118,11 @@ impl Translator {
         region: &Region,
         first_link: u32,
     ) -> Result<Translation, TranslateError> {
-        let links = self.build(region, first_link);
+        let (links, need) = self.build(region, first_link);
         self.compile(region.pc())?;
         let bytes = self.code().to_vec();
         self.context.clear();
-        Ok(Translation { bytes, links })
+        Ok(Translation { bytes, links, need })
     }
 
     /// The Cranelift IR and the host code of a region, as text, for people.
@@ -133,7 +138,7 @@ impl Translator {
         Ok((ir, bytes))
     }
 
-    fn build(&mut self, region: &Region, first_link: u32) -> Vec<LinkTarget> {
+    fn build(&mut self, region: &Region, first_link: u32) -> (Vec<LinkTarget>, u32) {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
