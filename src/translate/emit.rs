@@ -294,7 +294,10 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction, with all registers written back. Leaves
     /// translated code if the instruction was refused or the machine asks for attention.
     pub fn interpret(&mut self, i: &Instruction) {
-        let cold = self.b.current_block().is_some_and(|block| self.b.func.layout.is_cold(block));
+        let cold = self
+            .b
+            .current_block()
+            .is_some_and(|block| self.b.func.layout.is_cold(block));
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
         if i.op.owed == 1 {

@@ -1,12 +1,11 @@
 //! Loads and stores: the inline probe of the software TLB. A miss is interpreted.
 
 use super::emit::{Emitter, Instruction, register_offset};
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
-use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
+use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{DATA_ENTRIES, DataEntry, Space};
-use std::mem::{offset_of, size_of};
+use mirrorball_runtime::mmu::soft::Space;
+use std::mem::offset_of;
 
 /// A probe whose hit is the current path.
 struct Probe {
@@ -20,34 +19,28 @@ struct Probe {
 
 /// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
 fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
-    let trusted = MemFlagsData::trusted();
-    let shift = PAGE_BITS - size_of::<DataEntry>().ilog2();
-    let mask = (DATA_ENTRIES - 1) * size_of::<DataEntry>();
-    let index = e.b.ins().ushr_imm_s(va, i64::from(shift));
-    let index = e.b.ins().band_imm_s(index, mask as i64);
-    let index = e.b.ins().uextend(types::I64, index);
-    let entry = e.b.ins().iadd(e.space, index);
-    let field = if write {
-        offset_of!(DataEntry, write)
+    let (miss, done) = (e.cold_block(), e.b.create_block());
+    if size > 1 {
+        let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
+        let aligned = e.b.create_block();
+        e.b.ins().brif(low, miss, &[], aligned, &[]);
+        e.b.switch_to_block(aligned);
+    }
+    let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
+    let page = e.b.ins().uextend(types::I64, page);
+    let offset = e.b.ins().ishl_imm_s(page, 3);
+    let entry = e.b.ins().iadd(e.space, offset);
+    let table = if write {
+        offset_of!(Space, write)
     } else {
-        offset_of!(DataEntry, read)
+        offset_of!(Space, read)
     };
-    let base = offset_of!(Space, data);
-    let tag =
+    let addend =
         e.b.ins()
-            .load(types::I32, trusted, entry, (base + field) as i32);
-    let wanted = !(PAGE_SIZE as u32 - 1) | (size - 1);
-    let wanted = e.b.ins().band_imm_s(va, i64::from(wanted as i32));
-    let hit = e.b.ins().icmp(IntCC::Equal, tag, wanted);
-    let (found, miss, done) = (e.b.create_block(), e.cold_block(), e.b.create_block());
-    e.b.ins().brif(hit, found, &[], miss, &[]);
+            .load(types::I64, MemFlagsData::trusted(), entry, table as i32);
+    let found = e.b.create_block();
+    e.b.ins().brif(addend, found, &[], miss, &[]);
     e.b.switch_to_block(found);
-    let addend = e.b.ins().load(
-        types::I64,
-        trusted,
-        entry,
-        (base + offset_of!(DataEntry, addend)) as i32,
-    );
     let va = e.b.ins().uextend(types::I64, va);
     let host = e.b.ins().iadd(addend, va);
     Probe { host, miss, done }
