@@ -19,6 +19,7 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+mod system;
 #[cfg(test)]
 mod testing;
 mod through;
