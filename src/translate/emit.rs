@@ -4,7 +4,7 @@
 use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::calls::RAISED;
-use super::exits::LinkTarget;
+use super::exits::{LinkTarget, Scope};
 use super::flow::RegisterFlow;
 use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
@@ -361,7 +361,7 @@ impl<'a> Emitter<'a> {
         self.return_link(0);
         self.b.switch_to_block(on);
         let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
-        self.look_up(pc);
+        self.look_up(pc, Scope::Direct);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
