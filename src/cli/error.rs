@@ -11,6 +11,7 @@ use super::fetch::FetchError;
 use crate::console::ScriptError;
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
+use crate::report::OutFileError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -35,6 +36,10 @@ pub enum CliError {
     Output(#[source] io::Error),
     #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
     LockstepRealtime,
+    #[error(transparent)]
+    OutFile(#[from] OutFileError),
+    #[error("a report has a number that JSON cannot hold: {0}; leave the report out")]
+    Json(#[from] serde_json::Error),
     #[error("{image}: no code at {address}; it lies at {code}")]
     NoCode {
         image: String,
@@ -53,11 +58,15 @@ impl CliError {
             | Self::NoMemory(_)
             | Self::Jit(_)
             | Self::Console(_)
-            | Self::Output(_) => Exit::Host,
+            | Self::Output(_)
+            | Self::OutFile(OutFileError::Io { .. })
+            | Self::Json(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
-            Self::Image(_) | Self::Script(_) | Self::LockstepRealtime | Self::NoCode { .. } => {
-                Exit::Usage
-            }
+            Self::Image(_)
+            | Self::Script(_)
+            | Self::LockstepRealtime
+            | Self::OutFile(_)
+            | Self::NoCode { .. } => Exit::Usage,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod run;
 mod values;
 
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind as IoErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -78,6 +79,15 @@ fn complain(message: &str) {
         line
     });
     eprintln!("mirrorball: {line}");
+}
+
+/// Prints `text` on standard output. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<Exit, CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != IoErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(Exit::Done),
+    }
 }
 
 fn parse<I>(arguments: I) -> Result<Cli, clap::Error>
