@@ -34,6 +34,7 @@ const LAYERS: &[&[&str]] = &[
     &["image"],
     &["console"],
     &["report"],
+    &["measure"],
     &["cli"],
 ];
 

@@ -11,6 +11,7 @@ use super::fetch::FetchError;
 use crate::console::ScriptError;
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
+use crate::measure::{Difference, MeasureError};
 use crate::report::OutFileError;
 
 /// Why a command failed.
@@ -40,6 +41,12 @@ pub enum CliError {
     OutFile(#[from] OutFileError),
     #[error("a report has a number that JSON cannot hold: {0}; leave the report out")]
     Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    #[error("setting '{setting}': {problem}")]
+    Setting { setting: String, problem: String },
+    #[error("{0}")]
+    Differ(Box<Difference>),
     #[error("{image}: no code at {address}; it lies at {code}")]
     NoCode {
         image: String,
@@ -62,10 +69,14 @@ impl CliError {
             | Self::OutFile(OutFileError::Io { .. })
             | Self::Json(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
+            Self::Measure(error) if error.is_usage() => Exit::Usage,
+            Self::Measure(_) => Exit::Host,
+            Self::Differ(_) => Exit::Difference,
             Self::Image(_)
             | Self::Script(_)
             | Self::LockstepRealtime
             | Self::OutFile(_)
+            | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,
         }
     }

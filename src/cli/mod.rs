@@ -4,13 +4,16 @@
 //! a [`CliError`]; it ends up as one line on standard error and an [`Exit`] code, here and nowhere
 //! else.
 
+mod bench;
 mod disasm;
 mod error;
 mod exit;
 mod fetch;
 mod inspect;
+mod measure;
 mod program;
 pub mod run;
+mod tune;
 mod values;
 
 use std::fmt::Write as _;
@@ -43,6 +46,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Disasm(disasm::DisasmArgs),
     Inspect(inspect::InspectArgs),
+    Bench(Box<bench::BenchArgs>),
+    Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
 }
 
@@ -57,6 +62,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.validate().and_then(run::execute),
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
+        Command::Bench(args) => bench::execute(*args),
+        Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
     };
     ended
