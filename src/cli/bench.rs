@@ -23,7 +23,12 @@ pub(super) struct BenchArgs {
     guest: Vec<String>,
     /// Measure with this: [NAME=]ENGINE and switches of run, in quotes; ENGINE is jit, interp,
     /// lockstep or qemu. Once for each setting [default: jit and interp]
-    #[arg(long = "setting", short, value_name = "SETTING")]
+    #[arg(
+        long = "setting",
+        short,
+        value_name = "SETTING",
+        allow_hyphen_values = true
+    )]
     settings: Vec<String>,
     /// Measure QEMU as well, and make it what speeds are relative to
     #[arg(long)]

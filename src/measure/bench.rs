@@ -64,7 +64,7 @@ fn explanation(results: &Results) -> String {
     };
     let mut text = format!(
         "{rounds}, start of the process included. CPU: user and system, all threads.\n\
-         Speed: the time of {} by that of the setting; more is faster.\n\
+         Speed: how many times as fast as {}, by the medians of time and of CPU.\n\
          Host: {}, {} threads. mirrorball {}",
         results.baseline, results.host, results.host_threads, results.mirrorball
     );

@@ -213,11 +213,15 @@ fn status(status: ExitStatus) -> String {
 }
 
 fn gather((setting, runs): (&Setting, Vec<Run>)) -> Measured {
+    let wall = Sample::of(runs.iter().map(|run| run.wall).collect());
+    let cpu = Sample::of(runs.iter().map(|run| run.cpu).collect());
+    let records: Vec<Record> = runs.into_iter().filter_map(|run| run.record).collect();
     Measured {
         setting: setting.name.clone(),
-        wall: Sample::of(runs.iter().map(|run| run.wall).collect()),
-        cpu: Sample::of(runs.iter().map(|run| run.cpu).collect()),
-        record: runs.into_iter().next_back().and_then(|run| run.record),
+        wall,
+        cpu,
+        record: records.last().cloned(),
+        records,
         ..Measured::default()
     }
 }

@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use super::{Guest, Machine, MeasureError};
-use crate::image::MemorySize;
 
 /// The program that runs guests of a byte order.
 pub(super) fn program(big_endian: bool) -> &'static str {

@@ -69,6 +69,9 @@ pub struct Measured {
     pub cpu_speed: f64,
     /// What the last run reported, unless it was QEMU's.
     pub record: Option<Record>,
+    /// What all of them did.
+    #[serde(skip)]
+    pub records: Vec<Record>,
 }
 
 /// A run that ended differently from the guest's first.

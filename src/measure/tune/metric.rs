@@ -1,8 +1,8 @@
 //! What a sweep looks at: one line for each curve.
 
-use super::super::Measured;
-use crate::report::JitReport;
+use super::super::{Measured, Sample};
 use crate::report::plot::Point;
+use crate::report::{JitReport, Report};
 
 /// Something that a run is judged by.
 pub struct Metric {
@@ -18,39 +18,41 @@ pub struct Metric {
 pub static METRICS: &[Metric] = &[
     Metric {
         name: "Time, s",
-        meaning: "on the host's clock, start of the process included; the band is the range",
-        value: |measured| Point {
-            value: measured.wall.median,
-            least: measured.wall.least,
-            most: measured.wall.most,
-        },
+        meaning: "on the host's clock, start of the process included",
+        value: |measured| point(&measured.wall),
     },
     Metric {
         name: "Hit rate, %",
         meaning: "instructions that ran translated, of all",
         value: |measured| {
-            let record = measured.record.as_ref();
-            let all = record.map_or(0, |record| record.report.instructions);
-            jit(measured, |jit| {
-                100.0 * jit.translated as f64 / all.max(1) as f64
+            reported(measured, |report, jit| {
+                100.0 * jit.translated as f64 / report.instructions.max(1) as f64
             })
         },
     },
     Metric {
         name: "Evictions",
         meaning: "times that the code cache was emptied, as it was full",
-        value: |measured| jit(measured, |jit| jit.flushes as f64),
+        value: |measured| reported(measured, |_, jit| jit.flushes as f64),
     },
     Metric {
         name: "Compile time, s",
         meaning: "spent on translating, beside the guest or in its way",
-        value: |measured| jit(measured, |jit| jit.compile_seconds),
+        value: |measured| reported(measured, |_, jit| jit.compile_seconds),
     },
 ];
 
-/// A value that the JIT reported in the last run.
-fn jit(measured: &Measured, value: impl FnOnce(&JitReport) -> f64) -> Point {
-    let record = measured.record.as_ref();
-    let report = record.and_then(|record| record.report.jit.as_ref());
-    Point::exact(report.map_or(0.0, value))
+fn point(sample: &Sample) -> Point {
+    Point {
+        value: sample.median,
+        least: sample.least,
+        most: sample.most,
+    }
+}
+
+/// What the runs reported of the JIT: with a thread that translates, no two are the same.
+fn reported(measured: &Measured, value: impl Fn(&Report, &JitReport) -> f64) -> Point {
+    let reports = measured.records.iter().map(|record| &record.report);
+    let values = reports.filter_map(|report| Some(value(report, report.jit.as_ref()?)));
+    point(&Sample::of(values.collect()))
 }

@@ -172,6 +172,7 @@ impl Page<'_> {
         html! {
             section {
                 h2 { "All settings" }
+                p { "Medians of all runs; the bands of the curves are from the least to the most." }
                 dl { @for metric in METRICS { dt { (metric.name) } dd { (metric.meaning) } } }
                 table.all {
                     thead {
