@@ -1,15 +1,13 @@
 //! How fast the engines are: guest instructions in a second, in a loop of arithmetic, loads,
-//! stores and branches.
+//! stores and branches, and in guests of ours from their start, translation included.
 
-#[path = "../tests/common/mod.rs"]
-mod common;
+mod support;
 
-use common::asm::*;
-use common::{CODE, Kind, Recorder, program};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-
-/// Instructions in one measured run.
-const INSTRUCTIONS: u64 = 10_000_000;
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::fs;
+use support::common::asm::*;
+use support::common::{CODE, Kind, Recorder, boot, program, project};
+use support::{group, measure_in_both};
 
 /// Goes for ever through 64 words, and adds and mixes them.
 fn mixing() -> Vec<u32> {
@@ -33,23 +31,40 @@ fn mixing() -> Vec<u32> {
     ]
 }
 
-fn engines(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("run");
+fn a_loop(criterion: &mut Criterion) {
+    let mut group = group(criterion, "loop");
+    measure_in_both(&mut group, "mixing", || program(&mixing()), 1.0);
+    group.finish();
+}
+
+/// How far a guest runs: the first benchmark ends later.
+const SAMPLE: u64 = 10_000_000;
+
+fn guests(criterion: &mut Criterion) {
+    let mut group = group(criterion, "guest");
     group
-        .throughput(Throughput::Elements(INSTRUCTIONS))
-        .sample_size(20);
-    for kind in [Kind::Interpreter, Kind::Jit] {
-        let mut vm = program(&mixing());
-        let mut engine = kind.engine();
-        group.bench_function(kind.to_string(), |bencher| {
-            bencher.iter(|| {
-                let limit = vm.cpu.retired() + INSTRUCTIONS;
-                vm.run(&mut engine, &mut Recorder::default(), limit)
+        .sample_size(10)
+        .throughput(Throughput::Elements(SAMPLE));
+    for name in [
+        "bench-sort.u.el",
+        "bench-sha256.k.el",
+        "bench-dispatch.u.el",
+        "bench-nbody.k.el",
+        "bench-ctxswitch.u.el",
+    ] {
+        let image = fs::read(project(&format!("guests/prebuilt/{name}.elf"))).expect("an image");
+        for kind in [Kind::Interpreter, Kind::Jit] {
+            group.bench_function(format!("{name}, {kind}"), |bencher| {
+                bencher.iter_batched_ref(
+                    || (boot(name, &image), kind.engine()),
+                    |(vm, engine)| vm.run(engine, &mut Recorder::default(), SAMPLE),
+                    BatchSize::PerIteration,
+                );
             });
-        });
+        }
     }
     group.finish();
 }
 
-criterion_group!(benches, engines);
+criterion_group!(benches, a_loop, guests);
 criterion_main!(benches);
