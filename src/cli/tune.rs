@@ -23,7 +23,7 @@ pub(super) struct TuneArgs {
     /// Image, or a name in guests/prebuilt [default: the tour]
     guest: Option<String>,
     /// Vary this switch of run: SWITCH or SWITCH=VALUE,VALUE,.. Once for each [default: hot,
-    /// region and jit-threads, each over values of its own]
+    /// region and all others that there are usual values for]
     #[arg(long, value_name = "SWITCH[=VALUES]")]
     vary: Vec<String>,
     /// Two switches to vary together, as in hot,region [default: the first two]

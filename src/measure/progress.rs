@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// A measurement that is done sooner than this says nothing.
+/// A measurement that is done sooner than this leaves no line behind.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The time between two lines where they cannot be written over.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -47,10 +47,8 @@ impl<W: Write> Progress<W> {
     }
 
     fn next_after(&mut self, what: &str, elapsed: Duration) {
-        let due = self
-            .last
-            .is_none_or(|last| self.rewrites || last.elapsed() >= PAUSE);
-        if elapsed >= PATIENCE && due {
+        let paused = self.last.is_none_or(|last| last.elapsed() >= PAUSE);
+        if self.rewrites || elapsed >= PATIENCE && paused {
             let line = format!(
                 "run {} of {}{}: {what}",
                 self.done + 1,
@@ -104,8 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_goes_unsaid() {
-        assert_eq!(lines(true, &[0, 1, 1]), "");
+    fn what_is_short_leaves_nothing_behind() {
+        let lines_over = lines(true, &[0, 1]);
+        assert_eq!(
+            lines_over,
+            "\r\x1b[Krun 1 of 4: x\r\x1b[Krun 2 of 4, 3 s left: x\r\x1b[K"
+        );
         assert_eq!(lines(false, &[0, 1, 1]), "");
     }
 
@@ -113,7 +115,7 @@ mod tests {
     fn a_terminal_shows_one_line_and_a_file_gets_few() {
         assert_eq!(
             lines(true, &[0, 5, 10]),
-            "\r\x1b[Krun 2 of 4, 15 s left: x\r\x1b[Krun 3 of 4, 10 s left: x\r\x1b[K"
+            "\r\x1b[Krun 1 of 4: x\r\x1b[Krun 2 of 4, 15 s left: x\r\x1b[Krun 3 of 4, 10 s left: x\r\x1b[K"
         );
         assert_eq!(lines(false, &[0, 5, 10]), "run 2 of 4, 15 s left: x\n");
         assert_eq!(lines(false, &[0, 600]), "run 2 of 4, 30 min left: x\n");
