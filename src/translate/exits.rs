@@ -31,6 +31,12 @@ impl Emitter<'_> {
             }
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
+                // The way out of a loop is not the loop.
+                match (self.header(yes), self.header(no)) {
+                    (None, Some(_)) => self.b.set_cold_block(taken),
+                    (Some(_), None) => self.b.set_cold_block(fallen),
+                    _ => {}
+                }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
                 self.b.switch_to_block(taken);
                 self.go_to(yes);

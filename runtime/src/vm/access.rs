@@ -9,6 +9,7 @@ use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
+use crate::mmu::soft::is_direct;
 
 /// Where a virtual address leads.
 pub(super) struct Translation {
@@ -124,6 +125,9 @@ impl Vm {
     fn learn(&mut self, va: Va, pa: Pa, host: *mut u8, dirty: bool) {
         let writable = dirty && self.written.is_none() && !self.pmap.is_code(pa);
         let page = host.wrapping_sub(va.page_offset() as usize);
+        if writable && !is_direct(va) {
+            self.pmap.set_mapped(pa);
+        }
         self.space_mut().fill_data(va.page(), page, writable);
     }
 

@@ -98,7 +98,7 @@ impl Vm {
         let mut vm = Box::new(Self {
             cpu: Cpu::new(config.model, config.big_endian),
             tlb: Tlb::new(config.model.tlb_entries),
-            soft: SoftTlb::default(),
+            soft: SoftTlb::new().map_err(|error| MachineMemoryError::Tables(error.into()))?,
             pmap: Pmap::new(config.memory),
             machine: MachineMemory::new(config.memory)?,
             board: Malta::new(&MaltaConfig {
@@ -262,7 +262,8 @@ impl Vm {
         if self.pmap.add_code(pa, bytes)
             && let Some(ma) = self.pmap.touch(pa.page(), &mut self.machine)
         {
-            self.soft.protect(self.machine.host(ma));
+            let mapped = self.pmap.take_mapped(pa);
+            self.soft.protect(pa.page(), self.machine.host(ma), mapped);
         }
     }
 
