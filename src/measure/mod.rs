@@ -3,7 +3,7 @@
 //!
 //! A [`Campaign`] is what to measure: [`Guest`]s, [`Setting`]s, the [`Machine`] around them, how
 //! often. [`Campaign::run`] measures it and gives [`Results`], which know whether all settings
-//! ended alike. [`bench`] shows results of guests side by side; [`tune`] sweeps over settings of
+//! ended alike. [`mod@bench`] shows results of guests side by side; [`tune`] sweeps over settings of
 //! one guest.
 
 pub mod bench;
