@@ -39,7 +39,7 @@ pub struct Space {
     pub read: [u64; PAGES],
     /// The same for writing.
     pub write: [u64; PAGES],
-    /// Blocks, by [`code_index`].
+    /// Blocks, by `code_index`.
     pub code: [CodeEntry; CODE_ENTRIES],
     /// Whose tables these are.
     pub key: SpaceKey,
