@@ -80,16 +80,14 @@ impl Campaign {
         if self.settings.iter().all(|s| s.runner != Runner::Qemu) {
             return Ok(None);
         }
-        let orders = [false, true];
-        let mut versions = orders
-            .into_iter()
-            .filter(|&big| self.guests.all.iter().any(|guest| guest.big_endian == big))
-            .map(qemu::version);
-        versions.next_back().transpose().and_then(|last| {
-            // Each of them has to be there, not just the one that is asked last.
-            versions.try_for_each(|version| version.map(|_| ()))?;
-            Ok(last)
-        })
+        let mut version = None;
+        for big_endian in [false, true] {
+            let mut guests = self.guests.all.iter();
+            if guests.any(|guest| guest.big_endian == big_endian) {
+                version = Some(qemu::version(big_endian)?);
+            }
+        }
+        Ok(version)
     }
 
     /// Runs a guest with every setting.
