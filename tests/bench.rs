@@ -303,6 +303,28 @@ fn a_guest_that_fails_is_named() {
 }
 
 #[test]
+fn a_guest_that_fails_does_not_take_the_others_along() {
+    let folder = Folder::new();
+    let json = folder.path("b.json");
+    let script = folder.file("greeting", "wait \"hello from mirrorball\"\n");
+    let output = mirrorball(&[
+        "bench", "tour", "hello.e?", "-s", "jit", "--rounds", "2", "--script", &script, "--json",
+        &json,
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("mirrorball: tour in 'jit': "), "{said}");
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        table.contains("hello.eb") && !table.contains("tour"),
+        "{table}"
+    );
+    let results = folder.json("b.json");
+    assert_eq!(results["guests"].as_array().map(Vec::len), Some(2));
+    assert_eq!(results["failures"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
 fn without_qemu_there_is_a_way_to_get_it() {
     let empty = tempfile::tempdir().expect("a folder");
     for (guest, program) in [

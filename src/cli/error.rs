@@ -46,6 +46,8 @@ pub enum CliError {
     #[error("setting '{setting}': {problem}")]
     Setting { setting: String, problem: String },
     #[error("{0}")]
+    Guests(String),
+    #[error("{0}")]
     Differ(Box<Difference>),
     #[error("{image}: no code at {address}; it lies at {code}")]
     NoCode {
@@ -70,7 +72,7 @@ impl CliError {
             | Self::Json(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
-            Self::Measure(_) => Exit::Host,
+            Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) => Exit::Difference,
             Self::Image(_)
             | Self::Script(_)

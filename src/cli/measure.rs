@@ -119,8 +119,17 @@ fn check(setting: &Setting, machine: &Machine) -> Result<(), CliError> {
     }
 }
 
-/// How a measurement ends: badly, if settings did not end alike.
+/// How a measurement ends: badly, if guests failed or settings did not end alike.
 pub(super) fn verdict(results: &Results) -> Result<Exit, CliError> {
+    match results.failures.as_slice() {
+        [] => {}
+        [failure] => return Err(CliError::Guests(failure.clone())),
+        [failure, more @ ..] => {
+            let more = more.len();
+            let text = format!("{failure}; {more} more failed, which --json FILE lists");
+            return Err(CliError::Guests(text));
+        }
+    }
     match results.differences.first() {
         Some(difference) => Err(CliError::Differ(Box::new(difference.clone()))),
         None => Ok(Exit::Done),

@@ -49,8 +49,8 @@ impl Campaign {
     /// Measures.
     ///
     /// # Errors
-    /// When QEMU is not installed, a run fails, or the host does. That settings end differently
-    /// is no error here: the results say so.
+    /// When QEMU is not installed, the only guest fails, or the host does. That settings end
+    /// differently, or that one of several guests fails, is no error here: the results say so.
     pub fn run(&self) -> Result<Results, MeasureError> {
         let qemu = self.qemu()?;
         let mut progress = Progress::new(self.runs());
@@ -64,12 +64,21 @@ impl Campaign {
             settings: self.settings.iter().map(info).collect(),
             guests: Vec::new(),
             differences: Vec::new(),
+            failures: Vec::new(),
         };
         for guest in &self.guests.all {
             let measured = self.measure(guest, &mut results.differences, |setting| {
                 progress.next(&format!("{} in {setting}", guest.name));
-            })?;
-            results.guests.push(measured);
+            });
+            match measured {
+                Ok(measured) => results.guests.push(measured),
+                // The others are worth having; a guest alone is not.
+                Err(error @ MeasureError::Run { .. }) if self.guests.all.len() > 1 => {
+                    progress.skip(self.settings.len() * self.rounds);
+                    results.failures.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
         }
         results.summarize();
         Ok(results)

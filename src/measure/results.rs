@@ -28,6 +28,8 @@ pub struct Results {
     pub guests: Vec<GuestResults>,
     /// Runs that ended differently from the guest's first.
     pub differences: Vec<Difference>,
+    /// Why guests are missing, one line each.
+    pub failures: Vec<String>,
 }
 
 /// A setting.
