@@ -1,6 +1,7 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::calls::RAISED;
 use super::exits::LinkTarget;
@@ -117,6 +118,8 @@ pub struct Emitter<'a> {
     pub first_link: u32,
     pub code_signature: SigRef,
     call_signature: SigRef,
+    /// What the current block knows of addresses.
+    pub alignments: Alignments,
     /// See [`Emitter::interrupted`].
     interrupted: Option<Block>,
     /// The block being translated.
@@ -164,6 +167,7 @@ impl<'a> Emitter<'a> {
             first_link,
             code_signature,
             call_signature,
+            alignments: Alignments::default(),
             interrupted: None,
             source: &region.blocks[0],
             closed: false,
@@ -193,6 +197,7 @@ impl<'a> Emitter<'a> {
     fn block(&mut self, source: &'a Source, need: Option<u32>) {
         self.source = source;
         self.closed = false;
+        self.alignments = Alignments::default();
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
         if let Some(need) = need {

@@ -21,11 +21,12 @@ struct Probe {
 /// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
 fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     let (miss, done) = (e.cold_block(), e.b.create_block());
-    if size > 1 {
+    if !e.alignments.knows(&e.b.func.dfg, va, size) {
         let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
         let aligned = e.b.create_block();
         e.b.ins().brif(low, miss, &[], aligned, &[]);
         e.b.switch_to_block(aligned);
+        e.alignments.learn(&e.b.func.dfg, va, size);
     }
     let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
     let page = e.b.ins().uextend(types::I64, page);

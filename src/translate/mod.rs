@@ -6,6 +6,7 @@
 //! handler for that instruction (see [`calls`]). So privileged semantics exist once, and a
 //! slow path cannot differ from the reference.
 
+mod alignment;
 mod alu;
 mod branch;
 mod budget;

@@ -8,6 +8,8 @@ use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
+use crate::mmu::segment::{Segment, segment};
+use crate::mmu::soft::SpaceKey;
 use crate::mmu::tlb::Entry;
 
 impl Vm {
@@ -107,7 +109,25 @@ impl Vm {
         if old != entry {
             self.soft.forget_entry(&old);
         }
+        if let Some(key) = self.refilling.take() {
+            self.refill(&entry, key);
+        }
         Ok(())
+    }
+
+    /// The guest has written the `entry` that the space of `key` missed, as it seems: the access
+    /// that will be made again need not come to the monitor.
+    fn refill(&mut self, entry: &Entry, key: SpaceKey) {
+        let va = Va(u64::from(self.cpu.cp0.bad_vaddr));
+        if segment(va, key.mode) != Segment::Mapped || !entry.matches(va, key.asid) {
+            return;
+        }
+        let (half, pa) = entry.translate(va);
+        let ma = self.pmap.find(pa).filter(|_| half.valid);
+        if let Some(ma) = ma {
+            let host = self.machine.host(ma);
+            self.learn(key, va, pa, host, half.dirty);
+        }
     }
 
     /// TLBR.

@@ -62,16 +62,24 @@ impl SoftTlb {
         }
     }
 
+    /// The space of `key`, if there is one.
+    pub fn find(&mut self, key: SpaceKey) -> Option<&mut Space> {
+        if key.mode.is_kernel() {
+            self.kernel.find(key)
+        } else {
+            self.others.find(key)
+        }
+    }
+
     fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
         self.kernel.spaces().chain(self.others.spaces())
     }
 
     /// Forgets what came from `entry` of the guest's TLB.
     pub fn forget_entry(&mut self, entry: &TlbEntry) {
-        for space in self.spaces() {
-            if !entry.global && space.key.asid != entry.asid {
-                continue;
-            }
+        let asid = (!entry.global).then_some(entry.asid);
+        let kernel = self.kernel.spaces_of(asid);
+        for space in kernel.chain(self.others.spaces_of(asid)) {
             if entry.mask > SMALL {
                 let key = space.key;
                 space.reset(key);

@@ -53,6 +53,8 @@ pub struct Pool {
     memory: NonNull<Space>,
     /// What each space in use is found and given up by.
     uses: Vec<Use>,
+    /// The space that was last entered, by ASID.
+    hints: [u8; 256],
     clock: u64,
 }
 
@@ -76,6 +78,7 @@ impl Pool {
         let pool = Self {
             memory,
             uses: Vec::with_capacity(SPACES),
+            hints: [0; 256],
             clock: 0,
         };
         for space in (0..SPACES).map(|index| pool.place(index).cast::<u8>()) {
@@ -114,13 +117,21 @@ impl Pool {
     /// The space of `key`, empty if it was not there.
     pub fn select(&mut self, key: SpaceKey) -> *mut Space {
         self.clock += 1;
-        let index = self
-            .uses
-            .iter()
-            .position(|used| used.key == key)
-            .unwrap_or_else(|| self.make(key));
+        let index = match self.index_of(key) {
+            Some(index) => index,
+            None => self.make(key),
+        };
         self.uses[index].last = self.clock;
+        self.hints[usize::from(key.asid)] = index as u8;
         self.place(index)
+    }
+
+    fn index_of(&self, key: SpaceKey) -> Option<usize> {
+        let hint = usize::from(self.hints[usize::from(key.asid)]);
+        if self.uses.get(hint).is_some_and(|used| used.key == key) {
+            return Some(hint);
+        }
+        self.uses.iter().position(|used| used.key == key)
     }
 
     /// Makes a space for `key`, if need be of the one that rested longest.
@@ -144,12 +155,25 @@ impl Pool {
         index
     }
 
+    /// The space of `key`, if it is in use.
+    pub fn find(&mut self, key: SpaceKey) -> Option<&mut Space> {
+        let index = self.index_of(key)?;
+        Some(self.space(index))
+    }
+
+    /// The spaces in use of address space `asid`, or of all.
+    pub fn spaces_of(&mut self, asid: Option<u8>) -> impl Iterator<Item = &mut Space> {
+        let first = self.memory.as_ptr();
+        let wanted = move |used: &Use| asid.is_none_or(|asid| asid == used.key.asid);
+        let uses = self.uses.iter().enumerate();
+        // SAFETY: as in `space`; each is handed out once.
+        uses.filter(move |(_, used)| wanted(used))
+            .map(move |(index, _)| unsafe { &mut *first.add(index) })
+    }
+
     /// The spaces in use.
     pub fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
-        let count = self.uses.len();
-        let first = self.memory.as_ptr();
-        // SAFETY: as in `space`; each is handed out once.
-        (0..count).map(move |index| unsafe { &mut *first.add(index) })
+        self.spaces_of(None)
     }
 }
 
