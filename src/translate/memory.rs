@@ -25,7 +25,7 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
         let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
         let aligned = e.b.create_block();
         e.b.ins().brif(low, miss, &[], aligned, &[]);
-        e.b.switch_to_block(aligned);
+        e.begin(aligned);
         e.alignments.learn(&e.b.func.dfg, va, size);
     }
     let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
@@ -42,7 +42,7 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
             .load(types::I64, MemFlagsData::trusted(), entry, table as i32);
     let found = e.b.create_block();
     e.b.ins().brif(addend, found, &[], miss, &[]);
-    e.b.switch_to_block(found);
+    e.begin(found);
     let va = e.b.ins().uextend(types::I64, va);
     let host = e.b.ins().iadd(addend, va);
     Probe { host, miss, done }
@@ -81,7 +81,7 @@ fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
 fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value) {
     e.b.append_block_param(probe.done, types::I32);
     e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
-    e.b.switch_to_block(probe.miss);
+    e.begin(probe.miss);
     e.interpret(i);
     let slow = e.b.ins().load(
         types::I32,
@@ -90,7 +90,7 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
         register_offset(i.written()),
     );
     e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
-    e.b.switch_to_block(probe.done);
+    e.begin(probe.done);
     let value = e.b.block_params(probe.done)[0];
     e.set(i.written(), value);
 }
@@ -98,10 +98,10 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
 /// The hit is through; the miss is interpreted.
 fn finish(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe) {
     e.b.ins().jump(probe.done, &[]);
-    e.b.switch_to_block(probe.miss);
+    e.begin(probe.miss);
     e.interpret(i);
     e.b.ins().jump(probe.done, &[]);
-    e.b.switch_to_block(probe.done);
+    e.begin(probe.done);
 }
 
 fn load(e: &mut Emitter<'_>, i: &Instruction, ty: Type, signed: bool) {
