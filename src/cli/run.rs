@@ -105,6 +105,11 @@ pub(super) struct RunArgs {
         help_heading = "Machine"
     )]
     rtc: RtcStart,
+    /// Keep N entries that the guest's TLB displaced at random, and spare it their refills; its
+    /// instruction count then differs
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(..=4096), help_heading = "Machine")]
+    second_tlb: u16,
     /// Let guest time pass as the host's clock does, not by instructions; runs then differ
     #[arg(long, help_heading = "Machine")]
     realtime: bool,
@@ -173,6 +178,8 @@ pub struct RunOptions {
     pub memory: MemorySize,
     /// What the clock shows at the start.
     pub rtc: RtcStart,
+    /// Entries of the second-level TLB.
+    pub second_tlb: usize,
     /// Whether time follows the host's clock.
     pub realtime: bool,
     /// The scripted session.
@@ -225,6 +232,7 @@ impl RunArgs {
             cpu: self.cpu,
             memory: self.memory,
             rtc: self.rtc,
+            second_tlb: self.second_tlb.into(),
             realtime: self.realtime,
             script: self.script.as_deref().map(Script::open).transpose()?,
             limit: self.limit,
@@ -262,6 +270,7 @@ impl RunOptions {
             model: self.cpu,
             memory: self.memory.bytes(),
             big_endian: self.image.big_endian,
+            second_tlb: self.second_tlb,
             rtc_base: self.rtc.seconds(),
         })?;
         let initrd = self.initrd.as_ref();

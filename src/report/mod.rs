@@ -49,6 +49,8 @@ pub struct Report {
     pub refills: [u64; 2],
     /// TLB entries written.
     pub tlb_writes: u64,
+    /// Displaced TLB entries that the second-level TLB kept.
+    pub second_kept: u64,
     /// Accesses that the software TLB could not answer.
     pub soft_misses: u64,
     /// Changes of address space or mode.
@@ -197,6 +199,7 @@ impl Report {
                 .collect(),
             refills: counters.refills,
             tlb_writes: counters.tlb_writes,
+            second_kept: counters.second_kept,
             soft_misses: counters.soft_misses,
             space_switches: counters.space_switches,
             code_writes: counters.code_writes,

@@ -111,6 +111,7 @@ fn memory(rows: &mut Rows, report: &Report) {
     rows.count("TLB refills, load and fetch", load);
     rows.count("TLB refills, store", store);
     rows.count("TLB writes", report.tlb_writes);
+    rows.count("TLB entries kept behind", report.second_kept);
     rows.count("software-TLB misses", report.soft_misses);
     rows.count("address-space switches", report.space_switches);
     rows.count("stores that hit code", report.code_writes);

@@ -115,11 +115,12 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
     }
 }
 
-fn machine(big_endian: bool) -> Box<Vm> {
+fn machine(big_endian: bool, second_tlb: usize) -> Box<Vm> {
     Vm::new(VmConfig {
         model: Model::find("24Kf").expect("the default model"),
         memory: 128 << 20,
         big_endian,
+        second_tlb,
         rtc_base: 1_767_225_600,
     })
     .expect("the host has 128 MiB")
@@ -127,9 +128,14 @@ fn machine(big_endian: bool) -> Box<Vm> {
 
 /// A machine that is about to start an ELF image.
 pub fn boot(name: &str, bytes: &[u8]) -> Box<Vm> {
+    boot_with(name, bytes, 0)
+}
+
+/// As [`boot`], with a second-level TLB of so many entries.
+pub fn boot_with(name: &str, bytes: &[u8], second_tlb: usize) -> Box<Vm> {
     let image = elf::parse(name, bytes).expect("an image");
     let memory: MemorySize = "128M".parse().expect("a size");
-    let mut vm = machine(image.big_endian);
+    let mut vm = machine(image.big_endian, second_tlb);
     image::load(&image, None, "", memory, &mut *vm)
         .expect("it fits")
         .enter(&mut vm);
@@ -141,7 +147,7 @@ pub const CODE: u32 = 0x8010_0000;
 
 /// A machine that is about to run `code` at [`CODE`], in kernel mode with vectors in RAM.
 pub fn program(code: &[u32]) -> Box<Vm> {
-    let mut vm = machine(false);
+    let mut vm = machine(false, 0);
     place(&mut vm, CODE, code);
     vm.cpu.pc = Va(CODE.into()).0;
     vm.cpu.cp0.status &= !(STATUS_ERL | STATUS_BEV);

@@ -1,5 +1,7 @@
-//! Address translation: segments, the architectural TLB, and the software TLB in front of both.
+//! Address translation: segments, the architectural TLB, the second-level TLB behind
+//! it, and the software TLB in front of all.
 
+pub mod second;
 pub mod segment;
 pub mod soft;
 pub mod tlb;

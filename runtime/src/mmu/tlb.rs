@@ -86,7 +86,7 @@ impl Entry {
     }
 
     /// Whether some address of some address space would match both entries.
-    fn overlaps(&self, other: &Entry) -> bool {
+    pub(super) fn overlaps(&self, other: &Entry) -> bool {
         (self.vpn2 ^ other.vpn2) & !(self.mask | other.mask) == 0
             && (self.global || other.global || self.asid == other.asid)
     }

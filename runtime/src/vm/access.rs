@@ -27,8 +27,20 @@ impl Vm {
             Segment::Forbidden => Err(choose(Exception::AddressLoad, Exception::AddressStore)),
             Segment::Direct(pa) => Ok(Translation { pa, writable: true }),
             Segment::Mapped => {
-                let Some(entry) = self.tlb.lookup(va, self.cpu.cp0.asid()) else {
-                    return Err(choose(Exception::TlbRefillLoad, Exception::TlbRefillStore));
+                let asid = self.cpu.cp0.asid();
+                let Some(entry) = self.tlb.lookup(va, asid) else {
+                    // The second level only ever allows: a guest that is refused expects to find
+                    // the entry that refused it.
+                    let kept = self.second.find(va, asid).map(|entry| entry.translate(va));
+                    return match kept {
+                        Some((half, pa)) if half.valid && (half.dirty || !write) => {
+                            Ok(Translation {
+                                pa,
+                                writable: half.dirty,
+                            })
+                        }
+                        _ => Err(choose(Exception::TlbRefillLoad, Exception::TlbRefillStore)),
+                    };
                 };
                 let (half, pa) = entry.translate(va);
                 if !half.valid {

@@ -17,6 +17,7 @@ use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::pmap::Pmap;
+use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
@@ -33,6 +34,9 @@ pub struct VmConfig {
     pub memory: u64,
     /// The byte order of CPU and memory.
     pub big_endian: bool,
+    /// Entries of the second-level TLB that the monitor keeps behind the guest's; 0 for none. It
+    /// spares the guest refills, and so changes its instruction count.
+    pub second_tlb: usize,
     /// What the real-time clock shows at the start, in seconds since 1970.
     pub rtc_base: u64,
 }
@@ -48,6 +52,8 @@ pub struct Counters {
     pub soft_misses: u64,
     /// Accesses that went to a device.
     pub device_accesses: u64,
+    /// Entries that TLBWR displaced and the second-level TLB kept.
+    pub second_kept: u64,
     /// TLB entries written.
     pub tlb_writes: u64,
     /// Changes of address space or mode.
@@ -71,6 +77,7 @@ pub struct Vm {
     pub cpu: Cpu,
     /// The guest's own TLB.
     tlb: Tlb,
+    second: SecondTlb,
     soft: SoftTlb,
     pmap: Pmap,
     machine: MachineMemory,
@@ -100,6 +107,7 @@ impl Vm {
         let mut vm = Box::new(Self {
             cpu: Cpu::new(config.model, config.big_endian),
             tlb: Tlb::new(config.model.tlb_entries),
+            second: SecondTlb::new(config.second_tlb, config.model.tlb_entries),
             soft: SoftTlb::new().map_err(|error| MachineMemoryError::Tables(error.into()))?,
             pmap: Pmap::new(config.memory),
             machine: MachineMemory::new(config.memory)?,

@@ -119,6 +119,7 @@ impl Vm {
         (to.fpr, to.fcsr, to.cp0) = (from.fpr, from.fcsr, from.cp0.clone());
         (to.left, to.horizon, to.skipped) = (from.left, from.horizon, from.skipped);
         twin.tlb.clone_from(&self.tlb);
+        twin.second.clone_from(&self.second);
         twin.cpu.stop = 0;
         twin.select_space();
         Ok(twin)

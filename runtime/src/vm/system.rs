@@ -9,7 +9,6 @@ use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
-use crate::mmu::soft::SpaceKey;
 use crate::mmu::tlb::Entry;
 
 impl Vm {
@@ -47,7 +46,12 @@ impl Vm {
                 self.request_stop();
             }
             // Wired resets Random.
-            6 => self.cpu.cp0.random = 1,
+            6 => {
+                self.cpu.cp0.random = 1;
+                for gone in self.second.clear() {
+                    self.soft.forget_entry(&gone);
+                }
+            }
             _ => {}
         }
     }
@@ -85,19 +89,36 @@ impl Vm {
     /// # Errors
     /// Machine Check if the entry would be a duplicate.
     pub fn tlb_write_indexed(&mut self) -> Result<(), Exception> {
-        self.tlb_write(self.cpu.cp0.index as usize & 0x3f)
+        let index = self.cpu.cp0.index as usize & 0x3f;
+        let old = self.tlb_write(index)?;
+        let gone = self.second.known(index, self.cpu.cp0.wired as usize);
+        for entry in old.iter().chain(&gone) {
+            self.soft.forget_entry(entry);
+        }
+        self.refill();
+        Ok(())
     }
 
-    /// TLBWR.
+    /// TLBWR. What it displaces may live on in the second level.
     ///
     /// # Errors
     /// Machine Check if the entry would be a duplicate.
     pub fn tlb_write_random(&mut self) -> Result<(), Exception> {
         let index = self.cpu.cp0.next_random(self.cpu.model.tlb_entries);
-        self.tlb_write(index)
+        let old = self.tlb_write(index)?;
+        if let Some(old) = old {
+            let gone = self.second.keep(old);
+            self.counters.second_kept += u64::from(gone != Some(old));
+            if let Some(gone) = gone {
+                self.soft.forget_entry(&gone);
+            }
+        }
+        self.refill();
+        Ok(())
     }
 
-    fn tlb_write(&mut self, index: usize) -> Result<(), Exception> {
+    /// Writes a TLB entry. Returns what it replaces, if that was another.
+    fn tlb_write(&mut self, index: usize) -> Result<Option<Entry>, Exception> {
         let cp0 = &self.cpu.cp0;
         let entry = Entry::from_registers(cp0.entry_hi, cp0.entry_lo, cp0.page_mask);
         let old = self
@@ -106,22 +127,25 @@ impl Vm {
             .ok_or(Exception::MachineCheck)?;
         self.counters.tlb_writes += 1;
         tracing::trace!(target: "tlb", "write {index}: {entry}");
-        if old != entry {
-            self.soft.forget_entry(&old);
+        for gone in self.second.overwritten(&entry) {
+            self.soft.forget_entry(&gone);
         }
-        if let Some(key) = self.refilling.take() {
-            self.refill(&entry, key);
-        }
-        Ok(())
+        Ok((old != entry).then_some(old))
     }
 
-    /// The guest has written the `entry` that the space of `key` missed, as it seems: the access
-    /// that will be made again need not come to the monitor.
-    fn refill(&mut self, entry: &Entry, key: SpaceKey) {
+    /// The guest has written a TLB entry. If it is the one that a space missed, the access that
+    /// will be made again need not come to the monitor.
+    fn refill(&mut self) {
         let va = Va(u64::from(self.cpu.cp0.bad_vaddr));
-        if segment(va, key.mode) != Segment::Mapped || !entry.matches(va, key.asid) {
+        let Some(key) = self.refilling.take() else {
+            return;
+        };
+        if segment(va, key.mode) != Segment::Mapped {
             return;
         }
+        let Some(entry) = self.tlb.lookup(va, key.asid) else {
+            return;
+        };
         let (half, pa) = entry.translate(va);
         let ma = self.pmap.find(pa).filter(|_| half.valid);
         if let Some(ma) = ma {
@@ -132,7 +156,11 @@ impl Vm {
 
     /// TLBR.
     pub fn tlb_read(&mut self) {
-        let entry = *self.tlb.read(self.cpu.cp0.index as usize & 0x3f);
+        let index = self.cpu.cp0.index as usize & 0x3f;
+        let entry = *self.tlb.read(index);
+        for gone in self.second.known(index, self.cpu.cp0.wired as usize) {
+            self.soft.forget_entry(&gone);
+        }
         let cp0 = &mut self.cpu.cp0;
         cp0.entry_hi = entry.entry_hi();
         cp0.page_mask = entry.page_mask();
@@ -143,9 +171,13 @@ impl Vm {
     /// TLBP.
     pub fn tlb_probe(&mut self) {
         let cp0 = &self.cpu.cp0;
-        let found = self
-            .tlb
-            .probe(Va(u64::from(cp0.entry_hi & !0x1fff)), cp0.asid());
+        let (va, asid) = (Va(u64::from(cp0.entry_hi & !0x1fff)), cp0.asid());
+        let found = self.tlb.probe(va, asid);
+        if found.is_none()
+            && let Some(gone) = self.second.missed(va, asid)
+        {
+            self.soft.forget_entry(&gone);
+        }
         self.cpu.cp0.index = found.map_or(1 << 31, |index| index as u32);
     }
 

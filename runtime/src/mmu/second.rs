@@ -1,0 +1,199 @@
+//! The second-level TLB: what TLBWR displaced, kept by the monitor (Disco, SOSP '97, 4.2.2).
+//!
+//! TLBWR replaces an entry at random, so the guest cannot know which one went, and a mapping that
+//! is kept behind its back is one that its TLB might still hold. A miss that finds its mapping here
+//! does not enter the guest. This is so only while the guest cannot know better; an entry goes when
+//!
+//! - TLBP asks for its address, and so tells the guest that the TLB has it not;
+//! - another entry for its address is written;
+//! - the guest has written or read each entry that TLBWR may choose since it was displaced;
+//! - the room is needed.
+
+use super::tlb::Entry;
+use crate::addr::Va;
+
+/// Entries whose addresses share a place.
+const WAYS: usize = 4;
+/// The mask of a pair of 4 KiB pages. Larger ones are not kept.
+const SMALL: u32 = 0x1fff;
+
+/// A displaced entry.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    entry: Entry,
+    since: u64,
+}
+
+/// The second-level TLB of one CPU.
+#[derive(Clone, Debug)]
+pub struct SecondTlb {
+    sets: Vec<[Option<Kept>; WAYS]>,
+    /// When the guest last wrote or read each entry of its TLB by its index.
+    known: Vec<u64>,
+    clock: u64,
+}
+
+impl SecondTlb {
+    /// Room for `entries` (rounded up) behind a TLB of `size`; none if that is 0.
+    #[must_use]
+    pub fn new(entries: usize, size: usize) -> Self {
+        let sets = entries.div_ceil(WAYS);
+        let sets = if sets == 0 {
+            0
+        } else {
+            sets.next_power_of_two()
+        };
+        Self {
+            sets: vec![[None; WAYS]; sets],
+            known: vec![0; size],
+            clock: 0,
+        }
+    }
+
+    fn place(&self, va: u32) -> usize {
+        (va >> 13) as usize & (self.sets.len() - 1)
+    }
+
+    /// The entry that translates `va` in address space `asid`.
+    #[must_use]
+    pub fn find(&self, va: Va, asid: u8) -> Option<&Entry> {
+        if self.sets.is_empty() {
+            return None;
+        }
+        let set = &self.sets[self.place(va.0 as u32)];
+        let entries = set.iter().flatten().map(|kept| &kept.entry);
+        entries.into_iter().find(|entry| entry.matches(va, asid))
+    }
+
+    /// Keeps what TLBWR displaced. Returns what there is no room for, if need be that.
+    pub fn keep(&mut self, entry: Entry) -> Option<Entry> {
+        let useful = entry.mask == SMALL && entry.halves.iter().any(|half| half.valid);
+        if self.sets.is_empty() || !useful {
+            return Some(entry);
+        }
+        self.clock += 1;
+        let since = self.clock;
+        let place = self.place(entry.vpn2);
+        let set = &mut self.sets[place];
+        let age = |kept: &Option<Kept>| kept.map_or(0, |kept| kept.since);
+        let oldest = (0..WAYS).min_by_key(|&way| age(&set[way]))?;
+        let kept = Kept { entry, since };
+        set[oldest].replace(kept).map(|gone| gone.entry)
+    }
+
+    /// Takes out the entries that `gone` says.
+    fn take(&mut self, gone: impl Fn(&Kept) -> bool) -> Vec<Entry> {
+        let ways = self.sets.iter_mut().flatten();
+        ways.filter(|way| way.as_ref().is_some_and(&gone))
+            .filter_map(|way| way.take().map(|kept| kept.entry))
+            .collect()
+    }
+
+    /// TLBP did not find `va`: now the guest knows.
+    pub fn missed(&mut self, va: Va, asid: u8) -> Option<Entry> {
+        if self.sets.is_empty() {
+            return None;
+        }
+        let place = self.place(va.0 as u32);
+        let way = self.sets[place]
+            .iter_mut()
+            .find(|way| way.is_some_and(|kept| kept.entry.matches(va, asid)))?;
+        way.take().map(|kept| kept.entry)
+    }
+
+    /// The guest writes `entry`: what is kept for the same addresses is out of date.
+    pub fn overwritten(&mut self, entry: &Entry) -> Vec<Entry> {
+        if self.sets.is_empty() {
+            return Vec::new();
+        }
+        if entry.mask != SMALL {
+            return self.take(|kept| kept.entry.overlaps(entry));
+        }
+        let place = self.place(entry.vpn2);
+        let ways = self.sets[place].iter_mut();
+        ways.filter(|way| way.is_some_and(|kept| kept.entry.overlaps(entry)))
+            .filter_map(|way| way.take().map(|kept| kept.entry))
+            .collect()
+    }
+
+    /// The guest has written or read its TLB's entry `index`, while TLBWR spares the first `wired`.
+    pub fn known(&mut self, index: usize, wired: usize) -> Vec<Entry> {
+        if self.sets.is_empty() {
+            return Vec::new();
+        }
+        let all = |known: &[u64]| known[wired.min(known.len() - 1)..].iter().copied().min();
+        let before = all(&self.known);
+        self.clock += 1;
+        let count = self.known.len();
+        self.known[index % count] = self.clock;
+        match all(&self.known) {
+            Some(since) if before != Some(since) => self.take(|kept| kept.since < since),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Forgets everything, as when TLBWR chooses among other entries from now on.
+    pub fn clear(&mut self) -> Vec<Entry> {
+        self.take(|_| true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(vpn2: u32) -> Entry {
+        Entry::from_registers(vpn2 | 1, [0x1002, 0x1042], 0)
+    }
+
+    fn knows(second: &SecondTlb, vpn2: u32) -> bool {
+        second.find(Va(u64::from(vpn2)), 1).is_some()
+    }
+
+    #[test]
+    fn what_the_guest_cannot_know_to_be_gone_is_found() {
+        let mut second = SecondTlb::new(16, 4);
+        assert_eq!(second.keep(entry(0x4000)), None);
+        assert!(knows(&second, 0x4000) && knows(&second, 0x5000));
+        assert!(!knows(&second, 0x6000));
+        assert!(
+            second.find(Va(0x4000), 2).is_none(),
+            "another address space"
+        );
+        assert_eq!(second.missed(Va(0x4000), 1), Some(entry(0x4000)));
+        assert!(!knows(&second, 0x4000));
+    }
+
+    #[test]
+    fn an_entry_goes_once_every_place_it_may_be_in_is_known() {
+        let mut second = SecondTlb::new(16, 4);
+        second.keep(entry(0x4000));
+        for index in [1, 2] {
+            assert!(second.known(index, 1).is_empty());
+        }
+        second.keep(entry(0x8000));
+        assert_eq!(second.known(3, 1), [entry(0x4000)]);
+        assert!(knows(&second, 0x8000), "it was displaced later");
+    }
+
+    #[test]
+    fn another_entry_for_the_address_replaces_it() {
+        let mut second = SecondTlb::new(16, 4);
+        second.keep(entry(0x4000));
+        second.keep(entry(0xa000));
+        assert_eq!(second.overwritten(&entry(0x4000)), [entry(0x4000)]);
+        let large = Entry::from_registers(1, [0x1002, 0x1042], 0x1e000);
+        assert_eq!(second.overwritten(&large), [entry(0xa000)]);
+    }
+
+    #[test]
+    fn without_room_nothing_is_kept() {
+        let mut second = SecondTlb::new(0, 4);
+        assert_eq!(second.keep(entry(0x4000)), Some(entry(0x4000)));
+        let mut second = SecondTlb::new(1, 4);
+        for index in 0..4 {
+            assert_eq!(second.keep(entry(0x4000 + index * 0x2000)), None);
+        }
+        assert_eq!(second.keep(entry(0x2_0000)), Some(entry(0x4000)));
+    }
+}
