@@ -4,6 +4,7 @@
 use super::calls::RAISED;
 use super::exits::LinkTarget;
 use super::flow::RegisterFlow;
+use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
 use crate::interp::Op;
@@ -103,6 +104,7 @@ pub struct Emitter<'a> {
     /// The software TLB of the space that the region runs in.
     pub space: Value,
     pub registers: Registers,
+    pub fpu: Fpu,
     /// Cycles left, those of the current block already subtracted.
     left: Variable,
     /// The headers of the region's blocks.
@@ -122,7 +124,12 @@ pub struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region, first_link: u32) -> Self {
+    pub fn new(
+        mut b: FunctionBuilder<'a>,
+        region: &'a Region,
+        first_link: u32,
+        abilities: Abilities,
+    ) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -138,6 +145,7 @@ impl<'a> Emitter<'a> {
             offset_of!(Cpu, space) as i32,
         );
         let registers = Registers::new(&mut b);
+        let fpu = Fpu::new(&mut b, region, abilities);
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -153,6 +161,7 @@ impl<'a> Emitter<'a> {
             vm,
             space,
             registers,
+            fpu,
             left,
             headers,
             next: Next::To(0),
@@ -171,10 +180,12 @@ impl<'a> Emitter<'a> {
         let region = self.region;
         let flow = RegisterFlow::of(region);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
+        self.enter_fpu();
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
             self.registers.enter(flow.entries[index]);
+            self.enter_fpu_block();
             self.block(source);
         }
         self.finish_interrupted();
@@ -287,6 +298,7 @@ impl<'a> Emitter<'a> {
     /// translated code if the instruction was refused or the machine asks for attention.
     pub fn interpret(&mut self, i: &Instruction) {
         self.registers.write_back(&mut self.b, self.vm);
+        self.store_cause();
         self.store_left();
         if i.op.owed == 1 {
             let pc = self.next_pc();
@@ -356,6 +368,7 @@ impl<'a> Emitter<'a> {
         self.interpret(i);
         self.registers.clean();
         self.registers.reload(&mut self.b, self.vm, i.written());
+        self.fpu_interpreted(i);
     }
 
     /// The address that control goes to after the current block, as 64 bits.

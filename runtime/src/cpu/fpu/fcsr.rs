@@ -95,6 +95,11 @@ const CONDITIONS_1_7: u32 = 0xfe00_0000;
 const FENR_FLUSH: u32 = 1 << 2;
 
 impl Fcsr {
+    /// Where the bits lie that are clear while results are rounded to nearest and nothing traps.
+    pub const MODES: u32 = ROUNDING | ENABLES;
+    /// Inexact among the Flags.
+    pub const FLAG_INEXACT: u32 = Exceptions::INEXACT.0 << FLAGS_SHIFT;
+
     /// RM, the rounding mode.
     #[inline]
     #[must_use]
