@@ -75,14 +75,7 @@ impl Translator {
         let settings = [
             ("opt_level", "speed"),
             ("preserve_frame_pointers", "true"),
-            (
-                "enable_verifier",
-                if cfg!(debug_assertions) {
-                    "true"
-                } else {
-                    "false"
-                },
-            ),
+            ("enable_verifier", if true { "true" } else { "false" }),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("enable_heap_access_spectre_mitigation", "false"),

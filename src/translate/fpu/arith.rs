@@ -141,6 +141,7 @@ fn signed(
     i: &Instruction,
     format: Format,
     change: fn(&mut Emitter<'_>, Value) -> Value,
+    operation: Operation,
 ) {
     let a = e.read_fpr(format, i.fields.rd());
     let result = change(e, a);
@@ -148,21 +149,22 @@ fn signed(
     let fd = i.fields.sa();
     let result = or_interpret(e, i, number, result, |e| e.load_fpr(format, fd));
     e.write_fpr(format, fd, result);
-    e.defer(Operation::Exact, &[]);
+    e.defer(operation, &[a]);
 }
 
 /// Signs.
 macro_rules! signs {
-    ($($name:ident $format:ident $change:ident;)*) => {
+    ($($name:ident $format:ident $change:ident $operation:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            signed(e, i, Format::$format, |e, a| e.b.ins().$change(a));
+            let change = |e: &mut Emitter<'_>, a| e.b.ins().$change(a);
+            signed(e, i, Format::$format, change, Operation::$operation);
         })*
     };
 }
 
 signs! {
-    abs_s S fabs;
-    abs_d D fabs;
-    neg_s S fneg;
-    neg_d D fneg;
+    abs_s S fabs AbsS;
+    abs_d D fabs AbsD;
+    neg_s S fneg NegS;
+    neg_d D fneg NegD;
 }

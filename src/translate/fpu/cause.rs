@@ -73,14 +73,28 @@ impl Emitter<'_> {
         });
     }
 
+    /// From here on the CPU knows Cause.
+    pub(super) fn cause_is_known(&mut self) {
+        self.fpu.cause.last = None;
+    }
+
+    /// Tells the CPU that Cause is as FCSR has it.
+    pub(super) fn store_no_operation(&mut self) {
+        self.store_operation(Operation::None);
+    }
+
+    fn store_operation(&mut self, operation: Operation) {
+        let operation = self.constant(operation as u32);
+        let offset = offset_of!(Cpu, deferred) + offset_of!(Deferred, operation);
+        self.store_cpu(operation, offset);
+    }
+
     /// Tells the CPU of the last operation, on a path that leaves the block.
     pub fn store_cause(&mut self) {
         let Some(last) = self.fpu.cause.last else {
             return;
         };
-        let base = offset_of!(Cpu, deferred);
-        let operation = self.constant(last.operation as u32);
-        self.store_cpu(operation, base + offset_of!(Deferred, operation));
+        self.store_operation(last.operation);
         for (index, operand) in last.operands.into_iter().enumerate() {
             let Some(operand) = operand else { continue };
             let narrow = self.b.func.dfg.value_type(operand).bytes() == 4;
@@ -89,14 +103,14 @@ impl Emitter<'_> {
             } else {
                 0
             };
-            let offset = offset_of!(Deferred, operands) + index * 8 + lower;
-            self.store_cpu(operand, base + offset);
+            let operands = offset_of!(Cpu, deferred) + offset_of!(Deferred, operands);
+            self.store_cpu(operand, operands + index * 8 + lower);
         }
     }
 
     /// Tells the CPU of the last operation, at the end of the block.
     pub fn settle_cause(&mut self) {
         self.store_cause();
-        self.fpu.cause.last = None;
+        self.cause_is_known();
     }
 }

@@ -173,7 +173,7 @@ fn sum_error(e: &mut Emitter<'_>, a: Value, b: Value, sum: Value) -> Value {
 
 /// The ways that lead to an instruction's result. The current one is the common one.
 pub struct Ways {
-    second_look: Block,
+    second_look: Option<Block>,
     slow: Block,
     done: Block,
 }
@@ -181,21 +181,23 @@ pub struct Ways {
 impl Ways {
     pub fn new(e: &mut Emitter<'_>) -> Self {
         Self {
-            second_look: e.cold_block(),
+            second_look: None,
             slow: e.cold_block(),
             done: e.b.create_block(),
         }
     }
 
     /// Goes on only if `condition` holds; else it needs a second look.
-    pub fn expect(&self, e: &mut Emitter<'_>, condition: Value) {
+    pub fn expect(&mut self, e: &mut Emitter<'_>, condition: Value) {
+        let second_look = self.second_look.unwrap_or_else(|| e.cold_block());
+        self.second_look = Some(second_look);
         let on = e.b.create_block();
-        e.b.ins().brif(condition, on, &[], self.second_look, &[]);
+        e.b.ins().brif(condition, on, &[], second_look, &[]);
         e.b.switch_to_block(on);
     }
 
     /// Goes on only if FCSR asks for nothing more than the common case.
-    pub fn expect_common_modes(&self, e: &mut Emitter<'_>) {
+    pub fn expect_common_modes(&mut self, e: &mut Emitter<'_>) {
         let limit = e.limit(Format::D);
         self.expect(e, limit);
     }
@@ -220,36 +222,37 @@ impl Ways {
     ) -> Value {
         let ty = e.b.func.dfg.value_type(result);
         e.b.append_block_param(self.done, ty);
-        e.b.ins().jump(self.done, &[BlockArg::Value(result)]);
-
-        e.b.switch_to_block(self.second_look);
-        let fcsr = e.fcsr();
-        let modes = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::MODES));
-        let plain = e.b.ins().icmp_imm_s(IntCC::Equal, modes, 0);
-        let flag = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::FLAG_INEXACT));
-        let inexact = e.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0);
-        let acceptable = acceptable(e, inexact);
-        let acceptable = e.b.ins().band(acceptable, plain);
         let arguments = [BlockArg::Value(result)];
-        e.b.ins()
-            .brif(acceptable, self.done, &arguments, self.slow, &[]);
-
-        self.finish(e, i, reload)
-    }
-
-    /// Has the interpreter do what the other ways did not, and goes on where all meet.
-    fn finish(
-        self,
-        e: &mut Emitter<'_>,
-        i: &Instruction,
-        reload: impl FnOnce(&mut Emitter<'_>) -> Value,
-    ) -> Value {
+        e.b.ins().jump(self.done, &arguments);
+        if let Some(second_look) = self.second_look {
+            e.b.switch_to_block(second_look);
+            let fcsr = e.fcsr();
+            let modes = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::MODES));
+            let plain = e.b.ins().icmp_imm_s(IntCC::Equal, modes, 0);
+            let flag = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::FLAG_INEXACT));
+            let inexact = e.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0);
+            let acceptable = acceptable(e, inexact);
+            let acceptable = e.b.ins().band(acceptable, plain);
+            e.b.ins()
+                .brif(acceptable, self.done, &arguments, self.slow, &[]);
+        }
         e.b.switch_to_block(self.slow);
         e.interpret(i);
         let value = reload(e);
         e.b.ins().jump(self.done, &[BlockArg::Value(value)]);
         e.b.switch_to_block(self.done);
         e.b.block_params(self.done)[0]
+    }
+
+    /// The same where nothing needs a second look.
+    pub fn join_required(
+        self,
+        e: &mut Emitter<'_>,
+        i: &Instruction,
+        result: Value,
+        reload: impl FnOnce(&mut Emitter<'_>) -> Value,
+    ) -> Value {
+        self.join(e, i, result, |_, inexact| inexact, reload)
     }
 }
 
@@ -262,17 +265,9 @@ pub fn or_interpret(
     result: Value,
     reload: impl FnOnce(&mut Emitter<'_>) -> Value,
 ) -> Value {
-    let (slow, done) = (e.cold_block(), e.b.create_block());
-    let ty = e.b.func.dfg.value_type(result);
-    e.b.append_block_param(done, ty);
-    let arguments = [BlockArg::Value(result)];
-    e.b.ins().brif(condition, done, &arguments, slow, &[]);
-    let ways = Ways {
-        second_look: slow,
-        slow,
-        done,
-    };
-    ways.finish(e, i, reload)
+    let ways = Ways::new(e);
+    ways.require(e, condition);
+    ways.join_required(e, i, result, reload)
 }
 
 /// Has all of `steps` be ordinary, or acceptable on a second look, or else interpreted. The
@@ -284,7 +279,7 @@ pub fn checked(
     format: Format,
     result: Value,
 ) -> Value {
-    let ways = Ways::new(e);
+    let mut ways = Ways::new(e);
     for step in steps {
         let ordinary = step.is_ordinary(e);
         ways.expect(e, ordinary);

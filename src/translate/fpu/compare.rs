@@ -2,12 +2,12 @@
 //! "FPU Compare", "FPU Conditional Move".
 
 use super::Format;
-use super::checks::or_interpret;
+use super::checks::Ways;
 use crate::translate::emit::{Emitter, Instruction};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::cpu::fpu::{Fcsr, Operation};
+use mirrorball_runtime::cpu::fpu::Fcsr;
 use std::mem::offset_of;
 
 impl Emitter<'_> {
@@ -29,10 +29,12 @@ impl Emitter<'_> {
         self.b.ins().icmp_imm_s(IntCC::NotEqual, bit, 0)
     }
 
-    fn set_condition(&mut self, cc: u32, condition: Value) {
+    /// Ends a comparison, which raises nothing.
+    fn store_condition(&mut self, cc: u32, condition: Value) {
         let fcsr = self.fcsr();
         let bit = Fcsr::condition_bit(cc as u8);
-        let others = self.b.ins().band_imm_u(fcsr, i64::from(!bit));
+        let others = i64::from(!(bit | Fcsr::CAUSE));
+        let others = self.b.ins().band_imm_u(fcsr, others);
         let value = self.b.ins().uextend(types::I32, condition);
         let value = self
             .b
@@ -40,7 +42,7 @@ impl Emitter<'_> {
             .ishl_imm_s(value, i64::from(bit.trailing_zeros()));
         let fcsr = self.b.ins().bor(others, value);
         self.store_cpu(fcsr, offset_of!(Cpu, fcsr));
-        self.fpu.conditions[cc as usize & 7] = Some(condition);
+        self.store_no_operation();
     }
 }
 
@@ -59,9 +61,12 @@ fn compare(e: &mut Emitter<'_>, i: &Instruction, format: Format) {
     };
     let ordered = e.b.ins().fcmp(FloatCC::Ordered, a, b);
     let cc = i.fields.compare_cc();
-    let holds = or_interpret(e, i, ordered, holds, |e| e.load_condition(cc));
-    e.set_condition(cc, holds);
-    e.defer(Operation::Exact, &[]);
+    let ways = Ways::new(e);
+    ways.require(e, ordered);
+    e.store_condition(cc, holds);
+    let holds = ways.join_required(e, i, holds, |e| e.load_condition(cc));
+    e.cause_is_known();
+    e.fpu.conditions[cc as usize & 7] = Some(holds);
 }
 
 pub fn c_s(e: &mut Emitter<'_>, i: &Instruction) {

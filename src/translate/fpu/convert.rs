@@ -24,7 +24,7 @@ pub fn cvt_d_s(e: &mut Emitter<'_>, i: &Instruction) {
     let fd = i.fields.sa();
     let result = or_interpret(e, i, number, result, |e| e.load_fpr(Format::D, fd));
     e.write_fpr(Format::D, fd, result);
-    e.defer(Operation::Exact, &[]);
+    e.defer(Operation::CvtDS, &[a]);
 }
 
 /// Always exact.
@@ -46,7 +46,7 @@ fn from_integer(
 ) {
     let a = e.read_fpr_pattern(from, i.fields.rd());
     let result = e.b.ins().fcvt_from_sint(to.number(), a);
-    let ways = Ways::new(e);
+    let mut ways = Ways::new(e);
     ways.expect_common_modes(e);
     let acceptable = |e: &mut Emitter<'_>, inexact| match is_exact(e, a, result) {
         Some(exact) => e.b.ins().bor(inexact, exact),
@@ -98,10 +98,10 @@ fn to_integer(
         (Format::D, Format::D) => e.b.ins().f64const(2_f64.powi(63)),
     };
     let fits = e.b.ins().fcmp(FloatCC::LessThan, magnitude, most);
-    let ways = Ways::new(e);
+    let mut ways = Ways::new(e);
     ways.require(e, fits);
-    ways.expect_common_modes(e);
     let result = e.b.ins().fcvt_to_sint_sat(to.pattern(), rounded);
+    ways.expect_common_modes(e);
     let acceptable = |e: &mut Emitter<'_>, inexact| {
         let again = e.b.ins().fcvt_from_sint(from.number(), result);
         let exact = e.b.ins().fcmp(FloatCC::Equal, again, a);
@@ -119,8 +119,8 @@ fn to_integer(
 /// Conversions to integers. CVT comes here only while FCSR says to round to nearest.
 macro_rules! to_integers {
     ($($cvt:ident $round:ident $trunc:ident $ceil:ident $floor:ident $from:ident $to:ident
-       $nearest:ident $zero:ident $up:ident $down:ident;)*) => {
-        $(to_integers! { @ $cvt $from $to $nearest nearest; }
+       $current:ident $nearest:ident $zero:ident $up:ident $down:ident;)*) => {
+        $(to_integers! { @ $cvt $from $to $current nearest; }
           to_integers! { @ $round $from $to $nearest nearest; }
           to_integers! { @ $ceil $from $to $up ceil; }
           to_integers! { @ $floor $from $to $down floor; }
@@ -143,8 +143,12 @@ macro_rules! to_integers {
 }
 
 to_integers! {
-    cvt_w_s round_w_s trunc_w_s ceil_w_s floor_w_s S S RoundWS TruncWS CeilWS FloorWS;
-    cvt_l_s round_l_s trunc_l_s ceil_l_s floor_l_s S D RoundLS TruncLS CeilLS FloorLS;
-    cvt_w_d round_w_d trunc_w_d ceil_w_d floor_w_d D S RoundWD TruncWD CeilWD FloorWD;
-    cvt_l_d round_l_d trunc_l_d ceil_l_d floor_l_d D D RoundLD TruncLD CeilLD FloorLD;
+    cvt_w_s round_w_s trunc_w_s ceil_w_s floor_w_s S S
+        CvtWS RoundWS TruncWS CeilWS FloorWS;
+    cvt_l_s round_l_s trunc_l_s ceil_l_s floor_l_s S D
+        CvtLS RoundLS TruncLS CeilLS FloorLS;
+    cvt_w_d round_w_d trunc_w_d ceil_w_d floor_w_d D S
+        CvtWD RoundWD TruncWD CeilWD FloorWD;
+    cvt_l_d round_l_d trunc_l_d ceil_l_d floor_l_d D D
+        CvtLD RoundLD TruncLD CeilLD FloorLD;
 }
