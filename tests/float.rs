@@ -1,0 +1,306 @@
+//! Random FPU programs: translated code, which computes on the host's floating point, leaves the
+//! registers, FCSR and memory that the interpreter leaves, after each block and in the end.
+//!
+//! `FLOAT_SEED=N` starts with another program, `FLOAT_SECONDS=N` goes on for so long.
+
+mod common;
+
+use common::asm::*;
+use common::{CODE, Kind, place, program, run};
+use fastrand::Rng;
+use mirrorball::isa::{Flow, Info, Insn, TABLE, Unit};
+use mirrorball_runtime::addr::Pa;
+use mirrorball_runtime::cpu::cp0::{STATUS_CU1, STATUS_FR};
+use mirrorball_runtime::cpu::fpu::Fcsr;
+use mirrorball_runtime::vm::Vm;
+use std::time::{Duration, Instant};
+
+/// How many programs there are if nothing else is asked for.
+const PROGRAMS: u64 = 400;
+/// How often a program goes through its loop.
+const ROUNDS: u32 = 40;
+/// Where the numbers lie that programs load, and what they store.
+const NUMBERS: u32 = CODE + 0x1_0000;
+const RESULTS: u32 = CODE + 0x2_0000;
+
+const K0: u32 = 26;
+const S2: u32 = 18;
+const S3: u32 = 19;
+/// General registers that programs compute with.
+const GENERAL: std::ops::Range<u32> = 8..16;
+
+/// Numbers that are special, or near something that is: each with all its neighbours.
+const DOUBLES: [f64; 18] = [
+    0.0,
+    f64::MIN_POSITIVE,
+    f64::MAX,
+    f64::INFINITY,
+    f32::MIN_POSITIVE as f64,
+    f32::MAX as f64,
+    1.401298464324817e-45, // the smallest single
+    1.0,
+    3.0,
+    0.5,
+    2147483648.0,
+    4294967296.0,
+    4503599627370496.0,
+    9007199254740992.0,
+    9223372036854775808.0,
+    // Roots and products of these are about the smallest normal numbers.
+    1.4916681462400413e-154,
+    1.0842021724855044e-19,
+    1e-290,
+];
+
+/// The pattern of a double, mostly one that operations do something interesting with.
+fn double(rng: &mut Rng, last: u64) -> u64 {
+    let sign = rng.u64(..2) << 63;
+    let magnitude = match rng.u32(..16) {
+        0..=3 => {
+            let near = DOUBLES[rng.usize(..DOUBLES.len())].to_bits();
+            let far = [0, 0, 1, 2, 3, 1 << 29, 1 << 52][rng.usize(..7)];
+            if rng.bool() {
+                near.wrapping_add(far)
+            } else {
+                near.saturating_sub(far)
+            }
+        }
+        // NaNs of both kinds.
+        4 => 0x7ff << 52 | 1 << rng.u32(..52) | rng.u64(..4),
+        5 => rng.u64(..) >> (12 + rng.u32(..52)),
+        6 => f64::from(rng.u32(..) >> rng.u32(..32)).to_bits(),
+        7 => (f64::from(rng.u32(..) >> rng.u32(..32)) + 0.5).to_bits(),
+        // Close to the one before, so that differences cancel.
+        8 => last.wrapping_add(rng.u64(..8)) ^ 1 << 63,
+        // Few bits, so that results are often exact.
+        9..=10 => rng.u64(1000..1050) << 52 | rng.u64(..16) << 48,
+        11 => rng.u64(..2047) << 52 | rng.u64(..16) << rng.u32(..49),
+        12 => rng.u64(..),
+        _ => rng.u64(1000..1050) << 52 | rng.u64(..1 << 52),
+    };
+    magnitude ^ sign
+}
+
+/// The pattern of a single.
+fn single(rng: &mut Rng, last: u32) -> u32 {
+    let sign = rng.u32(..2) << 31;
+    let magnitude = match rng.u32(..16) {
+        0..=3 => {
+            let near = (DOUBLES[rng.usize(..DOUBLES.len())] as f32).to_bits();
+            near.saturating_add(rng.u32(..3)).saturating_sub(1)
+        }
+        4 => 0xff << 23 | 1 << rng.u32(..23) | rng.u32(..4),
+        5 => rng.u32(..) >> (9 + rng.u32(..23)),
+        6 => ((rng.u32(..) >> rng.u32(..32)) as f32).to_bits(),
+        7 => ((rng.u32(..) >> rng.u32(8..32)) as f32 + 0.5).to_bits(),
+        8 => last.wrapping_add(rng.u32(..8)) ^ 1 << 31,
+        9..=10 => rng.u32(110..150) << 23 | rng.u32(..16) << 19,
+        11 => rng.u32(..255) << 23 | rng.u32(..16) << rng.u32(..20),
+        12 => rng.u32(..),
+        13 => rng.u32(..) >> rng.u32(..32),
+        _ => rng.u32(110..150) << 23 | rng.u32(..1 << 23),
+    };
+    magnitude ^ sign
+}
+
+/// What the programs load: doubles, and pairs of singles.
+fn numbers(rng: &mut Rng) -> Vec<u32> {
+    let mut last = 0;
+    let mut pattern = || {
+        last = if rng.bool() {
+            double(rng, last)
+        } else {
+            let low = single(rng, last as u32);
+            u64::from(single(rng, low)) << 32 | u64::from(low)
+        };
+        [last as u32, (last >> 32) as u32]
+    };
+    (0..4 * ROUNDS).flat_map(|_| pattern()).collect()
+}
+
+/// A value of FCSR: often the usual ones.
+fn fcsr(rng: &mut Rng) -> u32 {
+    let modes = match rng.u32(..8) {
+        0..=2 => 0x4,
+        3..=4 => 0,
+        5 => rng.u32(..4),
+        6 => 0x4 | rng.u32(..32) << 7,
+        _ => rng.u32(..4) | (rng.u32(..) & rng.u32(..) & 0x1f) << 7,
+    };
+    let flush = u32::from(rng.u32(..4) == 0) << 24;
+    let others = if rng.u32(..4) == 0 {
+        rng.u32(..) & 0xfe80_007c
+    } else {
+        0
+    };
+    modes | flush | others
+}
+
+/// Whether programs take an instruction from the table as it comes.
+fn is_plain(info: &Info) -> bool {
+    let memory = info.operands.contains(['o', 'x']);
+    let control = matches!(info.insn, Insn::Ctc1 | Insn::Cfc1);
+    let fpu = matches!(info.unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64);
+    let moves = matches!(info.insn, Insn::Movf | Insn::Movt);
+    (fpu || moves) && info.flow == Flow::Next && !memory && !control
+}
+
+/// A FPU register: few of them, so that they meet again, and mostly even.
+fn register(rng: &mut Rng) -> u32 {
+    rng.u32(..6) * 2 + u32::from(rng.u32(..12) == 0)
+}
+
+fn general(rng: &mut Rng) -> u32 {
+    rng.u32(GENERAL)
+}
+
+/// An instruction with operands at random.
+fn plain(rng: &mut Rng, fr: bool, allowed: &[&Info]) -> u32 {
+    let info = loop {
+        let info = allowed[rng.usize(..allowed.len())];
+        if fr || info.unit != Unit::Fpu64 || rng.u32(..64) == 0 {
+            break info;
+        }
+    };
+    let mut word = info.value | rng.u32(..) & !info.mask;
+    for letter in info.operands.chars() {
+        let (shift, register) = match letter {
+            'F' => (6, register(rng)),
+            'S' => (11, register(rng)),
+            'T' => (16, register(rng)),
+            'R' => (21, register(rng)),
+            's' => (21, general(rng)),
+            't' => (16, general(rng)),
+            'd' => (11, general(rng)),
+            _ => continue,
+        };
+        word = word & !(31 << shift) | register << shift;
+    }
+    word
+}
+
+const fn cop1(op: u32, rt: u32, fs: u32) -> u32 {
+    0x11 << 26 | op << 21 | rt << 16 | fs << 11
+}
+
+/// A load or store of an FPU register.
+fn access(opcode: u32, base: u32, register: u32, offset: u32) -> u32 {
+    opcode << 26 | base << 21 | register << 16 | offset
+}
+
+/// An indexed load or store.
+fn indexed(op: u32, base: u32, index: u32, fs: u32, fd: u32) -> u32 {
+    0x13 << 26 | base << 21 | index << 16 | fs << 11 | fd << 6 | op
+}
+
+/// Something other than a plain instruction.
+fn other(rng: &mut Rng) -> Vec<u32> {
+    let (f, offset) = (register(rng), rng.u32(..4) * 8);
+    let (bits, t) = (fcsr(rng), general(rng));
+    match rng.u32(..12) {
+        0 => vec![access(0x31, S0, f, offset), access(0x39, S2, f, offset)],
+        1 => vec![access(0x35, S0, f, offset), access(0x3d, S2, f, offset)],
+        2 => vec![indexed(0, S0, S3, 0, f), indexed(8, S2, S3, f, 0)],
+        3 => vec![indexed(1, S0, S3, 0, f), indexed(9, S2, S3, f, 0)],
+        4 => vec![indexed(5, S0, S3, 0, f), indexed(13, S2, S3, f, 0)],
+        5 | 6 => vec![cop1(2, t, 31), sw(t, 64, S2)],
+        7 => {
+            let [high, low] = li(t, bits);
+            vec![high, low, cop1(6, t, 31)]
+        }
+        8 => vec![lw(t, offset as i32, S0)],
+        // Branches on conditions, plain and likely, over what comes next.
+        _ => vec![
+            cop1(8, rng.u32(..32), 0) | rng.u32(1..4),
+            addiu(t, t, rng.i32(..9)),
+        ],
+    }
+}
+
+/// A loop over the numbers.
+fn code(rng: &mut Rng, fr: bool, allowed: &[&Info]) -> Vec<u32> {
+    let mut code = Vec::new();
+    code.extend(li(S0, NUMBERS));
+    code.extend(li(S2, RESULTS));
+    code.extend([addiu(S1, ZERO, ROUNDS as i32), addiu(S3, ZERO, 8)]);
+    let head = code.len() as i32;
+    for slot in 0..4 {
+        code.push(access(0x35, S0, register(rng) & !1, slot * 8));
+    }
+    for _ in 0..rng.u32(4..40) {
+        match rng.u32(..6) {
+            0 => code.extend(other(rng)),
+            _ => code.push(plain(rng, fr, allowed)),
+        }
+    }
+    // Where the last branches may lead to.
+    code.extend([NOP; 3]);
+    code.push(access(0x3d, S2, register(rng) & !1, 32));
+    code.extend([
+        addiu(S0, S0, 32),
+        addiu(S2, S2, 72),
+        addiu(S1, S1, -1),
+        bne(S1, ZERO, head - code.len() as i32 - 4),
+        plain(rng, fr, allowed),
+    ]);
+    code.extend([beq(ZERO, ZERO, -1), NOP]);
+    code
+}
+
+/// A machine that is about to run the program that `seed` stands for.
+fn machine(seed: u64) -> (Box<Vm>, u64) {
+    let mut rng = Rng::with_seed(seed);
+    let fr = rng.u32(..3) == 0;
+    let allowed: Vec<&Info> = TABLE.iter().filter(|info| is_plain(info)).collect();
+    // Few kinds of instructions, so that they are often neighbours; or all of them.
+    let few: Vec<&Info> = (0..6).map(|_| allowed[rng.usize(..allowed.len())]).collect();
+    let allowed = if rng.bool() { few } else { allowed };
+    let code = code(&mut rng, fr, &allowed);
+    let mut vm = program(&code);
+    place(&mut vm, NUMBERS, &numbers(&mut rng));
+    // Whatever traps is skipped.
+    let handler = [mfc0(K0, EPC), addiu(K0, K0, 4), mtc0(K0, EPC), ERET];
+    vm.write_physical(Pa(0x180), &handler.map(u32::to_le_bytes).concat());
+    vm.cpu.cp0.status |= STATUS_CU1;
+    if fr {
+        vm.cpu.cp0.status |= STATUS_FR;
+    }
+    for register in &mut vm.cpu.fpr {
+        *register = double(&mut rng, 0);
+    }
+    vm.cpu.fcsr = Fcsr(fcsr(&mut rng));
+    vm.select_space();
+    (vm, u64::from(ROUNDS) * code.len() as u64)
+}
+
+/// Runs a program; lockstep panics with what differs.
+fn check(seed: u64) {
+    let run = |kind| {
+        let (mut vm, limit) = machine(seed);
+        run(kind, &mut vm, limit)
+    };
+    match seed % 3 {
+        0 => drop(run(Kind::Lockstep)),
+        1 => drop(run(Kind::Strides(113))),
+        _ => assert_eq!(run(Kind::EagerJit), run(Kind::Interpreter)),
+    }
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn random_fpu_programs_end_alike_in_both_engines() {
+    let start = Instant::now();
+    let first = setting("FLOAT_SEED").unwrap_or(0);
+    let time = setting("FLOAT_SECONDS").map(Duration::from_secs);
+    for seed in first.. {
+        if time.map_or(seed >= first + PROGRAMS, |time| start.elapsed() > time) {
+            println!("{} programs, {:.1?}", seed - first, start.elapsed());
+            break;
+        }
+        println!("FLOAT_SEED={seed}");
+        check(seed);
+    }
+}
