@@ -16,7 +16,7 @@ use mirrorball_runtime::vm::Vm;
 use std::time::{Duration, Instant};
 
 /// How many programs there are if nothing else is asked for.
-const PROGRAMS: u64 = 400;
+const PROGRAMS: u64 = 800;
 /// How often a program goes through its loop.
 const ROUNDS: u32 = 40;
 /// Where the numbers lie that programs load, and what they store.
@@ -51,6 +51,61 @@ const DOUBLES: [f64; 18] = [
     1.0842021724855044e-19,
     1e-290,
 ];
+
+/// What most numbers of a program are like.
+enum Taste {
+    /// Anything.
+    All,
+    /// Near these.
+    Near([f64; 3]),
+    /// With so few bits that results are often exact.
+    Sparse,
+    /// About as large as the roots of the smallest normal numbers.
+    Small,
+}
+
+impl Taste {
+    fn new(rng: &mut Rng) -> Self {
+        match rng.u32(..5) {
+            0 | 1 => Self::All,
+            2 => Self::Near(std::array::from_fn(|_| DOUBLES[rng.usize(..DOUBLES.len())])),
+            3 => Self::Sparse,
+            _ => Self::Small,
+        }
+    }
+
+    fn double(&self, rng: &mut Rng, last: u64) -> u64 {
+        let sign = rng.u64(..2) << 63;
+        if rng.u32(..4) == 0 {
+            return double(rng, last);
+        }
+        match self {
+            Self::All => double(rng, last),
+            Self::Near(bases) => {
+                let base = bases[rng.usize(..3)].to_bits();
+                sign ^ base.wrapping_add(rng.u64(..5)).wrapping_sub(2)
+            }
+            Self::Sparse => sign | rng.u64(1000..1050) << 52 | rng.u64(..8) << 49,
+            Self::Small => sign | rng.u64(500..600) << 52 | rng.u64(..1 << 52),
+        }
+    }
+
+    fn single(&self, rng: &mut Rng, last: u32) -> u32 {
+        let sign = rng.u32(..2) << 31;
+        if rng.u32(..4) == 0 {
+            return single(rng, last);
+        }
+        match self {
+            Self::All => single(rng, last),
+            Self::Near(bases) => {
+                let base = (bases[rng.usize(..3)] as f32).to_bits();
+                sign ^ base.wrapping_add(rng.u32(..5)).wrapping_sub(2)
+            }
+            Self::Sparse => sign | rng.u32(110..150) << 23 | rng.u32(..8) << 20,
+            Self::Small => sign | rng.u32(50..80) << 23 | rng.u32(..1 << 23),
+        }
+    }
+}
 
 /// The pattern of a double, mostly one that operations do something interesting with.
 fn double(rng: &mut Rng, last: u64) -> u64 {
@@ -105,13 +160,15 @@ fn single(rng: &mut Rng, last: u32) -> u32 {
 
 /// What the programs load: doubles, and pairs of singles.
 fn numbers(rng: &mut Rng) -> Vec<u32> {
+    let taste = Taste::new(rng);
+    let doubles = rng.u32(1..4);
     let mut last = 0;
     let mut pattern = || {
-        last = if rng.bool() {
-            double(rng, last)
+        last = if rng.u32(..4) < doubles {
+            taste.double(rng, last)
         } else {
-            let low = single(rng, last as u32);
-            u64::from(single(rng, low)) << 32 | u64::from(low)
+            let low = taste.single(rng, last as u32);
+            u64::from(taste.single(rng, low)) << 32 | u64::from(low)
         };
         [last as u32, (last >> 32) as u32]
     };
@@ -224,10 +281,17 @@ fn code(rng: &mut Rng, fr: bool, allowed: &[&Info]) -> Vec<u32> {
     code.extend(li(S2, RESULTS));
     code.extend([addiu(S1, ZERO, ROUNDS as i32), addiu(S3, ZERO, 8)]);
     let head = code.len() as i32;
+    // Often every round starts with the same FCSR, and mostly with no Flags in it.
+    if rng.bool() {
+        let bits = if rng.bool() { 0 } else { fcsr(rng) };
+        code.extend(li(GENERAL.start, bits));
+        code.push(cop1(6, GENERAL.start, 31));
+    }
     for slot in 0..4 {
         code.push(access(0x35, S0, register(rng) & !1, slot * 8));
     }
-    for _ in 0..rng.u32(4..40) {
+    let length = if rng.u32(..4) == 0 { 2..6 } else { 4..40 };
+    for _ in 0..rng.u32(length) {
         match rng.u32(..6) {
             0 => code.extend(other(rng)),
             _ => code.push(plain(rng, fr, allowed)),
@@ -253,8 +317,11 @@ fn machine(seed: u64) -> (Box<Vm>, u64) {
     let fr = rng.u32(..3) == 0;
     let allowed: Vec<&Info> = TABLE.iter().filter(|info| is_plain(info)).collect();
     // Few kinds of instructions, so that they are often neighbours; or all of them.
-    let few: Vec<&Info> = (0..6).map(|_| allowed[rng.usize(..allowed.len())]).collect();
-    let allowed = if rng.bool() { few } else { allowed };
+    let most = rng.usize(1..6);
+    let few: Vec<&Info> = (0..most)
+        .map(|_| allowed[rng.usize(..allowed.len())])
+        .collect();
+    let allowed = if rng.u32(..4) != 0 { few } else { allowed };
     let code = code(&mut rng, fr, &allowed);
     let mut vm = program(&code);
     place(&mut vm, NUMBERS, &numbers(&mut rng));
