@@ -29,6 +29,9 @@ const S3: u32 = 19;
 /// General registers that programs compute with.
 const GENERAL: std::ops::Range<u32> = 8..16;
 
+/// Raises nothing, so that Cause does not tell any more what the instruction before it raised.
+const NEG_S_F20: u32 = cop1(16, 0, 20) | 20 << 6 | 7;
+
 /// Numbers that are special, or near something that is: each with all its neighbours.
 const DOUBLES: [f64; 18] = [
     0.0,
@@ -291,10 +294,14 @@ fn code(rng: &mut Rng, fr: bool, allowed: &[&Info]) -> Vec<u32> {
         code.push(access(0x35, S0, register(rng) & !1, slot * 8));
     }
     let length = if rng.u32(..4) == 0 { 2..6 } else { 4..40 };
+    let hidden = rng.bool();
     for _ in 0..rng.u32(length) {
         match rng.u32(..6) {
             0 => code.extend(other(rng)),
             _ => code.push(plain(rng, fr, allowed)),
+        }
+        if hidden {
+            code.push(NEG_S_F20);
         }
     }
     // Where the last branches may lead to.
@@ -335,6 +342,7 @@ fn machine(seed: u64) -> (Box<Vm>, u64) {
     for register in &mut vm.cpu.fpr {
         *register = double(&mut rng, 0);
     }
+    vm.cpu.fpr[20] = 0;
     vm.cpu.fcsr = Fcsr(fcsr(&mut rng));
     vm.select_space();
     (vm, u64::from(ROUNDS) * code.len() as u64)
