@@ -89,7 +89,7 @@ impl Taste {
                 sign ^ base.wrapping_add(rng.u64(..5)).wrapping_sub(2)
             }
             Self::Sparse => sign | rng.u64(1000..1050) << 52 | rng.u64(..8) << 49,
-            Self::Small => sign | rng.u64(500..600) << 52 | rng.u64(..1 << 52),
+            Self::Small => sign | rng.u64(508..520) << 52 | rng.u64(..1 << 52),
         }
     }
 
@@ -105,7 +105,7 @@ impl Taste {
                 sign ^ base.wrapping_add(rng.u32(..5)).wrapping_sub(2)
             }
             Self::Sparse => sign | rng.u32(110..150) << 23 | rng.u32(..8) << 20,
-            Self::Small => sign | rng.u32(50..80) << 23 | rng.u32(..1 << 23),
+            Self::Small => sign | rng.u32(60..70) << 23 | rng.u32(..1 << 23),
         }
     }
 }
