@@ -379,3 +379,49 @@ fn random_fpu_programs_end_alike_in_both_engines() {
         check(seed);
     }
 }
+
+/// Operations on `$f0` and `$f2` whose flags are easily missed, in doubles and in singles.
+#[test]
+fn flags_at_the_edges_are_not_missed() {
+    const MUL: u32 = 2;
+    const DIV: u32 = 3;
+    const CVT_S: u32 = 32;
+    let (least, small) = (f64::MIN_POSITIVE, 1.4916681462400413e-154);
+    let below_1 = 1.0 - f64::EPSILON / 2.0;
+    let doubles = [
+        // Rounded to the smallest normal number, but tiny.
+        (MUL, least, below_1),
+        (DIV, least, 1.0 + f64::EPSILON),
+        // What the result lacks is too small for a double itself.
+        (MUL, small * 1.9, small * 1.1),
+        (MUL, small * 1.7, small * 1.3),
+        (DIV, least * 3.0, 1.1),
+        // Zeros that something was rounded to.
+        (MUL, 1e-200, 1e-200),
+        (DIV, 1e-200, 1e200),
+        (CVT_S, 1e-60, 0.0),
+        // The same in single precision.
+        (CVT_S, f64::from(f32::MIN_POSITIVE) * (1.0 - 1e-9), 0.0),
+        (CVT_S, 0.1, 0.0),
+        (CVT_S, 1e39, 0.0),
+    ];
+    for (op, a, b) in doubles {
+        for kind in [Kind::Lockstep, Kind::Strides(50)] {
+            let code = [
+                addiu(S1, ZERO, 20),
+                cop1(6, ZERO, 31),
+                cop1(17, if op == CVT_S { 0 } else { 2 }, 0) | 4 << 6 | op,
+                NEG_S_F20,
+                addiu(S1, S1, -1),
+                bne(S1, ZERO, -5),
+                NOP,
+            ];
+            let mut vm = program(&code);
+            vm.cpu.cp0.status |= STATUS_CU1;
+            (vm.cpu.fpr[0], vm.cpu.fpr[2]) = (a.to_bits(), b.to_bits());
+            vm.select_space();
+            run(kind, &mut vm, 100);
+            assert!(vm.cpu.fcsr.0 & Fcsr::FLAG_INEXACT != 0, "{op} {a:e} {b:e}");
+        }
+    }
+}
