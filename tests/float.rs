@@ -406,10 +406,16 @@ fn flags_at_the_edges_are_not_missed() {
         (CVT_S, 1e39, 0.0),
     ];
     for (op, a, b) in doubles {
-        for kind in [Kind::Lockstep, Kind::Strides(50)] {
+        for (kind, flags) in [
+            (Kind::Lockstep, 0),
+            (Kind::Strides(50), 0),
+            // With Inexact already there, others are to come.
+            (Kind::Lockstep, 4),
+        ] {
             let code = [
                 addiu(S1, ZERO, 20),
-                cop1(6, ZERO, 31),
+                addiu(T0, ZERO, flags),
+                cop1(6, T0, 31),
                 cop1(17, if op == CVT_S { 0 } else { 2 }, 0) | 4 << 6 | op,
                 NEG_S_F20,
                 addiu(S1, S1, -1),
