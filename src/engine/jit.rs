@@ -93,6 +93,8 @@ struct Extra {
     pending: bool,
     /// Its translation, or 0.
     code: usize,
+    /// The cycles that it takes to enter it.
+    need: i64,
     /// The links that lead to it.
     incoming: Incoming,
     /// The blocks in whose regions it lies.
@@ -166,15 +168,22 @@ impl Jit {
         self.blocks.predecoded()
     }
 
-    /// Runs the block at the program counter and no more, if the budget covers it. The horizon is
-    /// then where the block ended.
+    /// Runs the block at the program counter and no more, if the budget covers it, or as much of
+    /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
         if vm.has_modified() {
             self.drop_modified(vm);
         }
         let now = vm.cpu.now(0);
         let cycles = match self.blocks.at_pc(vm) {
-            Some(id) => self.blocks.get(id).block.cycles().min(vm.cpu.left),
+            Some(id) => {
+                let cached = self.blocks.get(id);
+                let cycles = match cached.extra.code {
+                    0 => cached.block.cycles(),
+                    _ => cached.extra.need,
+                };
+                cycles.min(vm.cpu.left)
+            }
             // The fetch was refused, which took a cycle.
             None => 1,
         };
@@ -313,14 +322,9 @@ impl Jit {
         self.counters.translations += 1;
         self.counters.instructions += job.region.instructions() as u64;
         self.counters.code_bytes += translation.bytes.len() as u64;
-        // Now and not when the job was made: a block that was dropped and found again since then
-        // would not know.
-        for member in &job.region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.regions.push(job.id);
-            }
-        }
-        self.blocks.get_mut(job.id).extra.code = code;
+        let extra = &mut self.blocks.get_mut(job.id).extra;
+        extra.code = code;
+        extra.need = i64::from(translation.need);
         // Only now: a block may have been dropped and made again since the job was submitted.
         for member in &job.region.blocks[1..] {
             if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
@@ -404,7 +408,7 @@ impl Engine for Jit {
             }
             let cached = self.blocks.get(id);
             let code = cached.extra.code;
-            let exit = if code != 0 && covered {
+            let exit = if code != 0 && before >= cached.extra.need {
                 if let Some(link) = self.missing.take() {
                     self.link(link, id);
                 }

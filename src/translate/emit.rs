@@ -1,12 +1,14 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::alignment::Alignments;
+use super::budget::Checkpoints;
 use super::calls::RAISED;
 use super::exits::LinkTarget;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
-use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
+use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
 use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
 use crate::isa::{Fields, Flow, Insn, Writes};
@@ -16,7 +18,9 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::mmu::soft::is_direct;
 use std::mem::offset_of;
 
 /// An instruction as the translator sees it.
@@ -83,6 +87,7 @@ mod emitters {
     pub use super::fpu::*;
     pub use super::memory::*;
     pub use super::muldiv::*;
+    pub use super::system::*;
     pub use super::through::*;
 }
 
@@ -115,6 +120,8 @@ pub struct Emitter<'a> {
     pub first_link: u32,
     pub code_signature: SigRef,
     call_signature: SigRef,
+    /// What the current block knows of addresses.
+    pub alignments: Alignments,
     /// See [`Emitter::interrupted`].
     interrupted: Option<Block>,
     /// The block being translated.
@@ -169,16 +176,19 @@ impl<'a> Emitter<'a> {
             first_link,
             code_signature,
             call_signature,
+            alignments: Alignments::default(),
             interrupted: None,
             source: &region.blocks[0],
             closed: false,
         }
     }
 
-    /// Translates the region. Returns its direct exits.
-    pub fn run(mut self, config: TargetFrontendConfig) -> Vec<LinkTarget> {
+    /// Translates the region. Returns its direct exits, and the cycles that it takes to enter it.
+    pub fn run(mut self, config: TargetFrontendConfig) -> (Vec<LinkTarget>, u32) {
         let region = self.region;
-        let flow = RegisterFlow::of(region);
+        let successors = region.successors();
+        let flow = RegisterFlow::of(region, &successors);
+        let checkpoints = Checkpoints::of(region, &successors);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.enter_fpu();
         self.b.ins().jump(self.headers[0], &[]);
@@ -186,34 +196,25 @@ impl<'a> Emitter<'a> {
             self.b.switch_to_block(self.headers[index]);
             self.registers.enter(flow.entries[index]);
             self.enter_fpu_block();
-            self.block(source);
+            self.block(source, checkpoints.need(index));
         }
         self.finish_interrupted();
         self.b.seal_all_blocks();
         self.b.finalize(config);
-        self.links
+        (self.links, checkpoints.entry())
     }
 
-    /// Translates one block: pays for it, or leaves if the budget does not cover it.
-    fn block(&mut self, source: &'a Source) {
+    /// Translates one block: pays for it, after a look at the budget if the block `need`s one.
+    fn block(&mut self, source: &'a Source, need: Option<u32>) {
         self.source = source;
         self.closed = false;
+        self.alignments = Alignments::default();
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
+        if let Some(need) = need {
+            self.check_budget(before, need);
+        }
         let after = self.b.ins().iadd_imm_s(before, -(source.cycles() as i64));
-        let (body, broke) = (self.b.create_block(), self.cold_block());
-        let covered = self
-            .b
-            .ins()
-            .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, after, 0);
-        self.b.ins().brif(covered, body, &[], broke, &[]);
-
-        self.b.switch_to_block(broke);
-        self.registers.write_back(&mut self.b, self.vm);
-        self.store_cpu(before, offset_of!(Cpu, left));
-        self.leave_at(source.pc);
-
-        self.b.switch_to_block(body);
         self.b.def_var(self.left, after);
         let slots = usize::from(source.slot);
         for index in 0..source.code.len() - slots {
@@ -222,6 +223,21 @@ impl<'a> Emitter<'a> {
         if !self.closed {
             self.go_on();
         }
+    }
+
+    /// Leaves before the current block unless there are `need` cycles.
+    fn check_budget(&mut self, left: Value, need: u32) {
+        let (body, broke) = (self.b.create_block(), self.cold_block());
+        let covered =
+            self.b
+                .ins()
+                .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, i64::from(need));
+        self.b.ins().brif(covered, body, &[], broke, &[]);
+        self.b.switch_to_block(broke);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(left, offset_of!(Cpu, left));
+        self.leave_at(self.source.pc);
+        self.b.switch_to_block(body);
     }
 
     /// Translates the instruction `index` of the current block.
@@ -297,6 +313,10 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction, with all registers written back. Leaves
     /// translated code if the instruction was refused or the machine asks for attention.
     pub fn interpret(&mut self, i: &Instruction) {
+        let cold = self
+            .b
+            .current_block()
+            .is_some_and(|block| self.b.func.layout.is_cold(block));
         self.registers.write_back(&mut self.b, self.vm);
         self.store_cause();
         self.store_left();
@@ -321,6 +341,9 @@ impl<'a> Emitter<'a> {
         let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
         let leave = self.interrupted();
         let on = self.b.create_block();
+        if cold {
+            self.b.set_cold_block(on);
+        }
         self.b.ins().brif(status, leave, &[], on, &[]);
         self.b.switch_to_block(on);
     }
@@ -369,6 +392,40 @@ impl<'a> Emitter<'a> {
         self.registers.clean();
         self.registers.reload(&mut self.b, self.vm, i.written());
         self.fpu_interpreted(i);
+    }
+
+    /// Lets the interpreter execute an instruction that may change anything, and mostly does not:
+    /// while it is the same space, the block after it is the same too.
+    pub fn interpret_and_go_on(&mut self, i: &Instruction) {
+        self.through_interpreter(i);
+        // A TLB write may take the page away that the code is on.
+        let stays = match self.next {
+            Next::To(_) if is_direct(Va(u64::from(self.source.pc))) => !i.slot,
+            Next::To(_) => !i.slot && matches!(i.insn, Insn::Mtc0 | Insn::Di | Insn::Ei),
+            _ => false,
+        };
+        if !stays {
+            return self.go_on_anywhere(false);
+        }
+        let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let same = self.b.ins().icmp(IntCC::Equal, space, self.space);
+        let (on, off) = (self.b.create_block(), self.cold_block());
+        self.b.ins().brif(same, on, &[], off, &[]);
+        self.b.switch_to_block(off);
+        let before = self.registers.clone();
+        self.go_on_anywhere(false);
+        self.b.switch_to_block(on);
+        self.registers = before;
+        self.go_on();
+    }
+
+    /// The lower half of the time before an instruction.
+    pub fn now(&mut self, i: &Instruction) -> Value {
+        let horizon = self.load_cpu(types::I32, offset_of!(Cpu, horizon));
+        let left = self.b.use_var(self.left);
+        let left = self.b.ins().ireduce(types::I32, left);
+        let now = self.b.ins().isub(horizon, left);
+        self.b.ins().iadd_imm_s(now, -i64::from(i.op.owed))
     }
 
     /// The address that control goes to after the current block, as 64 bits.

@@ -22,7 +22,7 @@ pub struct LinkTarget {
 impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
-        self.settle_cause();
+        self.store_cause();
         match self.next {
             Next::To(pc) => self.go_to(pc),
             Next::Computed(pc) => {
@@ -32,6 +32,12 @@ impl Emitter<'_> {
             }
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
+                // The way out of a loop is not the loop.
+                match (self.header(yes), self.header(no)) {
+                    (None, Some(_)) => self.b.set_cold_block(taken),
+                    (Some(_), None) => self.b.set_cold_block(fallen),
+                    _ => {}
+                }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
                 self.b.switch_to_block(taken);
                 self.go_to(yes);
@@ -45,7 +51,7 @@ impl Emitter<'_> {
     /// Ends the current path after an instruction that may have changed mode or address space:
     /// nothing is known of the target but its address.
     pub fn go_on_anywhere(&mut self, computed: bool) {
-        self.settle_cause();
+        self.store_cause();
         let pc = match self.next {
             Next::To(pc) if !computed => self.constant(pc),
             _ => self.load_cpu(types::I32, offset_of!(Cpu, pc)),

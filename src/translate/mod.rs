@@ -6,8 +6,10 @@
 //! handler for that instruction (see [`calls`]). So privileged semantics exist once, and a
 //! slow path cannot differ from the reference.
 
+mod alignment;
 mod alu;
 mod branch;
+mod budget;
 pub mod calls;
 mod emit;
 mod exits;
@@ -18,6 +20,9 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+mod system;
+#[cfg(test)]
+mod testing;
 mod through;
 
 pub use exits::LinkTarget;
@@ -54,6 +59,8 @@ pub struct Translation {
     pub bytes: Vec<u8>,
     /// Its direct exits, in the order of the link numbers that the code was given.
     pub links: Vec<LinkTarget>,
+    /// The cycles that there must be for the code to do anything but leave again.
+    pub need: u32,
 }
 
 /// The translator, with what it keeps from one translation to the next.
@@ -75,7 +82,8 @@ impl Translator {
         let settings = [
             ("opt_level", "speed"),
             ("preserve_frame_pointers", "true"),
-            ("enable_verifier", if true { "true" } else { "false" }),
+            // See `compile`.
+            ("enable_verifier", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("enable_heap_access_spectre_mitigation", "false"),
@@ -115,11 +123,11 @@ impl Translator {
         region: &Region,
         first_link: u32,
     ) -> Result<Translation, TranslateError> {
-        let links = self.build(region, first_link);
+        let (links, need) = self.build(region, first_link);
         self.compile(region.pc())?;
         let bytes = self.code().to_vec();
         self.context.clear();
-        Ok(Translation { bytes, links })
+        Ok(Translation { bytes, links, need })
     }
 
     /// The Cranelift IR and the host code of a region, as text, for people.
@@ -135,7 +143,7 @@ impl Translator {
         Ok((ir, bytes))
     }
 
-    fn build(&mut self, region: &Region, first_link: u32) -> Vec<LinkTarget> {
+    fn build(&mut self, region: &Region, first_link: u32) -> (Vec<LinkTarget>, u32) {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
@@ -143,18 +151,33 @@ impl Translator {
         Emitter::new(builder, region, first_link, self.abilities).run(self.isa.frontend_config())
     }
 
+    /// Compiles the function. Translated code never returns to translated code, so nobody wants
+    /// registers saved from one piece to the next: what was built (and is verified) for the
+    /// convention of tail calls is compiled for one that is the same but for saving none.
     fn compile(&mut self, pc: u32) -> Result<(), TranslateError> {
-        match self
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-        {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let source = Box::new(error.inner);
-                self.context.clear();
-                Err(TranslateError::Codegen { pc, source })
+        let verified = if cfg!(debug_assertions) {
+            self.context.verify(&*self.isa).map_err(Into::into)
+        } else {
+            Ok(())
+        };
+        let Function { stencil, .. } = &mut self.context.func;
+        let own = std::iter::once(&mut stencil.signature);
+        for signature in own.chain(stencil.dfg.signatures.values_mut()) {
+            if signature.call_conv == CallConv::Tail {
+                signature.call_conv = CallConv::Winch;
             }
         }
+        let compiled = verified.and_then(|()| {
+            let compiled = self
+                .context
+                .compile(&*self.isa, &mut ControlPlane::default());
+            compiled.map(|_| ()).map_err(|error| error.inner)
+        });
+        compiled.map_err(|error| {
+            self.context.clear();
+            let source = Box::new(error);
+            TranslateError::Codegen { pc, source }
+        })
     }
 
     fn code(&self) -> &[u8] {

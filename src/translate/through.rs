@@ -13,11 +13,11 @@ macro_rules! through {
 
 through! {
     // Memory.
-    swl swr ll sc synci
+    synci
     // Traps.
     syscall break_
     // The system.
-    mfc0 mtc0 rdpgpr wrpgpr di ei tlbr tlbwi tlbwr tlbp eret wait cache rdhwr
+    rdpgpr wrpgpr tlbp eret wait cache rdhwr
     // FPU control, and what rounds twice.
     cfc1 ctc1 rsqrt_s rsqrt_d
 }

@@ -6,7 +6,6 @@ use crate::compare::{End, both, jit, run};
 use mirrorball::engine::Interpreter;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
-use std::time::{Duration, Instant};
 
 const K0: u32 = 26;
 const STATUS: u32 = 12;
@@ -131,16 +130,9 @@ fn a_wait_that_nothing_ends_stops_the_machine_soon() {
     let mut armed = vec![addiu(T0, ZERO, 1000), mtc0(T0, COMPARE)];
     armed.extend(asleep);
     for code in [&asleep[..], &stormy, &armed] {
-        let start = Instant::now();
         let end = agree(code, 1_000_000);
         assert_eq!(end.outcome, Outcome::Halted);
         assert!(end.instructions < 100);
-        // Twice five minutes of the guest's time.
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{:?}",
-            start.elapsed()
-        );
     }
 }
 

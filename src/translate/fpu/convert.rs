@@ -99,13 +99,14 @@ fn to_integer(
     };
     let fits = e.b.ins().fcmp(FloatCC::LessThan, magnitude, most);
     let mut ways = Ways::new(e);
-    ways.require(e, fits);
     let result = e.b.ins().fcvt_to_sint_sat(to.pattern(), rounded);
     ways.expect_common_modes(e);
+    ways.require(e, fits);
     let acceptable = |e: &mut Emitter<'_>, inexact| {
         let again = e.b.ins().fcvt_from_sint(from.number(), result);
         let exact = e.b.ins().fcmp(FloatCC::Equal, again, a);
-        e.b.ins().bor(inexact, exact)
+        let acceptable = e.b.ins().bor(inexact, exact);
+        e.b.ins().band(acceptable, fits)
     };
     let fd = i.fields.sa();
     let result = ways.join(e, i, result, acceptable, |e| {
