@@ -87,7 +87,6 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::super::testing;
-    use super::*;
 
     #[test]
     fn a_region_grows_along_branches_but_not_into_calls() {

@@ -5,8 +5,9 @@
 //! remains to be known of an operation is whether it was inexact, and mostly nobody asks: Flags
 //! collect Inexact, so that once it is there nothing changes it, and Cause is only that of the
 //! last operation. So the common path checks FCSR once a block (modes as above, Inexact among the
-//! Flags), each result for its exponent, and leaves Cause to [`mirrorball_runtime::cpu::fpu::Deferred`]. A second,
-//! less common path takes what is certainly exact. See [`cause`] and [`checks`].
+//! Flags) and each result for its exponent, and leaves Cause to
+//! [`mirrorball_runtime::cpu::fpu::Deferred`]. A second, less common path takes what is certainly
+//! exact. See [`cause`] and [`checks`].
 //!
 //! Registers are written to the CPU at once, and read as SSA values: see [`registers`].
 
