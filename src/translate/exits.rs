@@ -8,8 +8,9 @@ use super::emit::{Emitter, Next};
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+use mirrorball_runtime::addr::{PAGE_BITS, Va};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{CODE_ENTRIES, CODE_GROUP, CodeEntry, Space};
+use mirrorball_runtime::mmu::soft::{CODE_GROUP, CODE_GROUPS, CodeEntry, Space, is_direct};
 use std::mem::{offset_of, size_of};
 
 /// Where a direct exit leads.
@@ -17,6 +18,17 @@ use std::mem::{offset_of, size_of};
 pub struct LinkTarget {
     /// The guest address.
     pub pc: u32,
+}
+
+/// The part of the address space that a program counter is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Most likely kseg0 or kseg1.
+    Direct,
+    /// What the TLB maps.
+    Mapped,
+    /// Nobody knows.
+    Anywhere,
 }
 
 impl Emitter<'_> {
@@ -28,7 +40,8 @@ impl Emitter<'_> {
             Next::Computed(pc) => {
                 self.registers.write_back(&mut self.b, self.vm);
                 self.store_left();
-                self.look_up(pc);
+                let scope = self.scope();
+                self.look_up(pc, scope);
             }
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
@@ -39,9 +52,9 @@ impl Emitter<'_> {
                     _ => {}
                 }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
-                self.b.switch_to_block(taken);
+                self.begin(taken);
                 self.go_to(yes);
-                self.b.switch_to_block(fallen);
+                self.begin(fallen);
                 self.go_to(no);
             }
         }
@@ -58,7 +71,7 @@ impl Emitter<'_> {
         };
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        self.look_up(pc);
+        self.look_up(pc, Scope::Anywhere);
         self.closed = true;
     }
 
@@ -74,7 +87,7 @@ impl Emitter<'_> {
             self.follow_link(pc);
         } else {
             let pc = self.constant(pc);
-            self.look_up(pc);
+            self.look_up(pc, Scope::Anywhere);
         }
     }
 
@@ -90,68 +103,99 @@ impl Emitter<'_> {
         );
         let (known, unknown) = (self.b.create_block(), self.cold_block());
         self.b.ins().brif(code, known, &[], unknown, &[]);
-        self.b.switch_to_block(known);
+        self.begin(known);
         self.b
             .ins()
             .return_call_indirect(self.code_signature, code, &[self.vm]);
-        self.b.switch_to_block(unknown);
+        self.begin(unknown);
         let pc = self.b.ins().iconst(types::I64, i64::from(pc));
         self.store_cpu(pc, offset_of!(Cpu, pc));
         self.return_link(number + 1);
     }
 
-    /// Looks `pc` up in the code table of the space that is current now.
-    pub fn look_up(&mut self, pc: Value) {
+    /// The code table that has `pc`, as far as `scope` says which. What is not found there is
+    /// looked for by the dispatcher.
+    fn code_table(&mut self, pc: Value, scope: Scope) -> Value {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
-        let groups = (CODE_ENTRIES / CODE_GROUP) as i64;
-        let group = self.b.ins().ushr_imm_s(pc, 12);
-        let group = self.b.ins().band_imm_s(group, groups - 1);
-        let group = self
-            .b
-            .ins()
-            .imul_imm_s(group, (CODE_GROUP * size_of::<CodeEntry>()) as i64);
-        let within = self.b.ins().ushr_imm_s(pc, 2);
-        let within = self.b.ins().band_imm_s(within, CODE_GROUP as i64 - 1);
-        let within = self
-            .b
-            .ins()
-            .imul_imm_s(within, size_of::<CodeEntry>() as i64);
-        let index = self.b.ins().iadd(group, within);
+        let tables = offset_of!(Space, tables);
+        match scope {
+            Scope::Mapped => self
+                .b
+                .ins()
+                .iadd_imm_s(space, offset_of!(Space, code) as i64),
+            Scope::Direct => self
+                .b
+                .ins()
+                .load(types::I64, trusted, space, (tables + 16) as i32),
+            Scope::Anywhere => {
+                let segment = self.b.ins().ushr_imm_s(pc, 30);
+                let segment = self.b.ins().uextend(types::I64, segment);
+                let offset = self.b.ins().ishl_imm_s(segment, 3);
+                let place = self.b.ins().iadd(space, offset);
+                self.b.ins().load(types::I64, trusted, place, tables as i32)
+            }
+        }
+    }
+
+    /// Where a computed jump of this region most likely goes.
+    pub fn scope(&self) -> Scope {
+        match (self.region.kernel, is_direct(Va(u64::from(self.source.pc)))) {
+            (true, true) => Scope::Direct,
+            (true, false) => Scope::Anywhere,
+            (false, _) => Scope::Mapped,
+        }
+    }
+
+    /// Looks `pc` up in a code table of the space that is current now.
+    pub fn look_up(&mut self, pc: Value, scope: Scope) {
+        let trusted = MemFlagsData::trusted();
+        let table = self.code_table(pc, scope);
+        let group = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
+        let group = self.b.ins().band_imm_s(group, CODE_GROUPS as i64 - 1);
+        let group = self.b.ins().ishl_imm_s(
+            group,
+            i64::from((CODE_GROUP * size_of::<CodeEntry>()).ilog2()),
+        );
+        let entry_bits = size_of::<CodeEntry>().ilog2();
+        let within = self.b.ins().ishl_imm_s(pc, i64::from(entry_bits - 2));
+        let mask = (CODE_GROUP - 1) << entry_bits;
+        let within = self.b.ins().band_imm_s(within, mask as i64);
+        let index = self.b.ins().bor(group, within);
         let index = self.b.ins().uextend(types::I64, index);
-        let entry = self.b.ins().iadd(space, index);
-        let base = offset_of!(Space, code);
+        let entry = self.b.ins().iadd(table, index);
         let tag = self.b.ins().load(
             types::I32,
             trusted,
             entry,
-            (base + offset_of!(CodeEntry, pc)) as i32,
+            offset_of!(CodeEntry, tag) as i32,
         );
         let code = self.b.ins().load(
             types::I64,
             trusted,
             entry,
-            (base + offset_of!(CodeEntry, entry)) as i32,
+            offset_of!(CodeEntry, entry) as i32,
         );
+        let wanted = self.b.ins().bxor_imm_s(pc, 1);
         let (here, known, unknown) = (
             self.b.create_block(),
             self.b.create_block(),
             self.cold_block(),
         );
         self.b.append_block_param(unknown, types::I32);
-        let same = self.b.ins().icmp(IntCC::Equal, tag, pc);
+        let same = self.b.ins().icmp(IntCC::Equal, tag, wanted);
         self.b
             .ins()
             .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
-        self.b.switch_to_block(here);
+        self.begin(here);
         self.b
             .ins()
             .brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
-        self.b.switch_to_block(known);
+        self.begin(known);
         self.b
             .ins()
             .return_call_indirect(self.code_signature, code, &[self.vm]);
-        self.b.switch_to_block(unknown);
+        self.begin(unknown);
         let pc = self.b.block_params(unknown)[0];
         let pc = self.b.ins().uextend(types::I64, pc);
         self.store_cpu(pc, offset_of!(Cpu, pc));

@@ -193,7 +193,7 @@ impl Ways {
         self.second_look = Some(second_look);
         let on = e.b.create_block();
         e.b.ins().brif(condition, on, &[], second_look, &[]);
-        e.b.switch_to_block(on);
+        e.begin(on);
     }
 
     /// Goes on only if FCSR asks for nothing more than the common case.
@@ -206,7 +206,7 @@ impl Ways {
     pub fn require(&self, e: &mut Emitter<'_>, condition: Value) {
         let on = e.b.create_block();
         e.b.ins().brif(condition, on, &[], self.slow, &[]);
-        e.b.switch_to_block(on);
+        e.begin(on);
     }
 
     /// Ends the common way with `result`, the second look with the same if `acceptable` says so
@@ -225,7 +225,7 @@ impl Ways {
         let arguments = [BlockArg::Value(result)];
         e.b.ins().jump(self.done, &arguments);
         if let Some(second_look) = self.second_look {
-            e.b.switch_to_block(second_look);
+            e.begin(second_look);
             let fcsr = e.fcsr();
             let modes = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::MODES));
             let plain = e.b.ins().icmp_imm_s(IntCC::Equal, modes, 0);
@@ -236,11 +236,11 @@ impl Ways {
             e.b.ins()
                 .brif(acceptable, self.done, &arguments, self.slow, &[]);
         }
-        e.b.switch_to_block(self.slow);
+        e.begin(self.slow);
         e.interpret(i);
         let value = reload(e);
         e.b.ins().jump(self.done, &[BlockArg::Value(value)]);
-        e.b.switch_to_block(self.done);
+        e.begin(self.done);
         e.b.block_params(self.done)[0]
     }
 

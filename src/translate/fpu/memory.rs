@@ -16,11 +16,11 @@ fn load(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, registe
     };
     e.b.append_block_param(probe.done, format.number());
     e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
-    e.b.switch_to_block(probe.miss);
+    e.begin(probe.miss);
     e.interpret(i);
     let slow = e.load_fpr(format, register);
     e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
-    e.b.switch_to_block(probe.done);
+    e.begin(probe.done);
     let value = e.b.block_params(probe.done)[0];
     e.write_fpr(format, register, value);
 }

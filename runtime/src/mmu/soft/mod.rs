@@ -5,6 +5,7 @@
 //! is present only while the guest's own TLB holds the mapping: what the architecture says of TLB
 //! misses stays exact.
 
+mod code;
 mod pool;
 mod space;
 
@@ -14,7 +15,8 @@ use crate::addr::{Pa, Va};
 use pool::{Direct, Pool};
 use rustix::io::Errno;
 
-pub use space::{CODE_ENTRIES, CODE_GROUP, CodeEntry, Space, is_direct};
+pub use code::{CODE_GROUP, CODE_GROUPS, CodeEntry, CodeTable};
+pub use space::{Space, is_direct};
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -56,9 +58,9 @@ impl SoftTlb {
     /// The space of `key`, empty if it was not there.
     pub fn select(&mut self, key: SpaceKey) -> *mut Space {
         if key.mode.is_kernel() {
-            self.kernel.select(key)
+            self.kernel.select(key, Some(&self.direct))
         } else {
-            self.others.select(key)
+            self.others.select(key, None)
         }
     }
 
@@ -111,15 +113,27 @@ impl SoftTlb {
         }
     }
 
+    /// Every table that may have an entry for `pc`.
+    fn code_tables(&mut self, pc: Va) -> impl Iterator<Item = &mut CodeTable> {
+        let direct = is_direct(pc);
+        let spaces = self.kernel.spaces().chain(self.others.spaces());
+        let own = spaces.map(|space| &mut space.code);
+        self.direct
+            .code()
+            .filter(move |_| direct)
+            .chain(own.filter(move |_| !direct))
+    }
+
     /// Forgets the code entries of a block of the engine.
     pub fn forget_code(&mut self, pc: Va, block: u32) {
-        self.spaces().for_each(|space| space.forget_code(pc, block));
+        self.code_tables(pc)
+            .for_each(|table| table.forget(pc, block));
     }
 
     /// Sets the translated code of a block in every space that has an entry for it.
     pub fn set_code(&mut self, pc: Va, block: u32, code: usize) {
-        self.spaces()
-            .for_each(|space| space.set_code(pc, block, code));
+        self.code_tables(pc)
+            .for_each(|table| table.set(pc, block, code));
     }
 
     /// Forgets everything.

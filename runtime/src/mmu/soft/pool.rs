@@ -5,8 +5,10 @@
 //! same memory, mapped into each of them.
 
 use super::SpaceKey;
+use super::code::CodeTable;
 use super::space::{PAGES, Space};
 use crate::addr::PAGE_BITS;
+use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
 use rustix::io::Errno;
@@ -21,9 +23,31 @@ pub const SPACES: usize = 16;
 const DIRECT_START: usize = (0x8000_0000 >> PAGE_BITS) * size_of::<u64>();
 const DIRECT_BYTES: usize = PAGES / 4 * size_of::<u64>();
 
-/// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing.
+/// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing, and
+/// for code a table for each set of Status bits that spaces differ in.
 pub struct Direct {
     file: OwnedFd,
+    code: NonNull<CodeTable>,
+}
+
+/// The Status bits that say which instructions there are.
+const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
+const CODE_TABLES: usize = 1 << STATUSES.len();
+
+/// Memory that is zero, and there when it is touched.
+fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a mapping where the host likes it.
+    let memory = unsafe { mmap_anonymous(null_mut(), count * size_of::<T>(), protection, flags)? };
+    NonNull::new(memory.cast()).ok_or(Errno::NOMEM)
+}
+
+/// Gives memory back that was reserved for `count` of a type.
+fn release<T>(memory: NonNull<T>, count: usize) {
+    // SAFETY: the mapping is the caller's own, and whoever had a pointer into it is gone.
+    let unmapped = unsafe { munmap(memory.as_ptr().cast(), count * size_of::<T>()) };
+    debug_assert!(unmapped.is_ok());
 }
 
 impl Direct {
@@ -34,11 +58,28 @@ impl Direct {
     pub fn new() -> Result<Self, Errno> {
         let file = memfd_create("mirrorball-kseg", MemfdFlags::CLOEXEC)?;
         ftruncate(&file, 2 * DIRECT_BYTES as u64)?;
-        Ok(Self { file })
+        let code = reserve(CODE_TABLES)?;
+        Ok(Self { file, code })
+    }
+
+    /// The table of code for spaces of this key.
+    fn code_of(&self, key: SpaceKey) -> *mut CodeTable {
+        let bits = STATUSES.iter().enumerate();
+        let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
+        // SAFETY: there are as many tables as such numbers.
+        unsafe { self.code.as_ptr().add(index.sum()) }
+    }
+
+    /// The tables of code.
+    pub fn code(&mut self) -> impl Iterator<Item = &mut CodeTable> {
+        let first = self.code.as_ptr();
+        // SAFETY: the memory is mapped and zero or what a table wrote; each is handed out once.
+        (0..CODE_TABLES).map(move |index| unsafe { &mut *first.add(index) })
     }
 
     /// Empties them.
-    pub fn clear(&self) {
+    pub fn clear(&mut self) {
+        self.code().for_each(CodeTable::clear);
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let emptied = fallocate(&self.file, flags, 0, 2 * DIRECT_BYTES as u64);
         assert!(
@@ -70,13 +111,8 @@ impl Pool {
     /// # Errors
     /// What the host said.
     pub fn new(direct: Option<&Direct>) -> Result<Self, Errno> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let private = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a mapping where the host likes it.
-        let memory = unsafe { mmap_anonymous(null_mut(), Self::BYTES, protection, private)? };
-        let memory = NonNull::new(memory.cast::<Space>()).ok_or(Errno::NOMEM)?;
         let pool = Self {
-            memory,
+            memory: reserve(SPACES)?,
             uses: Vec::with_capacity(SPACES),
             hints: [0; 256],
             clock: 0,
@@ -91,6 +127,7 @@ impl Pool {
                 // of it, and nobody has looked at it yet.
                 unsafe {
                     let at = space.add(table + DIRECT_START).cast();
+                    let protection = ProtFlags::READ | ProtFlags::WRITE;
                     let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
                     let file = direct.file.as_fd();
                     mmap(at, DIRECT_BYTES, protection, flags, file, from as u64)?;
@@ -99,8 +136,6 @@ impl Pool {
         }
         Ok(pool)
     }
-
-    const BYTES: usize = SPACES * size_of::<Space>();
 
     fn place(&self, index: usize) -> *mut Space {
         assert!(index < SPACES);
@@ -115,11 +150,11 @@ impl Pool {
     }
 
     /// The space of `key`, empty if it was not there.
-    pub fn select(&mut self, key: SpaceKey) -> *mut Space {
+    pub fn select(&mut self, key: SpaceKey, direct: Option<&Direct>) -> *mut Space {
         self.clock += 1;
         let index = match self.index_of(key) {
             Some(index) => index,
-            None => self.make(key),
+            None => self.make(key, direct),
         };
         self.uses[index].last = self.clock;
         self.hints[usize::from(key.asid)] = index as u8;
@@ -136,12 +171,10 @@ impl Pool {
 
     /// Makes a space for `key`, if need be of the one that rested longest.
     #[cold]
-    fn make(&mut self, key: SpaceKey) -> usize {
+    fn make(&mut self, key: SpaceKey, direct: Option<&Direct>) -> usize {
         let index = if self.uses.len() < SPACES {
             self.uses.push(Use { key, last: 0 });
-            let index = self.uses.len() - 1;
-            self.space(index).prepare();
-            index
+            self.uses.len() - 1
         } else {
             let oldest = self
                 .uses
@@ -151,6 +184,8 @@ impl Pool {
             oldest.map_or(0, |(index, _)| index)
         };
         self.uses[index].key = key;
+        let direct = direct.map(|direct| direct.code_of(key));
+        self.space(index).prepare(direct);
         self.space(index).reset(key);
         index
     }
@@ -179,8 +214,12 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // SAFETY: the mapping is the pool's own, and whoever has a pointer into it is gone.
-        let unmapped = unsafe { munmap(self.memory.as_ptr().cast(), Self::BYTES) };
-        debug_assert!(unmapped.is_ok());
+        release(self.memory, SPACES);
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        release(self.code, CODE_TABLES);
     }
 }

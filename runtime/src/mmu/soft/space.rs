@@ -1,36 +1,13 @@
-//! One space: the software TLB and the code table of one address space and mode.
+//! One space: the software TLB and the code tables of one address space and mode.
 
 use super::SpaceKey;
+use super::code::{CodeEntry, CodeTable, bits};
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
 
 /// Pages of the 32-bit address space, and so entries of a table.
 pub const PAGES: usize = 1 << (32 - PAGE_BITS);
-/// Code entries that a page maps to: one group, so that forgetting a page costs one group.
-pub const CODE_GROUP: usize = 128;
-/// Code entries in a space.
-pub const CODE_ENTRIES: usize = 64 * CODE_GROUP;
-/// A program counter that is never probed for: it is not aligned.
-const NO_PC: u32 = 1;
 /// Entries that one host page of a table holds.
 const CHUNK: usize = PAGE_SIZE as usize / size_of::<u64>();
-
-/// A code entry: where the code for one virtual address of one space is.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct CodeEntry {
-    /// The virtual address, or an odd number.
-    pub pc: u32,
-    /// The engine's number for the block.
-    pub block: u32,
-    /// The block's translated code, or 0 while there is none.
-    pub entry: usize,
-}
-
-const NO_CODE: CodeEntry = CodeEntry {
-    pc: NO_PC,
-    block: 0,
-    entry: 0,
-};
 
 /// The tables of one address space and mode. Most of it is never touched, and so not there.
 #[repr(C, align(4096))]
@@ -39,25 +16,16 @@ pub struct Space {
     pub read: [u64; PAGES],
     /// The same for writing.
     pub write: [u64; PAGES],
-    /// Blocks, by [`code_index`].
-    pub code: [CodeEntry; CODE_ENTRIES],
+    /// Code at mapped addresses.
+    pub code: CodeTable,
+    /// The code tables by the two uppermost bits of an address: that of kseg0 and kseg1 belongs to
+    /// all spaces of the kernel where the same instructions exist.
+    pub tables: [*mut CodeTable; 4],
     /// Whose tables these are.
     pub key: SpaceKey,
-    /// Which groups of `code` may hold entries, a bit each.
-    code_groups: u64,
     /// Which chunks of `read` and `write` may hold entries, a bit each. Those of kseg0 and kseg1
     /// are not counted: see [`is_direct`].
     chunks: [u64; PAGES / CHUNK / 64],
-}
-
-const _: () = assert!(CODE_ENTRIES / CODE_GROUP == 64, "a group is a bit");
-
-/// The code entry that a program counter belongs to. Translated code computes the same.
-#[inline(always)]
-#[must_use]
-pub const fn code_index(pc: Va) -> usize {
-    let group = (pc.0 >> PAGE_BITS) as usize % (CODE_ENTRIES / CODE_GROUP);
-    group * CODE_GROUP + (pc.0 >> 2) as usize % CODE_GROUP
 }
 
 #[inline(always)]
@@ -65,19 +33,16 @@ const fn page_index(va: Va) -> usize {
     (va.0 >> PAGE_BITS) as usize % PAGES
 }
 
+/// The two uppermost bits of an address.
+#[inline(always)]
+const fn segment(va: Va) -> usize {
+    (va.0 as u32 >> 30) as usize
+}
+
 /// Whether `va` lies in kseg0 or kseg1, where all spaces of the kernel see the same.
 #[must_use]
 pub const fn is_direct(va: Va) -> bool {
-    va.0 as u32 >> 30 == 2
-}
-
-/// The numbers of the bits that are set.
-fn bits(mut word: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = word.trailing_zeros() as usize;
-        word &= word.checked_sub(1)?;
-        Some(bit)
-    })
+    segment(va) == 2
 }
 
 /// The host address that an entry gives `size` aligned bytes at `va`.
@@ -88,9 +53,11 @@ fn resolve(addend: u64, va: Va, size: u32) -> Option<*mut u8> {
 }
 
 impl Space {
-    /// Makes fresh memory, which is all zero, an empty space.
-    pub(super) fn prepare(&mut self) {
-        self.code.fill(NO_CODE);
+    /// Makes fresh memory, which is all zero, an empty space. Its code in kseg0 and kseg1 is in
+    /// the table `direct`, if it has such code.
+    pub(super) fn prepare(&mut self, direct: Option<*mut CodeTable>) {
+        let own = &raw mut self.code;
+        self.tables = [own, own, direct.unwrap_or(own), own];
     }
 
     /// Empties the space and gives it a new key. What lies in kseg0 and kseg1 stays.
@@ -100,9 +67,7 @@ impl Space {
             self.write[chunk * CHUNK..][..CHUNK].fill(0);
         }
         self.chunks.fill(0);
-        if std::mem::take(&mut self.code_groups) != 0 {
-            self.code.fill(NO_CODE);
-        }
+        self.code.clear();
         self.key = key;
     }
 
@@ -129,19 +94,14 @@ impl Space {
     #[inline(always)]
     #[must_use]
     pub fn probe_code(&self, pc: Va) -> Option<&CodeEntry> {
-        let entry = &self.code[code_index(pc)];
-        (u64::from(entry.pc) == pc.0 && pc.0 & 3 == 0).then_some(entry)
+        // SAFETY: the tables live as long as the space, and nobody holds a reference to one.
+        unsafe { (*self.tables[segment(pc)]).probe(pc) }
     }
 
     /// Makes the code entry of `pc`.
     pub fn fill_code(&mut self, pc: Va, block: u32, entry: usize) {
-        let index = code_index(pc);
-        self.code_groups |= 1 << (index / CODE_GROUP);
-        self.code[index] = CodeEntry {
-            pc: pc.0 as u32,
-            block,
-            entry,
-        };
+        // SAFETY: as in `probe_code`.
+        unsafe { (*self.tables[segment(pc)]).fill(pc, block, entry) }
     }
 
     /// Makes the entry of the page of `va`, whose bytes lie at `host`.
@@ -162,24 +122,8 @@ impl Space {
             if self.chunks[index / CHUNK / 64] >> (index / CHUNK % 64) & 1 != 0 {
                 (self.read[index], self.write[index]) = (0, 0);
             }
-            self.forget_code_page(page);
+            self.code.forget_page(page);
         }
-    }
-
-    fn forget_code_page(&mut self, page: Va) {
-        let group = code_index(page) / CODE_GROUP;
-        if self.code_groups >> group & 1 == 0 {
-            return;
-        }
-        let start = group * CODE_GROUP;
-        let mut left = false;
-        for entry in &mut self.code[start..start + CODE_GROUP] {
-            if u64::from(entry.pc & !(PAGE_SIZE as u32 - 1)) == page.0 {
-                *entry = NO_CODE;
-            }
-            left |= entry.pc != NO_PC;
-        }
-        self.code_groups &= !(u64::from(!left) << group);
     }
 
     /// Takes back every permission to write to the page at `host`, but for kseg0 and kseg1.
@@ -198,21 +142,5 @@ impl Space {
     /// Takes back the permission to write to the page of `va`.
     pub(super) fn protect_page(&mut self, va: Va) {
         self.write[page_index(va)] = 0;
-    }
-
-    /// Forgets the code entry of a block of the engine.
-    pub(super) fn forget_code(&mut self, pc: Va, block: u32) {
-        let entry = &mut self.code[code_index(pc)];
-        if entry.pc == pc.0 as u32 && entry.block == block {
-            *entry = NO_CODE;
-        }
-    }
-
-    /// Sets the translated code of a block, if there is an entry for it.
-    pub(super) fn set_code(&mut self, pc: Va, block: u32, code: usize) {
-        let entry = &mut self.code[code_index(pc)];
-        if entry.pc == pc.0 as u32 && entry.block == block {
-            entry.entry = code;
-        }
     }
 }
