@@ -416,6 +416,7 @@ impl Engine for Jit {
                 vm.space_mut().fill_code(pc, id, code);
                 self.counters.entries += 1;
                 let link = (self.entry)(vm, code);
+                vm.cpu.settle_cause();
                 self.missing = (link as LinkId).checked_sub(1);
                 self.counters.unlinked += u64::from(self.missing.is_some());
                 self.counters.translated += (before - vm.cpu.left) as u64;

@@ -2,10 +2,7 @@
 
 use super::emit::{Emitter, Instruction, Next};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
-use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::cpu::fpu::Fcsr;
-use std::mem::offset_of;
+use cranelift_codegen::ir::{InstBuilder, Value};
 
 fn link(e: &mut Emitter<'_>, register: usize) {
     let address = e.constant(e.source.next());
@@ -47,6 +44,7 @@ fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
 
 /// A branch whose delay slot runs only if it is taken.
 fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
+    e.settle_cause();
     let (taken, skipped) = (e.b.create_block(), e.b.create_block());
     e.b.ins().brif(condition, taken, &[], skipped, &[]);
     e.begin(skipped);
@@ -102,19 +100,12 @@ fn with_zero_linking(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> 
 
 /// Whether an FPU condition code has the wanted value.
 fn fpu_condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
-    let fcsr = e.load_cpu(types::I32, offset_of!(Cpu, fcsr));
-    let bit =
-        e.b.ins()
-            .band_imm_s(fcsr, i64::from(Fcsr::condition_bit(i.fields.cc() as u8)));
-    e.b.ins().icmp_imm_s(
-        if wanted {
-            IntCC::NotEqual
-        } else {
-            IntCC::Equal
-        },
-        bit,
-        0,
-    )
+    let condition = e.fpu_condition(i.fields.cc());
+    if wanted {
+        condition
+    } else {
+        e.b.ins().bxor_imm_s(condition, 1)
+    }
 }
 
 /// Branches on FPU conditions: plain and likely.

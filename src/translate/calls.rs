@@ -165,6 +165,7 @@ pub const RAISED: u32 = 2;
 
 /// Interprets one instruction, and says how control goes on.
 extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> u32 {
+    vm.cpu.settle_cause();
     let call = Call::unpack(first, second);
     let reg = |slot: u8| {
         if slot > 31 {

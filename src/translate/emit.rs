@@ -6,6 +6,7 @@ use super::budget::Checkpoints;
 use super::calls::RAISED;
 use super::exits::{LinkTarget, Scope};
 use super::flow::RegisterFlow;
+use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
 use crate::interp::Op;
@@ -108,6 +109,7 @@ pub struct Emitter<'a> {
     /// The software TLB of the space that the region runs in.
     pub space: Value,
     pub registers: Registers,
+    pub fpu: Fpu,
     /// Cycles left, those of the current block already subtracted.
     left: Variable,
     /// The headers of the region's blocks.
@@ -129,7 +131,12 @@ pub struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region, first_link: u32) -> Self {
+    pub fn new(
+        mut b: FunctionBuilder<'a>,
+        region: &'a Region,
+        first_link: u32,
+        abilities: Abilities,
+    ) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -145,6 +152,7 @@ impl<'a> Emitter<'a> {
             offset_of!(Cpu, space) as i32,
         );
         let registers = Registers::new(&mut b);
+        let fpu = Fpu::new(&mut b, region, abilities);
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -160,6 +168,7 @@ impl<'a> Emitter<'a> {
             vm,
             space,
             registers,
+            fpu,
             left,
             headers,
             next: Next::To(0),
@@ -181,10 +190,12 @@ impl<'a> Emitter<'a> {
         let flow = RegisterFlow::of(region, &successors);
         let checkpoints = Checkpoints::of(region, &successors);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
+        self.enter_fpu();
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
             self.registers.enter(flow.entries[index]);
+            self.enter_fpu_block();
             self.block(source, checkpoints.need(index));
         }
         self.finish_interrupted();
@@ -314,6 +325,7 @@ impl<'a> Emitter<'a> {
             .current_block()
             .is_some_and(|block| self.b.func.layout.is_cold(block));
         self.registers.write_back(&mut self.b, self.vm);
+        self.store_cause();
         self.store_left();
         if i.op.owed == 1 {
             let pc = self.next_pc();
@@ -386,6 +398,7 @@ impl<'a> Emitter<'a> {
         self.interpret(i);
         self.registers.clean();
         self.registers.reload(&mut self.b, self.vm, i.written());
+        self.fpu_interpreted(i);
     }
 
     /// Lets the interpreter execute an instruction that may change anything, and mostly does not:

@@ -34,6 +34,7 @@ pub enum Scope {
 impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
+        self.store_cause();
         match self.next {
             Next::To(pc) => self.go_to(pc),
             Next::Computed(pc) => {
@@ -63,6 +64,7 @@ impl Emitter<'_> {
     /// Ends the current path after an instruction that may have changed mode or address space:
     /// nothing is known of the target but its address.
     pub fn go_on_anywhere(&mut self, computed: bool) {
+        self.store_cause();
         let pc = match self.next {
             Next::To(pc) if !computed => self.constant(pc),
             _ => self.load_cpu(types::I32, offset_of!(Cpu, pc)),

@@ -36,7 +36,7 @@ pub struct RegisterFlow {
 
 /// The registers that one instruction reads, more or less: too many does no harm.
 fn reads(insn: Insn, fields: Fields) -> Set {
-    use Insn::{Ins, Lwl, Lwr, Madd, Maddu, Mfhi, Mflo, Movn, Movz, Msub, Msubu, Sc};
+    use Insn::{Ins, Lwl, Lwr, Madd, Maddu, Mfhi, Mflo, Movf, Movn, Movt, Movz, Msub, Msubu, Sc};
     let info = insn.info();
     let mut set: Set = 0;
     for letter in info.operands.chars() {
@@ -49,7 +49,7 @@ fn reads(insn: Insn, fields: Fields) -> Set {
     }
     set |= match insn {
         Ins | Lwl | Lwr | Sc => 1 << fields.rt(),
-        Movz | Movn => 1 << fields.rd(),
+        Movz | Movn | Movf | Movt => 1 << fields.rd(),
         Mfhi => 1 << HI,
         Mflo => 1 << LO,
         Madd | Maddu | Msub | Msubu => 1 << HI | 1 << LO,

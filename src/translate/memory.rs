@@ -9,20 +9,20 @@ use mirrorball_runtime::mmu::soft::Space;
 use std::mem::offset_of;
 
 /// A probe whose hit is the current path.
-struct Probe {
+pub struct Probe {
     /// Where the bytes are.
-    host: Value,
+    pub host: Value,
     /// The path of the miss, still empty.
-    miss: Block,
+    pub miss: Block,
     /// Where both paths meet, still empty.
-    done: Block,
+    pub done: Block,
 }
 
 /// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
 ///
 /// All is computed before the branches: what is cheap to compute would be computed again behind
 /// each of them.
-fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
+pub fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     let (miss, done) = (e.cold_block(), e.b.create_block());
     let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
     let page = e.b.ins().uextend(types::I64, page);
@@ -50,7 +50,7 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     Probe { host, miss, done }
 }
 
-fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
+pub fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
     let base = e.get(i.fields.rs());
     if i.op.imm == 0 {
         base
@@ -60,12 +60,12 @@ fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
 }
 
 /// Guest memory may hold anything anywhere: it is read and written as it comes.
-fn guest() -> MemFlagsData {
+pub fn guest() -> MemFlagsData {
     MemFlagsData::trusted()
 }
 
 /// Swaps bytes if the guest's order is not the host's.
-fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
+pub fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
     if e.region.big_endian && ty != types::I8 {
         e.b.ins().bswap(value)
     } else {
@@ -73,7 +73,7 @@ fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
     }
 }
 
-fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
+pub fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
     let value = e.b.ins().load(ty, guest(), host, 0);
     order(e, value, ty)
 }
@@ -98,7 +98,7 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
 }
 
 /// The hit is through; the miss is interpreted.
-fn finish(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe) {
+pub fn finish(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe) {
     e.b.ins().jump(probe.done, &[]);
     e.begin(probe.miss);
     e.interpret(i);
@@ -268,59 +268,4 @@ pub fn lwl(e: &mut Emitter<'_>, i: &Instruction) {
 
 pub fn lwr(e: &mut Emitter<'_>, i: &Instruction) {
     load_part(e, i, false);
-}
-
-/// The offset of a single-precision FPU register in the CPU.
-pub fn fpr32(e: &Emitter<'_>, n: u32) -> i32 {
-    let n = n as usize;
-    let within = if e.region.fr {
-        n * 8
-    } else {
-        (n & !1) * 8 + (n & 1) * 4
-    };
-    (offset_of!(Cpu, fpr) + within) as i32
-}
-
-/// The offset of a double-precision FPU register in the CPU.
-pub fn fpr64(e: &Emitter<'_>, n: u32) -> i32 {
-    let n = if e.region.fr { n } else { n & !1 };
-    (offset_of!(Cpu, fpr) + n as usize * 8) as i32
-}
-
-fn load_fpr(e: &mut Emitter<'_>, i: &Instruction, ty: Type, register: i32) {
-    let va = address(e, i);
-    let probe = probe(e, va, ty.bytes(), false);
-    let value = load_host(e, probe.host, ty);
-    e.b.ins()
-        .store(MemFlagsData::trusted(), value, e.vm, register);
-    finish(e, i, &probe);
-}
-
-fn store_fpr(e: &mut Emitter<'_>, i: &Instruction, ty: Type, register: i32) {
-    let va = address(e, i);
-    let probe = probe(e, va, ty.bytes(), true);
-    let value = e.b.ins().load(ty, MemFlagsData::trusted(), e.vm, register);
-    let value = order(e, value, ty);
-    e.b.ins().store(guest(), value, probe.host, 0);
-    finish(e, i, &probe);
-}
-
-pub fn lwc1(e: &mut Emitter<'_>, i: &Instruction) {
-    let register = fpr32(e, i.fields.rt());
-    load_fpr(e, i, types::I32, register);
-}
-
-pub fn ldc1(e: &mut Emitter<'_>, i: &Instruction) {
-    let register = fpr64(e, i.fields.rt());
-    load_fpr(e, i, types::I64, register);
-}
-
-pub fn swc1(e: &mut Emitter<'_>, i: &Instruction) {
-    let register = fpr32(e, i.fields.rt());
-    store_fpr(e, i, types::I32, register);
-}
-
-pub fn sdc1(e: &mut Emitter<'_>, i: &Instruction) {
-    let register = fpr64(e, i.fields.rt());
-    store_fpr(e, i, types::I64, register);
 }

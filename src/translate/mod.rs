@@ -35,6 +35,7 @@ use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use emit::Emitter;
+use fpu::Abilities;
 
 /// Why a translation failed.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,7 @@ pub struct Translation {
 /// The translator, with what it keeps from one translation to the next.
 pub struct Translator {
     isa: OwnedTargetIsa,
+    abilities: Abilities,
     context: Context,
     builder: FunctionBuilderContext,
 }
@@ -95,6 +97,7 @@ impl Translator {
             .finish(settings::Flags::new(flags))
             .map_err(|e| host(&e))?;
         Ok(Self {
+            abilities: Abilities::of(&*isa),
             isa,
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
@@ -145,7 +148,7 @@ impl Translator {
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        Emitter::new(builder, region, first_link).run(self.isa.frontend_config())
+        Emitter::new(builder, region, first_link, self.abilities).run(self.isa.frontend_config())
     }
 
     /// Compiles the function. Translated code never returns to translated code, so nobody wants

@@ -107,6 +107,12 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
     if let Some(difference) = engine.difference() {
         panic!("{difference}");
     }
+    let refused = match &engine {
+        AnyEngine::Interpreter(_) => 0,
+        AnyEngine::Jit(jit) => jit.counters.refused,
+        AnyEngine::Lockstep(lockstep) => lockstep.jit().counters.refused,
+    };
+    assert_eq!(refused, 0, "Cranelift takes everything");
     End {
         outcome,
         output: console.0,

@@ -66,6 +66,9 @@ pub fn both(
         run(&mut translated, &mut engine, limit),
         run(&mut interpreted, &mut Interpreter::default(), limit),
     );
+    if engine.counters.refused > 0 {
+        return Err("Cranelift refused a translation".into());
+    }
     if a == b {
         return Ok((a, engine.counters));
     }

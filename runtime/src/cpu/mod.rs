@@ -15,7 +15,7 @@ use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::mmu::soft::Space;
 use cp0::Cp0;
-use fpu::Fcsr;
+use fpu::{Deferred, Fcsr};
 use model::Model;
 
 /// The number of a general register as an engine uses it: 0 to 31, or [`Reg::SINK`].
@@ -89,6 +89,8 @@ pub struct Cpu {
     pub ll_value: u32,
     /// FCR31.
     pub fcsr: Fcsr,
+    /// For translated code: what Cause in FCSR has to tell of.
+    pub deferred: Deferred,
     /// The address that LL loaded from.
     pub ll_address: Va,
     /// FPU registers as 64-bit slots. With FR = 0, an odd single is the upper half of the even
@@ -123,6 +125,7 @@ impl Cpu {
             ll_bit: 0,
             ll_value: 0,
             fcsr: Fcsr::default(),
+            deferred: Deferred::default(),
             ll_address: Va(0),
             fpr: [0; 32],
             cp0: Cp0::new(model, big_endian),

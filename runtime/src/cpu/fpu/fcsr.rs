@@ -87,7 +87,7 @@ const FLAGS: u32 = 0x1f << FLAGS_SHIFT;
 const ENABLES_SHIFT: u32 = 7;
 const ENABLES: u32 = 0x1f << ENABLES_SHIFT;
 const CAUSE_SHIFT: u32 = 12;
-const CAUSE: u32 = 0x3f << CAUSE_SHIFT;
+const CAUSE: u32 = Fcsr::CAUSE;
 const CONDITION_0: u32 = 1 << 23;
 const FLUSH: u32 = 1 << 24;
 const CONDITIONS_1_7: u32 = 0xfe00_0000;
@@ -95,6 +95,13 @@ const CONDITIONS_1_7: u32 = 0xfe00_0000;
 const FENR_FLUSH: u32 = 1 << 2;
 
 impl Fcsr {
+    /// Where the bits lie that are clear while results are rounded to nearest and nothing traps.
+    pub const MODES: u32 = ROUNDING | ENABLES;
+    /// The Cause field.
+    pub const CAUSE: u32 = 0x3f << CAUSE_SHIFT;
+    /// Inexact among the Flags.
+    pub const FLAG_INEXACT: u32 = Exceptions::INEXACT.0 << FLAGS_SHIFT;
+
     /// RM, the rounding mode.
     #[inline]
     #[must_use]

@@ -24,10 +24,12 @@
 //!   here, with no need of an emulator in the guest. Software may still set it by CTC1.
 //!
 //! `soft` is exact integer arithmetic and handles every case; `host` answers the common cases
-//! with the host's own arithmetic, and `operation` chooses.
+//! with the host's own arithmetic, and `operation` chooses. `deferred` is for translated code, which
+//! answers the commonest cases by itself.
 
 mod compare;
 mod convert;
+mod deferred;
 mod fcsr;
 mod format;
 mod host;
@@ -43,6 +45,7 @@ mod vectors;
 
 pub use compare::{compare_d, compare_s};
 pub use convert::*;
+pub use deferred::{Deferred, Operation};
 pub use fcsr::{Exceptions, Fcsr, Outcome, Rounding, Trap};
 pub use operation::*;
 
