@@ -69,7 +69,7 @@ fn costs(criterion: &mut Criterion) {
     group.bench_function("translate an instruction", |bencher| {
         bencher.iter(|| {
             bytes = sources()
-                .map(|source| translator.translate(&Region::of_block(&vm, source), 0))
+                .map(|source| translator.translate(&Region::of_block(&vm, source)))
                 .map(|translation| translation.map_or(0, |translation| translation.bytes.len()))
                 .sum::<usize>();
         });

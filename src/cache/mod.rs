@@ -2,4 +2,5 @@
 
 pub mod arena;
 pub mod blocks;
-pub mod link;
+pub mod code;
+pub mod units;

@@ -1,11 +1,10 @@
 //! Where regions are translated: at once, or on a thread beside the guest.
 //!
 //! A job is data and so is its result, so that nothing the guest sees depends on when a
-//! translation is done. Results are installed by the engine, which checks them against the guest's
-//! memory as it is then.
+//! translation is done. Results are installed by the engine, unless the guest has changed the code
+//! meanwhile.
 
-use crate::cache::blocks::{BlockId, BlockKey};
-use crate::cache::link::LinkId;
+use crate::cache::code::TranslationId;
 use crate::translate::{Region, TranslateError, Translation, Translator};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,16 +12,10 @@ use std::time::{Duration, Instant};
 
 /// A region to be translated.
 pub struct Job {
-    /// The block that it starts with.
-    pub id: BlockId,
-    /// What that block depends on.
-    pub key: BlockKey,
+    /// The number of the translation.
+    pub id: TranslationId,
     /// The region.
     pub region: Region,
-    /// The first of the links set aside for it.
-    pub first_link: LinkId,
-    /// How often the cache had been emptied when the job was made.
-    pub flushes: u64,
 }
 
 /// A job that is done.
@@ -46,7 +39,7 @@ pub struct Compiler {
 
 fn translate(translator: &mut Translator, job: Job) -> Done {
     let start = Instant::now();
-    let result = translator.translate(&job.region, job.first_link);
+    let result = translator.translate(&job.region);
     Done {
         job,
         result,

@@ -1,14 +1,14 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
-use super::compiler::{Compiler, Job};
+use super::compiler::Compiler;
 use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
-use crate::cache::blocks::{BlockId, Blocks};
-use crate::cache::link::{Incoming, LinkId, Links};
+use crate::cache::blocks::Blocks;
+use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
-use crate::translate::{Region, TranslateError, Translation, Translator, host};
+use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
@@ -24,8 +24,8 @@ pub struct JitConfig {
     pub region: usize,
     /// Whether translating is done on a thread beside the guest.
     pub background: bool,
-    /// The most bytes of host code that are kept.
-    pub cache_bytes: usize,
+    /// What is kept of translations.
+    pub cache: CacheConfig,
 }
 
 impl Default for JitConfig {
@@ -34,7 +34,7 @@ impl Default for JitConfig {
             hot: 1000,
             region: 200,
             background: true,
-            cache_bytes: 64 << 20,
+            cache: CacheConfig::default(),
         }
     }
 }
@@ -78,54 +78,47 @@ pub struct JitCounters {
     pub links: u64,
     /// Translations dropped because their page changed.
     pub invalidated: u64,
-    /// Times that the whole cache was emptied.
-    pub flushes: u64,
+    /// Translations evicted to make room.
+    pub evicted: u64,
+    /// Units emptied to make room.
+    pub evicted_units: u64,
 }
 
 /// What the JIT keeps with a block.
 #[derive(Default)]
-struct Extra {
+pub(super) struct Extra {
     /// How often the block was interpreted.
-    heat: u32,
-    /// Whether it is left to the interpreter for good.
-    declined: bool,
-    /// Whether its region is being translated.
-    pending: bool,
-    /// Its translation, or 0.
-    code: usize,
-    /// The links that lead to it.
-    incoming: Incoming,
-    /// The blocks in whose regions it lies.
-    regions: Vec<BlockId>,
-    /// Whether it lies in another block's region: then it is seldom worth one of its own.
-    covered: bool,
+    pub heat: u32,
+    /// How often a region that starts here turned out too large and was halved.
+    pub halved: u8,
+    /// Whether the block is left to the interpreter for good.
+    pub declined: bool,
+    /// The translation that starts here, or is being made, or 0.
+    pub translation: TranslationId,
+    /// Its code, or 0.
+    pub code: usize,
+    /// The translations that it is a part of, without starting them: then it is seldom worth one
+    /// of its own.
+    pub regions: Vec<TranslationId>,
 }
 
-/// A block joins a region when it has this fraction of the heat that starts one.
-const WARM: u32 = 8;
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 const COVERED: u32 = 16;
-
-/// The size of the table of links, for each byte of code: about one link in 64 bytes.
-const BYTES_PER_LINK: usize = 64;
 
 /// `extern "C"` code that enters translated code.
 type Entry = extern "C" fn(*mut Vm, usize) -> u64;
 
 /// The JIT engine.
 pub struct Jit {
-    config: JitConfig,
-    blocks: Blocks<Extra>,
-    links: Links,
-    arena: Arena,
-    compiler: Compiler,
+    pub(super) config: JitConfig,
+    pub(super) blocks: Blocks<Extra>,
+    pub(super) code: CodeCache,
+    pub(super) compiler: Compiler,
     entry: Entry,
-    /// The link that translated code has just missed.
-    missing: Option<LinkId>,
     /// What was counted.
     pub counters: JitCounters,
-    /// The memory of `entry`.
-    _entry_code: Arena,
+    /// The memory of `entry` and of the stub that open links lead to.
+    _glue: Arena,
 }
 
 impl Jit {
@@ -135,29 +128,29 @@ impl Jit {
     /// If the host has no memory for code, or Cranelift does not know its CPU.
     pub fn new(config: JitConfig) -> Result<Self, JitError> {
         let mut translator = Translator::new()?;
-        let code = translator.entry()?;
-        let mut entry_code = Arena::new(code.len())?;
-        let address = entry_code.place(&code).unwrap_or_default();
+        let (entry, stub) = (translator.entry()?, translator.stub()?);
+        let behind = entry.len().next_multiple_of(CODE_ALIGNMENT);
+        let mut glue = Arena::new(behind + stub.len())?;
+        let address = glue.write(0, &entry).unwrap_or_default();
+        let stub = glue.write(behind, &stub).unwrap_or_default();
         // SAFETY: the translator made this code with just this signature; it lives as long as
         // the engine.
         let entry = unsafe { std::mem::transmute::<usize, Entry>(address) };
         Ok(Self {
             config,
             blocks: Blocks::default(),
-            links: Links::new((config.cache_bytes / BYTES_PER_LINK).max(64)),
-            arena: Arena::new(config.cache_bytes)?,
+            code: CodeCache::new(config.cache, stub)?,
             compiler: Compiler::new(translator, config.background)?,
             entry,
-            missing: None,
             counters: JitCounters::default(),
-            _entry_code: entry_code,
+            _glue: glue,
         })
     }
 
     /// The bytes of host code that are kept now.
     #[must_use]
     pub fn code_bytes(&self) -> usize {
-        self.arena.used()
+        self.code.units().used()
     }
 
     /// The number of blocks that were predecoded.
@@ -198,206 +191,32 @@ impl Jit {
         };
         (guest, host)
     }
-
-    /// Drops what was made from code that has changed.
-    fn drop_modified(&mut self, vm: &mut Vm) {
-        for mut cached in self.blocks.drop_modified(vm) {
-            cached.extra.incoming.open_all(&mut self.links);
-            self.counters.invalidated += u64::from(cached.extra.code != 0);
-            for region in cached.extra.regions {
-                self.forget(vm, region);
-            }
-        }
-    }
-
-    /// Has the region translated that starts with block `id`, which is at the CPU's program
-    /// counter.
-    #[cold]
-    fn translate(&mut self, vm: &mut Vm, id: BlockId) {
-        let key = self.blocks.get(id).key;
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
-        if !source.translatable() {
-            self.blocks.get_mut(id).extra.declined = true;
-            return;
-        }
-        let mut region = Region::of_block(vm, source);
-        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
-        region.grow(self.config.region, |pc| {
-            let other = key.at(pc);
-            let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
-        });
-        // A block goes on to two places at the most.
-        let links = region.blocks.len() * 2;
-        let first_link = match self.links.reserve(key, links) {
-            Some(first) => first,
-            None => {
-                self.flush(vm);
-                let Some(first) = self.links.reserve(key, links) else {
-                    return;
-                };
-                first
-            }
-        };
-        for member in &region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.covered = true;
-            }
-        }
-        self.blocks.get_mut(id).extra.pending = true;
-        self.compiler.submit(Job {
-            id,
-            key,
-            region,
-            first_link,
-            flushes: self.counters.flushes,
-        });
-        self.install_done(vm);
-    }
-
-    /// Installs what the compiler has done.
-    fn install_done(&mut self, vm: &mut Vm) {
-        while let Some(done) = self.compiler.poll() {
-            self.counters.compile_time += done.time;
-            let job = &done.job;
-            let current = self
-                .blocks
-                .try_get_mut(job.id)
-                .filter(|cached| cached.key == job.key);
-            let Some(cached) = current else {
-                continue;
-            };
-            cached.extra.pending = false;
-            match done.result {
-                Ok(translation) if self.is_current(vm, job) => self.install(vm, job, &translation),
-                // The guest changed the code meanwhile: it has to become hot again.
-                Ok(_) => self.blocks.get_mut(job.id).extra.heat = 0,
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    self.counters.refused += 1;
-                    self.blocks.get_mut(job.id).extra.declined = true;
-                }
-            }
-        }
-    }
-
-    /// Whether what a job was made from is still there.
-    fn is_current(&self, vm: &Vm, job: &Job) -> bool {
-        job.flushes == self.counters.flushes
-            && job.region.blocks.iter().all(|source| {
-                let key = job.key.at(source.pc);
-                let words = source.code.iter().zip(0u64..);
-                self.blocks.by_key(&key).is_some()
-                    && words
-                        .clone()
-                        .all(|(&(word, _), index)| vm.instruction(Pa(key.pa.0 + index * 4)) == word)
-            })
-    }
-
-    fn install(&mut self, vm: &mut Vm, job: &Job, translation: &Translation) {
-        let Some(code) = self.arena.place(&translation.bytes) else {
-            if self.arena.used() == 0 {
-                tracing::warn!(
-                    "the code for {:#010x} takes {} bytes, more than the code cache has",
-                    job.key.pc,
-                    translation.bytes.len()
-                );
-                self.blocks.get_mut(job.id).extra.declined = true;
-            } else {
-                self.flush(vm);
-            }
-            return;
-        };
-        let targets = translation.links.iter().map(|target| target.pc);
-        self.links.aim(job.first_link, targets);
-        self.counters.translations += 1;
-        self.counters.instructions += job.region.instructions() as u64;
-        self.counters.code_bytes += translation.bytes.len() as u64;
-        // Now and not when the job was made: a block that was dropped and found again since then
-        // would not know.
-        for member in &job.region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.regions.push(job.id);
-            }
-        }
-        self.blocks.get_mut(job.id).extra.code = code;
-        // Only now: a block may have been dropped and made again since the job was submitted.
-        for member in &job.region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.regions.push(job.id);
-            }
-        }
-        vm.soft_tlb()
-            .set_code(Va(u64::from(job.key.pc)), job.id, code);
-        tracing::trace!(
-            target: "blocks",
-            "translated {:#010x}: {} blocks, {} instructions, {} bytes",
-            job.key.pc,
-            job.region.blocks.len(),
-            job.region.instructions(),
-            translation.bytes.len()
-        );
-    }
-
-    /// Drops the translation of block `id`.
-    fn forget(&mut self, vm: &mut Vm, id: BlockId) {
-        let Some(cached) = self.blocks.try_get_mut(id) else {
-            return;
-        };
-        if std::mem::take(&mut cached.extra.code) != 0 {
-            self.counters.invalidated += 1;
-            cached.extra.heat = 0;
-            cached.extra.incoming.open_all(&mut self.links);
-            vm.soft_tlb().set_code(Va(u64::from(cached.key.pc)), id, 0);
-        }
-    }
-
-    /// Empties the cache.
-    fn flush(&mut self, vm: &mut Vm) {
-        self.counters.flushes += 1;
-        self.missing = None;
-        for cached in self.blocks.iter_mut() {
-            cached.extra = Extra {
-                declined: cached.extra.declined,
-                pending: cached.extra.pending,
-                ..Extra::default()
-            };
-        }
-        vm.soft_tlb().clear();
-        self.links.clear();
-        self.arena.clear();
-    }
-
-    /// Makes the link that was missing lead to block `id`.
-    fn link(&mut self, link: LinkId, id: BlockId) {
-        let cached = self.blocks.get_mut(id);
-        if self.links.make(link, cached.key, cached.extra.code) {
-            cached.extra.incoming.push(link);
-            self.counters.links += 1;
-        }
-    }
 }
 
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
-        vm.cpu.links = self.links.cells();
         vm.cpu.calls = (&raw const CALLS).cast();
         if vm.has_modified() {
             self.drop_modified(vm);
         }
         self.install_done(vm);
-        self.missing = None;
+        // The link that translated code has just missed.
+        let mut missing: Option<Missing> = None;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
-                self.missing = None;
+                missing = None;
                 continue;
             };
             let cached = self.blocks.get_mut(id);
             let before = vm.cpu.left;
             let covered = before >= cached.block.cycles();
-            if cached.extra.code == 0 && !cached.extra.declined && !cached.extra.pending {
+            if cached.extra.translation == 0 && !cached.extra.declined {
                 cached.extra.heat += 1;
-                let more = if cached.extra.covered { COVERED } else { 1 };
+                let more = if cached.extra.regions.is_empty() {
+                    1
+                } else {
+                    COVERED
+                };
                 if cached.extra.heat > self.config.hot.saturating_mul(more) {
                     self.translate(vm, id);
                 }
@@ -405,19 +224,25 @@ impl Engine for Jit {
             let cached = self.blocks.get(id);
             let code = cached.extra.code;
             let exit = if code != 0 && covered {
-                if let Some(link) = self.missing.take() {
-                    self.link(link, id);
+                if let Some(Missing { from, pc }) = missing.take()
+                    && self.code.link(from, pc, cached.extra.translation)
+                {
+                    self.counters.links += 1;
                 }
                 let pc = Va(vm.cpu.pc);
                 vm.space_mut().fill_code(pc, id, code);
                 self.counters.entries += 1;
-                let link = (self.entry)(vm, code);
-                self.missing = (link as LinkId).checked_sub(1);
-                self.counters.unlinked += u64::from(self.missing.is_some());
+                self.code.units_mut().note_use(code);
+                let note = (self.entry)(vm, code);
+                missing = Missing::from_note(note);
+                if let Some(missing) = &missing {
+                    vm.cpu.pc = u64::from(missing.pc);
+                    self.counters.unlinked += 1;
+                }
                 self.counters.translated += (before - vm.cpu.left) as u64;
                 None
             } else {
-                self.missing = None;
+                missing = None;
                 let exit = if covered {
                     run_block(vm, &cached.block)
                 } else {
@@ -435,5 +260,22 @@ impl Engine for Jit {
             }
         }
         Exit::Horizon
+    }
+}
+
+/// A link that was open when translated code came to it.
+struct Missing {
+    from: TranslationId,
+    /// Where it leads: control goes on there.
+    pc: u32,
+}
+
+impl Missing {
+    /// What a [`Cell::note`](crate::translate::Cell) says; 0 is no link.
+    fn from_note(note: u64) -> Option<Self> {
+        (note != 0).then_some(Self {
+            from: note as TranslationId,
+            pc: (note >> 32) as u32,
+        })
     }
 }

@@ -100,8 +100,10 @@ pub struct JitReport {
     pub unchained: u64,
     /// Translations dropped because the guest changed its code.
     pub invalidated: u64,
-    /// Times that the whole cache was emptied.
-    pub flushes: u64,
+    /// Translations evicted to make room.
+    pub evicted: u64,
+    /// Units of the cache emptied for that.
+    pub evicted_units: u64,
     /// Regions that Cranelift refused.
     pub refused: u64,
 }
@@ -229,7 +231,8 @@ impl From<&crate::engine::jit::JitCounters> for JitReport {
             chained: counters.links,
             unchained: counters.unlinked,
             invalidated: counters.invalidated,
-            flushes: counters.flushes,
+            evicted: counters.evicted,
+            evicted_units: counters.evicted_units,
             refused: counters.refused,
         }
     }

@@ -96,7 +96,8 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
     rows.count("exits chained", jit.chained);
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
-    rows.count("cache emptied", jit.flushes);
+    rows.count("translations evicted", jit.evicted);
+    rows.count("cache units evicted", jit.evicted_units);
     rows.count("refused by Cranelift", jit.refused);
 }
 

@@ -2,7 +2,6 @@
 //! instruction, and the one call into the interpreter.
 
 use super::calls::RAISED;
-use super::exits::LinkTarget;
 use super::flow::RegisterFlow;
 use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
@@ -109,9 +108,10 @@ pub struct Emitter<'a> {
     headers: Vec<Block>,
     /// Where control goes after the current block.
     pub next: Next,
-    pub links: Vec<LinkTarget>,
-    pub first_link: u32,
+    /// The guest addresses that links lead to, by the number of the cell.
+    pub links: Vec<u32>,
     pub code_signature: SigRef,
+    pub link_signature: SigRef,
     call_signature: SigRef,
     /// See [`Emitter::interrupted`].
     interrupted: Option<Block>,
@@ -122,12 +122,13 @@ pub struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region, first_link: u32) -> Self {
+    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         let vm = b.block_params(entry)[0];
         let code_signature = b.import_signature(Translator::code_signature());
+        let link_signature = b.import_signature(Translator::link_signature());
         let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
         let call_signature = b.import_signature(call);
@@ -157,8 +158,8 @@ impl<'a> Emitter<'a> {
             headers,
             next: Next::To(0),
             links: Vec::new(),
-            first_link,
             code_signature,
+            link_signature,
             call_signature,
             interrupted: None,
             source: &region.blocks[0],
@@ -166,8 +167,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Translates the region. Returns its direct exits.
-    pub fn run(mut self, config: TargetFrontendConfig) -> Vec<LinkTarget> {
+    /// Translates the region. Returns where its links lead.
+    pub fn run(mut self, config: TargetFrontendConfig) -> Vec<u32> {
         let region = self.region;
         let flow = RegisterFlow::of(region);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
@@ -335,7 +336,7 @@ impl<'a> Emitter<'a> {
         let (on, leave) = (self.cold_block(), self.cold_block());
         self.b.ins().brif(raised, on, &[], leave, &[]);
         self.b.switch_to_block(leave);
-        self.return_link(0);
+        self.leave();
         self.b.switch_to_block(on);
         let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
         self.look_up(pc);
