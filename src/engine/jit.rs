@@ -97,6 +97,8 @@ pub(super) struct Extra {
     pub translation: TranslationId,
     /// Its code, or 0.
     pub code: usize,
+    /// The cycles that it takes to enter it.
+    pub need: i64,
     /// The translations that it is a part of, without starting them: then it is seldom worth one
     /// of its own.
     pub regions: Vec<TranslationId>,
@@ -159,15 +161,22 @@ impl Jit {
         self.blocks.predecoded()
     }
 
-    /// Runs the block at the program counter and no more, if the budget covers it. The horizon is
-    /// then where the block ended.
+    /// Runs the block at the program counter and no more, if the budget covers it, or as much of
+    /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
         if vm.has_modified() {
             self.drop_modified(vm);
         }
         let now = vm.cpu.now(0);
         let cycles = match self.blocks.at_pc(vm) {
-            Some(id) => self.blocks.get(id).block.cycles().min(vm.cpu.left),
+            Some(id) => {
+                let cached = self.blocks.get(id);
+                let cycles = match cached.extra.code {
+                    0 => cached.block.cycles(),
+                    _ => cached.extra.need,
+                };
+                cycles.min(vm.cpu.left)
+            }
             // The fetch was refused, which took a cycle.
             None => 1,
         };
@@ -223,7 +232,7 @@ impl Engine for Jit {
             }
             let cached = self.blocks.get(id);
             let code = cached.extra.code;
-            let exit = if code != 0 && covered {
+            let exit = if code != 0 && before >= cached.extra.need {
                 if let Some(Missing { from, pc }) = missing.take()
                     && self.code.link(from, pc, cached.extra.translation)
                 {

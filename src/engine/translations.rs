@@ -95,7 +95,8 @@ impl Jit {
             return;
         };
         let (block, pc) = (entry.block, entry.key.pc);
-        self.blocks.get_mut(block).extra.code = code;
+        let extra = &mut self.blocks.get_mut(block).extra;
+        (extra.code, extra.need) = (code, i64::from(translation.need));
         vm.soft_tlb().set_code(Va(u64::from(pc)), block, code);
         tracing::trace!(
             target: "blocks",

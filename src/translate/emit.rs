@@ -1,6 +1,7 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::budget::Checkpoints;
 use super::calls::RAISED;
 use super::flow::RegisterFlow;
 use super::registers::{self, Registers};
@@ -167,43 +168,36 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Translates the region. Returns where its links lead.
-    pub fn run(mut self, config: TargetFrontendConfig) -> Vec<u32> {
+    /// Translates the region. Returns where its links lead, and the cycles that it takes to enter
+    /// it.
+    pub fn run(mut self, config: TargetFrontendConfig) -> (Vec<u32>, u32) {
         let region = self.region;
-        let flow = RegisterFlow::of(region);
+        let successors = region.successors();
+        let flow = RegisterFlow::of(region, &successors);
+        let checkpoints = Checkpoints::of(region, &successors);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
             self.registers.enter(flow.entries[index]);
-            self.block(source);
+            self.block(source, checkpoints.need(index));
         }
         self.finish_interrupted();
         self.b.seal_all_blocks();
         self.b.finalize(config);
-        self.links
+        (self.links, checkpoints.entry())
     }
 
-    /// Translates one block: pays for it, or leaves if the budget does not cover it.
-    fn block(&mut self, source: &'a Source) {
+    /// Translates one block: pays for it, after a look at the budget if the block `need`s one.
+    fn block(&mut self, source: &'a Source, need: Option<u32>) {
         self.source = source;
         self.closed = false;
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
+        if let Some(need) = need {
+            self.check_budget(before, need);
+        }
         let after = self.b.ins().iadd_imm_s(before, -(source.cycles() as i64));
-        let (body, broke) = (self.b.create_block(), self.cold_block());
-        let covered = self
-            .b
-            .ins()
-            .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, after, 0);
-        self.b.ins().brif(covered, body, &[], broke, &[]);
-
-        self.b.switch_to_block(broke);
-        self.registers.write_back(&mut self.b, self.vm);
-        self.store_cpu(before, offset_of!(Cpu, left));
-        self.leave_at(source.pc);
-
-        self.b.switch_to_block(body);
         self.b.def_var(self.left, after);
         let slots = usize::from(source.slot);
         for index in 0..source.code.len() - slots {
@@ -212,6 +206,21 @@ impl<'a> Emitter<'a> {
         if !self.closed {
             self.go_on();
         }
+    }
+
+    /// Leaves before the current block unless there are `need` cycles.
+    fn check_budget(&mut self, left: Value, need: u32) {
+        let (body, broke) = (self.b.create_block(), self.cold_block());
+        let covered =
+            self.b
+                .ins()
+                .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, i64::from(need));
+        self.b.ins().brif(covered, body, &[], broke, &[]);
+        self.b.switch_to_block(broke);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(left, offset_of!(Cpu, left));
+        self.leave_at(self.source.pc);
+        self.b.switch_to_block(body);
     }
 
     /// Translates the instruction `index` of the current block.
@@ -287,6 +296,10 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction, with all registers written back. Leaves
     /// translated code if the instruction was refused or the machine asks for attention.
     pub fn interpret(&mut self, i: &Instruction) {
+        let cold = self
+            .b
+            .current_block()
+            .is_some_and(|block| self.b.func.layout.is_cold(block));
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
         if i.op.owed == 1 {
@@ -310,6 +323,9 @@ impl<'a> Emitter<'a> {
         let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
         let leave = self.interrupted();
         let on = self.b.create_block();
+        if cold {
+            self.b.set_cold_block(on);
+        }
         self.b.ins().brif(status, leave, &[], on, &[]);
         self.b.switch_to_block(on);
     }

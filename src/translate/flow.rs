@@ -102,22 +102,10 @@ fn settle(blocks: usize, mut step: impl FnMut(usize) -> bool) {
 }
 
 impl RegisterFlow {
-    /// Works out the flow of a region.
-    pub fn of(region: &Region) -> Self {
+    /// Works out the flow of a region whose blocks lead to these `successors`.
+    pub fn of(region: &Region, successors: &[Vec<usize>]) -> Self {
         let count = region.blocks.len();
         let usages: Vec<Usage> = region.blocks.iter().map(usage).collect();
-        let successors: Vec<Vec<usize>> = region
-            .blocks
-            .iter()
-            .map(|block| {
-                block
-                    .successors()
-                    .into_iter()
-                    .filter_map(|pc| region.find(pc))
-                    .collect()
-            })
-            .collect();
-
         let mut live = vec![0; count];
         settle(count, |block| {
             let after = successors[block]
@@ -157,32 +145,18 @@ impl RegisterFlow {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{block, region};
     use super::*;
-    use crate::isa::decode;
 
-    fn block(pc: u32, words: &[u32], slot: bool) -> Source {
-        let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
-        Source {
-            pc,
-            code: words.iter().map(meaning).collect(),
-            slot,
-            split: false,
-        }
-    }
-
-    fn region(blocks: Vec<Source>) -> Region {
-        Region {
-            blocks,
-            big_endian: false,
-            fr: false,
-            kernel: true,
-        }
+    fn flow(blocks: Vec<Source>) -> RegisterFlow {
+        let region = region(blocks);
+        RegisterFlow::of(&region, &region.successors())
     }
 
     #[test]
     fn a_block_alone_loads_what_it_reads() {
         // addu $2, $4, $5; addu $3, $2, $4
-        let flow = RegisterFlow::of(&region(vec![block(0, &[0x0085_1021, 0x0044_1821], false)]));
+        let flow = flow(vec![block(0, &[0x0085_1021, 0x0044_1821], false)]);
         assert_eq!(flow.preload, 1 << 4 | 1 << 5);
         assert_eq!(flow.entries[0].dirty, 0);
     }
@@ -191,7 +165,7 @@ mod tests {
     fn what_a_loop_writes_is_loaded_and_newer_at_its_head() {
         // addiu $2, $2, 1; bne $2, $4, back to the start; addiu $3, $0, 1
         let words = [0x2442_0001, 0x1444_fffe, 0x2403_0001];
-        let flow = RegisterFlow::of(&region(vec![block(0x100, &words, true)]));
+        let flow = flow(vec![block(0x100, &words, true)]);
         assert_eq!(flow.preload, 1 << 2 | 1 << 3 | 1 << 4);
         assert_eq!(flow.entries[0].dirty, 1 << 2 | 1 << 3);
     }
@@ -200,7 +174,7 @@ mod tests {
     fn what_every_path_has_written_needs_no_load() {
         // addiu $2, $0, 1; b +8; nop, then addu $3, $2, $2
         let first = block(0x100, &[0x2402_0001, 0x1000_0002, 0], true);
-        let flow = RegisterFlow::of(&region(vec![first, block(0x110, &[0x0042_1821], false)]));
+        let flow = flow(vec![first, block(0x110, &[0x0042_1821], false)]);
         assert_eq!(flow.preload, 0);
         assert_eq!(flow.entries[1].valid, 1 << 2);
         assert_eq!(flow.entries[1].dirty, 1 << 2);

@@ -8,6 +8,7 @@
 
 mod alu;
 mod branch;
+mod budget;
 pub mod calls;
 mod emit;
 mod exits;
@@ -18,6 +19,8 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+#[cfg(test)]
+mod testing;
 mod through;
 
 pub use exits::Cell;
@@ -58,6 +61,8 @@ pub struct Translation {
     pub bytes: Vec<u8>,
     /// The guest addresses that its links lead to, a cell each.
     pub links: Vec<u32>,
+    /// The cycles that there must be for the code to do anything but leave again.
+    pub need: u32,
 }
 
 /// Code and cells start on cache lines of their own: a store to a cell would stop a host that
@@ -82,14 +87,8 @@ impl Translator {
         let settings = [
             ("opt_level", "speed"),
             ("preserve_frame_pointers", "true"),
-            (
-                "enable_verifier",
-                if cfg!(debug_assertions) {
-                    "true"
-                } else {
-                    "false"
-                },
-            ),
+            // See `compile`.
+            ("enable_verifier", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),
             ("enable_heap_access_spectre_mitigation", "false"),
@@ -132,11 +131,11 @@ impl Translator {
     /// # Errors
     /// If Cranelift refuses the function, which is a mistake of the translator.
     pub fn translate(&mut self, region: &Region) -> Result<Translation, TranslateError> {
-        let links = self.build(region);
+        let (links, need) = self.build(region);
         self.compile(region.pc())?;
         let bytes = self.linked_code();
         self.context.clear();
-        Ok(Translation { bytes, links })
+        Ok(Translation { bytes, links, need })
     }
 
     /// The Cranelift IR and the host code of a region, as text, for people.
@@ -153,7 +152,7 @@ impl Translator {
         Ok((ir, bytes))
     }
 
-    fn build(&mut self, region: &Region) -> Vec<u32> {
+    fn build(&mut self, region: &Region) -> (Vec<u32>, u32) {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
@@ -161,18 +160,33 @@ impl Translator {
         Emitter::new(builder, region).run(self.isa.frontend_config())
     }
 
+    /// Compiles the function. Translated code never returns to translated code, so nobody wants
+    /// registers saved from one piece to the next: what was built (and is verified) for the
+    /// convention of tail calls is compiled for one that is the same but for saving none.
     fn compile(&mut self, pc: u32) -> Result<(), TranslateError> {
-        match self
-            .context
-            .compile(&*self.isa, &mut ControlPlane::default())
-        {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let source = Box::new(error.inner);
-                self.context.clear();
-                Err(TranslateError::Codegen { pc, source })
+        let verified = if cfg!(debug_assertions) {
+            self.context.verify(&*self.isa).map_err(Into::into)
+        } else {
+            Ok(())
+        };
+        let Function { stencil, .. } = &mut self.context.func;
+        let own = std::iter::once(&mut stencil.signature);
+        for signature in own.chain(stencil.dfg.signatures.values_mut()) {
+            if signature.call_conv == CallConv::Tail {
+                signature.call_conv = CallConv::Winch;
             }
         }
+        let compiled = verified.and_then(|()| {
+            let compiled = self
+                .context
+                .compile(&*self.isa, &mut ControlPlane::default());
+            compiled.map(|_| ()).map_err(|error| error.inner)
+        });
+        compiled.map_err(|error| {
+            self.context.clear();
+            let source = Box::new(error);
+            TranslateError::Codegen { pc, source }
+        })
     }
 
     fn code(&self) -> &[u8] {

@@ -63,6 +63,16 @@ impl Region {
         self.blocks.iter().position(|block| block.pc == pc)
     }
 
+    /// For each block the blocks of the region that it leads to, calls included.
+    #[must_use]
+    pub fn successors(&self) -> Vec<Vec<usize>> {
+        let inside = |block: &Source| {
+            let targets = block.successors().into_iter();
+            targets.filter_map(|pc| self.find(pc)).collect()
+        };
+        self.blocks.iter().map(inside).collect()
+    }
+
     /// The number of guest instructions.
     #[must_use]
     pub fn instructions(&self) -> usize {
@@ -72,45 +82,29 @@ impl Region {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
-    use crate::interp::block::Meaning;
-    use crate::isa::decode;
-
-    fn source(pc: u32, words: &[u32], slot: bool) -> Source {
-        let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
-        Source {
-            pc,
-            code: words.iter().map(meaning).collect(),
-            slot,
-            split: false,
-        }
-    }
 
     #[test]
     fn a_region_grows_along_branches_but_not_into_calls() {
         let blocks = [
             // beq $0, $0, 0x80000020; nop
-            source(0x8000_0000, &[0x1000_0007, 0], true),
+            testing::block(0x8000_0000, &[0x1000_0007, 0], true),
             // jal 0x80000040; nop
-            source(0x8000_0008, &[0x0c00_0010, 0], true),
+            testing::block(0x8000_0008, &[0x0c00_0010, 0], true),
             // j 0x80000000; nop
-            source(0x8000_0020, &[0x0800_0000, 0], true),
-            source(0x8000_0040, &[0x0800_0000, 0], true),
+            testing::block(0x8000_0020, &[0x0800_0000, 0], true),
+            testing::block(0x8000_0040, &[0x0800_0000, 0], true),
         ];
         let find = |pc: u32| {
             let block = blocks.iter().find(|block| block.pc == pc)?;
-            Some(source(
+            Some(testing::block(
                 block.pc,
                 &block.code.iter().map(|c| c.0).collect::<Vec<_>>(),
                 block.slot,
             ))
         };
-        let mut region = Region {
-            blocks: vec![find(0x8000_0000).unwrap()],
-            big_endian: false,
-            fr: false,
-            kernel: true,
-        };
+        let mut region = testing::region(vec![find(0x8000_0000).unwrap()]);
         region.grow(100, find);
         let pcs: Vec<u32> = region.blocks.iter().map(|block| block.pc).collect();
         assert_eq!(pcs, [0x8000_0000, 0x8000_0020, 0x8000_0008]);

@@ -131,16 +131,9 @@ fn a_wait_that_nothing_ends_stops_the_machine_soon() {
     let mut armed = vec![addiu(T0, ZERO, 1000), mtc0(T0, COMPARE)];
     armed.extend(asleep);
     for code in [&asleep[..], &stormy, &armed] {
-        let start = Instant::now();
         let end = agree(code, 1_000_000);
         assert_eq!(end.outcome, Outcome::Halted);
         assert!(end.instructions < 100);
-        // Twice five minutes of the guest's time.
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "{:?}",
-            start.elapsed()
-        );
     }
 }
 

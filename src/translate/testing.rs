@@ -1,0 +1,26 @@
+//! Regions for tests.
+
+use super::Region;
+use crate::interp::block::{Meaning, Source};
+use crate::isa::decode;
+
+/// A block of these instruction words.
+pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
+    let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
+    Source {
+        pc,
+        code: words.iter().map(meaning).collect(),
+        slot,
+        split: false,
+    }
+}
+
+/// A region of these blocks.
+pub fn region(blocks: Vec<Source>) -> Region {
+    Region {
+        blocks,
+        big_endian: false,
+        fr: false,
+        kernel: true,
+    }
+}
