@@ -28,10 +28,18 @@ pub struct CacheConfig {
 impl Default for CacheConfig {
     fn default() -> Self {
         Self {
-            bytes: 32 << 20,
+            bytes: 16 << 20,
             unit_bytes: 0,
             policy: Policy::default(),
         }
+    }
+}
+
+impl CacheConfig {
+    /// The most bytes of predecoded blocks that are kept beside the code.
+    #[must_use]
+    pub fn blocks_bytes(&self) -> usize {
+        self.bytes.clamp(4 << 20, 16 << 20)
     }
 }
 

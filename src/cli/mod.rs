@@ -4,6 +4,7 @@
 //! a [`CliError`]; it ends up as one line on standard error and an [`Exit`] code, here and nowhere
 //! else.
 
+mod cache;
 mod disasm;
 mod error;
 mod exit;

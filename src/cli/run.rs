@@ -13,8 +13,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use super::cache::CacheArgs;
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
+use crate::cache::code::CacheConfig;
 use crate::console::{Script, Session, Terminal, escape};
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
@@ -125,6 +127,9 @@ pub(super) struct RunArgs {
           value_parser = clap::value_parser!(u8).range(0..=1))]
     jit_threads: u8,
 
+    #[command(flatten)]
+    cache: CacheArgs,
+
     /// In lockstep, compare every N instructions instead of after each block, so that regions and
     /// the links between them take part
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
@@ -174,6 +179,8 @@ pub struct RunOptions {
     pub hot: Option<u32>,
     /// Whether to translate on a thread beside the guest.
     pub background: bool,
+    /// How translations are kept.
+    pub cache: CacheConfig,
     /// How many instructions lockstep runs between comparisons; 0 for a block.
     pub stride: u64,
     /// Whether to print the table at the end.
@@ -212,6 +219,7 @@ impl RunArgs {
             limit: self.limit,
             hot: self.hot,
             background: self.jit_threads > 0,
+            cache: self.cache.config(),
             stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
@@ -265,6 +273,7 @@ impl RunOptions {
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             background: self.background,
+            cache: self.cache,
             ..default
         }
     }
@@ -305,6 +314,9 @@ impl RunOptions {
 pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
     let mut vm = options.machine()?;
     let mut engine = options.engine()?;
+    // The guest has them in its own memory now.
+    options.image.segments = Vec::new();
+    options.initrd = None;
     if !options.trace.is_empty() {
         options.start_trace();
     }

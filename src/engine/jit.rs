@@ -72,6 +72,8 @@ pub struct JitCounters {
     pub refused: u64,
     /// Times that translated code was entered from the dispatcher.
     pub entries: u64,
+    /// Times that the dispatcher found no translation that could be entered.
+    pub misses: u64,
     /// Returns to the dispatcher for want of a link.
     pub unlinked: u64,
     /// Links made.
@@ -82,6 +84,8 @@ pub struct JitCounters {
     pub evicted: u64,
     /// Units emptied to make room.
     pub evicted_units: u64,
+    /// Times that predecoded blocks were swept.
+    pub sweeps: u64,
 }
 
 /// What the JIT keeps with a block.
@@ -89,6 +93,8 @@ pub struct JitCounters {
 pub(super) struct Extra {
     /// How often the block was interpreted.
     pub heat: u32,
+    /// Its heat when blocks were last swept.
+    pub swept: u32,
     /// How often a region that starts here turned out too large and was halved.
     pub halved: u8,
     /// Whether the block is left to the interpreter for good.
@@ -117,6 +123,8 @@ pub struct Jit {
     pub(super) code: CodeCache,
     pub(super) compiler: Compiler,
     entry: Entry,
+    /// The bytes of predecoded blocks at which they are swept.
+    pub(super) sweep_at: usize,
     /// What was counted.
     pub counters: JitCounters,
     /// The memory of `entry` and of the stub that open links lead to.
@@ -144,15 +152,22 @@ impl Jit {
             code: CodeCache::new(config.cache, stub)?,
             compiler: Compiler::new(translator, config.background)?,
             entry,
+            sweep_at: config.cache.blocks_bytes(),
             counters: JitCounters::default(),
             _glue: glue,
         })
     }
 
-    /// The bytes of host code that are kept now.
+    /// What is kept of translations.
     #[must_use]
-    pub fn code_bytes(&self) -> usize {
-        self.code.units().used()
+    pub fn code(&self) -> &CodeCache {
+        &self.code
+    }
+
+    /// About how many bytes predecoded blocks take.
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.blocks.bytes()
     }
 
     /// The number of blocks that were predecoded.
@@ -209,6 +224,9 @@ impl Engine for Jit {
             self.drop_modified(vm);
         }
         self.install_done(vm);
+        if self.blocks.bytes() > self.sweep_at {
+            self.sweep(vm);
+        }
         // The link that translated code has just missed.
         let mut missing: Option<Missing> = None;
         while vm.cpu.left > 0 {
@@ -252,6 +270,7 @@ impl Engine for Jit {
                 None
             } else {
                 missing = None;
+                self.counters.misses += 1;
                 let exit = if covered {
                     run_block(vm, &cached.block)
                 } else {

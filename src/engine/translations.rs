@@ -153,6 +153,27 @@ impl Jit {
         Some(entry)
     }
 
+    /// Drops predecoded blocks, to bound the memory that they take: those that no translation is
+    /// made of and that did not run since the last time. If that is too few, all of the former.
+    #[cold]
+    pub(super) fn sweep(&mut self, vm: &mut Vm) {
+        let most = self.config.cache.blocks_bytes();
+        self.counters.sweeps += 1;
+        for thorough in [false, true] {
+            if thorough && self.blocks.bytes() <= most / 4 * 3 {
+                break;
+            }
+            self.blocks.drop_others(vm, |cached| {
+                let extra = &mut cached.extra;
+                let translated = extra.translation != 0 || !extra.regions.is_empty();
+                let ran = std::mem::replace(&mut extra.swept, extra.heat) != extra.heat;
+                translated || ran && !thorough
+            });
+        }
+        // What translations are made of stays, however much it is.
+        self.sweep_at = most.max(self.blocks.bytes() + most / 4);
+    }
+
     /// Drops what was made from code that has changed.
     pub(super) fn drop_modified(&mut self, vm: &mut Vm) {
         for cached in self.blocks.drop_modified(vm) {

@@ -266,6 +266,11 @@ impl Vm {
         }
     }
 
+    /// Says that what the engine keeps of the page of `pa` is only what it adds from now on.
+    pub fn clear_code(&mut self, pa: Pa) {
+        self.pmap.clear_code(pa);
+    }
+
     /// Says that the engine keeps nothing that it made from the page of `pa`.
     pub fn remove_code(&mut self, pa: Pa) {
         self.pmap.remove_code(pa);
