@@ -129,6 +129,12 @@ impl CodeCache {
         self.entries.get(&id)
     }
 
+    /// Whether so much code with so many links can be placed at all.
+    #[must_use]
+    pub fn fits(&self, code: usize, links: usize) -> bool {
+        code.next_multiple_of(CODE_ALIGNMENT) + links * size_of::<Cell>() <= self.units.unit_bytes()
+    }
+
     /// Places the code of an announced translation, and returns its address.
     ///
     /// # Errors

@@ -3,4 +3,5 @@
 pub mod arena;
 pub mod blocks;
 pub mod code;
+pub mod persist;
 pub mod units;

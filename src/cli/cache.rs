@@ -1,5 +1,7 @@
 //! The switches of the code cache, for the commands that run guests.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::values;
@@ -32,6 +34,12 @@ pub(super) struct CacheArgs {
     /// What to evict when all units are full
     #[arg(long, value_enum, value_name = "POLICY", default_value = "fifo")]
     cache_policy: PolicyName,
+    /// Keep translations in DIR, for this and other runs to find: the next boot of the same guest
+    /// translates next to nothing. DIR is made if it is not there; it must be yours, and no one
+    /// else may be able to write to it, as code is executed from there. Old files in it can be
+    /// removed at any time
+    #[arg(long, value_name = "DIR")]
+    pub(super) code_cache: Option<PathBuf>,
 }
 
 impl CacheArgs {

@@ -18,6 +18,7 @@ use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
 use crate::cache::code::CacheConfig;
 use crate::console::{Script, Session, Terminal, escape};
+use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
 use crate::report::{Report, table};
@@ -181,6 +182,8 @@ pub struct RunOptions {
     pub background: bool,
     /// How translations are kept.
     pub cache: CacheConfig,
+    /// Where translations are kept on disk, if they are.
+    pub code_cache: Option<PathBuf>,
     /// How many instructions lockstep runs between comparisons; 0 for a block.
     pub stride: u64,
     /// Whether to print the table at the end.
@@ -220,6 +223,7 @@ impl RunArgs {
             hot: self.hot,
             background: self.jit_threads > 0,
             cache: self.cache.config(),
+            code_cache: self.cache.code_cache,
             stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
@@ -261,20 +265,24 @@ impl RunOptions {
     fn engine(&self) -> Result<AnyEngine, CliError> {
         Ok(match self.engine {
             EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
-            EngineKind::Jit => AnyEngine::Jit(Box::new(Jit::new(self.jit())?)),
+            EngineKind::Jit => AnyEngine::Jit(Box::new(self.jit()?)),
             EngineKind::Lockstep => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(Jit::new(self.jit())?, self.stride)))
+                AnyEngine::Lockstep(Box::new(Lockstep::new(self.jit()?, self.stride)))
             }
         })
     }
 
-    fn jit(&self) -> JitConfig {
+    fn jit(&self) -> Result<Jit, JitError> {
         let default = JitConfig::default();
-        JitConfig {
+        let config = JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             background: self.background,
             cache: self.cache,
             ..default
+        };
+        match &self.code_cache {
+            Some(dir) => Jit::with_store(config, dir, self.cpu, self.image.big_endian),
+            None => Jit::new(config),
         }
     }
 
@@ -289,19 +297,22 @@ impl RunOptions {
         Ok(Session::new(io::stdout(), script, terminal, self.realtime))
     }
 
-    /// Has what `--trace` names printed from now on.
+    /// Has what `--trace` names printed from now on, and every warning.
     fn start_trace(&self) {
         let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
         let targets: Targets = names
             .map(|name| (name.get_name().to_owned(), Level::TRACE))
             .collect();
-        let lines = fmt::layer()
-            .with_writer(io::stderr)
-            .without_time()
-            .with_level(false);
+        let traces = fmt::layer().with_writer(io::stderr).without_time();
+        let traces = traces.with_level(false).with_filter(targets);
+        let warnings = fmt::layer().with_writer(io::stderr).without_time();
+        let warnings = warnings
+            .with_target(false)
+            .with_filter(Targets::new().with_target("mirrorball", Level::WARN));
         // Fails if there is a trace already, which is as good.
         let _ = tracing_subscriber::registry()
-            .with(lines.with_filter(targets))
+            .with(traces)
+            .with(warnings)
             .try_init();
     }
 }
@@ -312,14 +323,12 @@ impl RunOptions {
 ///
 /// When the guest does not fit into its memory, or the host fails.
 pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
+    options.start_trace();
     let mut vm = options.machine()?;
     let mut engine = options.engine()?;
     // The guest has them in its own memory now.
     options.image.segments = Vec::new();
     options.initrd = None;
-    if !options.trace.is_empty() {
-        options.start_trace();
-    }
     let mut session = options.session()?;
     let limit = options.limit.unwrap_or(u64::MAX);
     let start = Instant::now();

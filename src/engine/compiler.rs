@@ -4,7 +4,9 @@
 //! translation is done. Results are installed by the engine, unless the guest has changed the code
 //! meanwhile.
 
+use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
+use crate::cache::persist::Store;
 use crate::translate::{Region, TranslateError, Translation, Translator};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 pub struct Job {
     /// The number of the translation.
     pub id: TranslationId,
+    /// What its first block depends on.
+    pub key: BlockKey,
     /// The region.
     pub region: Region,
 }
@@ -31,7 +35,7 @@ pub struct Done {
 /// Translates regions.
 pub struct Compiler {
     /// Set while there is no thread: translates at once.
-    inline: Option<Translator>,
+    inline: Option<(Translator, Option<Store>)>,
     jobs: Option<Sender<Job>>,
     done: (Sender<Done>, Receiver<Done>),
     thread: Option<JoinHandle<()>>,
@@ -47,16 +51,27 @@ fn translate(translator: &mut Translator, job: Job) -> Done {
     }
 }
 
+fn save(store: Option<&Store>, done: &Done) {
+    if let (Some(store), Ok(translation)) = (store, &done.result) {
+        store.save(done.job.key, &done.job.region, translation);
+    }
+}
+
 impl Compiler {
-    /// A compiler that translates on a thread of its own if `background`, else at once.
+    /// A compiler that translates on a thread of its own if `background`, else at once. What it
+    /// has translated goes to `store`, if there is one.
     ///
     /// # Errors
     /// If the host has no thread to give.
-    pub fn new(mut translator: Translator, background: bool) -> std::io::Result<Self> {
+    pub fn new(
+        mut translator: Translator,
+        background: bool,
+        store: Option<Store>,
+    ) -> std::io::Result<Self> {
         let done = channel();
         if !background {
             return Ok(Self {
-                inline: Some(translator),
+                inline: Some((translator, store)),
                 jobs: None,
                 done,
                 thread: None,
@@ -66,7 +81,9 @@ impl Compiler {
         let results = done.0.clone();
         let work = move || {
             for job in queue {
-                if results.send(translate(&mut translator, job)).is_err() {
+                let done = translate(&mut translator, job);
+                save(store.as_ref(), &done);
+                if results.send(done).is_err() {
                     return;
                 }
             }
@@ -84,9 +101,11 @@ impl Compiler {
 
     /// Hands a job in. Its result comes from [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job) {
-        if let Some(translator) = &mut self.inline {
+        if let Some((translator, store)) = &mut self.inline {
+            let done = translate(translator, job);
+            save(store.as_ref(), &done);
             // The receiver is ours: it cannot be gone.
-            let _ = self.done.0.send(translate(translator, job));
+            let _ = self.done.0.send(done);
         } else if let Some(jobs) = &self.jobs {
             let _ = jobs.send(job);
         }

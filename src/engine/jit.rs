@@ -5,14 +5,17 @@ use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::Blocks;
 use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
+use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
 use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
+use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
+use std::path::Path;
 use std::time::Duration;
 
 /// How the JIT is set.
@@ -48,6 +51,9 @@ pub enum JitError {
     /// No thread.
     #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
     Thread(#[from] std::io::Error),
+    /// No place on disk.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
     /// No translator.
     #[error(transparent)]
     Translate(#[from] TranslateError),
@@ -95,6 +101,9 @@ pub(super) struct Extra {
     pub heat: u32,
     /// Its heat when blocks were last swept.
     pub swept: u32,
+    /// How often a translation that started here was evicted: the more often, the longer it takes
+    /// until it is read from disk again.
+    pub evicted: u8,
     /// How often a region that starts here turned out too large and was halved.
     pub halved: u8,
     /// Whether the block is left to the interpreter for good.
@@ -122,6 +131,8 @@ pub struct Jit {
     pub(super) blocks: Blocks<Extra>,
     pub(super) code: CodeCache,
     pub(super) compiler: Compiler,
+    /// Translations on disk.
+    pub(super) store: Option<Store>,
     entry: Entry,
     /// The bytes of predecoded blocks at which they are swept.
     pub(super) sweep_at: usize,
@@ -137,7 +148,31 @@ impl Jit {
     /// # Errors
     /// If the host has no memory for code, or Cranelift does not know its CPU.
     pub fn new(config: JitConfig) -> Result<Self, JitError> {
-        let mut translator = Translator::new()?;
+        Self::build(config, Translator::new()?, None)
+    }
+
+    /// A JIT that keeps its translations in a directory and takes those that it finds there. It
+    /// is for machines with this CPU model and byte order.
+    ///
+    /// # Errors
+    /// As [`Jit::new`], or if the directory is not fit for it.
+    pub fn with_store(
+        config: JitConfig,
+        directory: &Path,
+        model: &Model,
+        big_endian: bool,
+    ) -> Result<Self, JitError> {
+        let translator = Translator::new()?;
+        let space = KeySpace::new(&translator, model, big_endian)?;
+        let store = Store::open(directory, space)?;
+        Self::build(config, translator, Some(store))
+    }
+
+    fn build(
+        config: JitConfig,
+        mut translator: Translator,
+        store: Option<Store>,
+    ) -> Result<Self, JitError> {
         let (entry, stub) = (translator.entry()?, translator.stub()?);
         let behind = entry.len().next_multiple_of(CODE_ALIGNMENT);
         let mut glue = Arena::new(behind + stub.len())?;
@@ -150,7 +185,8 @@ impl Jit {
             config,
             blocks: Blocks::default(),
             code: CodeCache::new(config.cache, stub)?,
-            compiler: Compiler::new(translator, config.background)?,
+            compiler: Compiler::new(translator, config.background, store.clone())?,
+            store,
             entry,
             sweep_at: config.cache.blocks_bytes(),
             counters: JitCounters::default(),
@@ -162,6 +198,12 @@ impl Jit {
     #[must_use]
     pub fn code(&self) -> &CodeCache {
         &self.code
+    }
+
+    /// The translations on disk, if there are.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
     }
 
     /// About how many bytes predecoded blocks take.
@@ -239,12 +281,12 @@ impl Engine for Jit {
             let covered = before >= cached.block.cycles();
             if cached.extra.translation == 0 && !cached.extra.declined {
                 cached.extra.heat += 1;
-                let more = if cached.extra.regions.is_empty() {
-                    1
-                } else {
-                    COVERED
-                };
-                if cached.extra.heat > self.config.hot.saturating_mul(more) {
+                if self.store.is_some() && cached.extra.heat.is_power_of_two() {
+                    self.recall(vm, id);
+                }
+                let extra = &self.blocks.get(id).extra;
+                let more = if extra.regions.is_empty() { 1 } else { COVERED };
+                if extra.heat > self.config.hot.saturating_mul(more) {
                     self.translate(vm, id);
                 }
             }

@@ -3,10 +3,10 @@
 
 use super::compiler::Job;
 use super::jit::Jit;
-use crate::cache::blocks::BlockId;
+use crate::cache::blocks::{BlockId, BlockKey};
 use crate::cache::code::{Entry, TranslationId};
 use crate::cache::units::NoPlace;
-use crate::interp::block::Source;
+use crate::interp::block::{Source, linkable};
 use crate::translate::{Region, Translation};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vm::Vm;
@@ -38,8 +38,47 @@ impl Jit {
             .filter_map(|member| blocks.by_key(&key.at(member.pc)))
             .collect();
         let id = self.announce(id, members);
-        self.compiler.submit(Job { id, region });
+        self.compiler.submit(Job { id, key, region });
         self.install_done(vm);
+    }
+
+    /// Installs a translation of block `id`, which is at the CPU's program counter, that an earlier
+    /// run left on disk, if there is one and the guest code is the same.
+    #[cold]
+    pub(super) fn recall(&mut self, vm: &mut Vm, id: BlockId) {
+        let Some(store) = self.store.clone() else {
+            return;
+        };
+        let cached = self.blocks.get(id);
+        let key = cached.key;
+        if cached.extra.heat < 1 << cached.extra.evicted.min(16) {
+            return;
+        }
+        for stored in store.candidates(key) {
+            let record = &stored.record;
+            if !self
+                .code
+                .fits(record.code_bytes as usize, record.links.len())
+            {
+                continue;
+            }
+            let Some(region) = stored_region(vm, key, &record.blocks) else {
+                continue;
+            };
+            if !store.matches(&stored, key, &region) {
+                continue;
+            }
+            let Some(translation) = store.load(&stored) else {
+                continue;
+            };
+            let members = region.blocks[1..].iter();
+            let members = members
+                .map(|member| self.blocks.ensure(vm, key.at(member.pc)))
+                .collect();
+            let id = self.announce(id, members);
+            self.install(vm, id, &translation);
+            return;
+        }
     }
 
     /// Notes that a translation is being made of these blocks.
@@ -130,7 +169,10 @@ impl Jit {
             self.counters.evicted_units += 1;
             for id in unit {
                 self.counters.evicted += 1;
-                self.forget(vm, id);
+                if let Some(entry) = self.forget(vm, id) {
+                    let extra = &mut self.blocks.get_mut(entry.block).extra;
+                    extra.evicted = extra.evicted.saturating_add(1);
+                }
             }
         }
     }
@@ -185,4 +227,20 @@ impl Jit {
             }
         }
     }
+}
+
+/// The region of the blocks at these addresses as it is in guest memory now, if all of it is there.
+fn stored_region(vm: &Vm, key: BlockKey, blocks: &[u32]) -> Option<Region> {
+    let find = |&pc: &u32| {
+        let pa = key.at(pc).pa;
+        let there = linkable(key.pc, pc) && vm.is_touched(pa);
+        let source = there.then(|| Source::find(vm, Va(u64::from(pc)), pa));
+        source.filter(Source::translatable)
+    };
+    let mut sources = blocks.iter().map(find);
+    let mut region = Region::of_block(vm, sources.next()??);
+    for source in sources {
+        region.blocks.push(source?);
+    }
+    (region.pc() == key.pc).then_some(region)
 }

@@ -6,12 +6,14 @@
 
 pub mod table;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::Vm;
 use serde::Serialize;
 
+use crate::cache::persist::StoreCounters;
 use crate::engine::{AnyEngine, Jit};
 
 /// What happened in a run.
@@ -129,6 +131,19 @@ pub struct JitReport {
     pub sweeps: u64,
     /// Regions that Cranelift refused.
     pub refused: u64,
+    /// What was done with translations on disk, if there are.
+    pub disk: Option<DiskReport>,
+}
+
+/// What was done with translations on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiskReport {
+    /// Translations read and used.
+    pub loaded: u64,
+    /// Translations written.
+    pub saved: u64,
+    /// Records dropped because they were damaged.
+    pub damaged: u64,
 }
 
 /// What lockstep execution compared.
@@ -265,6 +280,17 @@ impl From<&Jit> for JitReport {
             block_bytes: jit.block_bytes() as u64,
             sweeps: counters.sweeps,
             refused: counters.refused,
+            disk: jit.store().map(|store| DiskReport::from(store.counters())),
+        }
+    }
+}
+
+impl From<&StoreCounters> for DiskReport {
+    fn from(counters: &StoreCounters) -> Self {
+        Self {
+            loaded: counters.loaded.load(Ordering::Relaxed),
+            saved: counters.saved.load(Ordering::Relaxed),
+            damaged: counters.damaged.load(Ordering::Relaxed),
         }
     }
 }

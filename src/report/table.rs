@@ -120,6 +120,11 @@ fn cache(rows: &mut Rows, jit: &JitReport) {
         bytes(jit.block_bytes),
         format!("swept {} times", number(jit.sweeps)),
     );
+    if let Some(disk) = &jit.disk {
+        rows.count("read from disk", disk.loaded);
+        rows.count("written to disk", disk.saved);
+        rows.some("damaged on disk", disk.damaged);
+    }
 }
 
 fn memory(rows: &mut Rows, report: &Report) {

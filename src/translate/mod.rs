@@ -108,6 +108,16 @@ impl Translator {
         })
     }
 
+    /// What the code that it makes depends on beside the region: the host's CPU and how Cranelift
+    /// is set.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let settings = self.isa.isa_flags();
+        let settings = settings.iter().map(|value| format!("{value} "));
+        let settings: String = settings.collect();
+        format!("{} {settings}{}", self.isa.triple(), self.isa.flags())
+    }
+
     /// The signature of translated code: the machine in, and the [`Cell::note`] of the link that
     /// was missing or 0 out.
     #[must_use]

@@ -256,6 +256,12 @@ impl Vm {
         }
     }
 
+    /// Whether `pa` is RAM that was ever touched.
+    #[must_use]
+    pub fn is_touched(&self, pa: Pa) -> bool {
+        self.pmap.find(pa).is_some()
+    }
+
     /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
     /// monitor from now on.
     pub fn add_code(&mut self, pa: Pa, bytes: u64) {
