@@ -227,20 +227,26 @@ impl Store {
 }
 
 impl Index {
+    /// Adds a record. If there is another like it that one is damaged, perhaps: the newer is
+    /// found first.
     fn insert(&mut self, record: Record, code_at: u64) {
-        if !self.contents.insert(record.content) {
-            return;
-        }
+        self.contents.insert(record.content);
         let entry = self.by_entry.entry((record.pc, record.mode)).or_default();
-        let at = entry.partition_point(|other| other.record.blocks.len() >= record.blocks.len());
+        let at = entry.partition_point(|other| other.record.blocks.len() > record.blocks.len());
         entry.insert(at, Arc::new(Stored { record, code_at }));
     }
 
     fn remove(&mut self, stored: &Arc<Stored>) {
         let record = &stored.record;
-        self.contents.remove(&record.content);
-        if let Some(entry) = self.by_entry.get_mut(&(record.pc, record.mode)) {
-            entry.retain(|other| !Arc::ptr_eq(other, stored));
+        let Some(entry) = self.by_entry.get_mut(&(record.pc, record.mode)) else {
+            return;
+        };
+        entry.retain(|other| !Arc::ptr_eq(other, stored));
+        if !entry
+            .iter()
+            .any(|other| other.record.content == record.content)
+        {
+            self.contents.remove(&record.content);
         }
     }
 }
