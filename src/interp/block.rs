@@ -110,7 +110,7 @@ impl Source {
         } else if info.operands.contains('j') {
             targets.push(fields.jump_target(pc));
         }
-        if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) {
+        if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) || mostly_goes_on(insn) {
             targets.push(self.next());
         }
         targets
@@ -220,6 +220,13 @@ pub fn linkable(from: u32, to: u32) -> bool {
     to & 3 == 0
         && (Va(u64::from(from)).page() == Va(u64::from(to)).page()
             || from >> 30 == 2 && to >> 30 == 2 && from >> 29 == to >> 29)
+}
+
+/// Whether an instruction ends a block for what it may do, and mostly does not.
+#[must_use]
+pub fn mostly_goes_on(insn: Insn) -> bool {
+    use Insn::{Di, Ei, Mtc0, Tlbr, Tlbwi, Tlbwr};
+    matches!(insn, Di | Ei | Mtc0 | Tlbr | Tlbwi | Tlbwr)
 }
 
 /// How control goes on after a word with this meaning.

@@ -1,11 +1,13 @@
 //! The frame of a translation: entry, block headers with the budget check, instruction by
 //! instruction, and the one call into the interpreter.
 
+use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::calls::RAISED;
+use super::exits::Scope;
 use super::flow::RegisterFlow;
 use super::registers::{self, Registers};
-use super::{Region, Translator, alu, branch, fpu, memory, muldiv, through};
+use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
 use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
 use crate::isa::{Fields, Flow, Insn, Writes};
@@ -15,7 +17,9 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::mmu::soft::is_direct;
 use std::mem::offset_of;
 
 /// An instruction as the translator sees it.
@@ -82,6 +86,7 @@ mod emitters {
     pub use super::fpu::*;
     pub use super::memory::*;
     pub use super::muldiv::*;
+    pub use super::system::*;
     pub use super::through::*;
 }
 
@@ -114,6 +119,8 @@ pub struct Emitter<'a> {
     pub code_signature: SigRef,
     pub link_signature: SigRef,
     call_signature: SigRef,
+    /// What the current block knows of addresses.
+    pub alignments: Alignments,
     /// See [`Emitter::interrupted`].
     interrupted: Option<Block>,
     /// The block being translated.
@@ -162,6 +169,7 @@ impl<'a> Emitter<'a> {
             code_signature,
             link_signature,
             call_signature,
+            alignments: Alignments::default(),
             interrupted: None,
             source: &region.blocks[0],
             closed: false,
@@ -192,6 +200,7 @@ impl<'a> Emitter<'a> {
     fn block(&mut self, source: &'a Source, need: Option<u32>) {
         self.source = source;
         self.closed = false;
+        self.alignments = Alignments::default();
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
         if let Some(need) = need {
@@ -355,7 +364,7 @@ impl<'a> Emitter<'a> {
         self.leave();
         self.b.switch_to_block(on);
         let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
-        self.look_up(pc);
+        self.look_up(pc, Scope::Direct);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
@@ -373,6 +382,40 @@ impl<'a> Emitter<'a> {
         self.interpret(i);
         self.registers.clean();
         self.registers.reload(&mut self.b, self.vm, i.written());
+    }
+
+    /// Lets the interpreter execute an instruction that may change anything, and mostly does not:
+    /// while it is the same space, the block after it is the same too.
+    pub fn interpret_and_go_on(&mut self, i: &Instruction) {
+        self.through_interpreter(i);
+        // A TLB write may take the page away that the code is on.
+        let stays = match self.next {
+            Next::To(_) if is_direct(Va(u64::from(self.source.pc))) => !i.slot,
+            Next::To(_) => !i.slot && matches!(i.insn, Insn::Mtc0 | Insn::Di | Insn::Ei),
+            _ => false,
+        };
+        if !stays {
+            return self.go_on_anywhere(false);
+        }
+        let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let same = self.b.ins().icmp(IntCC::Equal, space, self.space);
+        let (on, off) = (self.b.create_block(), self.cold_block());
+        self.b.ins().brif(same, on, &[], off, &[]);
+        self.b.switch_to_block(off);
+        let before = self.registers.clone();
+        self.go_on_anywhere(false);
+        self.b.switch_to_block(on);
+        self.registers = before;
+        self.go_on();
+    }
+
+    /// The lower half of the time before an instruction.
+    pub fn now(&mut self, i: &Instruction) -> Value {
+        let horizon = self.load_cpu(types::I32, offset_of!(Cpu, horizon));
+        let left = self.b.use_var(self.left);
+        let left = self.b.ins().ireduce(types::I32, left);
+        let now = self.b.ins().isub(horizon, left);
+        self.b.ins().iadd_imm_s(now, -i64::from(i.op.owed))
     }
 
     /// The address that control goes to after the current block, as 64 bits.

@@ -12,8 +12,9 @@ use cranelift_codegen::ir::{
     BlockArg, ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value,
     types,
 };
+use mirrorball_runtime::addr::{PAGE_BITS, Va};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{CODE_ENTRIES, CODE_GROUP, CodeEntry, Space};
+use mirrorball_runtime::mmu::soft::{CODE_GROUP, CODE_GROUPS, CodeEntry, Space, is_direct};
 use std::mem::{offset_of, size_of};
 
 /// A cell, as code and cache lay it out: what a direct exit jumps through.
@@ -26,6 +27,17 @@ pub struct Cell {
     pub note: u64,
 }
 
+/// The part of the address space that a program counter is in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Most likely kseg0 or kseg1.
+    Direct,
+    /// What the TLB maps.
+    Mapped,
+    /// Nobody knows.
+    Anywhere,
+}
+
 impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
@@ -34,10 +46,17 @@ impl Emitter<'_> {
             Next::Computed(pc) => {
                 self.registers.write_back(&mut self.b, self.vm);
                 self.store_left();
-                self.look_up(pc);
+                let scope = self.scope();
+                self.look_up(pc, scope);
             }
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
+                // The way out of a loop is not the loop.
+                match (self.header(yes), self.header(no)) {
+                    (None, Some(_)) => self.b.set_cold_block(taken),
+                    (Some(_), None) => self.b.set_cold_block(fallen),
+                    _ => {}
+                }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
                 self.b.switch_to_block(taken);
                 self.go_to(yes);
@@ -57,7 +76,7 @@ impl Emitter<'_> {
         };
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        self.look_up(pc);
+        self.look_up(pc, Scope::Anywhere);
         self.closed = true;
     }
 
@@ -73,7 +92,7 @@ impl Emitter<'_> {
             self.follow_link(pc);
         } else {
             let pc = self.constant(pc);
-            self.look_up(pc);
+            self.look_up(pc, Scope::Anywhere);
         }
     }
 
@@ -104,46 +123,77 @@ impl Emitter<'_> {
             .return_call_indirect(self.link_signature, code, &[self.vm, cell]);
     }
 
-    /// Looks `pc` up in the code table of the space that is current now.
-    pub fn look_up(&mut self, pc: Value) {
+    /// The code table that has `pc`, as far as `scope` says which. What is not found there is
+    /// looked for by the dispatcher.
+    fn code_table(&mut self, pc: Value, scope: Scope) -> Value {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
-        let groups = (CODE_ENTRIES / CODE_GROUP) as i64;
-        let group = self.b.ins().ushr_imm_s(pc, 12);
-        let group = self.b.ins().band_imm_s(group, groups - 1);
-        let group = self
-            .b
-            .ins()
-            .imul_imm_s(group, (CODE_GROUP * size_of::<CodeEntry>()) as i64);
-        let within = self.b.ins().ushr_imm_s(pc, 2);
-        let within = self.b.ins().band_imm_s(within, CODE_GROUP as i64 - 1);
-        let within = self
-            .b
-            .ins()
-            .imul_imm_s(within, size_of::<CodeEntry>() as i64);
-        let index = self.b.ins().iadd(group, within);
+        let tables = offset_of!(Space, tables);
+        match scope {
+            Scope::Mapped => self
+                .b
+                .ins()
+                .iadd_imm_s(space, offset_of!(Space, code) as i64),
+            Scope::Direct => self
+                .b
+                .ins()
+                .load(types::I64, trusted, space, (tables + 16) as i32),
+            Scope::Anywhere => {
+                let segment = self.b.ins().ushr_imm_s(pc, 30);
+                let segment = self.b.ins().uextend(types::I64, segment);
+                let offset = self.b.ins().ishl_imm_s(segment, 3);
+                let place = self.b.ins().iadd(space, offset);
+                self.b.ins().load(types::I64, trusted, place, tables as i32)
+            }
+        }
+    }
+
+    /// Where a computed jump of this region most likely goes.
+    pub fn scope(&self) -> Scope {
+        match (self.region.kernel, is_direct(Va(u64::from(self.source.pc)))) {
+            (true, true) => Scope::Direct,
+            (true, false) => Scope::Anywhere,
+            (false, _) => Scope::Mapped,
+        }
+    }
+
+    /// Looks `pc` up in a code table of the space that is current now.
+    pub fn look_up(&mut self, pc: Value, scope: Scope) {
+        let trusted = MemFlagsData::trusted();
+        let table = self.code_table(pc, scope);
+        let group = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
+        let group = self.b.ins().band_imm_s(group, CODE_GROUPS as i64 - 1);
+        let group = self.b.ins().ishl_imm_s(
+            group,
+            i64::from((CODE_GROUP * size_of::<CodeEntry>()).ilog2()),
+        );
+        let entry_bits = size_of::<CodeEntry>().ilog2();
+        let within = self.b.ins().ishl_imm_s(pc, i64::from(entry_bits - 2));
+        let mask = (CODE_GROUP - 1) << entry_bits;
+        let within = self.b.ins().band_imm_s(within, mask as i64);
+        let index = self.b.ins().bor(group, within);
         let index = self.b.ins().uextend(types::I64, index);
-        let entry = self.b.ins().iadd(space, index);
-        let base = offset_of!(Space, code);
+        let entry = self.b.ins().iadd(table, index);
         let tag = self.b.ins().load(
             types::I32,
             trusted,
             entry,
-            (base + offset_of!(CodeEntry, pc)) as i32,
+            offset_of!(CodeEntry, tag) as i32,
         );
         let code = self.b.ins().load(
             types::I64,
             trusted,
             entry,
-            (base + offset_of!(CodeEntry, entry)) as i32,
+            offset_of!(CodeEntry, entry) as i32,
         );
+        let wanted = self.b.ins().bxor_imm_s(pc, 1);
         let (here, known, unknown) = (
             self.b.create_block(),
             self.b.create_block(),
             self.cold_block(),
         );
         self.b.append_block_param(unknown, types::I32);
-        let same = self.b.ins().icmp(IntCC::Equal, tag, pc);
+        let same = self.b.ins().icmp(IntCC::Equal, tag, wanted);
         self.b
             .ins()
             .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);

@@ -3,10 +3,10 @@
 use super::emit::{Emitter, Instruction, register_offset};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
-use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
+use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{DATA_ENTRIES, DataEntry, Space};
-use std::mem::{offset_of, size_of};
+use mirrorball_runtime::mmu::soft::Space;
+use std::mem::offset_of;
 
 /// A probe whose hit is the current path.
 struct Probe {
@@ -20,34 +20,29 @@ struct Probe {
 
 /// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
 fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
-    let trusted = MemFlagsData::trusted();
-    let shift = PAGE_BITS - size_of::<DataEntry>().ilog2();
-    let mask = (DATA_ENTRIES - 1) * size_of::<DataEntry>();
-    let index = e.b.ins().ushr_imm_s(va, i64::from(shift));
-    let index = e.b.ins().band_imm_s(index, mask as i64);
-    let index = e.b.ins().uextend(types::I64, index);
-    let entry = e.b.ins().iadd(e.space, index);
-    let field = if write {
-        offset_of!(DataEntry, write)
+    let (miss, done) = (e.cold_block(), e.b.create_block());
+    if !e.alignments.knows(&e.b.func.dfg, va, size) {
+        let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
+        let aligned = e.b.create_block();
+        e.b.ins().brif(low, miss, &[], aligned, &[]);
+        e.b.switch_to_block(aligned);
+        e.alignments.learn(&e.b.func.dfg, va, size);
+    }
+    let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
+    let page = e.b.ins().uextend(types::I64, page);
+    let offset = e.b.ins().ishl_imm_s(page, 3);
+    let entry = e.b.ins().iadd(e.space, offset);
+    let table = if write {
+        offset_of!(Space, write)
     } else {
-        offset_of!(DataEntry, read)
+        offset_of!(Space, read)
     };
-    let base = offset_of!(Space, data);
-    let tag =
+    let addend =
         e.b.ins()
-            .load(types::I32, trusted, entry, (base + field) as i32);
-    let wanted = !(PAGE_SIZE as u32 - 1) | (size - 1);
-    let wanted = e.b.ins().band_imm_s(va, i64::from(wanted as i32));
-    let hit = e.b.ins().icmp(IntCC::Equal, tag, wanted);
-    let (found, miss, done) = (e.b.create_block(), e.cold_block(), e.b.create_block());
-    e.b.ins().brif(hit, found, &[], miss, &[]);
+            .load(types::I64, MemFlagsData::trusted(), entry, table as i32);
+    let found = e.b.create_block();
+    e.b.ins().brif(addend, found, &[], miss, &[]);
     e.b.switch_to_block(found);
-    let addend = e.b.ins().load(
-        types::I64,
-        trusted,
-        entry,
-        (base + offset_of!(DataEntry, addend)) as i32,
-    );
     let va = e.b.ins().uextend(types::I64, va);
     let host = e.b.ins().iadd(addend, va);
     Probe { host, miss, done }
@@ -167,6 +162,19 @@ stores! {
     sw I32;
 }
 
+/// By how many bits an unaligned access moves its register against the word around its address.
+fn part(e: &mut Emitter<'_>, va: Value, left: bool) -> Value {
+    let byte = e.b.ins().band_imm_s(va, 3);
+    // LWL and SWL move by the bytes that lie before the address, most significant first; LWR and
+    // SWR by those behind it.
+    let bytes = if left == e.region.big_endian {
+        byte
+    } else {
+        e.b.ins().bxor_imm_s(byte, 3)
+    };
+    e.b.ins().ishl_imm_s(bytes, 3)
+}
+
 /// LWL and LWR: the word around the address is loaded and shifted into the register.
 fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let va = address(e, i);
@@ -174,15 +182,7 @@ fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let word = e.b.ins().band_imm_s(va, -4);
     let probe = probe(e, word, 4, false);
     let value = load_host(e, probe.host, types::I32);
-    let byte = e.b.ins().band_imm_s(va, 3);
-    // LWL shifts by the bytes that lie before the address, most significant first; LWR by those
-    // behind it.
-    let bytes = if left == e.region.big_endian {
-        byte
-    } else {
-        e.b.ins().bxor_imm_s(byte, 3)
-    };
-    let shift = e.b.ins().ishl_imm_s(bytes, 3);
+    let shift = part(e, va, left);
     let ones = e.constant(u32::MAX);
     let (new, mask) = if left {
         (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
@@ -192,6 +192,72 @@ fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let kept = e.b.ins().band_not(old, mask);
     let value = e.b.ins().bor(new, kept);
     finish_load(e, i, &probe, value);
+}
+
+/// SWL and SWR: the register is shifted into the word around the address.
+fn store_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
+    let va = address(e, i);
+    let value = e.get(i.fields.rt());
+    let word = e.b.ins().band_imm_s(va, -4);
+    let probe = probe(e, word, 4, true);
+    let old = load_host(e, probe.host, types::I32);
+    let shift = part(e, va, left);
+    let ones = e.constant(u32::MAX);
+    let (new, mask) = if left {
+        (e.b.ins().ushr(value, shift), e.b.ins().ushr(ones, shift))
+    } else {
+        (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
+    };
+    let kept = e.b.ins().band_not(old, mask);
+    let value = e.b.ins().bor(new, kept);
+    let value = order(e, value, types::I32);
+    e.b.ins().store(guest(), value, probe.host, 0);
+    finish(e, i, &probe);
+}
+
+pub fn swl(e: &mut Emitter<'_>, i: &Instruction) {
+    store_part(e, i, true);
+}
+
+pub fn swr(e: &mut Emitter<'_>, i: &Instruction) {
+    store_part(e, i, false);
+}
+
+/// LL: a load that is remembered.
+pub fn ll(e: &mut Emitter<'_>, i: &Instruction) {
+    let va = address(e, i);
+    let probe = probe(e, va, 4, false);
+    let value = load_host(e, probe.host, types::I32);
+    let one = e.constant(1);
+    e.store_cpu(one, offset_of!(Cpu, ll_bit));
+    e.store_cpu(value, offset_of!(Cpu, ll_value));
+    let va = e.b.ins().uextend(types::I64, va);
+    e.store_cpu(va, offset_of!(Cpu, ll_address));
+    finish_load(e, i, &probe, value);
+}
+
+/// SC: a store if LL's word is still what it was, and nothing broke the link.
+pub fn sc(e: &mut Emitter<'_>, i: &Instruction) {
+    let va = address(e, i);
+    let new = e.get(i.fields.rt());
+    let probe = probe(e, va, 4, true);
+    let bit = e.load_cpu(types::I32, offset_of!(Cpu, ll_bit));
+    let zero = e.constant(0);
+    e.store_cpu(zero, offset_of!(Cpu, ll_bit));
+    let wide = e.b.ins().uextend(types::I64, va);
+    let linked = e.load_cpu(types::I64, offset_of!(Cpu, ll_address));
+    let here = e.b.ins().icmp(IntCC::Equal, wide, linked);
+    let here = e.b.ins().uextend(types::I32, here);
+    let value = e.load_cpu(types::I32, offset_of!(Cpu, ll_value));
+    let old = load_host(e, probe.host, types::I32);
+    let same = e.b.ins().icmp(IntCC::Equal, old, value);
+    let same = e.b.ins().uextend(types::I32, same);
+    let holds = e.b.ins().band(here, same);
+    let holds = e.b.ins().band(holds, bit);
+    let stored = e.b.ins().select(holds, new, old);
+    let stored = order(e, stored, types::I32);
+    e.b.ins().store(guest(), stored, probe.host, 0);
+    finish_load(e, i, &probe, holds);
 }
 
 pub fn lwl(e: &mut Emitter<'_>, i: &Instruction) {

@@ -6,6 +6,7 @@
 //! handler for that instruction (see [`calls`]). So privileged semantics exist once, and a
 //! slow path cannot differ from the reference.
 
+mod alignment;
 mod alu;
 mod branch;
 mod budget;
@@ -19,6 +20,7 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+mod system;
 #[cfg(test)]
 mod testing;
 mod through;

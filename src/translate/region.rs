@@ -2,6 +2,7 @@
 
 use crate::interp::block::Source;
 use mirrorball_runtime::cpu::cp0::STATUS_FR;
+use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
 use std::collections::VecDeque;
 
@@ -13,8 +14,10 @@ pub struct Region {
     pub big_endian: bool,
     /// Whether FPU registers are 64 bits wide.
     pub fr: bool,
-    /// Whether the code runs in kernel mode, where most of what it touches is in kseg0.
+    /// Whether the code runs in kernel mode.
     pub kernel: bool,
+    /// The CPU that it runs on.
+    pub model: &'static Model,
 }
 
 impl Region {
@@ -27,6 +30,7 @@ impl Region {
             big_endian: vm.big_endian(),
             fr: key.status & STATUS_FR != 0,
             kernel: key.mode.is_kernel(),
+            model: vm.cpu.model,
         }
     }
 
@@ -59,7 +63,9 @@ impl Region {
             big_endian,
             fr,
             kernel,
+            model,
         } = self;
+        sink(model.name.as_bytes());
         sink(&[*big_endian, *fr, *kernel].map(u8::from));
         sink(&(blocks.len() as u64).to_le_bytes());
         for block in blocks {
@@ -111,7 +117,6 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::super::testing;
-    use super::*;
 
     #[test]
     fn a_region_grows_along_branches_but_not_into_calls() {

@@ -3,6 +3,7 @@
 use super::Region;
 use crate::interp::block::{Meaning, Source};
 use crate::isa::decode;
+use mirrorball_runtime::cpu::model::MODELS;
 
 /// A block of these instruction words.
 pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
@@ -22,5 +23,6 @@ pub fn region(blocks: Vec<Source>) -> Region {
         big_endian: false,
         fr: false,
         kernel: true,
+        model: &MODELS[0],
     }
 }

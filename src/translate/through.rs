@@ -13,11 +13,11 @@ macro_rules! through {
 
 through! {
     // Memory.
-    swl swr ll sc synci
+    synci
     // Traps.
     syscall break_
     // The system.
-    mfc0 mtc0 rdpgpr wrpgpr di ei tlbr tlbwi tlbwr tlbp eret wait cache rdhwr
+    rdpgpr wrpgpr tlbp eret wait cache rdhwr
     // FPU control, moves and indexed memory accesses.
     movf movt cfc1 ctc1 lwxc1 ldxc1 luxc1 swxc1 sdxc1 suxc1
     // FPU single precision.

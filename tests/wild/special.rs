@@ -6,7 +6,6 @@ use crate::compare::{End, both, jit, run};
 use mirrorball::engine::Interpreter;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
-use std::time::{Duration, Instant};
 
 const K0: u32 = 26;
 const STATUS: u32 = 12;

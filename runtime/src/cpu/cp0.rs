@@ -47,13 +47,13 @@ pub const CAUSE_BD: u32 = 1 << 31;
 /// EntryHi.ASID.
 pub const ENTRYHI_ASID: u32 = 0xff;
 /// EntryLo bits that exist: a 20-bit PFN (32 physical address bits), C, D, V, G.
-const ENTRYLO_MASK: u32 = 0x03ff_ffff;
+pub(super) const ENTRYLO_MASK: u32 = 0x03ff_ffff;
 /// PageMask bits that exist: 4 KiB to 256 MiB.
 const PAGEMASK_MASK: u32 = 0x1fff_e000;
 /// EBase bits that software writes.
-const EBASE_MASK: u32 = 0x3fff_f000;
+pub(super) const EBASE_MASK: u32 = 0x3fff_f000;
 /// HWREna: the hardware registers that exist (0 to 3).
-const HWRENA_MASK: u32 = 0xf;
+pub(super) const HWRENA_MASK: u32 = 0xf;
 /// IntCtl.IPTI = 7 and IPPCI = 7: where timer and performance counter interrupts arrive.
 const INTCTL_FIXED: u32 = 7 << 29 | 7 << 26;
 /// IntCtl.VS.
@@ -175,8 +175,8 @@ impl Cp0 {
 }
 
 impl Cpu {
-    /// What MFC0 of register (`reg`, `sel`) reads at time `now`. Registers that do not exist
-    /// read as zero.
+    /// What MFC0 of register (`reg`, `sel`) reads at time `now`, but for LLAddr, which the VM
+    /// knows. Registers that do not exist read as zero.
     #[must_use]
     pub fn read_cp0(&self, reg: u32, sel: u32, now: Cycles) -> u32 {
         let (cp0, model) = (&self.cp0, self.model);
@@ -203,7 +203,6 @@ impl Cpu {
             (16, 1) => model.config1,
             (16, 2) => model.config2,
             (16, 3) => model.config3,
-            (17, 0) => (self.ll_address.0 >> 4) as u32,
             (28, 0) => cp0.tags[0],
             (28, 1) => cp0.tags[1],
             (29, 0) => cp0.tags[2],

@@ -8,9 +8,10 @@ pub mod cp0;
 pub mod exception;
 pub mod fpu;
 pub mod model;
+pub mod plain;
 mod timer;
 
-use crate::addr::{Pa, Va};
+use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::mmu::soft::Space;
 use cp0::Cp0;
@@ -86,8 +87,8 @@ pub struct Cpu {
     pub ll_value: u32,
     /// FCR31.
     pub fcsr: Fcsr,
-    /// The physical address that LL loaded from.
-    pub ll_address: Pa,
+    /// The address that LL loaded from.
+    pub ll_address: Va,
     /// FPU registers as 64-bit slots. With FR = 0, an odd single is the upper half of the even
     /// slot below it.
     pub fpr: [u64; 32],
@@ -119,7 +120,7 @@ impl Cpu {
             ll_bit: 0,
             ll_value: 0,
             fcsr: Fcsr::default(),
-            ll_address: Pa(0),
+            ll_address: Va(0),
             fpr: [0; 32],
             cp0: Cp0::new(model, big_endian),
             bad_address: Va(0),

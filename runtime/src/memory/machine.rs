@@ -19,6 +19,9 @@ pub enum MachineMemoryError {
         /// What the host said.
         source: std::io::Error,
     },
+    /// The host refused address space for the software TLB.
+    #[error("the host refused address space for the software TLB: {0}; see `ulimit -v`")]
+    Tables(std::io::Error),
 }
 
 /// The frames of the host's memory.

@@ -19,6 +19,8 @@ struct Entry {
     frame: u32,
     /// Whether translations or predecoded blocks were made from this page.
     code: bool,
+    /// Whether a space may have permission to write to the page at a mapped address.
+    mapped: bool,
 }
 
 /// Which words of a page code was made from.
@@ -133,6 +135,19 @@ impl Pmap {
         if let Some(words) = words {
             words.fill(0);
         }
+    }
+
+    /// Notes that a space has permission to write to the page at a mapped address.
+    pub fn set_mapped(&mut self, pa: Pa) {
+        if let Some(index) = self.index(pa) {
+            self.entries[index].mapped = true;
+        }
+    }
+
+    /// Whether any space may have that permission. It is about to be taken back.
+    pub fn take_mapped(&mut self, pa: Pa) -> bool {
+        let entry = self.index(pa).map(|index| &mut self.entries[index]);
+        entry.is_some_and(|entry| std::mem::take(&mut entry.mapped))
     }
 
     /// Notes that nothing made from the page of `pa` is left.

@@ -9,6 +9,7 @@ use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
+use crate::mmu::soft::{SpaceKey, is_direct};
 
 /// Where a virtual address leads.
 pub(super) struct Translation {
@@ -86,7 +87,7 @@ impl Vm {
         match self.pmap.touch(page.pa, &mut self.machine) {
             Some(ma) => {
                 let host = self.machine.host(ma);
-                self.learn(va, page.pa, host, page.writable);
+                self.learn(self.space().key, va, page.pa, host, page.writable);
                 Ok(self.read_host(host, width))
             }
             None => self.load_device(va, page.pa, width, owed),
@@ -112,7 +113,7 @@ impl Vm {
                 if let Some(written) = &mut self.written {
                     written.push((page.pa, width.bytes() as u8));
                 }
-                self.learn(va, page.pa, host, true);
+                self.learn(self.space().key, va, page.pa, host, true);
                 self.write_host(host, width, value);
                 Ok(())
             }
@@ -120,11 +121,16 @@ impl Vm {
         }
     }
 
-    /// Puts a page of RAM into the software TLB.
-    fn learn(&mut self, va: Va, pa: Pa, host: *mut u8, dirty: bool) {
+    /// Puts a page of RAM into the software TLB, in the space of `key`.
+    pub(super) fn learn(&mut self, key: SpaceKey, va: Va, pa: Pa, host: *mut u8, dirty: bool) {
         let writable = dirty && self.written.is_none() && !self.pmap.is_code(pa);
         let page = host.wrapping_sub(va.page_offset() as usize);
-        self.space_mut().fill_data(va.page(), page, writable);
+        if writable && !is_direct(va) {
+            self.pmap.set_mapped(pa);
+        }
+        if let Some(space) = self.soft.find(key) {
+            space.fill_data(va.page(), page, writable);
+        }
     }
 
     pub(super) fn read_host(&self, host: *const u8, width: Width) -> u32 {

@@ -77,6 +77,8 @@ pub struct Vm {
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
+    /// The space that last missed the guest's TLB, until the guest has written an entry.
+    refilling: Option<SpaceKey>,
     /// Bytes with code that were written to, for the engine to take.
     modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
@@ -98,7 +100,7 @@ impl Vm {
         let mut vm = Box::new(Self {
             cpu: Cpu::new(config.model, config.big_endian),
             tlb: Tlb::new(config.model.tlb_entries),
-            soft: SoftTlb::default(),
+            soft: SoftTlb::new().map_err(|error| MachineMemoryError::Tables(error.into()))?,
             pmap: Pmap::new(config.memory),
             machine: MachineMemory::new(config.memory)?,
             board: Malta::new(&MaltaConfig {
@@ -107,6 +109,7 @@ impl Vm {
                 ram_bytes: config.memory,
             }),
             config,
+            refilling: None,
             modified: Vec::new(),
             written: None,
             output: Vec::new(),
@@ -179,8 +182,8 @@ impl Vm {
     pub fn raise(&mut self, exception: Exception, pc: u64, slot: bool) {
         self.counters.exceptions[exception.code() as usize] += 1;
         match exception {
-            Exception::TlbRefillLoad => self.count_refill(0, "load"),
-            Exception::TlbRefillStore => self.count_refill(1, "store"),
+            Exception::TlbRefillLoad => self.note_refill(0, "load"),
+            Exception::TlbRefillStore => self.note_refill(1, "store"),
             _ => {}
         }
         self.cpu.raise(exception, pc, slot);
@@ -196,8 +199,9 @@ impl Vm {
         self.select_space();
     }
 
-    fn count_refill(&mut self, kind: usize, name: &str) {
+    fn note_refill(&mut self, kind: usize, name: &str) {
         self.counters.refills[kind] += 1;
+        self.refilling = Some(self.space().key);
         tracing::trace!(
             target: "tlb",
             "refill for a {name} at {} asid {:#x}",
@@ -268,7 +272,8 @@ impl Vm {
         if self.pmap.add_code(pa, bytes)
             && let Some(ma) = self.pmap.touch(pa.page(), &mut self.machine)
         {
-            self.soft.protect(self.machine.host(ma));
+            let mapped = self.pmap.take_mapped(pa);
+            self.soft.protect(pa.page(), self.machine.host(ma), mapped);
         }
     }
 

@@ -29,7 +29,7 @@ impl Vm {
         cpu.gpr[..32].hash(hasher);
         (cpu.hi, cpu.lo, cpu.pc).hash(hasher);
         (cpu.fcsr.0, cpu.fpr).hash(hasher);
-        (cpu.ll_bit, cpu.ll_value, cpu.ll_address).hash(hasher);
+        (cpu.ll_bit, cpu.ll_value, self.linked()).hash(hasher);
         cpu.cp0.hash(hasher);
         self.tlb.hash(hasher);
         cpu.now(0).hash(hasher);

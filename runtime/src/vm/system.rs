@@ -3,11 +3,13 @@
 //! They exist once; the interpreter and translated code both end up here.
 
 use super::Vm;
-use crate::addr::Va;
+use crate::addr::{Pa, Va};
 use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::mmu::Access;
+use crate::mmu::segment::{Segment, segment};
+use crate::mmu::soft::SpaceKey;
 use crate::mmu::tlb::Entry;
 
 impl Vm {
@@ -20,7 +22,11 @@ impl Vm {
     /// MFC0.
     #[must_use]
     pub fn read_cp0(&self, reg: u32, sel: u32, owed: u32) -> u32 {
-        self.cpu.read_cp0(reg, sel, self.cpu.now(owed))
+        match (reg, sel) {
+            // LLAddr.
+            (17, 0) => (self.linked().0 >> 4) as u32,
+            _ => self.cpu.read_cp0(reg, sel, self.cpu.now(owed)),
+        }
     }
 
     /// MTC0, with all that follows from it: another address space, an interrupt that may now be
@@ -103,7 +109,25 @@ impl Vm {
         if old != entry {
             self.soft.forget_entry(&old);
         }
+        if let Some(key) = self.refilling.take() {
+            self.refill(&entry, key);
+        }
         Ok(())
+    }
+
+    /// The guest has written the `entry` that the space of `key` missed, as it seems: the access
+    /// that will be made again need not come to the monitor.
+    fn refill(&mut self, entry: &Entry, key: SpaceKey) {
+        let va = Va(u64::from(self.cpu.cp0.bad_vaddr));
+        if segment(va, key.mode) != Segment::Mapped || !entry.matches(va, key.asid) {
+            return;
+        }
+        let (half, pa) = entry.translate(va);
+        let ma = self.pmap.find(pa).filter(|_| half.valid);
+        if let Some(ma) = ma {
+            let host = self.machine.host(ma);
+            self.learn(key, va, pa, host, half.dirty);
+        }
     }
 
     /// TLBR.
@@ -152,8 +176,15 @@ impl Vm {
         };
         self.cpu.ll_bit = 1;
         self.cpu.ll_value = value;
-        self.cpu.ll_address = self.translate(va, Access::Read)?.pa;
+        self.cpu.ll_address = va;
         Ok(value)
+    }
+
+    /// The physical address that LL last loaded from, as far as it is mapped.
+    #[must_use]
+    pub fn linked(&self) -> Pa {
+        let page = self.translate(self.cpu.ll_address, Access::Read);
+        page.map_or(Pa(0), |page| page.pa)
     }
 
     /// SC: stores a word if nothing has broken the link, and says whether it did.
@@ -167,15 +198,20 @@ impl Vm {
             self.cpu.bad_address = va;
             return Err(Exception::AddressStore);
         }
-        let page = self
-            .translate(va, Access::Write)
-            .inspect_err(|_| self.cpu.bad_address = va);
+        let host = self.space().probe_write(va, 4);
+        let page = match host {
+            Some(_) => None,
+            None => Some(
+                self.translate(va, Access::Write)
+                    .inspect_err(|_| self.cpu.bad_address = va),
+            ),
+        };
         let linked = std::mem::take(&mut self.cpu.ll_bit) != 0;
-        let pa = page?.pa;
-        if !linked || pa != self.cpu.ll_address {
+        let page = page.transpose()?;
+        if !linked || va != self.cpu.ll_address {
             return Ok(false);
         }
-        if let Some(host) = self.space().probe_write(va, 4) {
+        if let Some(host) = host {
             let holds = self.read_host(host, Width::Word) == self.cpu.ll_value;
             if holds {
                 self.write_host(host, Width::Word, value);
@@ -183,6 +219,7 @@ impl Vm {
             return Ok(holds);
         }
         // Outside RAM the link always holds.
+        let pa = page.map_or(Pa(u64::MAX), |page| page.pa);
         if self.pmap.is_ram(pa) && self.instruction(pa) != self.cpu.ll_value {
             return Ok(false);
         }

@@ -1,0 +1,236 @@
+//! The software TLB: the tables that translated code probes.
+//!
+//! There is one [`Space`] for each recently used address space and mode, so that a context switch
+//! of the guest swaps a pointer. A space has an entry for every page: a probe is one load. An entry
+//! is present only while the guest's own TLB holds the mapping: what the architecture says of TLB
+//! misses stays exact.
+
+mod code;
+mod pool;
+mod space;
+
+use super::segment::Mode;
+use super::tlb::Entry as TlbEntry;
+use crate::addr::{Pa, Va};
+use pool::{Direct, Pool};
+use rustix::io::Errno;
+
+pub use code::{CODE_GROUP, CODE_GROUPS, CodeEntry, CodeTable};
+pub use space::{Space, is_direct};
+
+/// What tells spaces apart: all that a translation of a virtual address depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct SpaceKey {
+    /// The address space.
+    pub asid: u8,
+    /// The mode, which decides on segments and privilege.
+    pub mode: Mode,
+    /// The Status bits that decide which instructions there are: CU0, CU1, FR.
+    pub status: u32,
+}
+
+/// A page pair larger than this is forgotten by emptying whole spaces.
+const SMALL: u32 = 0xffff;
+/// What kseg0 and kseg1 reach.
+const DIRECT_LIMIT: u64 = 1 << 29;
+
+/// All spaces of one CPU.
+pub struct SoftTlb {
+    direct: Direct,
+    kernel: Pool,
+    others: Pool,
+}
+
+impl SoftTlb {
+    /// No spaces yet.
+    ///
+    /// # Errors
+    /// What the host said when it was asked for address space.
+    pub fn new() -> Result<Self, Errno> {
+        let direct = Direct::new()?;
+        Ok(Self {
+            kernel: Pool::new(Some(&direct))?,
+            others: Pool::new(None)?,
+            direct,
+        })
+    }
+
+    /// The space of `key`, empty if it was not there.
+    pub fn select(&mut self, key: SpaceKey) -> *mut Space {
+        if key.mode.is_kernel() {
+            self.kernel.select(key, Some(&self.direct))
+        } else {
+            self.others.select(key, None)
+        }
+    }
+
+    /// The space of `key`, if there is one.
+    pub fn find(&mut self, key: SpaceKey) -> Option<&mut Space> {
+        if key.mode.is_kernel() {
+            self.kernel.find(key)
+        } else {
+            self.others.find(key)
+        }
+    }
+
+    fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
+        self.kernel.spaces().chain(self.others.spaces())
+    }
+
+    /// Forgets what came from `entry` of the guest's TLB.
+    pub fn forget_entry(&mut self, entry: &TlbEntry) {
+        let asid = (!entry.global).then_some(entry.asid);
+        let kernel = self.kernel.spaces_of(asid);
+        for space in kernel.chain(self.others.spaces_of(asid)) {
+            if entry.mask > SMALL {
+                let key = space.key;
+                space.reset(key);
+                continue;
+            }
+            let half = u64::from(entry.mask) / 2 + 1;
+            for (start, page) in (u64::from(entry.vpn2)..)
+                .step_by(half as usize)
+                .zip(&entry.halves)
+            {
+                if page.valid {
+                    space.forget(Va(start), half);
+                }
+            }
+        }
+    }
+
+    /// Takes back every permission to write to the page at `pa`, whose bytes are at `host`:
+    /// through the TLB only if there may be one, as `mapped` says.
+    pub fn protect(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
+        if pa.0 < DIRECT_LIMIT
+            && let Some(space) = self.kernel.spaces().next()
+        {
+            space.protect_page(Va(0x8000_0000 | pa.0));
+            space.protect_page(Va(0xa000_0000 | pa.0));
+        }
+        if mapped {
+            self.spaces().for_each(|space| space.protect(host));
+        }
+    }
+
+    /// Every table that may have an entry for `pc`.
+    fn code_tables(&mut self, pc: Va) -> impl Iterator<Item = &mut CodeTable> {
+        let direct = is_direct(pc);
+        let spaces = self.kernel.spaces().chain(self.others.spaces());
+        let own = spaces.map(|space| &mut space.code);
+        self.direct
+            .code()
+            .filter(move |_| direct)
+            .chain(own.filter(move |_| !direct))
+    }
+
+    /// Forgets the code entries of a block of the engine.
+    pub fn forget_code(&mut self, pc: Va, block: u32) {
+        self.code_tables(pc)
+            .for_each(|table| table.forget(pc, block));
+    }
+
+    /// Sets the translated code of a block in every space that has an entry for it.
+    pub fn set_code(&mut self, pc: Va, block: u32, code: usize) {
+        self.code_tables(pc)
+            .for_each(|table| table.set(pc, block, code));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.direct.clear();
+        for space in self.spaces() {
+            let key = space.key;
+            space.reset(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pool::SPACES;
+    use super::*;
+    use crate::addr::PAGE_SIZE;
+
+    fn key(asid: u8) -> SpaceKey {
+        SpaceKey {
+            asid,
+            mode: Mode::User,
+            status: 0,
+        }
+    }
+
+    fn space(soft: &mut SoftTlb, asid: u8) -> &mut Space {
+        // SAFETY: the space lives in its box for as long as `soft` does.
+        unsafe { &mut *soft.select(key(asid)) }
+    }
+
+    #[test]
+    fn unaligned_and_unknown_addresses_miss() {
+        let mut soft = SoftTlb::new().unwrap();
+        let space = space(&mut soft, 1);
+        let mut page = [0u8; 4096];
+        space.fill_data(Va(0x40_0000), page.as_mut_ptr(), false);
+        assert_eq!(
+            space.probe_read(Va(0x40_0004), 4),
+            Some(page.as_mut_ptr().wrapping_add(4))
+        );
+        assert_eq!(space.probe_read(Va(0x40_0002), 4), None);
+        assert_eq!(
+            space.probe_read(Va(0x60_0004), 4),
+            None,
+            "same slot, other page"
+        );
+        assert_eq!(space.probe_write(Va(0x40_0004), 4), None);
+        assert_eq!(
+            space.probe_read(Va(0), 1),
+            None,
+            "an empty table knows nothing"
+        );
+    }
+
+    #[test]
+    fn no_address_is_found_in_an_empty_table() {
+        let mut soft = SoftTlb::new().unwrap();
+        let space = space(&mut soft, 1);
+        for va in (0..2 * PAGE_SIZE).map(Va) {
+            for size in [1, 2, 4, 8] {
+                assert_eq!(space.probe_read(va, size), None, "{va}");
+                assert_eq!(space.probe_write(va, size), None, "{va}");
+            }
+            assert!(space.probe_code(va).is_none(), "{va}");
+        }
+    }
+
+    #[test]
+    fn a_displaced_entry_is_forgotten_in_its_address_space_only() {
+        let mut soft = SoftTlb::new().unwrap();
+        let mut page = [0u8; 4096];
+        for asid in [1, 2] {
+            let space = space(&mut soft, asid);
+            space.fill_data(Va(0x40_1000), page.as_mut_ptr(), true);
+            space.fill_code(Va(0x40_1ffc), 7, 0);
+        }
+        let entry = TlbEntry::from_registers(0x40_0001, [2, 2], 0);
+        soft.forget_entry(&entry);
+        assert!(space(&mut soft, 1).probe_read(Va(0x40_1000), 1).is_none());
+        assert!(space(&mut soft, 1).probe_code(Va(0x40_1ffc)).is_none());
+        assert!(space(&mut soft, 2).probe_write(Va(0x40_1000), 1).is_some());
+        soft.protect(Pa(0), page.as_mut_ptr(), true);
+        assert!(space(&mut soft, 2).probe_write(Va(0x40_1000), 1).is_none());
+        assert!(space(&mut soft, 2).probe_read(Va(0x40_1000), 1).is_some());
+    }
+
+    #[test]
+    fn the_space_that_rested_longest_is_given_up() {
+        let mut soft = SoftTlb::new().unwrap();
+        let mut page = [0u8; 4096];
+        for asid in 0..SPACES as u8 {
+            space(&mut soft, asid).fill_data(Va(0), page.as_mut_ptr(), true);
+        }
+        space(&mut soft, 0);
+        space(&mut soft, 200);
+        assert!(space(&mut soft, 0).probe_read(Va(0), 1).is_some());
+        assert!(space(&mut soft, 1).probe_read(Va(0), 1).is_none());
+    }
+}

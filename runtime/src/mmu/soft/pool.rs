@@ -1,0 +1,225 @@
+//! The memory of spaces, and which space has it.
+//!
+//! A space is large and nearly empty: its memory is reserved, and the host backs what is touched.
+//! The tables of kseg0 and kseg1 are the same in every space of the kernel, and so they are the
+//! same memory, mapped into each of them.
+
+use super::SpaceKey;
+use super::code::CodeTable;
+use super::space::{PAGES, Space};
+use crate::addr::PAGE_BITS;
+use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use std::mem::offset_of;
+use std::ptr::{NonNull, null_mut};
+
+/// How many spaces a pool has before the one that rested longest is given up.
+pub const SPACES: usize = 16;
+
+/// Where kseg0 and kseg1 are in a table, in bytes: a quarter of it, from its half on.
+const DIRECT_START: usize = (0x8000_0000 >> PAGE_BITS) * size_of::<u64>();
+const DIRECT_BYTES: usize = PAGES / 4 * size_of::<u64>();
+
+/// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing, and
+/// for code a table for each set of Status bits that spaces differ in.
+pub struct Direct {
+    file: OwnedFd,
+    code: NonNull<CodeTable>,
+}
+
+/// The Status bits that say which instructions there are.
+const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
+const CODE_TABLES: usize = 1 << STATUSES.len();
+
+/// Memory that is zero, and there when it is touched.
+fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
+    let protection = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a mapping where the host likes it.
+    let memory = unsafe { mmap_anonymous(null_mut(), count * size_of::<T>(), protection, flags)? };
+    NonNull::new(memory.cast()).ok_or(Errno::NOMEM)
+}
+
+/// Gives memory back that was reserved for `count` of a type.
+fn release<T>(memory: NonNull<T>, count: usize) {
+    // SAFETY: the mapping is the caller's own, and whoever had a pointer into it is gone.
+    let unmapped = unsafe { munmap(memory.as_ptr().cast(), count * size_of::<T>()) };
+    debug_assert!(unmapped.is_ok());
+}
+
+impl Direct {
+    /// Empty tables.
+    ///
+    /// # Errors
+    /// What the host said.
+    pub fn new() -> Result<Self, Errno> {
+        let file = memfd_create("mirrorball-kseg", MemfdFlags::CLOEXEC)?;
+        ftruncate(&file, 2 * DIRECT_BYTES as u64)?;
+        let code = reserve(CODE_TABLES)?;
+        Ok(Self { file, code })
+    }
+
+    /// The table of code for spaces of this key.
+    fn code_of(&self, key: SpaceKey) -> *mut CodeTable {
+        let bits = STATUSES.iter().enumerate();
+        let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
+        // SAFETY: there are as many tables as such numbers.
+        unsafe { self.code.as_ptr().add(index.sum()) }
+    }
+
+    /// The tables of code.
+    pub fn code(&mut self) -> impl Iterator<Item = &mut CodeTable> {
+        let first = self.code.as_ptr();
+        // SAFETY: the memory is mapped and zero or what a table wrote; each is handed out once.
+        (0..CODE_TABLES).map(move |index| unsafe { &mut *first.add(index) })
+    }
+
+    /// Empties them.
+    pub fn clear(&mut self) {
+        self.code().for_each(CodeTable::clear);
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let emptied = fallocate(&self.file, flags, 0, 2 * DIRECT_BYTES as u64);
+        assert!(
+            emptied.is_ok(),
+            "the host empties memory of its own: {emptied:?}"
+        );
+    }
+}
+
+/// Spaces of one kind, the kernel's or all others, each with its place.
+pub struct Pool {
+    memory: NonNull<Space>,
+    /// What each space in use is found and given up by.
+    uses: Vec<Use>,
+    /// The space that was last entered, by ASID.
+    hints: [u8; 256],
+    clock: u64,
+}
+
+struct Use {
+    key: SpaceKey,
+    /// When the space was last entered.
+    last: u64,
+}
+
+impl Pool {
+    /// Room for [`SPACES`] spaces, which share `direct`.
+    ///
+    /// # Errors
+    /// What the host said.
+    pub fn new(direct: Option<&Direct>) -> Result<Self, Errno> {
+        let pool = Self {
+            memory: reserve(SPACES)?,
+            uses: Vec::with_capacity(SPACES),
+            hints: [0; 256],
+            clock: 0,
+        };
+        for space in (0..SPACES).map(|index| pool.place(index).cast::<u8>()) {
+            let Some(direct) = direct else { break };
+            for (table, from) in [
+                (offset_of!(Space, read), 0),
+                (offset_of!(Space, write), DIRECT_BYTES),
+            ] {
+                // SAFETY: the place is inside the mapping that was just made, on page boundaries
+                // of it, and nobody has looked at it yet.
+                unsafe {
+                    let at = space.add(table + DIRECT_START).cast();
+                    let protection = ProtFlags::READ | ProtFlags::WRITE;
+                    let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
+                    let file = direct.file.as_fd();
+                    mmap(at, DIRECT_BYTES, protection, flags, file, from as u64)?;
+                }
+            }
+        }
+        Ok(pool)
+    }
+
+    fn place(&self, index: usize) -> *mut Space {
+        assert!(index < SPACES);
+        // SAFETY: the mapping has room for so many spaces.
+        unsafe { self.memory.as_ptr().add(index) }
+    }
+
+    fn space(&mut self, index: usize) -> &mut Space {
+        // SAFETY: the memory is mapped and, being zero or what a space wrote, a valid space.
+        // The parts that spaces share are only ever accessed through one of them at a time.
+        unsafe { &mut *self.place(index) }
+    }
+
+    /// The space of `key`, empty if it was not there.
+    pub fn select(&mut self, key: SpaceKey, direct: Option<&Direct>) -> *mut Space {
+        self.clock += 1;
+        let index = match self.index_of(key) {
+            Some(index) => index,
+            None => self.make(key, direct),
+        };
+        self.uses[index].last = self.clock;
+        self.hints[usize::from(key.asid)] = index as u8;
+        self.place(index)
+    }
+
+    fn index_of(&self, key: SpaceKey) -> Option<usize> {
+        let hint = usize::from(self.hints[usize::from(key.asid)]);
+        if self.uses.get(hint).is_some_and(|used| used.key == key) {
+            return Some(hint);
+        }
+        self.uses.iter().position(|used| used.key == key)
+    }
+
+    /// Makes a space for `key`, if need be of the one that rested longest.
+    #[cold]
+    fn make(&mut self, key: SpaceKey, direct: Option<&Direct>) -> usize {
+        let index = if self.uses.len() < SPACES {
+            self.uses.push(Use { key, last: 0 });
+            self.uses.len() - 1
+        } else {
+            let oldest = self
+                .uses
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, used)| used.last);
+            oldest.map_or(0, |(index, _)| index)
+        };
+        self.uses[index].key = key;
+        let direct = direct.map(|direct| direct.code_of(key));
+        self.space(index).prepare(direct);
+        self.space(index).reset(key);
+        index
+    }
+
+    /// The space of `key`, if it is in use.
+    pub fn find(&mut self, key: SpaceKey) -> Option<&mut Space> {
+        let index = self.index_of(key)?;
+        Some(self.space(index))
+    }
+
+    /// The spaces in use of address space `asid`, or of all.
+    pub fn spaces_of(&mut self, asid: Option<u8>) -> impl Iterator<Item = &mut Space> {
+        let first = self.memory.as_ptr();
+        let wanted = move |used: &Use| asid.is_none_or(|asid| asid == used.key.asid);
+        let uses = self.uses.iter().enumerate();
+        // SAFETY: as in `space`; each is handed out once.
+        uses.filter(move |(_, used)| wanted(used))
+            .map(move |(index, _)| unsafe { &mut *first.add(index) })
+    }
+
+    /// The spaces in use.
+    pub fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
+        self.spaces_of(None)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        release(self.memory, SPACES);
+    }
+}
+
+impl Drop for Direct {
+    fn drop(&mut self) {
+        release(self.code, CODE_TABLES);
+    }
+}

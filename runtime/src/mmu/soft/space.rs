@@ -1,0 +1,146 @@
+//! One space: the software TLB and the code tables of one address space and mode.
+
+use super::SpaceKey;
+use super::code::{CodeEntry, CodeTable, bits};
+use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
+
+/// Pages of the 32-bit address space, and so entries of a table.
+pub const PAGES: usize = 1 << (32 - PAGE_BITS);
+/// Entries that one host page of a table holds.
+const CHUNK: usize = PAGE_SIZE as usize / size_of::<u64>();
+
+/// The tables of one address space and mode. Most of it is never touched, and so not there.
+#[repr(C, align(4096))]
+pub struct Space {
+    /// For each page what to add to a virtual address to read there on the host, or 0.
+    pub read: [u64; PAGES],
+    /// The same for writing.
+    pub write: [u64; PAGES],
+    /// Code at mapped addresses.
+    pub code: CodeTable,
+    /// The code tables by the two uppermost bits of an address: that of kseg0 and kseg1 belongs to
+    /// all spaces of the kernel where the same instructions exist.
+    pub tables: [*mut CodeTable; 4],
+    /// Whose tables these are.
+    pub key: SpaceKey,
+    /// Which chunks of `read` and `write` may hold entries, a bit each. Those of kseg0 and kseg1
+    /// are not counted: see [`is_direct`].
+    chunks: [u64; PAGES / CHUNK / 64],
+}
+
+#[inline(always)]
+const fn page_index(va: Va) -> usize {
+    (va.0 >> PAGE_BITS) as usize % PAGES
+}
+
+/// The two uppermost bits of an address.
+#[inline(always)]
+const fn segment(va: Va) -> usize {
+    (va.0 as u32 >> 30) as usize
+}
+
+/// Whether `va` lies in kseg0 or kseg1, where all spaces of the kernel see the same.
+#[must_use]
+pub const fn is_direct(va: Va) -> bool {
+    segment(va) == 2
+}
+
+/// The host address that an entry gives `size` aligned bytes at `va`.
+#[inline(always)]
+fn resolve(addend: u64, va: Va, size: u32) -> Option<*mut u8> {
+    let aligned = va.0 & u64::from(size - 1) == 0;
+    (addend != 0 && aligned).then(|| addend.wrapping_add(va.0) as *mut u8)
+}
+
+impl Space {
+    /// Makes fresh memory, which is all zero, an empty space. Its code in kseg0 and kseg1 is in
+    /// the table `direct`, if it has such code.
+    pub(super) fn prepare(&mut self, direct: Option<*mut CodeTable>) {
+        let own = &raw mut self.code;
+        self.tables = [own, own, direct.unwrap_or(own), own];
+    }
+
+    /// Empties the space and gives it a new key. What lies in kseg0 and kseg1 stays.
+    pub(super) fn reset(&mut self, key: SpaceKey) {
+        for chunk in self.used_chunks() {
+            self.read[chunk * CHUNK..][..CHUNK].fill(0);
+            self.write[chunk * CHUNK..][..CHUNK].fill(0);
+        }
+        self.chunks.fill(0);
+        self.code.clear();
+        self.key = key;
+    }
+
+    fn used_chunks(&self) -> impl Iterator<Item = usize> + use<> {
+        let words = self.chunks.into_iter().enumerate();
+        words.flat_map(|(index, word)| bits(word).map(move |bit| index * 64 + bit))
+    }
+
+    /// The host address for reading `size` aligned bytes at `va`, if the table knows it.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_read(&self, va: Va, size: u32) -> Option<*mut u8> {
+        resolve(self.read[page_index(va)], va, size)
+    }
+
+    /// The host address for writing `size` aligned bytes at `va`, if the table knows it.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_write(&self, va: Va, size: u32) -> Option<*mut u8> {
+        resolve(self.write[page_index(va)], va, size)
+    }
+
+    /// The code entry of `pc`, if it is present.
+    #[inline(always)]
+    #[must_use]
+    pub fn probe_code(&self, pc: Va) -> Option<&CodeEntry> {
+        // SAFETY: the tables live as long as the space, and nobody holds a reference to one.
+        unsafe { (*self.tables[segment(pc)]).probe(pc) }
+    }
+
+    /// Makes the code entry of `pc`.
+    pub fn fill_code(&mut self, pc: Va, block: u32, entry: usize) {
+        // SAFETY: as in `probe_code`.
+        unsafe { (*self.tables[segment(pc)]).fill(pc, block, entry) }
+    }
+
+    /// Makes the entry of the page of `va`, whose bytes lie at `host`.
+    pub fn fill_data(&mut self, va: Va, host: *mut u8, writable: bool) {
+        let index = page_index(va);
+        if !is_direct(va) {
+            self.chunks[index / CHUNK / 64] |= 1 << (index / CHUNK % 64);
+        }
+        let addend = (host as u64).wrapping_sub(va.page().0);
+        self.read[index] = addend;
+        self.write[index] = if writable { addend } else { 0 };
+    }
+
+    /// Forgets `bytes` from `va` on, which is where a page starts.
+    pub(super) fn forget(&mut self, va: Va, bytes: u64) {
+        for page in (va.0..va.0 + bytes).step_by(PAGE_SIZE as usize).map(Va) {
+            let index = page_index(page);
+            if self.chunks[index / CHUNK / 64] >> (index / CHUNK % 64) & 1 != 0 {
+                (self.read[index], self.write[index]) = (0, 0);
+            }
+            self.code.forget_page(page);
+        }
+    }
+
+    /// Takes back every permission to write to the page at `host`, but for kseg0 and kseg1.
+    pub(super) fn protect(&mut self, host: *mut u8) {
+        for chunk in self.used_chunks() {
+            let first = chunk * CHUNK;
+            for (index, entry) in (first..).zip(&mut self.write[first..][..CHUNK]) {
+                let page = (index as u64) << PAGE_BITS;
+                if *entry != 0 && entry.wrapping_add(page) == host as u64 {
+                    *entry = 0;
+                }
+            }
+        }
+    }
+
+    /// Takes back the permission to write to the page of `va`.
+    pub(super) fn protect_page(&mut self, va: Va) {
+        self.write[page_index(va)] = 0;
+    }
+}

@@ -1,0 +1,79 @@
+//! Which addresses are known to be aligned: an access that went through says so of its address, and
+//! of all that lie a multiple of its size away.
+
+use cranelift_codegen::ir::{DataFlowGraph, InstructionData, Opcode, Value, ValueDef};
+
+/// The longest chain of additions that is looked through.
+const CHAIN: usize = 8;
+
+/// What is known on the current path.
+#[derive(Clone, Default)]
+pub struct Alignments(Vec<Known>);
+
+/// `root` plus `offset` is a multiple of `size`.
+#[derive(Clone, Copy)]
+struct Known {
+    root: Value,
+    offset: i64,
+    size: u32,
+}
+
+impl Known {
+    /// `address` as what is left of it without the constants that were added.
+    fn of(dfg: &DataFlowGraph, address: Value, size: u32) -> Self {
+        let (mut root, mut offset) = (dfg.resolve_aliases(address), 0);
+        for _ in 0..CHAIN {
+            let Some((base, constant)) = sum(dfg, root) else {
+                break;
+            };
+            root = dfg.resolve_aliases(base);
+            offset += constant;
+        }
+        Self { root, offset, size }
+    }
+}
+
+/// A value as the sum of another and a constant.
+fn sum(dfg: &DataFlowGraph, value: Value) -> Option<(Value, i64)> {
+    let ValueDef::Result(inst, _) = dfg.value_def(value) else {
+        return None;
+    };
+    let InstructionData::Binary {
+        opcode: Opcode::Iadd,
+        args: [base, added],
+    } = dfg.insts[inst]
+    else {
+        return None;
+    };
+    let ValueDef::Result(inst, _) = dfg.value_def(added) else {
+        return None;
+    };
+    let InstructionData::UnaryImm {
+        opcode: Opcode::Iconst,
+        imm,
+    } = dfg.insts[inst]
+    else {
+        return None;
+    };
+    Some((base, imm.bits()))
+}
+
+impl Alignments {
+    /// Whether `address` is known to be a multiple of `size`.
+    pub fn knows(&self, dfg: &DataFlowGraph, address: Value, size: u32) -> bool {
+        if size == 1 {
+            return true;
+        }
+        let wanted = Known::of(dfg, address, size);
+        self.0.iter().any(|known| {
+            known.root == wanted.root
+                && known.size >= size
+                && (known.offset - wanted.offset) % i64::from(size) == 0
+        })
+    }
+
+    /// Notes that `address` is a multiple of `size`: an access went through.
+    pub fn learn(&mut self, dfg: &DataFlowGraph, address: Value, size: u32) {
+        self.0.push(Known::of(dfg, address, size));
+    }
+}
