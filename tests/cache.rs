@@ -16,6 +16,7 @@ use mirrorball_runtime::vm::Vm;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
 
@@ -68,8 +69,11 @@ fn every_policy_runs_every_guest_in_next_to_nothing() {
         let expected = run(Kind::Interpreter, &mut guest(stem), u64::MAX);
         for policy in POLICIES {
             for (bytes, unit) in [(64 << 10, 8 << 10), (8 << 10, 4 << 10)] {
-                let jit = Jit::new(small(bytes, unit, policy)).expect("a JIT");
-                let (end, jit) = in_jit(stem, jit);
+                let config = JitConfig {
+                    hot: 20,
+                    ..small(bytes, unit, policy)
+                };
+                let (end, jit) = in_jit(stem, Jit::new(config).expect("a JIT"));
                 assert_eq!(end, expected, "{stem}, {policy:?}, {bytes} bytes");
                 let units = jit.code().units();
                 assert!(units.peak() <= bytes && units.used() <= units.peak());
@@ -381,4 +385,37 @@ fn a_directory_that_cannot_be() {
             .expect("no directory");
         assert!(error.to_string().contains("--code-cache"), "{error}");
     }
+}
+
+#[test]
+fn a_full_disk_ends_the_writing_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = |prefix: &str, suffix: &str| {
+        let program = env!("CARGO_BIN_EXE_mirrorball");
+        let run = "run --hot 1 --jit-threads 0 --cache-bytes 64K --hash";
+        let output = Command::new("sh")
+            .args(["-c", &format!("{prefix} exec {program} {run} {suffix}")])
+            .stdin(Stdio::null())
+            .output()
+            .expect("a shell");
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let expected = run("", "");
+    assert!(expected.starts_with("instructions"), "{expected}");
+    // No file may grow beyond 100 KiB: writing then fails as on a full disk.
+    let store = format!("--code-cache {}", dir.path().display());
+    let limited = run("trap '' XFSZ; ulimit -f 200;", &store);
+    let (warnings, end): (Vec<&str>, Vec<&str>) =
+        limited.lines().partition(|line| line.contains("WARN"));
+    assert_eq!(end, expected.lines().collect::<Vec<_>>());
+    assert_eq!(warnings.len(), 1, "{limited}");
+    assert!(
+        warnings[0].contains("keeps no more translations"),
+        "{limited}"
+    );
+    let length = fs::metadata(file_in(dir.path())).expect("a file").len();
+    assert!(length > 50 << 10 && length <= 100 << 10, "{length}");
+    assert_eq!(run("", &store), expected, "nothing in it is damaged");
+    assert!(fs::metadata(file_in(dir.path())).expect("a file").len() > length);
 }
