@@ -1,85 +1,104 @@
-//! What a translation costs: the time to decode, to predecode and to translate a block, and the
-//! bytes of host code for one guest instruction.
+//! What a translation costs, by the size of the region: time, and bytes of host code, for one
+//! guest instruction.
 
-#[path = "../tests/common/mod.rs"]
-mod common;
+mod support;
 
-use common::{boot, project};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use mirrorball::image::elf;
-use mirrorball::interp::Block;
 use mirrorball::interp::block::Source;
-use mirrorball::isa::decode;
 use mirrorball::translate::{Region, Translator};
 use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::vm::Vm;
 use std::fs;
-use std::hint::black_box;
+use support::common::{boot, project};
+use support::group;
 
-/// Blocks of a real program, one after the other from where it starts.
-const BLOCKS: usize = 200;
+/// Guests whose code is translated, all of it.
+const GUESTS: [&str; 2] = ["tour.el", "bench-sha256.k.el"];
+/// The most instructions in a region; 1 translates block by block.
+const SIZES: [usize; 5] = [1, 25, 100, 200, 400];
+/// The most instructions that are translated in a measured run.
+const MOST: usize = 2000;
 
-fn costs(criterion: &mut Criterion) {
-    let image = fs::read(project("guests/prebuilt/tour.el.elf")).expect("an image");
-    let vm = boot("tour", &image);
-    let parsed = elf::parse("tour", &image).expect("an image");
+fn source(vm: &Vm, pc: u32) -> Option<Source> {
+    let pc = Va(u64::from(pc));
+    vm.peek(pc).map(|pa| Source::find(vm, pc, pa))
+}
+
+/// The blocks of an image's first segment that can be translated.
+fn starts(vm: &Vm, image: &[u8]) -> Vec<u32> {
+    let parsed = elf::parse("guest", image).expect("an image");
     let segment = &parsed.segments[0];
-    let find = |pc: u32| {
-        let pc = Va(u64::from(pc));
-        vm.peek(pc).map(|pa| Source::find(&vm, pc, pa))
-    };
+    let end = segment.va.0 as u32 + segment.bytes.len() as u32;
     let mut pc = segment.va.0 as u32;
-    let mut pcs = Vec::new();
-    while pcs.len() < BLOCKS
-        && let Some(source) = find(pc)
+    let mut starts = Vec::new();
+    while pc < end
+        && let Some(source) = source(vm, pc)
     {
         if source.translatable() {
-            pcs.push(pc);
+            starts.push(pc);
         }
         pc = source.next();
     }
-    let words: Vec<u32> = (0..4096)
-        .filter_map(|index| parsed.word(Va(segment.va.0 + index * 4)))
-        .collect();
+    starts
+}
 
-    let mut group = criterion.benchmark_group("translate");
-    group.throughput(Throughput::Elements(words.len() as u64));
-    group.bench_function("decode a word", |bencher| {
-        bencher.iter(|| {
-            words
-                .iter()
-                .filter_map(|&word| decode(black_box(word)))
-                .count()
+/// Regions of at most `size` instructions that have every block once, as far as possible.
+fn regions(vm: &Vm, starts: &[u32], size: usize) -> Vec<Region> {
+    let mut taken = Vec::new();
+    let mut regions: Vec<Region> = Vec::new();
+    for &start in starts {
+        let so_far: usize = regions.iter().map(Region::instructions).sum();
+        let Some(source) = source(vm, start).filter(|_| !taken.contains(&start)) else {
+            continue;
+        };
+        if so_far >= MOST {
+            break;
+        }
+        let mut region = Region::of_block(vm, source);
+        region.grow(size, |pc| {
+            starts.contains(&pc).then(|| self::source(vm, pc)).flatten()
         });
-    });
+        taken.extend(region.blocks.iter().map(|block| block.pc));
+        regions.push(region);
+    }
+    regions
+}
 
-    let sources = || pcs.iter().filter_map(|&pc| find(pc));
-    let instructions: usize = sources().map(|source| source.code.len()).sum();
-    group
-        .throughput(Throughput::Elements(instructions as u64))
-        .sample_size(20);
-    group.bench_function("predecode an instruction", |bencher| {
-        bencher.iter(|| {
-            sources()
-                .map(|source| Block::predecode(&source).ops.len())
-                .sum::<usize>()
-        });
-    });
+fn costs(criterion: &mut Criterion) {
     let mut translator = Translator::new().expect("the host has a JIT");
-    let mut bytes = 0;
-    group.bench_function("translate an instruction", |bencher| {
-        bencher.iter(|| {
-            bytes = sources()
-                .map(|source| translator.translate(&Region::of_block(&vm, source)))
-                .map(|translation| translation.map_or(0, |translation| translation.bytes.len()))
-                .sum::<usize>();
-        });
-    });
+    let mut sizes = Vec::new();
+    let mut group = group(criterion, "translate");
+    group.sample_size(10);
+    for guest in GUESTS {
+        let image = fs::read(project(&format!("guests/prebuilt/{guest}.elf"))).expect("an image");
+        let vm = boot(guest, &image);
+        let starts = starts(&vm, &image);
+        for size in SIZES {
+            let regions = regions(&vm, &starts, size);
+            let instructions: usize = regions.iter().map(Region::instructions).sum();
+            let mut bytes = 0;
+            group.throughput(Throughput::Elements(instructions as u64));
+            group.bench_function(BenchmarkId::new(guest, size), |bencher| {
+                bencher.iter(|| {
+                    let translated = regions.iter().map(|region| {
+                        let translation = translator.translate(region);
+                        translation.map_or(0, |translation| translation.bytes.len())
+                    });
+                    bytes = translated.sum();
+                });
+            });
+            sizes.push((guest, size, regions.len(), instructions, bytes));
+        }
+    }
     group.finish();
-    println!(
-        "{instructions} instructions in {} blocks: {:.1} bytes of host code each",
-        pcs.len(),
-        bytes as f64 / instructions as f64
-    );
+    for (guest, size, regions, instructions, bytes) in sizes {
+        println!(
+            "{guest}, regions of at most {size}: {regions} with {instructions} instructions, \
+             {:.1} bytes of host code each",
+            bytes as f64 / instructions as f64
+        );
+    }
 }
 
 criterion_group!(benches, costs);

@@ -11,5 +11,6 @@ pub mod console;
 pub mod engine;
 pub mod image;
 pub mod interp;
+pub mod measure;
 pub mod report;
 pub mod translate;

@@ -1,49 +1,13 @@
 //! The program as people meet it: what it says to bad input, in one line, and how it ends.
 
+mod common;
+
+use common::program::{HOST, USAGE, command, mirrorball, refused};
+use common::project;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
-
-/// Bad usage or a bad input file.
-const USAGE: i32 = 2;
-/// The host failed.
-const HOST: i32 = 1;
-
-fn project(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn mirrorball(arguments: &[&str]) -> Output {
-    command(arguments).output().expect("the program starts")
-}
-
-/// Says that `arguments` are refused with `code` and one line that has all of `parts`.
-#[track_caller]
-fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
-    let output = mirrorball(arguments);
-    let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    assert_eq!(output.stdout, b"", "{arguments:?}");
-    assert_eq!(said.matches('\n').count(), 1, "{arguments:?}: {said}");
-    assert!(
-        said.starts_with("mirrorball: ") && said.ends_with('\n'),
-        "{said}"
-    );
-    for part in parts {
-        assert!(
-            said.contains(part),
-            "{arguments:?}: {said:?} has no {part:?}"
-        );
-    }
-}
 
 /// A folder with images to spoil.
 struct Bench(tempfile::TempDir);

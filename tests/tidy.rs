@@ -37,6 +37,7 @@ const LAYERS: &[&[&str]] = &[
     &["image"],
     &["console"],
     &["report"],
+    &["measure"],
     &["cli"],
 ];
 

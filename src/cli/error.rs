@@ -11,6 +11,8 @@ use super::fetch::FetchError;
 use crate::console::ScriptError;
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
+use crate::measure::{Difference, MeasureError};
+use crate::report::OutFileError;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -35,6 +37,18 @@ pub enum CliError {
     Output(#[source] io::Error),
     #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
     LockstepRealtime,
+    #[error(transparent)]
+    OutFile(#[from] OutFileError),
+    #[error("a report has a number that JSON cannot hold: {0}; leave the report out")]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Measure(#[from] MeasureError),
+    #[error("setting '{setting}': {problem}")]
+    Setting { setting: String, problem: String },
+    #[error("{0}")]
+    Guests(String),
+    #[error("{0}")]
+    Differ(Box<Difference>),
     #[error("{image}: no code at {address}; it lies at {code}")]
     NoCode {
         image: String,
@@ -53,11 +67,19 @@ impl CliError {
             | Self::NoMemory(_)
             | Self::Jit(_)
             | Self::Console(_)
-            | Self::Output(_) => Exit::Host,
+            | Self::Output(_)
+            | Self::OutFile(OutFileError::Io { .. })
+            | Self::Json(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
-            Self::Image(_) | Self::Script(_) | Self::LockstepRealtime | Self::NoCode { .. } => {
-                Exit::Usage
-            }
+            Self::Measure(error) if error.is_usage() => Exit::Usage,
+            Self::Measure(_) | Self::Guests(_) => Exit::Host,
+            Self::Differ(_) => Exit::Difference,
+            Self::Image(_)
+            | Self::Script(_)
+            | Self::LockstepRealtime
+            | Self::OutFile(_)
+            | Self::Setting { .. }
+            | Self::NoCode { .. } => Exit::Usage,
         }
     }
 }

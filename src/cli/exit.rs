@@ -20,7 +20,8 @@ pub enum Exit {
     Limit = 11,
     /// The guest waits for an interrupt that cannot come.
     Stopped = 12,
-    /// The engines that `--engine lockstep` compares differ.
+    /// Runs that must end alike do not: the engines that `--engine lockstep` compares, or the
+    /// settings that `bench` and `tune` do.
     Difference = 13,
     /// The machine stopped before the script was finished.
     Script = 14,
@@ -41,7 +42,10 @@ impl Exit {
             Self::Stopped,
             "the guest stopped forever: a WAIT that nothing can end",
         ),
-        (Self::Difference, "lockstep found a difference"),
+        (
+            Self::Difference,
+            "lockstep found a difference; in bench and tune: settings ended differently",
+        ),
         (
             Self::Script,
             "the machine stopped before --script was finished",

@@ -1,7 +1,6 @@
 //! `mirrorball inspect`: a block of guest code and what the JIT makes of it.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
 use super::program::{FormatArgs, extent};
-use super::{CliError, Exit, RtcStart, run, values};
+use super::{CliError, Exit, RtcStart, print, run, values};
 use crate::engine::jit::JitError;
 use crate::engine::lockstep::guest_listing;
 use crate::image::{self, Image, MemorySize};
@@ -84,12 +83,7 @@ pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
         vm.select_space();
     }
     let findings = look(&vm, address, place).map_err(JitError::from)?;
-    let text = render(&findings, width());
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Done),
-        result => result.map(|()| Exit::Done).map_err(CliError::Output),
-    }
+    print(&render(&findings, width()))
 }
 
 /// Where the instruction at `address` is in memory.

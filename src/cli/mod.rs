@@ -4,17 +4,21 @@
 //! a [`CliError`]; it ends up as one line on standard error and an [`Exit`] code, here and nowhere
 //! else.
 
+mod bench;
 mod cache;
 mod disasm;
 mod error;
 mod exit;
 mod fetch;
 mod inspect;
+mod measure;
 mod program;
 pub mod run;
+mod tune;
 mod values;
 
 use std::fmt::Write as _;
+use std::io::{self, ErrorKind as IoErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -43,6 +47,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Disasm(disasm::DisasmArgs),
     Inspect(inspect::InspectArgs),
+    Bench(Box<bench::BenchArgs>),
+    Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
 }
 
@@ -57,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.validate().and_then(run::execute),
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
+        Command::Bench(args) => bench::execute(*args),
+        Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
     };
     ended
@@ -79,6 +87,15 @@ fn complain(message: &str) {
         line
     });
     eprintln!("mirrorball: {line}");
+}
+
+/// Prints `text` on standard output. A reader that has seen enough is no error.
+fn print(text: &str) -> Result<Exit, CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != IoErrorKind::BrokenPipe => Err(CliError::Output(error)),
+        _ => Ok(Exit::Done),
+    }
 }
 
 fn parse<I>(arguments: I) -> Result<Cli, clap::Error>

@@ -21,7 +21,7 @@ use crate::console::{Script, Session, Terminal, escape};
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
-use crate::report::{Report, table};
+use crate::report::{OutFile, Record, Report, table};
 
 /// What executes the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -123,6 +123,12 @@ pub(super) struct RunArgs {
           help_heading = "Control")]
     hot: Option<u32>,
 
+    /// Most guest instructions that are translated together; 1 translates block by block
+    /// [default: the engine's choice]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000),
+          help_heading = "Control")]
+    region: Option<u32>,
+
     /// Threads that translate beside the guest; 0 translates at once, which slows the guest down
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Control",
           value_parser = clap::value_parser!(u8).range(0..=1))]
@@ -142,6 +148,9 @@ pub(super) struct RunArgs {
     /// Print the instruction count and a hash of registers and memory, likewise
     #[arg(long, help_heading = "Reports")]
     hash: bool,
+    /// Write outcome, instruction count, state hash and all counters to FILE, as JSON
+    #[arg(long, value_name = "FILE", help_heading = "Reports")]
+    report: Option<PathBuf>,
     /// Print what happens, while it does and to standard error; several topics with commas
     #[arg(
         long,
@@ -178,6 +187,8 @@ pub struct RunOptions {
     pub limit: Option<u64>,
     /// How often a block runs before it is translated, if not as often as the engine chooses.
     pub hot: Option<u32>,
+    /// The most instructions in a region, if not as many as the engine chooses.
+    pub region: Option<u32>,
     /// Whether to translate on a thread beside the guest.
     pub background: bool,
     /// How translations are kept.
@@ -190,11 +201,18 @@ pub struct RunOptions {
     pub stats: bool,
     /// Whether to print instruction count and hash at the end.
     pub hash: bool,
+    /// Where to write the record of the run.
+    pub report: Option<OutFile>,
     /// What to print while it happens.
     pub trace: Vec<TraceTopic>,
 }
 
 impl RunArgs {
+    /// Whether there is an image among the arguments.
+    pub fn names_a_guest(&self) -> bool {
+        self.image.is_some()
+    }
+
     pub fn validate(self) -> Result<RunOptions, CliError> {
         if self.realtime && self.engine == EngineKind::Lockstep {
             return Err(CliError::LockstepRealtime);
@@ -221,12 +239,14 @@ impl RunArgs {
             script: self.script.as_deref().map(Script::open).transpose()?,
             limit: self.limit,
             hot: self.hot,
+            region: self.region,
             background: self.jit_threads > 0,
             cache: self.cache.config(),
             code_cache: self.cache.code_cache,
             stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
+            report: self.report.map(OutFile::open).transpose()?,
             trace: self.trace,
         })
     }
@@ -234,8 +254,7 @@ impl RunArgs {
 
 /// The guest that runs if the user names none.
 fn tour() -> Result<Image, CliError> {
-    let tour = include_bytes!("../../guests/prebuilt/tour.el.elf");
-    Ok(image::elf::parse("tour", tour).map_err(ImageError::from)?)
+    Ok(image::elf::parse("tour", image::TOUR).map_err(ImageError::from)?)
 }
 
 /// The CPU models, by the names that the monitor's table gives them.
@@ -276,6 +295,7 @@ impl RunOptions {
         let default = JitConfig::default();
         let config = JitConfig {
             hot: self.hot.unwrap_or(default.hot),
+            region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
             cache: self.cache,
             ..default
@@ -332,7 +352,7 @@ pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
     let mut session = options.session()?;
     let limit = options.limit.unwrap_or(u64::MAX);
     let start = Instant::now();
-    let exit = Exit::from(vm.run(&mut engine, &mut session, limit));
+    let outcome = vm.run(&mut engine, &mut session, limit);
     let took = start.elapsed();
     let unfinished = session.unfinished();
     session.end().map_err(CliError::Output)?;
@@ -350,10 +370,21 @@ pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
             vm.state_hash()
         );
     }
+    let unfinished = unfinished.map(|unfinished| unfinished.to_string());
+    if let Some(file) = &options.report {
+        let record = Record {
+            outcome: outcome.into(),
+            unfinished: unfinished.clone(),
+            state: format!("{:016x}", vm.state_hash()),
+            report: Report::gather(&vm, &engine, took),
+        };
+        file.write(&record.to_json()?)?;
+    }
+    let exit = Exit::from(outcome);
     let Some(unfinished) = unfinished else {
         return Ok(exit);
     };
-    super::complain(&unfinished.to_string());
+    super::complain(&unfinished);
     Ok(exit.with_unfinished_script())
 }
 

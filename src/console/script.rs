@@ -98,6 +98,13 @@ impl Script {
         }
     }
 
+    /// Whether its last step waits for the guest.
+    #[must_use]
+    pub fn ends_waiting(&self) -> bool {
+        let last = self.steps.last();
+        last.is_some_and(|step| matches!(step.action, Action::Wait(_)))
+    }
+
     /// Reads the script `text`, which messages call `name`.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ pub use file::FileError;
 pub use initrd::Initrd;
 pub use ram::{MemorySize, MemorySizeError};
 
+/// The guest that is built in: a small operating system, little-endian, as an ELF file.
+pub const TOUR: &[u8] = include_bytes!("../../guests/prebuilt/tour.el.elf");
+
 /// Where a loader puts bytes: the memory of a VM, by what the guest calls physical addresses.
 pub trait PhysicalMemory {
     /// Stores `bytes` from `pa` on. The loader has made sure that all of it is memory.

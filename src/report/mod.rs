@@ -2,22 +2,30 @@
 //! people read.
 //!
 //! Each part counts for itself and knows nobody who reads. [`Report::gather`] collects what they
-//! counted, as plain numbers that can be written to a file; [`table`] shows them.
+//! counted, as plain numbers; [`table`] shows them to people, a [`Record`] holds them in a file for
+//! programs, and [`plot`] draws numbers of any kind.
 
+pub mod file;
+pub mod plot;
+pub mod record;
 pub mod table;
 
+pub use file::{OutFile, OutFileError};
+pub use record::{Ending, Record};
+
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::Vm;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cache::persist::StoreCounters;
 use crate::engine::{AnyEngine, Jit};
 
 /// What happened in a run.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Seconds on the host's clock from the first instruction to the last.
     pub host_seconds: f64,
@@ -75,19 +83,19 @@ fn peak_memory() -> Option<u64> {
 }
 
 /// Something that was counted, by name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// What.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How often.
     pub count: u64,
 }
 
 /// Accesses to one device.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceReport {
     /// The device.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Reads of its registers.
     pub reads: u64,
     /// Writes to them.
@@ -95,7 +103,7 @@ pub struct DeviceReport {
 }
 
 /// What the JIT did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JitReport {
     /// Instructions that ran translated.
     pub translated: u64,
@@ -136,7 +144,7 @@ pub struct JitReport {
 }
 
 /// What was done with translations on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskReport {
     /// Translations read and used.
     pub loaded: u64,
@@ -147,7 +155,7 @@ pub struct DiskReport {
 }
 
 /// What lockstep execution compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockstepReport {
     /// Comparisons of the CPUs.
     pub comparisons: u64,
@@ -203,7 +211,10 @@ impl Report {
         let counters = &vm.counters;
         let seconds = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64();
         let guest = |cycles| seconds(mirrorball_runtime::clock::Cycles(cycles).to_nanos().0);
-        let count = |(name, &count): (&'static str, &u64)| Count { name, count };
+        let count = |(name, &count): (&'static str, &u64)| Count {
+            name: name.into(),
+            count,
+        };
         Self {
             host_seconds: host.as_secs_f64(),
             slept_seconds: counters.slept.as_secs_f64(),
@@ -234,7 +245,7 @@ impl Report {
                 .board
                 .accesses()
                 .map(|(name, reads, writes)| DeviceReport {
-                    name,
+                    name: name.into(),
                     reads,
                     writes,
                 })

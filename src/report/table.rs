@@ -23,11 +23,11 @@ pub fn render(report: &Report) -> String {
     }
     rows.section("Exits to the monitor");
     for exit in &report.exits {
-        rows.some(exit.name, exit.count);
+        rows.some(&exit.name, exit.count);
     }
     rows.section("Exceptions");
     for exception in &report.exceptions {
-        rows.some(exception.name, exception.count);
+        rows.some(&exception.name, exception.count);
     }
     memory(&mut rows, report);
     devices(&mut rows, report);
@@ -152,7 +152,7 @@ fn devices(rows: &mut Rows, report: &Report) {
         let all = device.reads + device.writes;
         if all > 0 {
             rows.row(
-                device.name,
+                &device.name,
                 number(all),
                 format!(
                     "{} reads, {} writes",
@@ -274,11 +274,11 @@ mod tests {
             instructions: 300_000_000,
             exceptions: vec![
                 Count {
-                    name: "Sys",
+                    name: "Sys".into(),
                     count: 1234,
                 },
                 Count {
-                    name: "Ov",
+                    name: "Ov".into(),
                     count: 0,
                 },
             ],

@@ -49,11 +49,11 @@ fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
 fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
     let (taken, skipped) = (e.b.create_block(), e.b.create_block());
     e.b.ins().brif(condition, taken, &[], skipped, &[]);
-    e.b.switch_to_block(skipped);
+    e.begin(skipped);
     let before = e.registers.clone();
     e.refund_slot();
     e.go_to(e.source.next());
-    e.b.switch_to_block(taken);
+    e.begin(taken);
     e.registers = before;
     jump(e, Next::To(target));
 }

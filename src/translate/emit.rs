@@ -225,11 +225,11 @@ impl<'a> Emitter<'a> {
                 .ins()
                 .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, i64::from(need));
         self.b.ins().brif(covered, body, &[], broke, &[]);
-        self.b.switch_to_block(broke);
+        self.begin(broke);
         self.registers.write_back(&mut self.b, self.vm);
         self.store_cpu(left, offset_of!(Cpu, left));
         self.leave_at(self.source.pc);
-        self.b.switch_to_block(body);
+        self.begin(body);
     }
 
     /// Translates the instruction `index` of the current block.
@@ -251,6 +251,13 @@ impl<'a> Emitter<'a> {
     /// The header of the block at `pc`, if it is in the region.
     pub fn header(&self, pc: u32) -> Option<Block> {
         self.region.find(pc).map(|index| self.headers[index])
+    }
+
+    /// Goes on in a block that nothing more will jump to. Said so early, that spares the work of
+    /// finding out which values reach it.
+    pub fn begin(&mut self, block: Block) {
+        self.b.seal_block(block);
+        self.b.switch_to_block(block);
     }
 
     /// A block for what rarely happens.
@@ -336,7 +343,7 @@ impl<'a> Emitter<'a> {
             self.b.set_cold_block(on);
         }
         self.b.ins().brif(status, leave, &[], on, &[]);
-        self.b.switch_to_block(on);
+        self.begin(on);
     }
 
     /// Where all calls of the interpreter lead that do not go on.
@@ -352,7 +359,7 @@ impl<'a> Emitter<'a> {
         let Some(block) = self.interrupted else {
             return;
         };
-        self.b.switch_to_block(block);
+        self.begin(block);
         let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
         let raised = self
             .b
@@ -360,9 +367,9 @@ impl<'a> Emitter<'a> {
             .icmp_imm_s(IntCC::Equal, status, i64::from(RAISED));
         let (on, leave) = (self.cold_block(), self.cold_block());
         self.b.ins().brif(raised, on, &[], leave, &[]);
-        self.b.switch_to_block(leave);
+        self.begin(leave);
         self.leave();
-        self.b.switch_to_block(on);
+        self.begin(on);
         let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
         self.look_up(pc, Scope::Direct);
     }
@@ -371,10 +378,10 @@ impl<'a> Emitter<'a> {
     pub fn interpret_if(&mut self, i: &Instruction, condition: Value) {
         let (trap, on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(condition, trap, &[], on, &[]);
-        self.b.switch_to_block(trap);
+        self.begin(trap);
         self.interpret(i);
         self.b.ins().jump(on, &[]);
-        self.b.switch_to_block(on);
+        self.begin(on);
     }
 
     /// As [`Emitter::interpret`], for an instruction that always goes this way.
@@ -401,10 +408,10 @@ impl<'a> Emitter<'a> {
         let same = self.b.ins().icmp(IntCC::Equal, space, self.space);
         let (on, off) = (self.b.create_block(), self.cold_block());
         self.b.ins().brif(same, on, &[], off, &[]);
-        self.b.switch_to_block(off);
+        self.begin(off);
         let before = self.registers.clone();
         self.go_on_anywhere(false);
-        self.b.switch_to_block(on);
+        self.begin(on);
         self.registers = before;
         self.go_on();
     }

@@ -58,9 +58,9 @@ impl Emitter<'_> {
                     _ => {}
                 }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
-                self.b.switch_to_block(taken);
+                self.begin(taken);
                 self.go_to(yes);
-                self.b.switch_to_block(fallen);
+                self.begin(fallen);
                 self.go_to(no);
             }
         }
@@ -197,15 +197,15 @@ impl Emitter<'_> {
         self.b
             .ins()
             .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
-        self.b.switch_to_block(here);
+        self.begin(here);
         self.b
             .ins()
             .brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
-        self.b.switch_to_block(known);
+        self.begin(known);
         self.b
             .ins()
             .return_call_indirect(self.code_signature, code, &[self.vm]);
-        self.b.switch_to_block(unknown);
+        self.begin(unknown);
         let pc = self.b.block_params(unknown)[0];
         let pc = self.b.ins().uextend(types::I64, pc);
         self.store_cpu(pc, offset_of!(Cpu, pc));

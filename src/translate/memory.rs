@@ -19,15 +19,11 @@ struct Probe {
 }
 
 /// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
+///
+/// All is computed before the branches: what is cheap to compute would be computed again behind
+/// each of them.
 fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     let (miss, done) = (e.cold_block(), e.b.create_block());
-    if !e.alignments.knows(&e.b.func.dfg, va, size) {
-        let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
-        let aligned = e.b.create_block();
-        e.b.ins().brif(low, miss, &[], aligned, &[]);
-        e.b.switch_to_block(aligned);
-        e.alignments.learn(&e.b.func.dfg, va, size);
-    }
     let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
     let page = e.b.ins().uextend(types::I64, page);
     let offset = e.b.ins().ishl_imm_s(page, 3);
@@ -37,14 +33,20 @@ fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
     } else {
         offset_of!(Space, read)
     };
-    let addend =
-        e.b.ins()
-            .load(types::I64, MemFlagsData::trusted(), entry, table as i32);
+    let trusted = MemFlagsData::trusted();
+    let addend = e.b.ins().load(types::I64, trusted, entry, table as i32);
+    let wide = e.b.ins().uextend(types::I64, va);
+    let host = e.b.ins().iadd(addend, wide);
+    if !e.alignments.knows(&e.b.func.dfg, va, size) {
+        let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
+        let aligned = e.b.create_block();
+        e.b.ins().brif(low, miss, &[], aligned, &[]);
+        e.begin(aligned);
+        e.alignments.learn(&e.b.func.dfg, va, size);
+    }
     let found = e.b.create_block();
     e.b.ins().brif(addend, found, &[], miss, &[]);
-    e.b.switch_to_block(found);
-    let va = e.b.ins().uextend(types::I64, va);
-    let host = e.b.ins().iadd(addend, va);
+    e.begin(found);
     Probe { host, miss, done }
 }
 
@@ -81,7 +83,7 @@ fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
 fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value) {
     e.b.append_block_param(probe.done, types::I32);
     e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
-    e.b.switch_to_block(probe.miss);
+    e.begin(probe.miss);
     e.interpret(i);
     let slow = e.b.ins().load(
         types::I32,
@@ -90,7 +92,7 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
         register_offset(i.written()),
     );
     e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
-    e.b.switch_to_block(probe.done);
+    e.begin(probe.done);
     let value = e.b.block_params(probe.done)[0];
     e.set(i.written(), value);
 }
@@ -98,10 +100,10 @@ fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value
 /// The hit is through; the miss is interpreted.
 fn finish(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe) {
     e.b.ins().jump(probe.done, &[]);
-    e.b.switch_to_block(probe.miss);
+    e.begin(probe.miss);
     e.interpret(i);
     e.b.ins().jump(probe.done, &[]);
-    e.b.switch_to_block(probe.done);
+    e.begin(probe.done);
 }
 
 fn load(e: &mut Emitter<'_>, i: &Instruction, ty: Type, signed: bool) {

@@ -58,7 +58,7 @@ fn count(e: &mut Emitter<'_>, i: &Instruction) {
 fn unless(e: &mut Emitter<'_>, condition: Value, slow: Block) {
     let on = e.b.create_block();
     e.b.ins().brif(condition, slow, &[], on, &[]);
-    e.b.switch_to_block(on);
+    e.begin(on);
 }
 
 fn bits(e: &mut Emitter<'_>, value: Value, mask: u32) -> Value {
@@ -97,7 +97,7 @@ fn by_itself(e: &mut Emitter<'_>, i: &Instruction, fast: impl FnOnce(&mut Emitte
     fast(e, slow);
     let before = e.registers.clone();
     e.go_on();
-    e.b.switch_to_block(slow);
+    e.begin(slow);
     e.registers = before;
     e.interpret_and_go_on(i);
 }

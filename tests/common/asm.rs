@@ -11,17 +11,21 @@ pub const T1: u32 = 9;
 pub const T2: u32 = 10;
 pub const S0: u32 = 16;
 pub const S1: u32 = 17;
+pub const K0: u32 = 26;
 pub const RA: u32 = 31;
 
 pub const NOP: u32 = 0;
 pub const WAIT: u32 = 0x4200_0020;
 pub const TLBWI: u32 = 0x4200_0002;
+pub const TLBWR: u32 = 0x4200_0006;
+pub const SYSCALL: u32 = 0x0000_000c;
 pub const ERET: u32 = 0x4200_0018;
 
 /// CP0 registers.
 pub const INDEX: u32 = 0;
 pub const ENTRY_LO0: u32 = 2;
 pub const ENTRY_LO1: u32 = 3;
+pub const COUNT: u32 = 9;
 pub const ENTRY_HI: u32 = 10;
 pub const EPC: u32 = 14;
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod asm;
+pub mod program;
 
 use libtest_mimic::{Completion, Failed};
 use mirrorball::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};

@@ -12,7 +12,7 @@ pub const CODE_GROUPS: usize = 512;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct CodeEntry {
-    /// The tag of the virtual address: see [`code_tag`].
+    /// The tag of the virtual address, made by `code_tag`.
     pub tag: u32,
     /// The engine's number for the block.
     pub block: u32,

@@ -1,0 +1,258 @@
+//! A measurement: every guest with every setting, in turn and several times.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::NamedTempFile;
+
+use super::process::{self, End as Ended, Finished};
+use super::results::{Difference, End, GuestResults, Measured, Results, SettingInfo};
+use super::{Guest, Guests, Machine, MeasureError, Progress, Runner, Sample, Setting, qemu};
+use crate::report::{Ending, Record};
+
+/// What to measure.
+#[derive(Debug)]
+pub struct Campaign {
+    /// The guests.
+    pub guests: Guests,
+    /// The settings: a guest runs with the first, the second and so on, and then again.
+    pub settings: Vec<Setting>,
+    /// The index of the one that speeds are relative to.
+    pub baseline: usize,
+    /// The machine around the guests.
+    pub machine: Machine,
+    /// How often each guest runs with each setting.
+    pub rounds: usize,
+    /// How long a run may take.
+    pub timeout: Duration,
+    /// The program to measure: this one.
+    pub program: PathBuf,
+}
+
+/// What a run took, and what it reported.
+struct Run {
+    wall: f64,
+    cpu: f64,
+    record: Option<Record>,
+}
+
+impl Campaign {
+    /// How many runs there are to do.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.guests.all.len() * self.settings.len() * self.rounds
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    /// When QEMU is not installed, the only guest fails, or the host does. That settings end
+    /// differently, or that one of several guests fails, is no error here: the results say so.
+    pub fn run(&self) -> Result<Results, MeasureError> {
+        let qemu = self.qemu()?;
+        let mut progress = Progress::new(self.runs());
+        let mut results = Results {
+            mirrorball: env!("CARGO_PKG_VERSION"),
+            qemu,
+            host: host(),
+            host_threads: thread::available_parallelism().map_or(1, usize::from),
+            rounds: self.rounds,
+            baseline: self.settings[self.baseline].name.clone(),
+            settings: self.settings.iter().map(info).collect(),
+            guests: Vec::new(),
+            differences: Vec::new(),
+            failures: Vec::new(),
+        };
+        for guest in &self.guests.all {
+            let measured = self.measure(guest, &mut results.differences, |setting| {
+                progress.next(&format!("{} in {setting}", guest.name));
+            });
+            match measured {
+                Ok(measured) => results.guests.push(measured),
+                // The others are worth having; a guest alone is not.
+                Err(error @ MeasureError::Run { .. }) if self.guests.all.len() > 1 => {
+                    progress.skip(self.settings.len() * self.rounds);
+                    results.failures.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        results.summarize();
+        Ok(results)
+    }
+
+    /// The version of QEMU, if there is a setting for it.
+    fn qemu(&self) -> Result<Option<String>, MeasureError> {
+        if self.settings.iter().all(|s| s.runner != Runner::Qemu) {
+            return Ok(None);
+        }
+        let mut version = None;
+        for big_endian in [false, true] {
+            let mut guests = self.guests.all.iter();
+            if guests.any(|guest| guest.big_endian == big_endian) {
+                version = Some(qemu::version(big_endian)?);
+            }
+        }
+        Ok(version)
+    }
+
+    /// Runs a guest with every setting.
+    fn measure(
+        &self,
+        guest: &Guest,
+        differences: &mut Vec<Difference>,
+        mut next: impl FnMut(&Setting),
+    ) -> Result<GuestResults, MeasureError> {
+        let mut runs: Vec<Vec<Run>> = self.settings.iter().map(|_| Vec::new()).collect();
+        let mut first: Option<End> = None;
+        for _ in 0..self.rounds {
+            for (setting, runs) in self.settings.iter().zip(&mut runs) {
+                next(setting);
+                let run = self.run_once(guest, setting)?;
+                if let Some(record) = &run.record {
+                    let found = End::new(&setting.name, record);
+                    let expected = first.get_or_insert_with(|| found.clone());
+                    if !found.is_like(expected) {
+                        differences.push(Difference {
+                            guest: guest.name.clone(),
+                            expected: expected.clone(),
+                            found,
+                        });
+                    }
+                }
+                runs.push(run);
+            }
+        }
+        let mut results = GuestResults {
+            name: guest.name.clone(),
+            image: guest.path.display().to_string(),
+            measured: self.settings.iter().zip(runs).map(gather).collect(),
+        };
+        results.compare(self.baseline);
+        Ok(results)
+    }
+
+    /// Runs a guest to its end.
+    fn run_once(&self, guest: &Guest, setting: &Setting) -> Result<Run, MeasureError> {
+        let file = NamedTempFile::new()?;
+        let failed = |problem: String| MeasureError::Run {
+            guest: guest.name.clone(),
+            setting: setting.name.clone(),
+            problem,
+        };
+        let (program, session) = match setting.runner {
+            Runner::Engine(_) => (self.program.clone(), None),
+            Runner::Qemu => (
+                qemu::program(guest.big_endian).into(),
+                self.machine.session.as_ref().map(|s| s.script.clone()),
+            ),
+        };
+        let mut command = Command::new(&program);
+        command.args(self.machine.arguments(guest, setting, file.path()));
+        let finished = process::run(command, session, self.timeout);
+        let finished = finished.map_err(|source| MeasureError::Start {
+            program: program.display().to_string(),
+            source,
+        })?;
+        let record = match setting.runner {
+            Runner::Engine(_) => Some(record(&file, &finished, self.timeout).map_err(failed)?),
+            Runner::Qemu => {
+                complete(&finished, self.timeout).map_err(failed)?;
+                None
+            }
+        };
+        Ok(Run {
+            wall: finished.wall.as_secs_f64(),
+            cpu: finished.cpu.as_secs_f64(),
+            record,
+        })
+    }
+}
+
+/// What mirrorball wrote of its run, or what went wrong with it.
+fn record(file: &NamedTempFile, finished: &Finished, timeout: Duration) -> Result<Record, String> {
+    let text = fs::read_to_string(file.path()).unwrap_or_default();
+    let record: Record = match finished.end {
+        Ended::Itself => serde_json::from_str(&text).map_err(|_| ended(finished))?,
+        _ => return Err(late(timeout)),
+    };
+    match (&record.unfinished, record.outcome) {
+        (Some(unfinished), _) => Err(unfinished.clone()),
+        (None, Ending::Halted) => Err("the guest waits for what cannot come".to_owned()),
+        (None, Ending::Difference) => Err(ended(finished)),
+        (None, Ending::PowerOff | Ending::Reset | Ending::Limit | Ending::Quit) => Ok(record),
+    }
+}
+
+/// Whether QEMU came to where it had to.
+fn complete(finished: &Finished, timeout: Duration) -> Result<(), String> {
+    match &finished.end {
+        Ended::Session => Ok(()),
+        Ended::Itself if finished.status.success() => Ok(()),
+        Ended::Itself => Err(ended(finished)),
+        Ended::Unfinished(unfinished) => Err(format!("{unfinished}; {}", ended(finished))),
+        Ended::Timeout => Err(late(timeout)),
+    }
+}
+
+fn late(timeout: Duration) -> String {
+    format!(
+        "it did not end in {} s; a guest has to power off, or a script to end it; --timeout gives \
+         it longer",
+        timeout.as_secs()
+    )
+}
+
+/// How a program ended, in words of its own if it has any.
+fn ended(finished: &Finished) -> String {
+    let said = finished.said.lines().last().unwrap_or_default();
+    format!("{}: {said}", status(finished.status))
+}
+
+fn status(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("it ended with exit code {code}"),
+        None => "a signal ended it".to_owned(),
+    }
+}
+
+fn gather((setting, runs): (&Setting, Vec<Run>)) -> Measured {
+    let wall = Sample::of(runs.iter().map(|run| run.wall).collect());
+    let cpu = Sample::of(runs.iter().map(|run| run.cpu).collect());
+    let records: Vec<Record> = runs.into_iter().filter_map(|run| run.record).collect();
+    Measured {
+        setting: setting.name.clone(),
+        wall,
+        cpu,
+        record: records.last().cloned(),
+        records,
+        ..Measured::default()
+    }
+}
+
+fn info(setting: &Setting) -> SettingInfo {
+    let first = match &setting.runner {
+        Runner::Engine(engine) => vec!["--engine".to_owned(), engine.clone()],
+        Runner::Qemu => vec!["qemu".to_owned()],
+    };
+    SettingInfo {
+        name: setting.name.clone(),
+        command: [first, setting.flags.clone()].concat(),
+        speed: 0.0,
+        cpu_speed: 0.0,
+    }
+}
+
+/// The host's CPU, as it calls itself.
+fn host() -> String {
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let name = model.and_then(|line| line.split_once(": "));
+    name.map_or("an unknown CPU", |(_, name)| name.trim())
+        .to_owned()
+}

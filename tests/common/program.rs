@@ -1,0 +1,48 @@
+//! The program as people meet it: started, and held to what it says of bad input.
+
+use super::project;
+use std::process::{Command, Output, Stdio};
+
+/// Bad usage or a bad input file.
+pub const USAGE: i32 = 2;
+/// The host failed.
+pub const HOST: i32 = 1;
+
+/// The program in the project's folder, with nobody to type.
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .current_dir(project(""));
+    command
+}
+
+pub fn mirrorball(arguments: &[&str]) -> Output {
+    command(arguments).output().expect("the program starts")
+}
+
+/// Says that `arguments` are refused with `code` and one line that has all of `parts`.
+#[track_caller]
+pub fn refused(arguments: &[&str], code: i32, parts: &[&str]) {
+    is_refusal(&mirrorball(arguments), arguments, code, parts);
+}
+
+/// Says that what `arguments` led to is such a refusal.
+#[track_caller]
+pub fn is_refusal(output: &Output, arguments: &[&str], code: i32, parts: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    assert_eq!(output.stdout, b"", "{arguments:?}");
+    assert_eq!(said.matches('\n').count(), 1, "{arguments:?}: {said}");
+    assert!(
+        said.starts_with("mirrorball: ") && said.ends_with('\n'),
+        "{said}"
+    );
+    for part in parts {
+        assert!(
+            said.contains(part),
+            "{arguments:?}: {said:?} has no {part:?}"
+        );
+    }
+}
