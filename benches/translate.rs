@@ -82,7 +82,7 @@ fn costs(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new(guest, size), |bencher| {
                 bencher.iter(|| {
                     let translated = regions.iter().map(|region| {
-                        let translation = translator.translate(region, 0);
+                        let translation = translator.translate(region);
                         translation.map_or(0, |translation| translation.bytes.len())
                     });
                     bytes = translated.sum();

@@ -24,6 +24,15 @@ fn main() -> ExitCode {
         Trial::ignorable_test("a second run of jit ends alike", || end_alike(&AGAIN)),
         Trial::ignorable_test("the answers are those under QEMU", answers_of_qemu),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
+        Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
+            let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
+            alike_for_a_while(&["flush", "fifo", "least-used"].map(in_little))
+        }),
+        Trial::ignorable_test("the same with translations on disk, twice", || {
+            let dir = tempfile::tempdir()?;
+            let path = dir.path().display().to_string();
+            alike_for_a_while(&[vec!["--code-cache", &path], vec!["--code-cache", &path]])
+        }),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -121,6 +130,8 @@ type Outcome = LazyLock<Result<Session, String>>;
 
 static DEBIAN: LazyLock<Result<(), String>> = LazyLock::new(fetch);
 static INTERP: Outcome = LazyLock::new(|| session("interp"));
+static START: LazyLock<Result<Output, String>> =
+    LazyLock::new(|| debian("interp", &["--limit", "300M"]));
 static JIT: Outcome = LazyLock::new(|| session("jit"));
 static AGAIN: Outcome = LazyLock::new(|| session("jit"));
 static QEMU: Outcome = LazyLock::new(qemu);
@@ -360,17 +371,30 @@ fn comparable(answer: Vec<String>) -> Vec<String> {
 }
 
 fn lockstep() -> Result<Completion, Failed> {
-    let (both, alone) = match (
-        debian("lockstep", &["--limit", "300M"]),
-        debian("interp", &["--limit", "300M"]),
-    ) {
-        (Ok(both), Ok(alone)) => (both, alone),
-        (Err(reason), _) | (_, Err(reason)) => return cannot_run(&reason),
+    starts_alike("lockstep", &[])
+}
+
+/// Runs the first 300 million instructions in the JIT, set in each of these ways.
+fn alike_for_a_while(settings: &[Vec<&str>]) -> Result<Completion, Failed> {
+    let mut completion = Completion::Completed;
+    for setting in settings {
+        completion = starts_alike("jit", setting)?;
+    }
+    Ok(completion)
+}
+
+/// Whether the first 300 million instructions end as they do in the interpreter.
+fn starts_alike(engine: &str, arguments: &[&str]) -> Result<Completion, Failed> {
+    let arguments = [&["--limit", "300M"], arguments].concat();
+    let (one, alone) = match (debian(engine, &arguments), &*START) {
+        (Ok(one), Ok(alone)) => (one, alone),
+        (Err(reason), _) => return cannot_run(&reason),
+        (_, Err(reason)) => return cannot_run(reason),
     };
-    let end = String::from_utf8_lossy(&both.stderr);
-    check(both.status.code() == Some(11), || end.to_string())?;
-    check(both.stdout == alone.stdout, || "the outputs differ".into())?;
-    check(both.stderr == alone.stderr, || {
+    let end = String::from_utf8_lossy(&one.stderr);
+    check(one.status.code() == Some(11), || end.to_string())?;
+    check(one.stdout == alone.stdout, || "the outputs differ".into())?;
+    check(one.stderr == alone.stderr, || {
         format!("{end}{}", String::from_utf8_lossy(&alone.stderr))
     })?;
     Ok(Completion::Completed)

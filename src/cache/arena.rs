@@ -1,30 +1,28 @@
 //! Memory for translated code: one file without a name, mapped twice.
 //!
 //! Through one mapping code is written, through the other it is executed: no page is ever
-//! writable and executable at once (W^X).
+//! writable and executable at once (W^X). What lies where is not the arena's business.
 
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use rustix::fs::FallocateFlags;
 use std::fs::File;
 
 /// Why there is no memory for code.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the host refused {bytes} bytes of memory for translated code: {source}; use --engine interp"
+    "the host refused {bytes} bytes of memory for translated code: {source}; use less --cache-bytes or --engine interp"
 )]
 pub struct ArenaError {
     bytes: usize,
     source: std::io::Error,
 }
 
-/// Memory for translated code, filled from the bottom up and emptied as a whole.
+/// Memory for translated code, by offset.
 pub struct Arena {
+    file: File,
     writable: MmapMut,
     executable: Mmap,
-    used: usize,
 }
-
-/// Code starts on a cache line of the host.
-const ALIGNMENT: usize = 64;
 
 impl Arena {
     /// Memory for `bytes` of code. The host backs it as it is used.
@@ -46,30 +44,43 @@ impl Arena {
             )
         };
         Ok(Self {
+            file,
             writable,
             executable,
-            used: 0,
         })
     }
 
-    /// Places code and returns its address, or `None` if the arena is full.
-    pub fn place(&mut self, code: &[u8]) -> Option<usize> {
-        let start = self.used.next_multiple_of(ALIGNMENT);
-        let end = start.checked_add(code.len())?;
-        self.writable.get_mut(start..end)?.copy_from_slice(code);
-        self.used = end;
-        Some(self.executable.as_ptr() as usize + start)
+    /// Writes `bytes` at `offset`, and says where they can be executed. `None` if the arena does
+    /// not reach so far.
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<usize> {
+        let end = offset.checked_add(bytes.len())?;
+        self.writable.get_mut(offset..end)?.copy_from_slice(bytes);
+        Some(self.address(offset))
     }
 
-    /// Empties the arena. No code in it may be running or be found again.
-    pub fn clear(&mut self) {
-        self.used = 0;
-    }
-
-    /// The bytes in use.
+    /// Where what lies at `offset` is executed.
     #[must_use]
-    pub fn used(&self) -> usize {
-        self.used
+    pub fn address(&self, offset: usize) -> usize {
+        self.executable.as_ptr() as usize + offset
+    }
+
+    /// The offset of an address that [`Arena::write`] gave.
+    #[must_use]
+    pub fn offset(&self, address: usize) -> usize {
+        address - self.executable.as_ptr() as usize
+    }
+
+    /// Gives memory back to the host. No code in it may be running or be found again.
+    pub fn give_back(&self, offset: usize, bytes: usize) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        // A host that will not have it back keeps it: there is less memory and nothing is wrong.
+        let _ = rustix::fs::fallocate(&self.file, flags, offset as u64, bytes as u64);
+    }
+
+    /// The bytes that the host backs now.
+    #[must_use]
+    pub fn backed(&self) -> u64 {
+        rustix::fs::fstat(&self.file).map_or(0, |stat| stat.st_blocks as u64 * 512)
     }
 }
 
@@ -78,14 +89,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_arena_refuses_and_an_emptied_one_does_not() {
-        let mut arena = Arena::new(4096).unwrap();
-        let first = arena.place(&[0x90; 100]).unwrap();
-        let second = arena.place(&[0x91; 100]).unwrap();
-        assert_eq!(second - first, 128);
-        assert_eq!(arena.place(&[0; 4000]), None);
-        assert_eq!(arena.used(), 228);
-        arena.clear();
-        assert_eq!(arena.place(&[0; 4000]), Some(first));
+    fn what_is_written_can_be_executed_but_not_beyond_the_end() {
+        let mut arena = Arena::new(8192).unwrap();
+        let first = arena.write(0, &[0xc3; 100]).unwrap();
+        assert_eq!(arena.write(4096, &[0xc3]), Some(first + 4096));
+        assert_eq!(arena.offset(first + 4096), 4096);
+        assert_eq!(arena.write(8190, &[0; 3]), None);
+        assert_eq!(arena.write(usize::MAX, &[0; 3]), None);
+        assert_eq!(&arena.executable[..2], [0xc3; 2]);
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let mut arena = Arena::new(64 << 10).unwrap();
+        arena.write(0, &[1; 64 << 10]).unwrap();
+        let before = arena.backed();
+        arena.give_back(32 << 10, 32 << 10);
+        assert!(arena.backed() < before);
+        assert_eq!(arena.executable[(32 << 10) - 1..=32 << 10], [1, 0]);
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::interp::Block;
 use crate::interp::block::Source;
-use mirrorball_runtime::addr::{Pa, Va};
+use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
+use std::mem::{size_of, size_of_val};
 
 /// Everything that the meaning of a block depends on, so that nothing stale can be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -65,7 +66,11 @@ pub struct Blocks<T> {
     by_key: FxHashMap<BlockKey, BlockId>,
     by_page: FxHashMap<u64, Vec<BlockId>>,
     predecoded: u64,
+    bytes: usize,
 }
+
+/// What a block takes in the tables, and what the allocator adds.
+const TABLES: usize = 8 + 2 * (size_of::<BlockKey>() + 4) + 8 + 32;
 
 impl<T> Default for Blocks<T> {
     fn default() -> Self {
@@ -75,6 +80,7 @@ impl<T> Default for Blocks<T> {
             by_key: FxHashMap::default(),
             by_page: FxHashMap::default(),
             predecoded: 0,
+            bytes: 0,
         }
     }
 }
@@ -102,12 +108,18 @@ impl<T: Default> Blocks<T> {
             }
         };
         let key = BlockKey::new(pc, pa, vm.space_key());
-        let id = match self.by_key.get(&key) {
-            Some(&id) => id,
-            None => self.insert(vm, key),
-        };
+        let id = self.ensure(vm, key);
         vm.space_mut().fill_code(pc, id, 0);
         Some(id)
+    }
+
+    /// The block with this key, predecoded now if it was not yet. The CPU is in the state that the
+    /// key says.
+    pub fn ensure(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
+        match self.by_key.get(&key) {
+            Some(&id) => id,
+            None => self.insert(vm, key),
+        }
     }
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
@@ -120,6 +132,7 @@ impl<T: Default> Blocks<T> {
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
         vm.add_code(key.pa, cached.block.bytes);
         self.predecoded += 1;
+        self.bytes += Self::bytes_of(&cached);
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = Some(cached);
@@ -177,39 +190,77 @@ impl<T: Default> Blocks<T> {
     pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
         let mut dropped = Vec::new();
         for (pa, bytes) in vm.take_modified() {
-            let Some(ids) = self.by_page.remove(&pa.page_number()) else {
-                continue;
-            };
-            vm.remove_code(pa);
-            let mut kept = Vec::with_capacity(ids.len());
-            for id in ids {
-                let cached = self.get(id);
+            self.drop_from_page(vm, pa.page_number(), &mut dropped, |cached| {
                 let (start, len) = (cached.key.pa, cached.block.bytes);
-                if start.0 + len <= pa.0 || pa.0 + bytes <= start.0 {
-                    vm.add_code(start, len);
-                    kept.push(id);
-                } else {
-                    dropped.extend(self.remove(vm, id));
-                }
-            }
-            if !kept.is_empty() {
-                self.by_page.insert(pa.page_number(), kept);
-            }
+                start.0 + len <= pa.0 || pa.0 + bytes <= start.0
+            });
         }
         dropped
     }
 
+    /// Drops every block that the engine does not want to `keep`.
+    pub fn drop_others(&mut self, vm: &mut Vm, mut keep: impl FnMut(&mut Cached<T>) -> bool) {
+        let pages: Vec<u64> = self.by_page.keys().copied().collect();
+        for page in pages {
+            self.drop_from_page(vm, page, &mut Vec::new(), &mut keep);
+        }
+        self.slots.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+    }
+
+    /// Drops the blocks of a page that are not to be kept.
+    fn drop_from_page(
+        &mut self,
+        vm: &mut Vm,
+        page: u64,
+        dropped: &mut Vec<Cached<T>>,
+        mut keep: impl FnMut(&mut Cached<T>) -> bool,
+    ) {
+        let Some(mut ids) = self.by_page.remove(&page) else {
+            return;
+        };
+        let before = ids.len();
+        ids.retain(|&id| {
+            let kept = keep(self.get_mut(id));
+            if !kept {
+                dropped.extend(self.remove(vm, id));
+            }
+            kept
+        });
+        if ids.len() == before {
+            self.by_page.insert(page, ids);
+            return;
+        }
+        let pa = Pa(page * PAGE_SIZE);
+        if ids.is_empty() {
+            return vm.remove_code(pa);
+        }
+        vm.clear_code(pa);
+        for &id in &ids {
+            let cached = self.get(id);
+            vm.add_code(cached.key.pa, cached.block.bytes);
+        }
+        self.by_page.insert(page, ids);
+    }
+
     fn remove(&mut self, vm: &mut Vm, id: BlockId) -> Option<Cached<T>> {
         let cached = self.slots[id as usize].take()?;
+        self.bytes -= Self::bytes_of(&cached);
         self.by_key.remove(&cached.key);
         vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
         self.free.push(id);
         Some(*cached)
     }
 
-    /// All blocks.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cached<T>> {
-        self.slots.iter_mut().flatten().map(|cached| &mut **cached)
+    /// About how much memory a block takes, tables included.
+    fn bytes_of(cached: &Cached<T>) -> usize {
+        size_of::<Cached<T>>() + size_of_val(&*cached.block.ops) + TABLES
+    }
+
+    /// About how much memory all blocks take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The number of blocks that were ever predecoded.

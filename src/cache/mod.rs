@@ -2,4 +2,6 @@
 
 pub mod arena;
 pub mod blocks;
-pub mod link;
+pub mod code;
+pub mod persist;
+pub mod units;

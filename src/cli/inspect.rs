@@ -114,7 +114,7 @@ fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
     let mut times = Vec::with_capacity(REPEATS);
     for _ in 0..REPEATS {
         let start = Instant::now();
-        translator.translate(&region, 0)?;
+        translator.translate(&region)?;
         times.push(start.elapsed());
     }
     times.sort_unstable();

@@ -5,6 +5,7 @@
 //! else.
 
 mod bench;
+mod cache;
 mod disasm;
 mod error;
 mod exit;

@@ -13,9 +13,12 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use super::cache::CacheArgs;
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
+use crate::cache::code::CacheConfig;
 use crate::console::{Script, Session, Terminal, escape};
+use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
 use crate::report::{OutFile, Record, Report, table};
@@ -136,6 +139,9 @@ pub(super) struct RunArgs {
           value_parser = clap::value_parser!(u8).range(0..=1))]
     jit_threads: u8,
 
+    #[command(flatten)]
+    cache: CacheArgs,
+
     /// In lockstep, compare every N instructions instead of after each block, so that regions and
     /// the links between them take part
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
@@ -192,6 +198,10 @@ pub struct RunOptions {
     pub region: Option<u32>,
     /// Whether to translate on a thread beside the guest.
     pub background: bool,
+    /// How translations are kept.
+    pub cache: CacheConfig,
+    /// Where translations are kept on disk, if they are.
+    pub code_cache: Option<PathBuf>,
     /// How many instructions lockstep runs between comparisons; 0 for a block.
     pub stride: u64,
     /// Whether to print the table at the end.
@@ -239,6 +249,8 @@ impl RunArgs {
             hot: self.hot,
             region: self.region,
             background: self.jit_threads > 0,
+            cache: self.cache.config(),
+            code_cache: self.cache.code_cache,
             stride: self.stride.unwrap_or(0),
             stats: self.stats,
             hash: self.hash,
@@ -281,20 +293,24 @@ impl RunOptions {
     fn engine(&self) -> Result<AnyEngine, CliError> {
         Ok(match self.engine {
             EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
-            EngineKind::Jit => AnyEngine::Jit(Box::new(Jit::new(self.jit())?)),
+            EngineKind::Jit => AnyEngine::Jit(Box::new(self.jit()?)),
             EngineKind::Lockstep => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(Jit::new(self.jit())?, self.stride)))
+                AnyEngine::Lockstep(Box::new(Lockstep::new(self.jit()?, self.stride)))
             }
         })
     }
 
-    fn jit(&self) -> JitConfig {
+    fn jit(&self) -> Result<Jit, JitError> {
         let default = JitConfig::default();
-        JitConfig {
+        let config = JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
-            ..default
+            cache: self.cache,
+        };
+        match &self.code_cache {
+            Some(dir) => Jit::with_store(config, dir, self.cpu, self.image.big_endian),
+            None => Jit::new(config),
         }
     }
 
@@ -309,19 +325,22 @@ impl RunOptions {
         Ok(Session::new(io::stdout(), script, terminal, self.realtime))
     }
 
-    /// Has what `--trace` names printed from now on.
+    /// Has what `--trace` names printed from now on, and every warning.
     fn start_trace(&self) {
         let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
         let targets: Targets = names
             .map(|name| (name.get_name().to_owned(), Level::TRACE))
             .collect();
-        let lines = fmt::layer()
-            .with_writer(io::stderr)
-            .without_time()
-            .with_level(false);
+        let traces = fmt::layer().with_writer(io::stderr).without_time();
+        let traces = traces.with_level(false).with_filter(targets);
+        let warnings = fmt::layer().with_writer(io::stderr).without_time();
+        let warnings = warnings
+            .with_target(false)
+            .with_filter(Targets::new().with_target("mirrorball", Level::WARN));
         // Fails if there is a trace already, which is as good.
         let _ = tracing_subscriber::registry()
-            .with(lines.with_filter(targets))
+            .with(traces)
+            .with(warnings)
             .try_init();
     }
 }
@@ -332,11 +351,12 @@ impl RunOptions {
 ///
 /// When the guest does not fit into its memory, or the host fails.
 pub fn execute(mut options: RunOptions) -> Result<Exit, CliError> {
+    options.start_trace();
     let mut vm = options.machine()?;
     let mut engine = options.engine()?;
-    if !options.trace.is_empty() {
-        options.start_trace();
-    }
+    // The guest has them in its own memory now.
+    options.image.segments = Vec::new();
+    options.initrd = None;
     let mut session = options.session()?;
     let limit = options.limit.unwrap_or(u64::MAX);
     let start = Instant::now();

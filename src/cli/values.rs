@@ -17,6 +17,9 @@ pub enum ValueError {
     /// Not a count.
     #[error("a count is a whole number from 1 up with k, M or G (thousands), such as 300M")]
     Count,
+    /// Not a number of bytes.
+    #[error("a size is a whole number with b, K, M or G, from 4K to 1G, such as 256K")]
+    Bytes,
     /// Not a date.
     #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
     Date,
@@ -48,6 +51,25 @@ pub(super) fn count(text: &str) -> Result<u64, ValueError> {
         .checked_mul(unit)
         .filter(|&count| count > 0)
         .ok_or(ValueError::Count)
+}
+
+/// A number of bytes of the host's, with its unit.
+pub(super) fn bytes(text: &str) -> Result<usize, ValueError> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'b' | 'B')) => (&text[..at], 1),
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => return Err(ValueError::Bytes),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ValueError::Bytes);
+    }
+    let number: usize = digits.parse().map_err(|_| ValueError::Bytes)?;
+    number
+        .checked_mul(unit)
+        .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
+        .ok_or(ValueError::Bytes)
 }
 
 /// What the guest's clock shows when it starts.
@@ -111,6 +133,27 @@ mod tests {
         assert_eq!(count("2G"), Ok(2_000_000_000));
         for text in ["", "M", "0", "-1", "+1", "1.5M", "1T", "99999999999G", "1é"] {
             assert_eq!(count(text), Err(ValueError::Count), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        for (text, size) in [("4096b", 4096), ("256K", 256 << 10), ("64m", 64 << 20)] {
+            assert_eq!(bytes(text), Ok(size));
+        }
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        for text in [
+            "",
+            "K",
+            "4095b",
+            "3K",
+            "2G",
+            "256",
+            "+1M",
+            "1.5M",
+            "99999999999999999999G",
+        ] {
+            assert_eq!(bytes(text), Err(ValueError::Bytes), "{text}");
         }
     }
 

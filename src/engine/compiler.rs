@@ -1,11 +1,12 @@
 //! Where regions are translated: at once, or on a thread beside the guest.
 //!
 //! A job is data and so is its result, so that nothing the guest sees depends on when a
-//! translation is done. Results are installed by the engine, which checks them against the guest's
-//! memory as it is then.
+//! translation is done. Results are installed by the engine, unless the guest has changed the code
+//! meanwhile.
 
-use crate::cache::blocks::{BlockId, BlockKey};
-use crate::cache::link::LinkId;
+use crate::cache::blocks::BlockKey;
+use crate::cache::code::TranslationId;
+use crate::cache::persist::Store;
 use crate::translate::{Region, TranslateError, Translation, Translator};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,16 +14,12 @@ use std::time::{Duration, Instant};
 
 /// A region to be translated.
 pub struct Job {
-    /// The block that it starts with.
-    pub id: BlockId,
-    /// What that block depends on.
+    /// The number of the translation.
+    pub id: TranslationId,
+    /// What its first block depends on.
     pub key: BlockKey,
     /// The region.
     pub region: Region,
-    /// The first of the links set aside for it.
-    pub first_link: LinkId,
-    /// How often the cache had been emptied when the job was made.
-    pub flushes: u64,
 }
 
 /// A job that is done.
@@ -38,7 +35,7 @@ pub struct Done {
 /// Translates regions.
 pub struct Compiler {
     /// Set while there is no thread: translates at once.
-    inline: Option<Translator>,
+    inline: Option<(Translator, Option<Store>)>,
     jobs: Option<Sender<Job>>,
     done: (Sender<Done>, Receiver<Done>),
     thread: Option<JoinHandle<()>>,
@@ -46,7 +43,7 @@ pub struct Compiler {
 
 fn translate(translator: &mut Translator, job: Job) -> Done {
     let start = Instant::now();
-    let result = translator.translate(&job.region, job.first_link);
+    let result = translator.translate(&job.region);
     Done {
         job,
         result,
@@ -54,16 +51,27 @@ fn translate(translator: &mut Translator, job: Job) -> Done {
     }
 }
 
+fn save(store: Option<&Store>, done: &Done) {
+    if let (Some(store), Ok(translation)) = (store, &done.result) {
+        store.save(done.job.key, &done.job.region, translation);
+    }
+}
+
 impl Compiler {
-    /// A compiler that translates on a thread of its own if `background`, else at once.
+    /// A compiler that translates on a thread of its own if `background`, else at once. What it
+    /// has translated goes to `store`, if there is one.
     ///
     /// # Errors
     /// If the host has no thread to give.
-    pub fn new(mut translator: Translator, background: bool) -> std::io::Result<Self> {
+    pub fn new(
+        mut translator: Translator,
+        background: bool,
+        store: Option<Store>,
+    ) -> std::io::Result<Self> {
         let done = channel();
         if !background {
             return Ok(Self {
-                inline: Some(translator),
+                inline: Some((translator, store)),
                 jobs: None,
                 done,
                 thread: None,
@@ -73,7 +81,9 @@ impl Compiler {
         let results = done.0.clone();
         let work = move || {
             for job in queue {
-                if results.send(translate(&mut translator, job)).is_err() {
+                let done = translate(&mut translator, job);
+                save(store.as_ref(), &done);
+                if results.send(done).is_err() {
                     return;
                 }
             }
@@ -91,9 +101,11 @@ impl Compiler {
 
     /// Hands a job in. Its result comes from [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job) {
-        if let Some(translator) = &mut self.inline {
+        if let Some((translator, store)) = &mut self.inline {
+            let done = translate(translator, job);
+            save(store.as_ref(), &done);
             // The receiver is ours: it cannot be gone.
-            let _ = self.done.0.send(translate(translator, job));
+            let _ = self.done.0.send(done);
         } else if let Some(jobs) = &self.jobs {
             let _ = jobs.send(job);
         }

@@ -5,6 +5,9 @@ use crate::interp::{run_block, run_part};
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 
+/// The most bytes of predecoded blocks; then all are dropped.
+const MOST_BYTES: usize = 32 << 20;
+
 /// Executes everything by interpreting predecoded blocks.
 #[derive(Default)]
 pub struct Interpreter {
@@ -23,6 +26,9 @@ impl Interpreter {
     pub fn run_noting(&mut self, vm: &mut Vm, mut enter: impl FnMut(u32)) -> Exit {
         if vm.has_modified() {
             self.blocks.drop_modified(vm);
+        }
+        if self.blocks.bytes() > MOST_BYTES {
+            self.blocks.drop_others(vm, |_| false);
         }
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {

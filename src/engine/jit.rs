@@ -1,18 +1,21 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
-use super::compiler::{Compiler, Job};
+use super::compiler::Compiler;
 use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
-use crate::cache::blocks::{BlockId, Blocks};
-use crate::cache::link::{Incoming, LinkId, Links};
+use crate::cache::blocks::Blocks;
+use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
+use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
-use crate::translate::{Region, TranslateError, Translation, Translator, host};
+use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
+use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
+use std::path::Path;
 use std::time::Duration;
 
 /// How the JIT is set.
@@ -24,8 +27,8 @@ pub struct JitConfig {
     pub region: usize,
     /// Whether translating is done on a thread beside the guest.
     pub background: bool,
-    /// The most bytes of host code that are kept.
-    pub cache_bytes: usize,
+    /// What is kept of translations.
+    pub cache: CacheConfig,
 }
 
 impl Default for JitConfig {
@@ -34,7 +37,7 @@ impl Default for JitConfig {
             hot: 1000,
             region: 200,
             background: true,
-            cache_bytes: 64 << 20,
+            cache: CacheConfig::default(),
         }
     }
 }
@@ -48,6 +51,9 @@ pub enum JitError {
     /// No thread.
     #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
     Thread(#[from] std::io::Error),
+    /// No place on disk.
+    #[error(transparent)]
+    Persist(#[from] PersistError),
     /// No translator.
     #[error(transparent)]
     Translate(#[from] TranslateError),
@@ -72,62 +78,68 @@ pub struct JitCounters {
     pub refused: u64,
     /// Times that translated code was entered from the dispatcher.
     pub entries: u64,
+    /// Times that the dispatcher found no translation that could be entered.
+    pub misses: u64,
     /// Returns to the dispatcher for want of a link.
     pub unlinked: u64,
     /// Links made.
     pub links: u64,
     /// Translations dropped because their page changed.
     pub invalidated: u64,
-    /// Times that the whole cache was emptied.
-    pub flushes: u64,
+    /// Translations evicted to make room.
+    pub evicted: u64,
+    /// Units emptied to make room.
+    pub evicted_units: u64,
+    /// Times that predecoded blocks were swept.
+    pub sweeps: u64,
 }
 
 /// What the JIT keeps with a block.
 #[derive(Default)]
-struct Extra {
+pub(super) struct Extra {
     /// How often the block was interpreted.
-    heat: u32,
-    /// Whether it is left to the interpreter for good.
-    declined: bool,
-    /// Whether its region is being translated.
-    pending: bool,
-    /// Its translation, or 0.
-    code: usize,
+    pub heat: u32,
+    /// Its heat when blocks were last swept.
+    pub swept: u32,
+    /// How often a translation that started here was evicted: the more often, the longer it takes
+    /// until it is read from disk again.
+    pub evicted: u8,
+    /// How often a region that starts here turned out too large and was halved.
+    pub halved: u8,
+    /// Whether the block is left to the interpreter for good.
+    pub declined: bool,
+    /// The translation that starts here, or is being made, or 0.
+    pub translation: TranslationId,
+    /// Its code, or 0.
+    pub code: usize,
     /// The cycles that it takes to enter it.
-    need: i64,
-    /// The links that lead to it.
-    incoming: Incoming,
-    /// The blocks in whose regions it lies.
-    regions: Vec<BlockId>,
-    /// Whether it lies in another block's region: then it is seldom worth one of its own.
-    covered: bool,
+    pub need: i64,
+    /// The translations that it is a part of, without starting them: then it is seldom worth one
+    /// of its own.
+    pub regions: Vec<TranslationId>,
 }
 
-/// A block joins a region when it has this fraction of the heat that starts one.
-const WARM: u32 = 8;
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 const COVERED: u32 = 16;
-
-/// The size of the table of links, for each byte of code: about one link in 64 bytes.
-const BYTES_PER_LINK: usize = 64;
 
 /// `extern "C"` code that enters translated code.
 type Entry = extern "C" fn(*mut Vm, usize) -> u64;
 
 /// The JIT engine.
 pub struct Jit {
-    config: JitConfig,
-    blocks: Blocks<Extra>,
-    links: Links,
-    arena: Arena,
-    compiler: Compiler,
+    pub(super) config: JitConfig,
+    pub(super) blocks: Blocks<Extra>,
+    pub(super) code: CodeCache,
+    pub(super) compiler: Compiler,
+    /// Translations on disk.
+    pub(super) store: Option<Store>,
     entry: Entry,
-    /// The link that translated code has just missed.
-    missing: Option<LinkId>,
+    /// The bytes of predecoded blocks at which they are swept.
+    pub(super) sweep_at: usize,
     /// What was counted.
     pub counters: JitCounters,
-    /// The memory of `entry`.
-    _entry_code: Arena,
+    /// The memory of `entry` and of the stub that open links lead to.
+    _glue: Arena,
 }
 
 impl Jit {
@@ -136,30 +148,68 @@ impl Jit {
     /// # Errors
     /// If the host has no memory for code, or Cranelift does not know its CPU.
     pub fn new(config: JitConfig) -> Result<Self, JitError> {
-        let mut translator = Translator::new()?;
-        let code = translator.entry()?;
-        let mut entry_code = Arena::new(code.len())?;
-        let address = entry_code.place(&code).unwrap_or_default();
+        Self::build(config, Translator::new()?, None)
+    }
+
+    /// A JIT that keeps its translations in a directory and takes those that it finds there. It
+    /// is for machines with this CPU model and byte order.
+    ///
+    /// # Errors
+    /// As [`Jit::new`], or if the directory is not fit for it.
+    pub fn with_store(
+        config: JitConfig,
+        directory: &Path,
+        model: &Model,
+        big_endian: bool,
+    ) -> Result<Self, JitError> {
+        let translator = Translator::new()?;
+        let space = KeySpace::new(&translator, model, big_endian)?;
+        let store = Store::open(directory, space)?;
+        Self::build(config, translator, Some(store))
+    }
+
+    fn build(
+        config: JitConfig,
+        mut translator: Translator,
+        store: Option<Store>,
+    ) -> Result<Self, JitError> {
+        let (entry, stub) = (translator.entry()?, translator.stub()?);
+        let behind = entry.len().next_multiple_of(CODE_ALIGNMENT);
+        let mut glue = Arena::new(behind + stub.len())?;
+        let address = glue.write(0, &entry).unwrap_or_default();
+        let stub = glue.write(behind, &stub).unwrap_or_default();
         // SAFETY: the translator made this code with just this signature; it lives as long as
         // the engine.
         let entry = unsafe { std::mem::transmute::<usize, Entry>(address) };
         Ok(Self {
             config,
             blocks: Blocks::default(),
-            links: Links::new((config.cache_bytes / BYTES_PER_LINK).max(64)),
-            arena: Arena::new(config.cache_bytes)?,
-            compiler: Compiler::new(translator, config.background)?,
+            code: CodeCache::new(config.cache, stub)?,
+            compiler: Compiler::new(translator, config.background, store.clone())?,
+            store,
             entry,
-            missing: None,
+            sweep_at: config.cache.blocks_bytes(),
             counters: JitCounters::default(),
-            _entry_code: entry_code,
+            _glue: glue,
         })
     }
 
-    /// The bytes of host code that are kept now.
+    /// What is kept of translations.
     #[must_use]
-    pub fn code_bytes(&self) -> usize {
-        self.arena.used()
+    pub fn code(&self) -> &CodeCache {
+        &self.code
+    }
+
+    /// The translations on disk, if there are.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// About how many bytes predecoded blocks take.
+    #[must_use]
+    pub fn block_bytes(&self) -> usize {
+        self.blocks.bytes()
     }
 
     /// The number of blocks that were predecoded.
@@ -207,222 +257,63 @@ impl Jit {
         };
         (guest, host)
     }
-
-    /// Drops what was made from code that has changed.
-    fn drop_modified(&mut self, vm: &mut Vm) {
-        for mut cached in self.blocks.drop_modified(vm) {
-            cached.extra.incoming.open_all(&mut self.links);
-            self.counters.invalidated += u64::from(cached.extra.code != 0);
-            for region in cached.extra.regions {
-                self.forget(vm, region);
-            }
-        }
-    }
-
-    /// Has the region translated that starts with block `id`, which is at the CPU's program
-    /// counter.
-    #[cold]
-    fn translate(&mut self, vm: &mut Vm, id: BlockId) {
-        let key = self.blocks.get(id).key;
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
-        if !source.translatable() {
-            self.blocks.get_mut(id).extra.declined = true;
-            return;
-        }
-        let mut region = Region::of_block(vm, source);
-        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
-        region.grow(self.config.region, |pc| {
-            let other = key.at(pc);
-            let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
-        });
-        // A block goes on to two places at the most.
-        let links = region.blocks.len() * 2;
-        let first_link = match self.links.reserve(key, links) {
-            Some(first) => first,
-            None => {
-                self.flush(vm);
-                let Some(first) = self.links.reserve(key, links) else {
-                    return;
-                };
-                first
-            }
-        };
-        for member in &region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.covered = true;
-            }
-        }
-        self.blocks.get_mut(id).extra.pending = true;
-        self.compiler.submit(Job {
-            id,
-            key,
-            region,
-            first_link,
-            flushes: self.counters.flushes,
-        });
-        self.install_done(vm);
-    }
-
-    /// Installs what the compiler has done.
-    fn install_done(&mut self, vm: &mut Vm) {
-        while let Some(done) = self.compiler.poll() {
-            self.counters.compile_time += done.time;
-            let job = &done.job;
-            let current = self
-                .blocks
-                .try_get_mut(job.id)
-                .filter(|cached| cached.key == job.key);
-            let Some(cached) = current else {
-                continue;
-            };
-            cached.extra.pending = false;
-            match done.result {
-                Ok(translation) if self.is_current(vm, job) => self.install(vm, job, &translation),
-                // The guest changed the code meanwhile: it has to become hot again.
-                Ok(_) => self.blocks.get_mut(job.id).extra.heat = 0,
-                Err(error) => {
-                    tracing::warn!("{error}");
-                    self.counters.refused += 1;
-                    self.blocks.get_mut(job.id).extra.declined = true;
-                }
-            }
-        }
-    }
-
-    /// Whether what a job was made from is still there.
-    fn is_current(&self, vm: &Vm, job: &Job) -> bool {
-        job.flushes == self.counters.flushes
-            && job.region.blocks.iter().all(|source| {
-                let key = job.key.at(source.pc);
-                let words = source.code.iter().zip(0u64..);
-                self.blocks.by_key(&key).is_some()
-                    && words
-                        .clone()
-                        .all(|(&(word, _), index)| vm.instruction(Pa(key.pa.0 + index * 4)) == word)
-            })
-    }
-
-    fn install(&mut self, vm: &mut Vm, job: &Job, translation: &Translation) {
-        let Some(code) = self.arena.place(&translation.bytes) else {
-            if self.arena.used() == 0 {
-                tracing::warn!(
-                    "the code for {:#010x} takes {} bytes, more than the code cache has",
-                    job.key.pc,
-                    translation.bytes.len()
-                );
-                self.blocks.get_mut(job.id).extra.declined = true;
-            } else {
-                self.flush(vm);
-            }
-            return;
-        };
-        let targets = translation.links.iter().map(|target| target.pc);
-        self.links.aim(job.first_link, targets);
-        self.counters.translations += 1;
-        self.counters.instructions += job.region.instructions() as u64;
-        self.counters.code_bytes += translation.bytes.len() as u64;
-        let extra = &mut self.blocks.get_mut(job.id).extra;
-        extra.code = code;
-        extra.need = i64::from(translation.need);
-        // Only now: a block may have been dropped and made again since the job was submitted.
-        for member in &job.region.blocks[1..] {
-            if let Some(other) = self.blocks.by_key(&job.key.at(member.pc)) {
-                self.blocks.get_mut(other).extra.regions.push(job.id);
-            }
-        }
-        vm.soft_tlb()
-            .set_code(Va(u64::from(job.key.pc)), job.id, code);
-        tracing::trace!(
-            target: "blocks",
-            "translated {:#010x}: {} blocks, {} instructions, {} bytes",
-            job.key.pc,
-            job.region.blocks.len(),
-            job.region.instructions(),
-            translation.bytes.len()
-        );
-    }
-
-    /// Drops the translation of block `id`.
-    fn forget(&mut self, vm: &mut Vm, id: BlockId) {
-        let Some(cached) = self.blocks.try_get_mut(id) else {
-            return;
-        };
-        if std::mem::take(&mut cached.extra.code) != 0 {
-            self.counters.invalidated += 1;
-            cached.extra.heat = 0;
-            cached.extra.incoming.open_all(&mut self.links);
-            vm.soft_tlb().set_code(Va(u64::from(cached.key.pc)), id, 0);
-        }
-    }
-
-    /// Empties the cache.
-    fn flush(&mut self, vm: &mut Vm) {
-        self.counters.flushes += 1;
-        self.missing = None;
-        for cached in self.blocks.iter_mut() {
-            cached.extra = Extra {
-                declined: cached.extra.declined,
-                pending: cached.extra.pending,
-                ..Extra::default()
-            };
-        }
-        vm.soft_tlb().clear();
-        self.links.clear();
-        self.arena.clear();
-    }
-
-    /// Makes the link that was missing lead to block `id`.
-    fn link(&mut self, link: LinkId, id: BlockId) {
-        let cached = self.blocks.get_mut(id);
-        if self.links.make(link, cached.key, cached.extra.code) {
-            cached.extra.incoming.push(link);
-            self.counters.links += 1;
-        }
-    }
 }
 
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
-        vm.cpu.links = self.links.cells();
         vm.cpu.calls = (&raw const CALLS).cast();
         if vm.has_modified() {
             self.drop_modified(vm);
         }
         self.install_done(vm);
-        self.missing = None;
+        if self.blocks.bytes() > self.sweep_at {
+            self.sweep(vm);
+        }
+        // The link that translated code has just missed.
+        let mut missing: Option<Missing> = None;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
-                self.missing = None;
+                missing = None;
                 continue;
             };
             let cached = self.blocks.get_mut(id);
             let before = vm.cpu.left;
             let covered = before >= cached.block.cycles();
-            if cached.extra.code == 0 && !cached.extra.declined && !cached.extra.pending {
+            if cached.extra.translation == 0 && !cached.extra.declined {
                 cached.extra.heat += 1;
-                let more = if cached.extra.covered { COVERED } else { 1 };
-                if cached.extra.heat > self.config.hot.saturating_mul(more) {
+                if self.store.is_some() && cached.extra.heat.is_power_of_two() {
+                    self.recall(vm, id);
+                }
+                let extra = &self.blocks.get(id).extra;
+                let more = if extra.regions.is_empty() { 1 } else { COVERED };
+                if extra.heat > self.config.hot.saturating_mul(more) {
                     self.translate(vm, id);
                 }
             }
             let cached = self.blocks.get(id);
             let code = cached.extra.code;
             let exit = if code != 0 && before >= cached.extra.need {
-                if let Some(link) = self.missing.take() {
-                    self.link(link, id);
+                if let Some(Missing { from, pc }) = missing.take()
+                    && self.code.link(from, pc, cached.extra.translation)
+                {
+                    self.counters.links += 1;
                 }
                 let pc = Va(vm.cpu.pc);
                 vm.space_mut().fill_code(pc, id, code);
                 self.counters.entries += 1;
-                let link = (self.entry)(vm, code);
+                self.code.units_mut().note_use(code);
+                let note = (self.entry)(vm, code);
                 vm.cpu.settle_cause();
-                self.missing = (link as LinkId).checked_sub(1);
-                self.counters.unlinked += u64::from(self.missing.is_some());
+                missing = Missing::from_note(note);
+                if let Some(missing) = &missing {
+                    vm.cpu.pc = u64::from(missing.pc);
+                    self.counters.unlinked += 1;
+                }
                 self.counters.translated += (before - vm.cpu.left) as u64;
                 None
             } else {
-                self.missing = None;
+                missing = None;
+                self.counters.misses += 1;
                 let exit = if covered {
                     run_block(vm, &cached.block)
                 } else {
@@ -440,5 +331,22 @@ impl Engine for Jit {
             }
         }
         Exit::Horizon
+    }
+}
+
+/// A link that was open when translated code came to it.
+struct Missing {
+    from: TranslationId,
+    /// Where it leads: control goes on there.
+    pc: u32,
+}
+
+impl Missing {
+    /// What a [`Cell::note`](crate::translate::Cell) says; 0 is no link.
+    fn from_note(note: u64) -> Option<Self> {
+        (note != 0).then_some(Self {
+            from: note as TranslationId,
+            pc: (note >> 32) as u32,
+        })
     }
 }

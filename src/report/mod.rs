@@ -14,13 +14,15 @@ pub use file::{OutFile, OutFileError};
 pub use record::{Ending, Record};
 
 use std::borrow::Cow;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::Vm;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::AnyEngine;
+use crate::cache::persist::StoreCounters;
+use crate::engine::{AnyEngine, Jit};
 
 /// What happened in a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,19 @@ pub struct Report {
     pub console_in: u64,
     /// Pages of memory that were touched.
     pub pages: u64,
+    /// The most bytes of the host's memory that the program ever had, guest memory included; 0 if
+    /// the host does not say.
+    pub peak_memory: u64,
+}
+
+/// VmHWM: the most memory that this process ever had.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
 }
 
 /// Something that was counted, by name.
@@ -110,10 +125,35 @@ pub struct JitReport {
     pub unchained: u64,
     /// Translations dropped because the guest changed its code.
     pub invalidated: u64,
-    /// Times that the whole cache was emptied.
-    pub flushes: u64,
+    /// Translations evicted to make room.
+    pub evicted: u64,
+    /// Units of the cache emptied for that.
+    pub evicted_units: u64,
+    /// Times that the dispatcher found no translation that could be entered.
+    pub misses: u64,
+    /// Bytes of the cache in use at the end.
+    pub cache_bytes: u64,
+    /// The most that ever were.
+    pub cache_peak: u64,
+    /// Bytes of predecoded blocks at the end, about.
+    pub block_bytes: u64,
+    /// Times that predecoded blocks were swept to make room.
+    pub sweeps: u64,
     /// Regions that Cranelift refused.
     pub refused: u64,
+    /// What was done with translations on disk, if there are.
+    pub disk: Option<DiskReport>,
+}
+
+/// What was done with translations on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskReport {
+    /// Translations read and used.
+    pub loaded: u64,
+    /// Translations written.
+    pub saved: u64,
+    /// Records dropped because they were damaged.
+    pub damaged: u64,
 }
 
 /// What lockstep execution compared.
@@ -184,7 +224,7 @@ impl Report {
             idle_seconds: guest(vm.cpu.skipped),
             instructions: vm.cpu.retired(),
             predecoded: engine.predecoded(),
-            jit: engine.jit().map(|jit| JitReport::from(&jit.counters)),
+            jit: engine.jit().map(JitReport::from),
             lockstep: engine.lockstep().map(LockstepReport::from),
             exits: Exit::ALL
                 .map(exit_name)
@@ -216,6 +256,7 @@ impl Report {
             console_out: counters.console_bytes,
             console_in: vm.typed().len() as u64,
             pages: vm.pages_touched(),
+            peak_memory: peak_memory().unwrap_or(0),
         }
     }
 
@@ -231,8 +272,10 @@ impl Report {
     }
 }
 
-impl From<&crate::engine::jit::JitCounters> for JitReport {
-    fn from(counters: &crate::engine::jit::JitCounters) -> Self {
+impl From<&Jit> for JitReport {
+    fn from(jit: &Jit) -> Self {
+        let counters = &jit.counters;
+        let units = jit.code().units();
         Self {
             translated: counters.translated,
             translations: counters.translations,
@@ -243,8 +286,25 @@ impl From<&crate::engine::jit::JitCounters> for JitReport {
             chained: counters.links,
             unchained: counters.unlinked,
             invalidated: counters.invalidated,
-            flushes: counters.flushes,
+            evicted: counters.evicted,
+            evicted_units: counters.evicted_units,
+            misses: counters.misses,
+            cache_bytes: units.used() as u64,
+            cache_peak: units.peak() as u64,
+            block_bytes: jit.block_bytes() as u64,
+            sweeps: counters.sweeps,
             refused: counters.refused,
+            disk: jit.store().map(|store| DiskReport::from(store.counters())),
+        }
+    }
+}
+
+impl From<&StoreCounters> for DiskReport {
+    fn from(counters: &StoreCounters) -> Self {
+        Self {
+            loaded: counters.loaded.load(Ordering::Relaxed),
+            saved: counters.saved.load(Ordering::Relaxed),
+            damaged: counters.damaged.load(Ordering::Relaxed),
         }
     }
 }

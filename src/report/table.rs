@@ -13,6 +13,7 @@ pub fn render(report: &Report) -> String {
     instructions(&mut rows, report);
     if let Some(jit) = &report.jit {
         translation(&mut rows, report, jit);
+        cache(&mut rows, jit);
     }
     if let Some(lockstep) = &report.lockstep {
         rows.section("Lockstep");
@@ -96,12 +97,41 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
     rows.count("exits chained", jit.chained);
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
-    rows.count("cache emptied", jit.flushes);
     rows.count("refused by Cranelift", jit.refused);
+}
+
+fn cache(rows: &mut Rows, jit: &JitReport) {
+    rows.section("Code cache");
+    rows.row(
+        "hits",
+        number(jit.entries),
+        share(jit.entries as f64, (jit.entries + jit.misses) as f64),
+    );
+    rows.count("misses", jit.misses);
+    rows.count("translations evicted", jit.evicted);
+    rows.count("units evicted", jit.evicted_units);
+    rows.row(
+        "in use",
+        bytes(jit.cache_bytes),
+        format!("{} at most", bytes(jit.cache_peak)),
+    );
+    rows.row(
+        "predecoded blocks",
+        bytes(jit.block_bytes),
+        format!("swept {} times", number(jit.sweeps)),
+    );
+    if let Some(disk) = &jit.disk {
+        rows.count("read from disk", disk.loaded);
+        rows.count("written to disk", disk.saved);
+        rows.some("damaged on disk", disk.damaged);
+    }
 }
 
 fn memory(rows: &mut Rows, report: &Report) {
     rows.section("Memory");
+    if report.peak_memory > 0 {
+        rows.row("host's, at most", bytes(report.peak_memory), String::new());
+    }
     rows.row(
         "touched",
         bytes(report.pages * mirrorball_runtime::addr::PAGE_SIZE),

@@ -4,7 +4,7 @@
 use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::calls::RAISED;
-use super::exits::{LinkTarget, Scope};
+use super::exits::Scope;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
@@ -116,9 +116,10 @@ pub struct Emitter<'a> {
     headers: Vec<Block>,
     /// Where control goes after the current block.
     pub next: Next,
-    pub links: Vec<LinkTarget>,
-    pub first_link: u32,
+    /// The guest addresses that links lead to, by the number of the cell.
+    pub links: Vec<u32>,
     pub code_signature: SigRef,
+    pub link_signature: SigRef,
     call_signature: SigRef,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
@@ -131,17 +132,13 @@ pub struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    pub fn new(
-        mut b: FunctionBuilder<'a>,
-        region: &'a Region,
-        first_link: u32,
-        abilities: Abilities,
-    ) -> Self {
+    pub fn new(mut b: FunctionBuilder<'a>, region: &'a Region, abilities: Abilities) -> Self {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         let vm = b.block_params(entry)[0];
         let code_signature = b.import_signature(Translator::code_signature());
+        let link_signature = b.import_signature(Translator::link_signature());
         let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
         let call_signature = b.import_signature(call);
@@ -173,8 +170,8 @@ impl<'a> Emitter<'a> {
             headers,
             next: Next::To(0),
             links: Vec::new(),
-            first_link,
             code_signature,
+            link_signature,
             call_signature,
             alignments: Alignments::default(),
             interrupted: None,
@@ -183,8 +180,9 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Translates the region. Returns its direct exits, and the cycles that it takes to enter it.
-    pub fn run(mut self, config: TargetFrontendConfig) -> (Vec<LinkTarget>, u32) {
+    /// Translates the region. Returns where its links lead, and the cycles that it takes to enter
+    /// it.
+    pub fn run(mut self, config: TargetFrontendConfig) -> (Vec<u32>, u32) {
         let region = self.region;
         let successors = region.successors();
         let flow = RegisterFlow::of(region, &successors);
@@ -377,7 +375,7 @@ impl<'a> Emitter<'a> {
         let (on, leave) = (self.cold_block(), self.cold_block());
         self.b.ins().brif(raised, on, &[], leave, &[]);
         self.begin(leave);
-        self.return_link(0);
+        self.leave();
         self.begin(on);
         let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
         self.look_up(pc, Scope::Direct);

@@ -1,23 +1,30 @@
 //! Ways out of translated code, and from one piece of it to the next.
 //!
-//! A direct exit jumps through a link: a cell that holds the target's code, or 0 while it is
-//! unknown. Undoing a link is one store. Other exits look the target up in the code table of the
-//! current space. What is found nowhere goes back to the dispatcher.
+//! A direct exit jumps through a link: a cell behind the translation's own code that holds the
+//! target's code, or that of the stub which goes back to the dispatcher. Making and undoing a link
+//! is one store, and nothing in the code says where it lies. Other exits look the target up in the
+//! code table of the current space. What is found nowhere goes back to the dispatcher.
 
 use super::emit::{Emitter, Next};
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{
+    BlockArg, ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value,
+    types,
+};
 use mirrorball_runtime::addr::{PAGE_BITS, Va};
 use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::{CODE_GROUP, CODE_GROUPS, CodeEntry, Space, is_direct};
 use std::mem::{offset_of, size_of};
 
-/// Where a direct exit leads.
+/// A cell, as code and cache lay it out: what a direct exit jumps through.
+#[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LinkTarget {
-    /// The guest address.
-    pub pc: u32,
+pub struct Cell {
+    /// The code that the exit goes on to.
+    pub code: u64,
+    /// What the dispatcher is told when that is the stub.
+    pub note: u64,
 }
 
 /// The part of the address space that a program counter is in.
@@ -91,26 +98,31 @@ impl Emitter<'_> {
         }
     }
 
+    /// Jumps to what the link for `pc` holds, with the address of the cell: the stub needs it.
     fn follow_link(&mut self, pc: u32) {
-        let number = self.first_link + self.links.len() as u32;
-        self.links.push(LinkTarget { pc });
-        let links = self.load_cpu(types::I64, offset_of!(Cpu, links));
+        let known = self.links.iter().position(|&link| link == pc);
+        let number = known.unwrap_or(self.links.len());
+        if known.is_none() {
+            self.links.push(pc);
+        }
+        let name = UserExternalName::new(0, 0);
+        let name = self.b.func.declare_imported_user_function(name);
+        let cell = self.b.create_global_value(GlobalValueData::Symbol {
+            name: ExternalName::user(name),
+            offset: ((number * size_of::<Cell>()) as i64).into(),
+            colocated: true,
+            tls: false,
+        });
+        let cell = self.b.ins().symbol_value(types::I64, cell);
         let code = self.b.ins().load(
             types::I64,
             MemFlagsData::trusted(),
-            links,
-            number as i32 * 8,
+            cell,
+            offset_of!(Cell, code) as i32,
         );
-        let (known, unknown) = (self.b.create_block(), self.cold_block());
-        self.b.ins().brif(code, known, &[], unknown, &[]);
-        self.begin(known);
         self.b
             .ins()
-            .return_call_indirect(self.code_signature, code, &[self.vm]);
-        self.begin(unknown);
-        let pc = self.b.ins().iconst(types::I64, i64::from(pc));
-        self.store_cpu(pc, offset_of!(Cpu, pc));
-        self.return_link(number + 1);
+            .return_call_indirect(self.link_signature, code, &[self.vm, cell]);
     }
 
     /// The code table that has `pc`, as far as `scope` says which. What is not found there is
@@ -199,19 +211,19 @@ impl Emitter<'_> {
         let pc = self.b.block_params(unknown)[0];
         let pc = self.b.ins().uextend(types::I64, pc);
         self.store_cpu(pc, offset_of!(Cpu, pc));
-        self.return_link(0);
+        self.leave();
     }
 
     /// Goes back to the dispatcher, to go on at `pc`. Registers are already written back.
     pub fn leave_at(&mut self, pc: u32) {
         let pc = self.b.ins().iconst(types::I64, i64::from(pc));
         self.store_cpu(pc, offset_of!(Cpu, pc));
-        self.return_link(0);
+        self.leave();
     }
 
-    /// Goes back to the dispatcher, with the number of the link that was missing plus one, or 0.
-    pub fn return_link(&mut self, link: u32) {
-        let link = self.b.ins().iconst(types::I64, i64::from(link));
-        self.b.ins().return_(&[link]);
+    /// Goes back to the dispatcher, which finds the address to go on at in the CPU.
+    pub fn leave(&mut self) {
+        let nothing = self.b.ins().iconst(types::I64, 0);
+        self.b.ins().return_(&[nothing]);
     }
 }

@@ -25,17 +25,21 @@ mod system;
 mod testing;
 mod through;
 
-pub use exits::LinkTarget;
+pub use exits::Cell;
 pub use region::Region;
 
 use cranelift_codegen::Context;
+use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types};
+use cranelift_codegen::ir::{
+    AbiParam, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
+};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use emit::Emitter;
 use fpu::Abilities;
+use std::mem::offset_of;
 
 /// Why a translation failed.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +57,20 @@ pub enum TranslateError {
     },
 }
 
-/// A translation, ready to be placed.
+/// A translation, ready to be placed: the same bytes wherever that is and whoever runs them.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Translation {
-    /// Host code, position-independent.
+    /// Host code, position-independent, up to where its [`Cell`]s have to lie.
     pub bytes: Vec<u8>,
-    /// Its direct exits, in the order of the link numbers that the code was given.
-    pub links: Vec<LinkTarget>,
+    /// The guest addresses that its links lead to, a cell each.
+    pub links: Vec<u32>,
     /// The cycles that there must be for the code to do anything but leave again.
     pub need: u32,
 }
+
+/// Code and cells start on cache lines of their own: a store to a cell would stop a host that
+/// runs code of the same line.
+pub const CODE_ALIGNMENT: usize = 64;
 
 /// The translator, with what it keeps from one translation to the next.
 pub struct Translator {
@@ -104,8 +113,18 @@ impl Translator {
         })
     }
 
-    /// The signature of translated code: the machine in, and the number of the link that was
-    /// missing (plus one) or 0 out.
+    /// What the code that it makes depends on beside the region: the host's CPU and how Cranelift
+    /// is set.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let settings = self.isa.isa_flags();
+        let settings = settings.iter().map(|value| format!("{value} "));
+        let settings: String = settings.collect();
+        format!("{} {settings}{}", self.isa.triple(), self.isa.flags())
+    }
+
+    /// The signature of translated code: the machine in, and the [`Cell::note`] of the link that
+    /// was missing or 0 out.
     #[must_use]
     fn code_signature() -> Signature {
         let mut signature = Signature::new(CallConv::Tail);
@@ -114,18 +133,22 @@ impl Translator {
         signature
     }
 
-    /// Translates a region. Its direct exits use the link numbers from `first_link` on.
+    /// As [`Translator::code_signature`], with the address of the cell that was jumped through.
+    /// Only the stub takes it.
+    fn link_signature() -> Signature {
+        let mut signature = Self::code_signature();
+        signature.params.push(AbiParam::new(types::I64));
+        signature
+    }
+
+    /// Translates a region.
     ///
     /// # Errors
     /// If Cranelift refuses the function, which is a mistake of the translator.
-    pub fn translate(
-        &mut self,
-        region: &Region,
-        first_link: u32,
-    ) -> Result<Translation, TranslateError> {
-        let (links, need) = self.build(region, first_link);
+    pub fn translate(&mut self, region: &Region) -> Result<Translation, TranslateError> {
+        let (links, need) = self.build(region);
         self.compile(region.pc())?;
-        let bytes = self.code().to_vec();
+        let bytes = self.linked_code();
         self.context.clear();
         Ok(Translation { bytes, links, need })
     }
@@ -135,20 +158,21 @@ impl Translator {
     /// # Errors
     /// As [`Translator::translate`].
     pub fn explain(&mut self, region: &Region) -> Result<(String, Vec<u8>), TranslateError> {
-        self.build(region, 0);
+        self.build(region);
         let ir = self.context.func.display().to_string();
         self.compile(region.pc())?;
-        let bytes = self.code().to_vec();
+        let mut bytes = self.linked_code();
+        bytes.truncate(self.code().len());
         self.context.clear();
         Ok((ir, bytes))
     }
 
-    fn build(&mut self, region: &Region, first_link: u32) -> (Vec<LinkTarget>, u32) {
+    fn build(&mut self, region: &Region) -> (Vec<u32>, u32) {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        Emitter::new(builder, region, first_link, self.abilities).run(self.isa.frontend_config())
+        Emitter::new(builder, region, self.abilities).run(self.isa.frontend_config())
     }
 
     /// Compiles the function. Translated code never returns to translated code, so nobody wants
@@ -182,36 +206,71 @@ impl Translator {
 
     fn code(&self) -> &[u8] {
         let code = self.context.compiled_code();
-        debug_assert!(code.is_none_or(|code| code.buffer.relocs().is_empty()));
         code.map_or(&[], |code| code.code_buffer())
     }
 
+    /// The code, padded to where its cells begin, with every reference to a cell filled in: the
+    /// only relocations there are.
+    fn linked_code(&self) -> Vec<u8> {
+        let mut bytes = self.code().to_vec();
+        let cells = bytes.len().next_multiple_of(CODE_ALIGNMENT);
+        bytes.resize(cells, 0xcc);
+        let code = self.context.compiled_code();
+        for reloc in code.iter().flat_map(|code| code.buffer.relocs()) {
+            debug_assert_eq!(reloc.kind, Reloc::X86CallPCRel4);
+            let at = reloc.offset as usize;
+            let distance = (cells - at) as i64 + reloc.addend;
+            bytes[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The stub that an open link leads to: it returns the note of the cell that it was reached
+    /// through.
+    ///
+    /// # Errors
+    /// As [`Translator::translate`].
+    pub fn stub(&mut self) -> Result<Vec<u8>, TranslateError> {
+        self.assemble(Self::link_signature(), |builder, arguments| {
+            let note = offset_of!(Cell, note) as i32;
+            let trusted = MemFlagsData::trusted();
+            let note = builder.ins().load(types::I64, trusted, arguments[1], note);
+            builder.ins().return_(&[note]);
+        })
+    }
+
     /// Code of the host's calling convention that enters translated code:
-    /// `extern "C" fn(vm, code) -> link`.
+    /// `extern "C" fn(vm, code) -> note`.
     ///
     /// # Errors
     /// As [`Translator::translate`].
     pub fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
-        use cranelift_codegen::ir::InstBuilder;
         let mut signature = Signature::new(self.isa.default_call_conv());
-        signature
-            .params
-            .extend([AbiParam::new(types::I64), AbiParam::new(types::I64)]);
+        signature.params = vec![AbiParam::new(types::I64); 2];
         signature.returns.push(AbiParam::new(types::I64));
+        self.assemble(signature, |builder, arguments| {
+            let (vm, code) = (arguments[0], arguments[1]);
+            let signature = builder.import_signature(Self::code_signature());
+            let call = builder.ins().call_indirect(signature, code, &[vm]);
+            let note = builder.inst_results(call)[0];
+            builder.ins().return_(&[note]);
+        })
+    }
+
+    /// A function of one block.
+    fn assemble(
+        &mut self,
+        signature: Signature,
+        body: impl FnOnce(&mut FunctionBuilder<'_>, &[Value]),
+    ) -> Result<Vec<u8>, TranslateError> {
         self.context.clear();
         self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
         let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
-        let (vm, code) = (
-            builder.block_params(block)[0],
-            builder.block_params(block)[1],
-        );
-        let signature = builder.import_signature(Self::code_signature());
-        let call = builder.ins().call_indirect(signature, code, &[vm]);
-        let link = builder.inst_results(call)[0];
-        builder.ins().return_(&[link]);
+        let arguments = builder.block_params(block).to_vec();
+        body(&mut builder, &arguments);
         builder.seal_all_blocks();
         builder.finalize(self.isa.frontend_config());
         self.compile(0)?;

@@ -55,6 +55,36 @@ impl Region {
         }
     }
 
+    /// Feeds all that a translation is made from to `sink`.
+    pub fn feed(&self, mut sink: impl FnMut(&[u8])) {
+        // Named one by one, so that nothing new is forgotten here.
+        let Self {
+            blocks,
+            big_endian,
+            fr,
+            kernel,
+            model,
+        } = self;
+        sink(model.name.as_bytes());
+        sink(&[*big_endian, *fr, *kernel].map(u8::from));
+        sink(&(blocks.len() as u64).to_le_bytes());
+        for block in blocks {
+            let Source {
+                pc,
+                code,
+                slot,
+                split,
+            } = block;
+            sink(&pc.to_le_bytes());
+            sink(&[*slot, *split].map(u8::from));
+            sink(&(code.len() as u64).to_le_bytes());
+            // What a word means follows from the CPU model and the mode.
+            for (word, _) in code {
+                sink(&word.to_le_bytes());
+            }
+        }
+    }
+
     /// The guest address of its entry.
     #[must_use]
     pub fn pc(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! Runs a guest in the JIT and in the interpreter and compares how it ends.
 
+use mirrorball::cache::code::CacheConfig;
 use mirrorball::engine::jit::JitCounters;
 use mirrorball::engine::{Interpreter, Jit, JitConfig, Lockstep};
 use mirrorball_runtime::exit::Outcome;
@@ -48,7 +49,10 @@ pub fn jit(hot: u32) -> Jit {
     let config = JitConfig {
         hot,
         background: false,
-        cache_bytes: 4 << 20,
+        cache: CacheConfig {
+            bytes: 4 << 20,
+            ..CacheConfig::default()
+        },
         ..JitConfig::default()
     };
     Jit::new(config).expect("this host has a JIT")

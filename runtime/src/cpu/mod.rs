@@ -75,8 +75,6 @@ pub struct Cpu {
     pub horizon: u64,
     /// The current address space's software TLB.
     pub space: *mut Space,
-    /// For the engine: where translated code finds its links to other translated code.
-    pub links: *mut usize,
     /// For the engine: where translated code finds the functions that it calls.
     pub calls: *const usize,
     /// For the engine: what the last call from translated code answered.
@@ -118,7 +116,6 @@ impl Cpu {
             left: 0,
             horizon: 0,
             space: std::ptr::null_mut(),
-            links: std::ptr::null_mut(),
             calls: std::ptr::null(),
             status: 0,
             stop: 0,

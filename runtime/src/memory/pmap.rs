@@ -128,6 +128,15 @@ impl Pmap {
         !std::mem::replace(&mut self.entries[index].code, true)
     }
 
+    /// Notes that nothing made from the page of `pa` is left for now. It counts as a page with
+    /// code still: that is for [`Pmap::remove_code`] to end.
+    pub fn clear_code(&mut self, pa: Pa) {
+        let words = self.index(pa).and_then(|index| self.code.get_mut(&index));
+        if let Some(words) = words {
+            words.fill(0);
+        }
+    }
+
     /// Notes that a space has permission to write to the page at a mapped address.
     pub fn set_mapped(&mut self, pa: Pa) {
         if let Some(index) = self.index(pa) {

@@ -268,6 +268,12 @@ impl Vm {
         }
     }
 
+    /// Whether `pa` is RAM that was ever touched.
+    #[must_use]
+    pub fn is_touched(&self, pa: Pa) -> bool {
+        self.pmap.find(pa).is_some()
+    }
+
     /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
     /// monitor from now on.
     pub fn add_code(&mut self, pa: Pa, bytes: u64) {
@@ -277,6 +283,11 @@ impl Vm {
             let mapped = self.pmap.take_mapped(pa);
             self.soft.protect(pa.page(), self.machine.host(ma), mapped);
         }
+    }
+
+    /// Says that what the engine keeps of the page of `pa` is only what it adds from now on.
+    pub fn clear_code(&mut self, pa: Pa) {
+        self.pmap.clear_code(pa);
     }
 
     /// Says that the engine keeps nothing that it made from the page of `pa`.

@@ -32,8 +32,8 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "Evictions",
-        meaning: "times that the code cache was emptied, as it was full",
-        value: |measured| reported(measured, |_, jit| jit.flushes as f64),
+        meaning: "translations evicted, as the code cache was full",
+        value: |measured| reported(measured, |_, jit| jit.evicted as f64),
     },
     Metric {
         name: "Compile time, s",

@@ -1,0 +1,232 @@
+//! The file of a key space: whose it may be, its lock, and finding the records in it.
+//!
+//! Code is executed that comes from here. So directory and file must belong to the user and nobody
+//! else may be able to write to them; anything else is refused. What is in the file is checked
+//! record by record, and never mapped: others may change it at any time.
+
+use super::PersistError;
+use super::record::{ALIGNMENT, FIXED, Lengths, MAGIC, Record};
+use super::space::KeySpace;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often to ask for a lock that another process has, and how long to wait in between: it has
+/// it for microseconds unless it is stopped.
+const PATIENCE: (u32, Duration) = (50, Duration::from_millis(2));
+/// What is read at once to get at a head.
+const HEAD_GUESS: usize = 2048;
+/// What is read at once to find a record behind damage.
+const SEARCH: usize = 1 << 16;
+
+/// The file of a key space.
+pub struct CodeFile {
+    file: File,
+    path: PathBuf,
+    /// Whether it may be written to.
+    pub writable: bool,
+}
+
+/// A record, and where its code is.
+pub struct Found {
+    /// The record.
+    pub record: Record,
+    /// The offset of its code.
+    pub code_at: u64,
+}
+
+/// What a part of the file holds.
+#[derive(Default)]
+pub struct Scan {
+    /// The records.
+    pub found: Vec<Found>,
+    /// How often there was something else.
+    pub damaged: usize,
+}
+
+impl CodeFile {
+    /// Opens the file of `space` in `dir`; both are made if they are not there.
+    ///
+    /// # Errors
+    /// If they are not the user's alone, or the host refuses.
+    pub fn open(dir: &Path, space: &KeySpace) -> Result<Self, PersistError> {
+        let failed = |path: &Path, source| PersistError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        match DirBuilder::new().mode(0o700).create(dir) {
+            Err(error) if !dir.is_dir() => return Err(failed(dir, error)),
+            _ => {}
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(dir, flags, Mode::empty())
+            .map_err(|error| failed(dir, error.into()))?;
+        let folder = File::from(folder);
+        private(&folder, dir)?;
+        let (name, path) = (space.file_name(), dir.join(space.file_name()));
+        let common = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let open = |flags| {
+            let mode = Mode::RUSR | Mode::WUSR;
+            rustix::fs::openat(&folder, &*name, common | flags, mode)
+        };
+        let (file, writable) = match open(OFlags::RDWR | OFlags::CREATE | OFlags::APPEND) {
+            Ok(file) => (file, true),
+            Err(error) => match open(OFlags::RDONLY) {
+                Ok(file) => (file, false),
+                Err(_) => return Err(failed(&path, error.into())),
+            },
+        };
+        let file = File::from(file);
+        private(&file, &path)?;
+        if !file.metadata().is_ok_and(|data| data.is_file()) {
+            return Err(PersistError::NoFile(path));
+        }
+        Ok(Self {
+            file,
+            path,
+            writable,
+        })
+    }
+
+    /// Its name, for messages.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its length, up to where the next record would start.
+    pub fn end(&self) -> std::io::Result<u64> {
+        Ok(self.file.metadata()?.len().next_multiple_of(ALIGNMENT))
+    }
+
+    /// Locks the file: for reading together with others, or alone. `false` if another process
+    /// does not let go of it.
+    pub fn lock(&self, alone: bool) -> bool {
+        let operation = if alone {
+            FlockOperation::NonBlockingLockExclusive
+        } else {
+            FlockOperation::NonBlockingLockShared
+        };
+        let (times, pause) = PATIENCE;
+        (0..times).any(|_| {
+            let locked = rustix::fs::flock(&self.file, operation).is_ok();
+            if !locked {
+                std::thread::sleep(pause);
+            }
+            locked
+        })
+    }
+
+    /// Lets go of the lock.
+    pub fn unlock(&self) {
+        // It goes with the file at the latest.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
+
+    /// Reads bytes at `offset`: as many as there are.
+    fn read_some(&self, offset: u64, bytes: usize) -> Vec<u8> {
+        let mut buffer = vec![0; bytes];
+        let mut read = 0;
+        while read < bytes {
+            match self.file.read_at(&mut buffer[read..], offset + read as u64) {
+                Ok(count @ 1..) => read += count,
+                _ => break,
+            }
+        }
+        buffer.truncate(read);
+        buffer
+    }
+
+    /// Reads the code of a record, unchecked.
+    pub fn code(&self, at: u64, bytes: u32) -> Option<Vec<u8>> {
+        let code = self.read_some(at, bytes as usize);
+        (code.len() == bytes as usize).then_some(code)
+    }
+
+    /// Finds the records from `start` to `end`.
+    pub fn scan(&self, space: &KeySpace, start: u64, end: u64) -> Scan {
+        let mut scan = Scan::default();
+        let mut at = start;
+        while at < end {
+            match self.record(space, at, end) {
+                Some((found, bytes)) => {
+                    scan.found.push(found);
+                    at += bytes;
+                }
+                None => {
+                    scan.damaged += 1;
+                    at = self.search(at + ALIGNMENT, end);
+                }
+            }
+        }
+        scan
+    }
+
+    /// The record at `at`, which must end before `end`, and its length.
+    fn record(&self, space: &KeySpace, at: u64, end: u64) -> Option<(Found, u64)> {
+        let mut head = self.read_some(at, HEAD_GUESS);
+        let lengths = Lengths::of(&head)?;
+        if at.checked_add(lengths.record())? > end {
+            return None;
+        }
+        if lengths.head() > head.len() {
+            head = self.read_some(at, lengths.head());
+        }
+        let found = Found {
+            record: Record::decode(space, &head)?,
+            code_at: at + lengths.head() as u64,
+        };
+        Some((found, lengths.record()))
+    }
+
+    /// The next place from `at` on where a record may start, or `end`.
+    fn search(&self, mut at: u64, end: u64) -> u64 {
+        while at < end {
+            let bytes = self.read_some(at, SEARCH);
+            let starts = bytes.chunks(ALIGNMENT as usize);
+            let start = starts
+                .take_while(|bytes| !bytes.starts_with(&MAGIC))
+                .count() as u64;
+            at += start * ALIGNMENT;
+            if bytes.is_empty() || start * ALIGNMENT < bytes.len() as u64 {
+                break;
+            }
+        }
+        if at + FIXED as u64 > end { end } else { at }
+    }
+
+    /// Appends a record. The caller has locked the file and nobody else writes to it. If it fails,
+    /// the file is as it was.
+    pub fn append(&self, record: &[u8]) -> std::io::Result<u64> {
+        let before = self.file.metadata()?.len();
+        let start = before.next_multiple_of(ALIGNMENT);
+        let mut bytes = vec![0; (start - before) as usize];
+        bytes.extend(record);
+        let written = (&self.file).write_all(&bytes);
+        if let Err(error) = written {
+            let _ = self.file.set_len(before);
+            return Err(error);
+        }
+        Ok(start)
+    }
+}
+
+/// Refuses what is not the user's own, or what others may write to.
+fn private(file: &File, path: &Path) -> Result<(), PersistError> {
+    let path = path.to_owned();
+    let data = match file.metadata() {
+        Ok(data) => data,
+        Err(source) => return Err(PersistError::Io { path, source }),
+    };
+    if data.uid() != rustix::process::geteuid().as_raw() {
+        return Err(PersistError::NotYours(path));
+    }
+    if data.mode() & 0o022 != 0 {
+        let mode = data.mode() & 0o7777;
+        return Err(PersistError::WritableByOthers { path, mode });
+    }
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Translations on disk: what one run has translated, the next one finds.
+//!
+//! There is a file for each [`KeySpace`], to which records are appended; runs at the same time
+//! share it. A translation is found by the address and mode of its entry, and taken if the guest
+//! code that it was made from is there, word for word: see [`record`]. What is damaged is dropped
+//! with a warning, and made anew. This is neither the memory that code runs in nor the links
+//! between translations: what is stored is the same for every run.
+
+mod file;
+pub mod record;
+pub mod space;
+
+pub use space::KeySpace;
+
+use super::blocks::BlockKey;
+use crate::translate::{Region, Translation};
+use file::{CodeFile, Scan};
+use record::Record;
+use rustc_hash::{FxHashMap, FxHashSet};
+use space::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file of this size gets no more records.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// Why translations cannot be kept on disk.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum PersistError {
+    #[error("{path}: {source}; --code-cache needs a directory to keep translations in")]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "{0} belongs to another user: code is executed from there, so it must be yours; give another --code-cache"
+    )]
+    NotYours(PathBuf),
+    #[error(
+        "others may write to {path} (mode {mode:03o}): code is executed from there; chmod go-w it, or give another --code-cache"
+    )]
+    WritableByOthers { path: PathBuf, mode: u32 },
+    #[error("{0} is not a file; give another --code-cache")]
+    NoFile(PathBuf),
+}
+
+/// A translation on disk.
+#[derive(Debug)]
+pub struct Stored {
+    /// What is known of it.
+    pub record: Record,
+    code_at: u64,
+}
+
+/// What is known to be on disk.
+#[derive(Default)]
+struct Index {
+    /// By address and mode of the entry, most blocks first.
+    by_entry: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
+    contents: FxHashSet<Hash>,
+    /// How far the file was read.
+    end: u64,
+}
+
+/// What was done with the disk.
+#[derive(Default, Debug)]
+pub struct StoreCounters {
+    /// Translations read and used.
+    pub loaded: AtomicU64,
+    /// Translations written.
+    pub saved: AtomicU64,
+    /// Records dropped because they were damaged.
+    pub damaged: AtomicU64,
+}
+
+/// The translations of a key space on disk. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+struct Shared {
+    space: KeySpace,
+    file: CodeFile,
+    index: Mutex<Index>,
+    /// Whether records are still written.
+    writes: AtomicBool,
+    counters: StoreCounters,
+}
+
+impl Store {
+    /// Opens the file of a key space in a directory, and reads what it has.
+    ///
+    /// # Errors
+    /// If directory or file are not the user's alone, or the host refuses.
+    pub fn open(dir: &Path, space: KeySpace) -> Result<Self, PersistError> {
+        let file = CodeFile::open(dir, &space)?;
+        let writes = AtomicBool::new(file.writable);
+        let store = Self(Arc::new(Shared {
+            space,
+            file,
+            index: Mutex::default(),
+            writes,
+            counters: StoreCounters::default(),
+        }));
+        let locked = store.0.file.lock(false);
+        store.read_on();
+        if locked {
+            store.0.file.unlock();
+        }
+        Ok(store)
+    }
+
+    /// What was done with the disk.
+    #[must_use]
+    pub fn counters(&self) -> &StoreCounters {
+        &self.0.counters
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        let index = self.0.index.lock();
+        index.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the file has beyond what was read before.
+    fn read_on(&self) {
+        let file = &self.0.file;
+        let start = self.index().end;
+        let Ok(end) = file.end() else { return };
+        if end <= start {
+            return;
+        }
+        let Scan { found, damaged } = file.scan(&self.0.space, start, end);
+        if damaged > 0 {
+            self.warn_damaged(
+                damaged as u64,
+                "parts of it are no translations of this program",
+            );
+        }
+        let mut index = self.index();
+        index.end = end;
+        for found in found {
+            index.insert(found.record, found.code_at);
+        }
+    }
+
+    fn warn_damaged(&self, count: u64, what: &str) {
+        self.0.counters.damaged.fetch_add(count, Ordering::Relaxed);
+        let path = self.0.file.path().display();
+        tracing::warn!("{path}: {what}; dropped {count}, to be translated anew");
+    }
+
+    /// The translations whose entry is the block with this key.
+    #[must_use]
+    pub fn candidates(&self, key: BlockKey) -> Vec<Arc<Stored>> {
+        let index = self.index();
+        let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
+        candidates.cloned().unwrap_or_default()
+    }
+
+    /// Whether a stored translation was made from just this guest code.
+    #[must_use]
+    pub fn matches(&self, stored: &Stored, key: BlockKey, region: &Region) -> bool {
+        record::content(&self.0.space, key, region) == stored.record.content
+    }
+
+    /// Reads a translation. If it is damaged it is dropped.
+    #[must_use]
+    pub fn load(&self, stored: &Arc<Stored>) -> Option<Translation> {
+        let record = &stored.record;
+        let code = self.0.file.code(stored.code_at, record.code_bytes);
+        let sound = |code: &Vec<u8>| *blake3::hash(code).as_bytes() == record.code_sum;
+        let Some(bytes) = code.filter(sound) else {
+            self.index().remove(stored);
+            self.warn_damaged(1, &format!("the code for {:#010x} is damaged", record.pc));
+            return None;
+        };
+        self.0.counters.loaded.fetch_add(1, Ordering::Relaxed);
+        Some(Translation {
+            bytes,
+            links: record.links.clone(),
+            need: record.need,
+        })
+    }
+
+    /// Writes a translation, unless it is there. If the disk refuses, nothing more is written.
+    pub fn save(&self, key: BlockKey, region: &Region, made: &Translation) {
+        let Shared { file, space, .. } = &*self.0;
+        if !self.0.writes.load(Ordering::Relaxed) {
+            return;
+        }
+        let content = record::content(space, key, region);
+        let record = Record::new(key, region, content, made);
+        let bytes = record.encode(space, &made.bytes);
+        // Who does not get the lock goes without: it is only work that is lost.
+        if !file.lock(true) {
+            return;
+        }
+        // Other runs may have written meanwhile, this very translation perhaps.
+        self.read_on();
+        let room = self.index().end + bytes.len() as u64 <= MOST_BYTES;
+        if room && !self.index().contents.contains(&content) {
+            self.append(record, &bytes);
+        }
+        file.unlock();
+    }
+
+    fn append(&self, record: Record, bytes: &[u8]) {
+        match self.0.file.append(bytes) {
+            Ok(start) => {
+                let head = record.head_bytes();
+                let mut index = self.index();
+                index.end = start + bytes.len() as u64;
+                index.insert(record, start + head);
+                self.0.counters.saved.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.0.writes.store(false, Ordering::Relaxed);
+                let path = self.0.file.path().display();
+                tracing::warn!("{path}: {error}; this run keeps no more translations there");
+            }
+        }
+    }
+}
+
+impl Index {
+    /// Adds a record. If there is another like it that one is damaged, perhaps: the newer is
+    /// found first.
+    fn insert(&mut self, record: Record, code_at: u64) {
+        self.contents.insert(record.content);
+        let entry = self.by_entry.entry((record.pc, record.mode)).or_default();
+        let at = entry.partition_point(|other| other.record.blocks.len() > record.blocks.len());
+        entry.insert(at, Arc::new(Stored { record, code_at }));
+    }
+
+    fn remove(&mut self, stored: &Arc<Stored>) {
+        let record = &stored.record;
+        let Some(entry) = self.by_entry.get_mut(&(record.pc, record.mode)) else {
+            return;
+        };
+        entry.retain(|other| !Arc::ptr_eq(other, stored));
+        if !entry
+            .iter()
+            .any(|other| other.record.content == record.content)
+        {
+            self.contents.remove(&record.content);
+        }
+    }
+}

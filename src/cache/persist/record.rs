@@ -1,0 +1,224 @@
+//! A stored translation as bytes.
+//!
+//! ```text
+//! magic  head sum  lengths, key …  content  code sum  blocks  links │ code │ padding to 64 bytes
+//!                  └──────────────── head sum ────────────────────┘
+//! ```
+//!
+//! All numbers are little-endian. The head sum is keyed with the key space, so that a record from
+//! elsewhere does not pass for one of ours. Nothing is believed before its sum is checked.
+
+use super::space::{Hash, KeySpace};
+use crate::cache::blocks::BlockKey;
+use crate::translate::{Region, Translation};
+
+/// Records start at multiples of this.
+pub const ALIGNMENT: u64 = 64;
+/// What a record starts with.
+pub const MAGIC: [u8; 8] = *b"mbcode\x001";
+/// The part of the head that every record has.
+pub const FIXED: usize = 128;
+/// Where what the head sum covers begins.
+const SUMMED: usize = 40;
+/// The most that any of the lists has; far more than regions do.
+const MOST: u32 = 1 << 14;
+/// The most bytes of code.
+const MOST_CODE: u32 = 1 << 22;
+
+/// All of a record but the code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// The guest address of the entry.
+    pub pc: u32,
+    /// See [`mode`].
+    pub mode: u32,
+    /// The hash of the guest code.
+    pub content: Hash,
+    /// The hash of the host code.
+    pub code_sum: Hash,
+    /// The bytes of host code.
+    pub code_bytes: u32,
+    /// As in [`Translation`].
+    pub need: u32,
+    /// The guest addresses of the region's blocks.
+    pub blocks: Vec<u32>,
+    /// As in [`Translation`].
+    pub links: Vec<u32>,
+}
+
+/// What a block depends on beside its words and its address, as a word.
+#[must_use]
+pub fn mode(key: BlockKey) -> u32 {
+    key.status | u32::from(key.kernel)
+}
+
+/// The hash of all guest code in a region, in a key space.
+#[must_use]
+pub fn content(space: &KeySpace, key: BlockKey, region: &Region) -> Hash {
+    let mut hasher = blake3::Hasher::new_keyed(&space.0);
+    hasher.update(&mode(key).to_le_bytes());
+    region.feed(|bytes| {
+        hasher.update(bytes);
+    });
+    *hasher.finalize().as_bytes()
+}
+
+/// The lengths in a head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lengths {
+    code: u32,
+    blocks: u32,
+    links: u32,
+}
+
+impl Lengths {
+    /// What the fixed part of a head says, if it can be one.
+    #[must_use]
+    pub fn of(fixed: &[u8]) -> Option<Self> {
+        if fixed.len() < FIXED || fixed[..8] != MAGIC {
+            return None;
+        }
+        let lengths = Self {
+            code: word(fixed, 40)?,
+            blocks: word(fixed, 44)?,
+            links: word(fixed, 48)?,
+        };
+        let sound = (1..=MOST).contains(&lengths.blocks)
+            && lengths.links <= MOST
+            && lengths.code <= MOST_CODE;
+        sound.then_some(lengths)
+    }
+
+    /// The bytes of the head.
+    #[must_use]
+    pub fn head(self) -> usize {
+        FIXED + 4 * (self.blocks as usize + self.links as usize)
+    }
+
+    /// The bytes of the record, with its padding.
+    #[must_use]
+    pub fn record(self) -> u64 {
+        (self.head() as u64 + u64::from(self.code)).next_multiple_of(ALIGNMENT)
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let bytes = bytes.get(at..at + 4)?;
+    Some(u32::from_le_bytes(bytes.try_into().ok()?))
+}
+
+fn hash(bytes: &[u8], at: usize) -> Option<Hash> {
+    bytes.get(at..at + 32)?.try_into().ok()
+}
+
+impl Record {
+    /// The record of a translation.
+    #[must_use]
+    pub fn new(key: BlockKey, region: &Region, content: Hash, made: &Translation) -> Self {
+        Self {
+            pc: key.pc,
+            mode: mode(key),
+            content,
+            code_sum: *blake3::hash(&made.bytes).as_bytes(),
+            code_bytes: made.bytes.len() as u32,
+            need: made.need,
+            blocks: region.blocks.iter().map(|block| block.pc).collect(),
+            links: made.links.clone(),
+        }
+    }
+
+    /// The bytes before its code.
+    #[must_use]
+    pub fn head_bytes(&self) -> u64 {
+        (FIXED + 4 * (self.blocks.len() + self.links.len())) as u64
+    }
+
+    /// The record with its code, as it is stored.
+    #[must_use]
+    pub fn encode(&self, space: &KeySpace, code: &[u8]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([0; 32]);
+        let counts = [self.blocks.len() as u32, self.links.len() as u32];
+        let words = [
+            self.code_bytes,
+            counts[0],
+            counts[1],
+            self.pc,
+            self.mode,
+            self.need,
+        ];
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend(self.content);
+        bytes.extend(self.code_sum);
+        let lists = self.blocks.iter().chain(&self.links);
+        bytes.extend(lists.flat_map(|word| word.to_le_bytes()));
+        let sum = blake3::keyed_hash(&space.0, &bytes[SUMMED..]);
+        bytes[8..SUMMED].copy_from_slice(sum.as_bytes());
+        bytes.extend(code);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
+        bytes
+    }
+
+    /// The record that a head describes, if its sum is right.
+    #[must_use]
+    pub fn decode(space: &KeySpace, head: &[u8]) -> Option<Self> {
+        let lengths = Lengths::of(head)?;
+        let head = head.get(..lengths.head())?;
+        if blake3::keyed_hash(&space.0, &head[SUMMED..]) != hash(head, 8)? {
+            return None;
+        }
+        let (blocks, links) = head[FIXED..].split_at(4 * lengths.blocks as usize);
+        let list = |bytes: &[u8]| {
+            let words = bytes.chunks_exact(4);
+            words.filter_map(|bytes| word(bytes, 0)).collect()
+        };
+        Some(Self {
+            pc: word(head, 52)?,
+            mode: word(head, 56)?,
+            content: hash(head, 64)?,
+            code_sum: hash(head, 96)?,
+            code_bytes: lengths.code,
+            need: word(head, 60)?,
+            blocks: list(blocks),
+            links: list(links),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(code: &[u8]) -> Record {
+        Record {
+            pc: 0x8010_0000,
+            mode: 1,
+            content: [7; 32],
+            code_sum: *blake3::hash(code).as_bytes(),
+            code_bytes: code.len() as u32,
+            need: 12,
+            blocks: vec![0x8010_0000, 0x8010_0020],
+            links: vec![0x8010_0040],
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_disk_but_not_a_flipped_bit() {
+        let (space, code) = (KeySpace([1; 32]), [0x90; 100]);
+        let record = record(&code);
+        let bytes = record.encode(&space, &code);
+        let lengths = Lengths::of(&bytes).unwrap();
+        assert_eq!((lengths.head(), lengths.record()), (140, 256));
+        assert_eq!(bytes.len(), 256);
+        assert_eq!(Record::decode(&space, &bytes), Some(record));
+        assert_eq!(Record::decode(&KeySpace([2; 32]), &bytes), None);
+        for bit in 0..lengths.head() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Record::decode(&space, &bytes), None, "bit {bit}");
+        }
+        for length in 0..lengths.head() {
+            assert_eq!(Record::decode(&space, &bytes[..length]), None);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What every translation of a run depends on, as one number: translations of another program,
+//! host or guest CPU are never found.
+
+use super::PersistError;
+use crate::translate::Translator;
+use mirrorball_runtime::cpu::model::Model;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A hash, as strong as one that others may try to hit.
+pub type Hash = [u8; 32];
+
+/// All that the meaning of stored code depends on, beside the guest code that it was made from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeySpace(pub(super) Hash);
+
+impl KeySpace {
+    /// The key space of this program, to the bit, on this host, for a CPU model and byte order.
+    ///
+    /// # Errors
+    /// If the program cannot read its own file.
+    pub fn new(
+        translator: &Translator,
+        model: &Model,
+        big_endian: bool,
+    ) -> Result<Self, PersistError> {
+        let program = PathBuf::from("/proc/self/exe");
+        let mut hasher = blake3::Hasher::new();
+        hash_file(&mut hasher, &program).map_err(|source| PersistError::Io {
+            path: program,
+            source,
+        })?;
+        for part in [env!("CARGO_PKG_VERSION"), &translator.target(), model.name] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.update(&[u8::from(big_endian)]);
+        Ok(Self(*hasher.finalize().as_bytes()))
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let digits = self.0[..8].iter().map(|byte| format!("{byte:02x}"));
+        format!("{}.code", digits.collect::<String>())
+    }
+}
+
+fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> std::io::Result<()> {
+    std::io::copy(&mut File::open(path)?, hasher).map(|_| ())
+}

@@ -1,0 +1,246 @@
+//! How the JIT comes by its translations and loses them: hot blocks become regions, regions are
+//! translated and installed, and what is stale or in the way is forgotten.
+
+use super::compiler::Job;
+use super::jit::Jit;
+use crate::cache::blocks::{BlockId, BlockKey};
+use crate::cache::code::{Entry, TranslationId};
+use crate::cache::units::NoPlace;
+use crate::interp::block::{Source, linkable};
+use crate::translate::{Region, Translation};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::vm::Vm;
+
+/// A block joins a region when it has this fraction of the heat that starts one.
+const WARM: u32 = 8;
+
+impl Jit {
+    /// Has the region translated that starts with block `id`, which is at the CPU's program
+    /// counter.
+    #[cold]
+    pub(super) fn translate(&mut self, vm: &mut Vm, id: BlockId) {
+        let cached = self.blocks.get(id);
+        let (key, halved) = (cached.key, cached.extra.halved);
+        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
+        if !source.translatable() {
+            self.blocks.get_mut(id).extra.declined = true;
+            return;
+        }
+        let mut region = Region::of_block(vm, source);
+        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
+        region.grow(self.config.region >> halved, |pc| {
+            let other = key.at(pc);
+            let cached = blocks.get(blocks.by_key(&other)?);
+            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
+        });
+        let members = region.blocks[1..].iter();
+        let members = members
+            .filter_map(|member| blocks.by_key(&key.at(member.pc)))
+            .collect();
+        let id = self.announce(id, members);
+        self.compiler.submit(Job { id, key, region });
+        self.install_done(vm);
+    }
+
+    /// Installs a translation of block `id`, which is at the CPU's program counter, that an earlier
+    /// run left on disk, if there is one and the guest code is the same.
+    #[cold]
+    pub(super) fn recall(&mut self, vm: &mut Vm, id: BlockId) {
+        let Some(store) = self.store.clone() else {
+            return;
+        };
+        let cached = self.blocks.get(id);
+        let key = cached.key;
+        if cached.extra.heat < 1 << cached.extra.evicted.min(16) {
+            return;
+        }
+        for stored in store.candidates(key) {
+            let record = &stored.record;
+            if !self
+                .code
+                .fits(record.code_bytes as usize, record.links.len())
+            {
+                continue;
+            }
+            let Some(region) = stored_region(vm, key, &record.blocks) else {
+                continue;
+            };
+            if !store.matches(&stored, key, &region) {
+                continue;
+            }
+            let Some(translation) = store.load(&stored) else {
+                continue;
+            };
+            let members = region.blocks[1..].iter();
+            let members = members
+                .map(|member| self.blocks.ensure(vm, key.at(member.pc)))
+                .collect();
+            let id = self.announce(id, members);
+            self.install(vm, id, &translation);
+            return;
+        }
+    }
+
+    /// Notes that a translation is being made of these blocks.
+    fn announce(&mut self, block: BlockId, members: Vec<BlockId>) -> TranslationId {
+        let key = self.blocks.get(block).key;
+        let id = self.code.announce(block, key, members.clone());
+        self.blocks.get_mut(block).extra.translation = id;
+        for member in members {
+            self.blocks.get_mut(member).extra.regions.push(id);
+        }
+        id
+    }
+
+    /// Installs what the compiler has done.
+    pub(super) fn install_done(&mut self, vm: &mut Vm) {
+        debug_assert!(!vm.has_modified(), "stale code is dropped first");
+        while let Some(done) = self.compiler.poll() {
+            self.counters.compile_time += done.time;
+            let id = done.job.id;
+            // If not, one of its blocks was dropped meanwhile.
+            let Some(entry) = self.code.get(id) else {
+                continue;
+            };
+            let block = entry.block;
+            match done.result {
+                Ok(translation) => {
+                    self.counters.translations += 1;
+                    self.counters.instructions += done.job.region.instructions() as u64;
+                    self.counters.code_bytes += translation.bytes.len() as u64;
+                    self.install(vm, id, &translation);
+                }
+                Err(error) => {
+                    tracing::warn!("{error}");
+                    self.counters.refused += 1;
+                    self.forget(vm, id);
+                    self.blocks.get_mut(block).extra.declined = true;
+                }
+            }
+        }
+    }
+
+    /// Installs a translation that was announced. If it is too large for the cache, half of its
+    /// region may be small enough.
+    fn install(&mut self, vm: &mut Vm, id: TranslationId, translation: &Translation) {
+        let code = loop {
+            match self.code.place(id, translation) {
+                Ok(code) => break code,
+                Err(NoPlace::Full) => self.make_room(vm),
+                Err(NoPlace::TooLarge) => return self.give_up(vm, id, translation),
+            }
+        };
+        let Some(entry) = self.code.get(id) else {
+            return;
+        };
+        let (block, pc) = (entry.block, entry.key.pc);
+        let extra = &mut self.blocks.get_mut(block).extra;
+        (extra.code, extra.need) = (code, i64::from(translation.need));
+        vm.soft_tlb().set_code(Va(u64::from(pc)), block, code);
+        tracing::trace!(
+            target: "blocks",
+            "translated {pc:#010x}: {} blocks, {} bytes",
+            entry.members.len() + 1,
+            translation.bytes.len()
+        );
+    }
+
+    /// Forgets a translation that is larger than a unit. The next one from there is to be smaller.
+    fn give_up(&mut self, vm: &mut Vm, id: TranslationId, translation: &Translation) {
+        let Some(entry) = self.forget(vm, id) else {
+            return;
+        };
+        let extra = &mut self.blocks.get_mut(entry.block).extra;
+        if entry.members.is_empty() {
+            extra.declined = true;
+            tracing::debug!(
+                "the code for {:#010x} takes {} bytes, more than a unit of the cache has",
+                entry.key.pc,
+                translation.bytes.len()
+            );
+        } else {
+            extra.halved += 1;
+        }
+    }
+
+    /// Evicts what the policy chooses. The blocks stay, and become hot again if they are.
+    fn make_room(&mut self, vm: &mut Vm) {
+        for unit in self.code.victims() {
+            self.counters.evicted_units += 1;
+            for id in unit {
+                self.counters.evicted += 1;
+                if let Some(entry) = self.forget(vm, id) {
+                    let extra = &mut self.blocks.get_mut(entry.block).extra;
+                    extra.evicted = extra.evicted.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// Forgets a translation: nothing leads to it any more.
+    fn forget(&mut self, vm: &mut Vm, id: TranslationId) -> Option<Entry> {
+        let entry = self.code.forget(id)?;
+        for &member in &entry.members {
+            if let Some(cached) = self.blocks.try_get_mut(member) {
+                cached.extra.regions.retain(|&region| region != id);
+            }
+        }
+        if let Some(cached) = self.blocks.try_get_mut(entry.block) {
+            cached.extra.translation = 0;
+            cached.extra.code = 0;
+            cached.extra.heat = 0;
+            let pc = Va(u64::from(entry.key.pc));
+            vm.soft_tlb().set_code(pc, entry.block, 0);
+        }
+        Some(entry)
+    }
+
+    /// Drops predecoded blocks, to bound the memory that they take: those that no translation is
+    /// made of and that did not run since the last time. If that is too few, all of the former.
+    #[cold]
+    pub(super) fn sweep(&mut self, vm: &mut Vm) {
+        let most = self.config.cache.blocks_bytes();
+        self.counters.sweeps += 1;
+        for thorough in [false, true] {
+            if thorough && self.blocks.bytes() <= most / 4 * 3 {
+                break;
+            }
+            self.blocks.drop_others(vm, |cached| {
+                let extra = &mut cached.extra;
+                let translated = extra.translation != 0 || !extra.regions.is_empty();
+                let ran = std::mem::replace(&mut extra.swept, extra.heat) != extra.heat;
+                translated || ran && !thorough
+            });
+        }
+        // What translations are made of stays, however much it is.
+        self.sweep_at = most.max(self.blocks.bytes() + most / 4);
+    }
+
+    /// Drops what was made from code that has changed.
+    pub(super) fn drop_modified(&mut self, vm: &mut Vm) {
+        for cached in self.blocks.drop_modified(vm) {
+            let own = Some(cached.extra.translation).filter(|&id| id != 0);
+            for id in own.into_iter().chain(cached.extra.regions) {
+                if self.forget(vm, id).is_some_and(|entry| entry.code != 0) {
+                    self.counters.invalidated += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The region of the blocks at these addresses as it is in guest memory now, if all of it is there.
+fn stored_region(vm: &Vm, key: BlockKey, blocks: &[u32]) -> Option<Region> {
+    let find = |&pc: &u32| {
+        let pa = key.at(pc).pa;
+        let there = linkable(key.pc, pc) && vm.is_touched(pa);
+        let source = there.then(|| Source::find(vm, Va(u64::from(pc)), pa));
+        source.filter(Source::translatable)
+    };
+    let mut sources = blocks.iter().map(find);
+    let mut region = Region::of_block(vm, sources.next()??);
+    for source in sources {
+        region.blocks.push(source?);
+    }
+    (region.pc() == key.pc).then_some(region)
+}
