@@ -298,7 +298,6 @@ impl RunOptions {
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
             cache: self.cache,
-            ..default
         };
         match &self.code_cache {
             Some(dir) => Jit::with_store(config, dir, self.cpu, self.image.big_endian),
