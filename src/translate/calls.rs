@@ -9,25 +9,29 @@ use crate::isa::Insn;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::Vm;
 
-/// The functions that translated code finds through `cpu.calls`.
+/// The functions that translated code finds through `cpu.calls`. All of them are [`interpret`], for
+/// callers that keep values in every register: those survive the call, and the answer is left in
+/// `cpu.status`. Slow paths then cost the fast ones nothing.
 #[repr(C)]
 pub struct Calls {
-    /// The interpreter for one instruction.
+    /// For callers without floating-point values.
     // SAFETY: never called from Rust: its convention is that of translated code alone.
-    interpret: unsafe extern "C" fn(),
+    pub interpret: unsafe extern "C" fn(),
+    /// For those that have some.
+    // SAFETY: as above.
+    pub interpret_floats: unsafe extern "C" fn(),
 }
 
 /// The one table.
 pub static CALLS: Calls = Calls {
     interpret: interpret_preserving,
+    interpret_floats: interpret_preserving_floats,
 };
 
-/// [`interpret`] for callers that keep values in every register: all of them survive the call,
-/// and the answer is left in `cpu.status`. Slow paths then cost the fast ones nothing.
-///
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
-// SAFETY: the assembly saves and restores every register that the C convention lets `interpret`
-// change, keeps the stack aligned, and writes nothing else but `cpu.status` of the VM that it got.
+// SAFETY: the assembly saves and restores every general register that the C convention lets
+// `interpret` change, keeps the stack aligned, and writes nothing else but `cpu.status` of the VM
+// that it got.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.
@@ -41,8 +45,31 @@ unsafe extern "C" fn interpret_preserving() {
         "push r9",
         "push r10",
         "push r11",
-        "sub rsp, 256",
-        "movups [rsp], xmm0",
+        "call {interpret}",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "mov dword ptr [rdi + {status}], eax",
+        "pop rax",
+        "ret",
+        interpret = sym interpret,
+        status = const std::mem::offset_of!(mirrorball_runtime::cpu::Cpu, status),
+    )
+}
+
+/// As [`interpret_preserving`], and every floating-point register survives too.
+// SAFETY: the assembly saves and restores those registers around a call that keeps all others, and
+// keeps the stack aligned.
+#[unsafe(naked)]
+unsafe extern "C" fn interpret_preserving_floats() {
+    core::arch::naked_asm!(
+        "sub rsp, 264",
+        "movups [rsp + 0], xmm0",
         "movups [rsp + 16], xmm1",
         "movups [rsp + 32], xmm2",
         "movups [rsp + 48], xmm3",
@@ -59,7 +86,7 @@ unsafe extern "C" fn interpret_preserving() {
         "movups [rsp + 224], xmm14",
         "movups [rsp + 240], xmm15",
         "call {interpret}",
-        "movups xmm0, [rsp]",
+        "movups xmm0, [rsp + 0]",
         "movups xmm1, [rsp + 16]",
         "movups xmm2, [rsp + 32]",
         "movups xmm3, [rsp + 48]",
@@ -75,20 +102,9 @@ unsafe extern "C" fn interpret_preserving() {
         "movups xmm13, [rsp + 208]",
         "movups xmm14, [rsp + 224]",
         "movups xmm15, [rsp + 240]",
-        "add rsp, 256",
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "mov dword ptr [rdi + {status}], eax",
-        "pop rax",
+        "add rsp, 264",
         "ret",
-        interpret = sym interpret,
-        status = const std::mem::offset_of!(mirrorball_runtime::cpu::Cpu, status),
+        interpret = sym interpret_preserving,
     )
 }
 

@@ -3,7 +3,7 @@
 
 use super::alignment::Alignments;
 use super::budget::Checkpoints;
-use super::calls::RAISED;
+use super::calls::{Calls, RAISED};
 use super::exits::Scope;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
@@ -121,6 +121,8 @@ pub struct Emitter<'a> {
     pub code_signature: SigRef,
     pub link_signature: SigRef,
     call_signature: SigRef,
+    /// Where the function to be called is in the table of [`Calls`].
+    interpret: i32,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
     /// See [`Emitter::interrupted`].
@@ -173,6 +175,11 @@ impl<'a> Emitter<'a> {
             code_signature,
             link_signature,
             call_signature,
+            interpret: if region.has_floats() {
+                offset_of!(Calls, interpret_floats) as i32
+            } else {
+                offset_of!(Calls, interpret) as i32
+            },
             alignments: Alignments::default(),
             interrupted: None,
             source: &region.blocks[0],
@@ -337,7 +344,7 @@ impl<'a> Emitter<'a> {
         let function = self
             .b
             .ins()
-            .load(types::I64, MemFlagsData::trusted(), table, 0);
+            .load(types::I64, MemFlagsData::trusted(), table, self.interpret);
         self.b.ins().call_indirect(
             self.call_signature,
             function,

@@ -1,6 +1,7 @@
 //! Regions: the blocks that are translated into one function.
 
-use crate::interp::block::Source;
+use crate::interp::block::{Meaning, Source};
+use crate::isa::Unit;
 use mirrorball_runtime::cpu::cp0::STATUS_FR;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
@@ -95,6 +96,17 @@ impl Region {
     #[must_use]
     pub fn find(&self, pc: u32) -> Option<usize> {
         self.blocks.iter().position(|block| block.pc == pc)
+    }
+
+    /// Whether any instruction needs the FPU.
+    #[must_use]
+    pub fn has_floats(&self) -> bool {
+        let code = self.blocks.iter().flat_map(|block| &block.code);
+        let mut insns = code.filter_map(|&(_, meaning)| match meaning {
+            Meaning::Insn(insn) => Some(insn.info().unit),
+            _ => None,
+        });
+        insns.any(|unit| matches!(unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64))
     }
 
     /// For each block the blocks of the region that it leads to, calls included.

@@ -54,10 +54,11 @@ impl Controller {
         }
     }
 
-    fn set_line(&mut self, input: u8, level: bool) {
+    /// Sets the level of an input. Says whether it was another.
+    fn set_line(&mut self, input: u8, level: bool) -> bool {
         let bit = 1 << (input & 7);
         if level == (self.lines & bit != 0) {
-            return;
+            return false;
         }
         if level {
             self.lines |= bit;
@@ -69,6 +70,7 @@ impl Controller {
         } else if level {
             self.irr |= bit;
         }
+        true
     }
 
     /// How many steps the most important input in `set` is below the top; 8 for an empty set.
@@ -240,11 +242,10 @@ impl I8259Pair {
     pub fn set_line(&mut self, irq: u8, level: bool) {
         match irq {
             CASCADE => {}
-            0..8 => self.first.set_line(irq, level),
-            8..16 => {
-                self.second.set_line(irq - 8, level);
-                self.cascade();
+            0..8 => {
+                self.first.set_line(irq, level);
             }
+            8..16 if self.second.set_line(irq - 8, level) => self.cascade(),
             _ => {}
         }
     }
