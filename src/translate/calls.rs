@@ -9,7 +9,7 @@ use crate::isa::Insn;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::Vm;
 
-/// The functions that translated code finds through `cpu.calls`. All of them are [`interpret`], for
+/// The functions that translated code finds through `cpu.calls`. All of them interpret an instruction, for
 /// callers that keep values in every register: those survive the call, and the answer is left in
 /// `cpu.status`. Slow paths then cost the fast ones nothing.
 #[repr(C)]

@@ -341,10 +341,10 @@ impl<'a> Emitter<'a> {
             .pack()
             .map(|word| self.b.ins().iconst(types::I64, word as i64));
         let table = self.load_cpu(types::I64, offset_of!(Cpu, calls));
-        let function = self
-            .b
-            .ins()
-            .load(types::I64, MemFlagsData::trusted(), table, self.interpret);
+        let function =
+            self.b
+                .ins()
+                .load(types::I64, MemFlagsData::trusted(), table, self.interpret);
         self.b.ins().call_indirect(
             self.call_signature,
             function,
