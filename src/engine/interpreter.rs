@@ -2,6 +2,7 @@
 
 use crate::cache::blocks::Blocks;
 use crate::interp::{run_block, run_part};
+use mirrorball_runtime::cpu::STOP_SERVE;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 
@@ -42,11 +43,14 @@ impl Interpreter {
                 run_part(vm, block)
             };
             if exit.is_some() || vm.cpu.stop != 0 {
+                let serve = vm.cpu.stop & STOP_SERVE != 0;
                 vm.cpu.stop = 0;
                 if vm.has_modified() {
                     self.blocks.drop_modified(vm);
                 }
-                return exit.unwrap_or(Exit::Stop);
+                if exit.is_some() || serve {
+                    return exit.unwrap_or(Exit::Stop);
+                }
             }
         }
         Exit::Horizon

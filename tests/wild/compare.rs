@@ -33,8 +33,19 @@ pub struct End {
 
 /// Runs `vm` for at most `limit` instructions.
 pub fn run(vm: &mut Vm, engine: &mut dyn Engine, limit: u64) -> End {
+    run_in_steps(vm, engine, limit, u64::MAX)
+}
+
+/// As [`run`], with a stop every `step` instructions.
+fn run_in_steps(vm: &mut Vm, engine: &mut dyn Engine, limit: u64, step: u64) -> End {
     let mut host = Listener::default();
-    let outcome = vm.run(engine, &mut host, limit);
+    let outcome = loop {
+        let next = vm.cpu.retired().saturating_add(step).min(limit);
+        let outcome = vm.run(engine, &mut host, next);
+        if outcome != Outcome::Limit || vm.cpu.retired() >= limit {
+            break outcome;
+        }
+    };
     End {
         outcome,
         instructions: vm.cpu.retired(),
@@ -45,29 +56,77 @@ pub fn run(vm: &mut Vm, engine: &mut dyn Engine, limit: u64) -> End {
     }
 }
 
-pub fn jit(hot: u32) -> Jit {
-    let config = JitConfig {
-        hot,
-        background: false,
-        cache: CacheConfig {
-            bytes: 4 << 20,
-            ..CacheConfig::default()
-        },
-        ..JitConfig::default()
-    };
-    Jit::new(config).expect("this host has a JIT")
+/// After how many instructions a guest may have to stop. Small steps take their time.
+const STEPS: [u64; 16] = {
+    let mut steps = [u64::MAX; 16];
+    (steps[0], steps[1], steps[2], steps[3]) = (1, 3, 13, 100);
+    (steps[4], steps[5], steps[6]) = (109, 509, 1009);
+    steps
+};
+
+/// How the JIT runs a guest.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How often a block runs before it is translated.
+    pub hot: u32,
+    /// The most instructions in a region.
+    pub region: usize,
+    /// The bytes of code that are kept.
+    pub cache: usize,
+    /// The instructions after which the engine has to stop, however they fall.
+    pub step: u64,
+}
+
+impl Manner {
+    /// Translating after `hot` runs, all else as usual.
+    pub fn of(hot: u32) -> Self {
+        Self {
+            hot,
+            region: JitConfig::default().region,
+            cache: 4 << 20,
+            step: u64::MAX,
+        }
+    }
+
+    /// One of all kinds: blocks alone and large regions, room for all code or for next to none,
+    /// stops at each instruction or none.
+    pub fn random(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(!seed);
+        let mut choose = |from: &[u64]| from[rng.usize(..from.len())];
+        Self {
+            hot: choose(&[1, 2, 3, 4, 5]) as u32,
+            region: choose(&[1, 20, 200, 200]) as usize,
+            cache: choose(&[64 << 10, 4 << 20, 4 << 20]) as usize,
+            step: choose(&STEPS),
+        }
+    }
+
+    /// A JIT that is set so.
+    pub fn jit(self) -> Jit {
+        let config = JitConfig {
+            hot: self.hot,
+            region: self.region,
+            background: false,
+            cache: CacheConfig {
+                bytes: self.cache,
+                unit_bytes: 0,
+                ..CacheConfig::default()
+            },
+        };
+        Jit::new(config).expect("this host has a JIT")
+    }
 }
 
 /// Runs the machine that `make` makes in both engines and says how it ended, or what differs.
 pub fn both(
     make: impl Fn() -> Box<Vm>,
-    hot: u32,
+    manner: Manner,
     limit: u64,
 ) -> Result<(End, JitCounters), String> {
     let (mut translated, mut interpreted) = (make(), make());
-    let mut engine = jit(hot);
+    let mut engine = manner.jit();
     let (a, b) = (
-        run(&mut translated, &mut engine, limit),
+        run_in_steps(&mut translated, &mut engine, limit, manner.step),
         run(&mut interpreted, &mut Interpreter::default(), limit),
     );
     if engine.counters.refused > 0 {
@@ -79,10 +138,10 @@ pub fn both(
     let difference = translated
         .compare_cpu(&interpreted)
         .or_else(|| translated.compare_all_memory(&interpreted));
-    let mut lockstep = Lockstep::new(jit(hot), 0);
+    let mut lockstep = Lockstep::new(manner.jit(), 0);
     run(&mut make(), &mut lockstep, limit);
     Err(format!(
-        "translated:  {a:x?}\ninterpreted: {b:x?}\n{}\nin lockstep: {}",
+        "{manner:?}\ntranslated:  {a:x?}\ninterpreted: {b:x?}\n{}\nin lockstep: {}",
         difference.unwrap_or_default(),
         lockstep.difference().unwrap_or("no difference")
     ))

@@ -76,8 +76,6 @@ pub struct Guest<'a> {
     /// Further CP0 registers, with selects.
     cp0: Vec<(u32, u32, u32)>,
     pc: u32,
-    /// How often a block runs before the JIT translates it.
-    pub hot: u32,
 }
 
 impl<'a> Guest<'a> {
@@ -95,7 +93,7 @@ impl<'a> Guest<'a> {
             model,
             memory: u64::from(pages) * 4096,
             big_endian: pool.big_endian,
-            second_tlb: 0,
+            second_tlb: usize::from(rng.bool()) * 16,
             rtc_base: rng.u64(..1 << 32),
         };
         let ebase = if rng.u32(..8) == 0 {
@@ -133,7 +131,6 @@ impl<'a> Guest<'a> {
             },
             tlb: tlb(&mut rng, model.tlb_entries as u32, pages, page),
             cp0: cp0(&mut rng, ebase, page, user),
-            hot: rng.u32(1..=5),
             pc: place.code + rng.u32(..64) * 4,
             config,
         }

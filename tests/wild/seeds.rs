@@ -1,6 +1,6 @@
 //! Ten thousand random guests.
 
-use crate::compare::both;
+use crate::compare::{Manner, both};
 use crate::guest::{Guest, Pool};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -52,7 +52,7 @@ fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
         let run = || {
             let guest = Guest::new(seed, &pool);
             let limit = INSTRUCTIONS[usize::from(seed % 16 == 0)];
-            both(|| guest.machine(), guest.hot, limit)
+            both(|| guest.machine(), Manner::random(seed), limit)
         };
         tally.guests += 1;
         match catch_unwind(AssertUnwindSafe(run)) {
@@ -72,18 +72,33 @@ fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
     }
 }
 
-/// The batches, or the one that `WILD_SEED` is in.
-fn batches() -> std::ops::Range<u64> {
-    match std::env::var("WILD_SEED").map(|seed| seed.parse::<u64>()) {
-        Ok(Ok(seed)) => seed / BATCH..seed / BATCH + 1,
-        _ => 0..SEEDS / BATCH,
+/// A number in the environment.
+fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number")),
+    )
+}
+
+/// The batches, or the one that `WILD_SEED` is in; with `WILD_MINUTES`, others than usual for so
+/// long.
+fn batches() -> (std::ops::Range<u64>, Duration) {
+    let whole = Duration::from_secs(3600 * 24);
+    if let Some(seed) = setting("WILD_SEED") {
+        (seed / BATCH..seed / BATCH + 1, whole)
+    } else if let Some(minutes) = setting("WILD_MINUTES") {
+        let first = fastrand::u64(SEEDS / BATCH..1 << 40);
+        (first..u64::MAX, Duration::from_secs(minutes * 60))
+    } else {
+        (0..SEEDS / BATCH, whole)
     }
 }
 
 #[test]
 fn random_guests_end_alike_in_both_engines() {
     let start = Instant::now();
-    let batches = batches();
+    let (batches, time) = batches();
     let (next, end) = (AtomicU64::new(batches.start), batches.end);
     let total = Mutex::new(Tally::default());
     let workers = thread::available_parallelism().map_or(2, usize::from);
@@ -94,7 +109,7 @@ fn random_guests_end_alike_in_both_engines() {
                 let mut tally = Tally::default();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= end {
+                    if number >= end || start.elapsed() > time {
                         break;
                     }
                     batch(number, current, &mut tally);

@@ -2,7 +2,7 @@
 
 use crate::common::asm::*;
 use crate::common::{CODE, place, program};
-use crate::compare::{End, both, jit, run};
+use crate::compare::{End, Manner, both, run};
 use mirrorball::engine::Interpreter;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
@@ -46,7 +46,7 @@ fn agree(code: &[u32], limit: u64) -> End {
         skip_what_is_refused(&mut vm);
         vm
     };
-    both(make, 2, limit)
+    both(make, Manner::of(2), limit)
         .unwrap_or_else(|difference| panic!("{difference}"))
         .0
 }
@@ -85,7 +85,8 @@ fn a_jump_to_nowhere_without_handlers_ends_with_the_limit() {
             vm.write_cp0(STATUS, 0, 1 << 22, 0);
             vm
         };
-        let (end, _) = both(make, 2, 20_000).unwrap_or_else(|difference| panic!("{difference}"));
+        let (end, _) =
+            both(make, Manner::of(2), 20_000).unwrap_or_else(|difference| panic!("{difference}"));
         assert_eq!(end.outcome, Outcome::Limit, "{target:#x}");
     }
 }
@@ -250,12 +251,13 @@ fn a_block_grows_when_the_word_that_ends_it_changes() {
         vm
     };
     for hot in 1..8 {
-        let (end, jit) = both(make, hot, 2_000).unwrap_or_else(|difference| panic!("{difference}"));
+        let (end, jit) =
+            both(make, Manner::of(hot), 2_000).unwrap_or_else(|difference| panic!("{difference}"));
         assert_eq!(end.outcome, Outcome::Limit);
         assert!(jit.translations > 0);
     }
     let mut vm = make();
-    run(&mut vm, &mut jit(2), 2_000);
+    run(&mut vm, &mut Manner::of(2).jit(), 2_000);
     // 40 calls, of which the last 20 add 16 more.
     assert_eq!(vm.cpu.gpr[V0 as usize], 40 + 20 * 16);
 }

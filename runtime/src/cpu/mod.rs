@@ -54,6 +54,12 @@ impl Reg {
     }
 }
 
+/// In [`Cpu::stop`]: the engine must come back, as something is to be served.
+pub const STOP_SERVE: u32 = 1;
+/// In [`Cpu::stop`]: code was written to that the engine made something from. It must drop that
+/// before it goes on; nobody else need know.
+pub const STOP_CODE: u32 = 2;
+
 /// One CPU's registers and run state.
 ///
 /// General registers are 64-bit slots; on a 32-bit model the upper halves are zero and only the
@@ -79,7 +85,8 @@ pub struct Cpu {
     pub calls: *const usize,
     /// For the engine: what the last call from translated code answered.
     pub status: u32,
-    /// Set when the engine must leave at the next instruction boundary.
+    /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`] and
+    /// [`STOP_CODE`].
     pub stop: u32,
     /// The LL bit.
     pub ll_bit: u32,

@@ -65,9 +65,11 @@ impl SecondTlb {
         entries.into_iter().find(|entry| entry.matches(va, asid))
     }
 
-    /// Keeps what TLBWR displaced. Returns what there is no room for, if need be that.
-    pub fn keep(&mut self, entry: Entry) -> Option<Entry> {
-        let useful = entry.mask == SMALL && entry.halves.iter().any(|half| half.valid);
+    /// Keeps what TLBWR displaced by `new`, unless that is for the same addresses. Returns what
+    /// there is no room for, if need be that.
+    pub fn keep(&mut self, entry: Entry, new: &Entry) -> Option<Entry> {
+        let valid = entry.halves.iter().any(|half| half.valid);
+        let useful = entry.mask == SMALL && valid && !entry.overlaps(new);
         if self.sets.is_empty() || !useful {
             return Some(entry);
         }
@@ -146,6 +148,11 @@ mod tests {
         Entry::from_registers(vpn2 | 1, [0x1002, 0x1042], 0)
     }
 
+    /// What displaces entries here: for other addresses.
+    fn other() -> Entry {
+        Entry::from_registers(0xc000_0001, [2, 2], 0)
+    }
+
     fn knows(second: &SecondTlb, vpn2: u32) -> bool {
         second.find(Va(u64::from(vpn2)), 1).is_some()
     }
@@ -153,7 +160,7 @@ mod tests {
     #[test]
     fn what_the_guest_cannot_know_to_be_gone_is_found() {
         let mut second = SecondTlb::new(16, 4);
-        assert_eq!(second.keep(entry(0x4000)), None);
+        assert_eq!(second.keep(entry(0x4000), &other()), None);
         assert!(knows(&second, 0x4000) && knows(&second, 0x5000));
         assert!(!knows(&second, 0x6000));
         assert!(
@@ -167,11 +174,11 @@ mod tests {
     #[test]
     fn an_entry_goes_once_every_place_it_may_be_in_is_known() {
         let mut second = SecondTlb::new(16, 4);
-        second.keep(entry(0x4000));
+        second.keep(entry(0x4000), &other());
         for index in [1, 2] {
             assert!(second.known(index, 1).is_empty());
         }
-        second.keep(entry(0x8000));
+        second.keep(entry(0x8000), &other());
         assert_eq!(second.known(3, 1), [entry(0x4000)]);
         assert!(knows(&second, 0x8000), "it was displaced later");
     }
@@ -179,21 +186,29 @@ mod tests {
     #[test]
     fn another_entry_for_the_address_replaces_it() {
         let mut second = SecondTlb::new(16, 4);
-        second.keep(entry(0x4000));
-        second.keep(entry(0xa000));
+        second.keep(entry(0x4000), &other());
+        second.keep(entry(0xa000), &other());
         assert_eq!(second.overwritten(&entry(0x4000)), [entry(0x4000)]);
         let large = Entry::from_registers(1, [0x1002, 0x1042], 0x1e000);
         assert_eq!(second.overwritten(&large), [entry(0xa000)]);
     }
 
     #[test]
+    fn what_is_displaced_by_its_like_is_gone() {
+        let mut second = SecondTlb::new(16, 4);
+        let large = Entry::from_registers(1, [0x2002, 0x2042], 0x1e000);
+        assert_eq!(second.keep(entry(0x4000), &large), Some(entry(0x4000)));
+        assert!(!knows(&second, 0x4000));
+    }
+
+    #[test]
     fn without_room_nothing_is_kept() {
         let mut second = SecondTlb::new(0, 4);
-        assert_eq!(second.keep(entry(0x4000)), Some(entry(0x4000)));
+        assert_eq!(second.keep(entry(0x4000), &other()), Some(entry(0x4000)));
         let mut second = SecondTlb::new(1, 4);
         for index in 0..4 {
-            assert_eq!(second.keep(entry(0x4000 + index * 0x2000)), None);
+            assert_eq!(second.keep(entry(0x4000 + index * 0x2000), &other()), None);
         }
-        assert_eq!(second.keep(entry(0x2_0000)), Some(entry(0x4000)));
+        assert_eq!(second.keep(entry(0x2_0000), &other()), Some(entry(0x4000)));
     }
 }

@@ -11,10 +11,10 @@ mod system;
 use crate::addr::{PAGE_SIZE, Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::clock::Cycles;
-use crate::cpu::Cpu;
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
+use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::pmap::Pmap;
 use crate::mmu::second::SecondTlb;
@@ -221,7 +221,7 @@ impl Vm {
     /// Asks the engine to come back at the next instruction boundary.
     #[inline]
     pub fn request_stop(&mut self) {
-        self.cpu.stop = 1;
+        self.cpu.stop |= STOP_SERVE;
     }
 
     /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
@@ -329,7 +329,7 @@ impl Vm {
         if self.pmap.has_code(pa, bytes) {
             self.modified.push((pa, bytes));
             self.counters.code_writes += 1;
-            self.request_stop();
+            self.cpu.stop |= STOP_CODE;
         }
     }
 

@@ -107,7 +107,8 @@ impl Vm {
         let index = self.cpu.cp0.next_random(self.cpu.model.tlb_entries);
         let old = self.tlb_write(index)?;
         if let Some(old) = old {
-            let gone = self.second.keep(old);
+            let new = *self.tlb.read(index);
+            let gone = self.second.keep(old, &new);
             self.counters.second_kept += u64::from(gone != Some(old));
             if let Some(gone) = gone {
                 self.soft.forget_entry(&gone);
