@@ -4,10 +4,12 @@
 //! translation is done. Results are installed by the engine, unless the guest has changed the code
 //! meanwhile.
 
+use super::queue::Queue;
 use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
 use crate::cache::persist::Store;
 use crate::translate::{Region, TranslateError, Translation, Translator};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -36,7 +38,8 @@ pub struct Done {
 pub struct Compiler {
     /// Set while there is no thread: translates at once.
     inline: Option<(Translator, Option<Store>)>,
-    jobs: Option<Sender<Job>>,
+    /// What waits for the thread.
+    queue: Arc<Queue>,
     done: (Sender<Done>, Receiver<Done>),
     thread: Option<JoinHandle<()>>,
 }
@@ -72,15 +75,16 @@ impl Compiler {
         if !background {
             return Ok(Self {
                 inline: Some((translator, store)),
-                jobs: None,
+                queue: Arc::default(),
                 done,
                 thread: None,
             });
         }
-        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::<Queue>::default();
+        let jobs = Arc::clone(&queue);
         let results = done.0.clone();
         let work = move || {
-            for job in queue {
+            while let Some(job) = jobs.pop() {
                 let done = translate(&mut translator, job);
                 save(store.as_ref(), &done);
                 if results.send(done).is_err() {
@@ -93,22 +97,28 @@ impl Compiler {
             .spawn(work)?;
         Ok(Self {
             inline: None,
-            jobs: Some(jobs),
+            queue,
             done,
             thread: Some(thread),
         })
     }
 
-    /// Hands a job in. Its result comes from [`Compiler::poll`], sooner or later.
-    pub fn submit(&mut self, job: Job) {
+    /// Hands a job in, whose first block has run `heat` times. Its result comes from
+    /// [`Compiler::poll`], sooner or later.
+    pub fn submit(&mut self, job: Job, heat: u32) {
         if let Some((translator, store)) = &mut self.inline {
             let done = translate(translator, job);
             save(store.as_ref(), &done);
             // The receiver is ours: it cannot be gone.
             let _ = self.done.0.send(done);
-        } else if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(job);
+        } else {
+            self.queue.push(job, heat);
         }
+    }
+
+    /// Says that the region of translation `id`, which may still wait, has become so hot.
+    pub fn raise(&self, id: TranslationId, heat: u32) {
+        self.queue.raise(id, heat);
     }
 
     /// A job that is done, if there is one.
@@ -119,9 +129,7 @@ impl Compiler {
 
 impl Drop for Compiler {
     fn drop(&mut self) {
-        self.jobs = None;
-        // Nobody waits for what is still queued.
-        self.done = channel();
+        self.queue.close();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

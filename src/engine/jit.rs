@@ -291,8 +291,17 @@ impl Engine for Jit {
                     self.translate(vm, id);
                 }
             }
-            let cached = self.blocks.get(id);
+            let cached = self.blocks.get_mut(id);
             let code = cached.extra.code;
+            if code == 0 && cached.extra.translation != 0 {
+                // It waits to be translated: the hotter, the sooner.
+                cached.extra.heat = cached.extra.heat.saturating_add(1);
+                if cached.extra.heat.is_power_of_two() {
+                    self.compiler
+                        .raise(cached.extra.translation, cached.extra.heat);
+                }
+            }
+            let cached = self.blocks.get(id);
             let exit = if code != 0 && before >= cached.extra.need {
                 if let Some(Missing { from, pc }) = missing.take()
                     && self.code.link(from, pc, cached.extra.translation)

@@ -4,6 +4,7 @@ pub mod compiler;
 pub mod interpreter;
 pub mod jit;
 pub mod lockstep;
+mod queue;
 mod translations;
 
 pub use interpreter::Interpreter;

@@ -20,7 +20,7 @@ impl Jit {
     #[cold]
     pub(super) fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let cached = self.blocks.get(id);
-        let (key, halved) = (cached.key, cached.extra.halved);
+        let (key, halved, heat) = (cached.key, cached.extra.halved, cached.extra.heat);
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
@@ -38,7 +38,7 @@ impl Jit {
             .filter_map(|member| blocks.by_key(&key.at(member.pc)))
             .collect();
         let id = self.announce(id, members);
-        self.compiler.submit(Job { id, key, region });
+        self.compiler.submit(Job { id, key, region }, heat);
         self.install_done(vm);
     }
 
