@@ -30,7 +30,7 @@ pub enum EngineKind {
     Interp,
     /// Translation to host code, the interpreter for what is cold
     Jit,
-    /// Both, compared at the end of each block; stops at the first difference
+    /// Both, compared after each block or way through a region; stops at the first difference
     Lockstep,
 }
 
@@ -142,7 +142,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     cache: CacheArgs,
 
-    /// In lockstep, compare every N instructions instead of after each block, so that regions and
+    /// In lockstep, compare every N instructions instead, so that regions and
     /// the links between them take part
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
     stride: Option<u64>,

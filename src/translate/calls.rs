@@ -9,9 +9,9 @@ use crate::isa::Insn;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::Vm;
 
-/// The functions that translated code finds through `cpu.calls`. All of them interpret an instruction, for
-/// callers that keep values in every register: those survive the call, and the answer is left in
-/// `cpu.status`. Slow paths then cost the fast ones nothing.
+/// The functions that translated code finds through `cpu.calls`. All of them interpret an
+/// instruction, for callers that keep values in every register: those survive the call, and the
+/// answer is left in `cpu.status`. Slow paths then cost the fast ones nothing.
 #[repr(C)]
 pub struct Calls {
     /// For callers without floating-point values.
@@ -29,9 +29,8 @@ pub static CALLS: Calls = Calls {
 };
 
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
-// SAFETY: the assembly saves and restores every general register that the C convention lets
-// `interpret` change, keeps the stack aligned, and writes nothing else but `cpu.status` of the VM
-// that it got.
+// SAFETY: every general register that `interpret` may change is saved and restored, the stack stays
+// aligned, and nothing else is written but `cpu.status` of the VM that came in.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.

@@ -40,11 +40,8 @@ impl Vm {
                 self.select_space();
                 self.check_interrupts();
             }
-            // Count, Compare: another deadline.
-            9 | 11 => self.request_stop(),
-            13 => {
-                self.request_stop();
-            }
+            // Count, Compare, Cause: another deadline, or a software interrupt.
+            9 | 11 | 13 => self.request_stop(),
             // Wired resets Random.
             6 => {
                 self.cpu.cp0.random = 1;
