@@ -36,6 +36,24 @@ static KNOWN: &[Known] = &[
         values: &["0", "1"],
         default: |config| u8::from(config.background).to_string(),
     },
+    Known {
+        switch: "cache-bytes",
+        meaning: "the most bytes of translated code that are kept",
+        values: &["64K", "256K", "1M", "4M", "16M"],
+        default: |config| format!("{}M", config.cache.bytes >> 20),
+    },
+    Known {
+        switch: "cache-unit",
+        meaning: "the bytes of code that are evicted together",
+        values: &["64K", "256K", "1M", "4M"],
+        default: |config| format!("{}M", config.cache.bytes >> 24),
+    },
+    Known {
+        switch: "cache-policy",
+        meaning: "what is evicted when the cache is full",
+        values: &["flush", "fifo", "least-used"],
+        default: |_| "fifo".into(),
+    },
 ];
 
 /// A switch of `run` and the values to try.
