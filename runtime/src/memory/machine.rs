@@ -1,10 +1,18 @@
-//! Machine memory: the host memory that the monitor hands out, in frames.
+//! Machine memory: the host memory that the monitor hands out to its VMs, in frames.
 //!
-//! One anonymous mapping, reserved whole and backed by the host as it is touched. A frame that is
-//! handed out is zero.
+//! One mapping, reserved whole and backed by the host as it is touched. A frame that is handed
+//! out is zero: fresh ones because the host made them so, used ones because they are cleared when
+//! they are handed out again. The backmap says who uses a frame.
+//!
+//! Who may look at a frame: a private frame belongs to the VM in its backmap, and only whoever
+//! runs or holds that VM touches it; a shared frame is never written while it is shared.
 
-use crate::addr::{Ma, PAGE_SIZE};
-use memmap2::{MmapMut, MmapOptions};
+use super::share::{Content, Shares};
+use super::swap::SwapFile;
+use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE, Pa};
+use memmap2::{MmapOptions, MmapRaw};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why machine memory could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -22,45 +30,264 @@ pub enum MachineMemoryError {
     /// The host refused address space for the software TLB.
     #[error("the host refused address space for the software TLB: {0}; see `ulimit -v`")]
     Tables(std::io::Error),
+    /// The machines do not fit.
+    #[error("machine memory of {limit} bytes is used up; give more with --machine-memory or --swap")]
+    Full {
+        /// The limit.
+        limit: u64,
+    },
+}
+
+/// The number of a VM in its monitor; 0 is for one that has none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct VmId(pub u16);
+
+impl From<Ma> for Frame {
+    fn from(ma: Ma) -> Self {
+        Self(ma.page_number() as u32)
+    }
+}
+
+/// Who uses a frame: a page of a VM.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct User {
+    /// The VM.
+    pub vm: VmId,
+    /// Its page.
+    pub pa: Pa,
+}
+
+/// The number of a frame.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Frame(pub u32);
+
+impl Frame {
+    /// The frame that every page of zeros can be read from. It is never written to.
+    pub const ZERO: Self = Self(0);
+
+    /// The machine address of its first byte.
+    #[must_use]
+    pub const fn ma(self) -> Ma {
+        Ma((self.0 as u64) << PAGE_BITS)
+    }
+
+    /// The machine address of the byte at `pa`, whose page is in this frame.
+    #[must_use]
+    pub const fn at(self, pa: Pa) -> Ma {
+        Ma(self.ma().0 | pa.page_offset())
+    }
+}
+
+/// Frames beyond the limit, so that a VM can always come to its next instruction: then it is
+/// stopped, and memory is reclaimed. The last burst of a DMA is what needs most.
+const BEYOND: u64 = 1024;
+/// Frames that are free or soon reclaimed below which the monitor reclaims.
+const LOW: u64 = 64;
+/// Freed frames that stay backed by the host; what is freed beyond that is given back to it.
+const WARM: usize = 512;
+
+/// Marks of the backmap: free, shared, or else private with its user.
+const FREE: u64 = 0;
+const SHARED: u64 = 1;
+
+/// Frames that can be handed out.
+#[derive(Default, Debug)]
+struct Pool {
+    /// Frames that hold what their last user left.
+    used: Vec<u32>,
+    /// Frames that the host has taken back, and that are zero again.
+    returned: Vec<u32>,
+    /// Frames from here on have never been handed out.
+    fresh: u32,
 }
 
 /// The frames of the host's memory.
 #[derive(Debug)]
 pub struct MachineMemory {
-    map: MmapMut,
-    /// Frames from here on have never been handed out.
-    fresh: u64,
+    map: MmapRaw,
+    backmap: Box<[AtomicU64]>,
+    pool: Mutex<Pool>,
+    /// Frames that may be in use.
+    limit: u64,
+    in_use: AtomicU64,
+    most: AtomicU64,
+    short: AtomicBool,
+    last_vm: AtomicU32,
+    shares: Shares,
+    swap: SwapFile,
+}
+
+// What is behind a lock is whole after each step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MachineMemory {
-    /// Reserves `bytes` (rounded up to whole pages) of machine memory.
+    /// Machine memory of `bytes` (rounded up to whole pages), without swap.
     ///
     /// # Errors
     /// When the host refuses the mapping.
     pub fn new(bytes: u64) -> Result<Self, MachineMemoryError> {
-        let bytes = bytes.next_multiple_of(PAGE_SIZE).max(PAGE_SIZE);
+        Self::with_swap(bytes, SwapFile::none())
+    }
+
+    /// Machine memory of `bytes`, and a file for what does not fit.
+    ///
+    /// # Errors
+    /// When the host refuses the mapping.
+    pub fn with_swap(bytes: u64, swap: SwapFile) -> Result<Self, MachineMemoryError> {
+        let limit = bytes.div_ceil(PAGE_SIZE).max(1);
+        let frames = (limit + BEYOND + 1) as usize;
         let map = MmapOptions::new()
-            .len(bytes as usize)
+            .len(frames << PAGE_BITS)
             .no_reserve_swap()
             .map_anon()
             .map_err(|source| MachineMemoryError::Reserve { bytes, source })?;
-        Ok(Self { map, fresh: 0 })
+        Ok(Self {
+            map: map.into(),
+            backmap: (0..frames).map(|_| AtomicU64::new(FREE)).collect(),
+            pool: Mutex::new(Pool {
+                fresh: 1,
+                ..Pool::default()
+            }),
+            limit,
+            in_use: AtomicU64::new(0),
+            most: AtomicU64::new(0),
+            short: AtomicBool::new(false),
+            last_vm: AtomicU32::new(0),
+            shares: Shares::default(),
+            swap,
+        })
     }
 
-    /// Hands out a zeroed frame, or `None` when all are in use.
-    pub fn allocate(&mut self) -> Option<Ma> {
-        let frame = Ma(self.fresh);
-        if self.fresh >= self.map.len() as u64 {
-            return None;
+    /// A number for another VM.
+    pub fn next_vm(&self) -> VmId {
+        VmId(self.last_vm.fetch_add(1, Ordering::Relaxed) as u16)
+    }
+
+    /// Hands out a zeroed frame to `user`. `None` if there is none, even beyond the limit.
+    pub fn allocate(&self, user: User) -> Option<Frame> {
+        let (frame, dirty) = {
+            let mut pool = lock(&self.pool);
+            if let Some(frame) = pool.used.pop() {
+                (frame, true)
+            } else if let Some(frame) = pool.returned.pop() {
+                (frame, false)
+            } else if (pool.fresh as usize) < self.backmap.len() {
+                pool.fresh += 1;
+                (pool.fresh - 1, false)
+            } else {
+                return None;
+            }
+        };
+        let frame = Frame(frame);
+        if dirty {
+            // SAFETY: the frame is inside the mapping, and nobody's until this returns.
+            unsafe { self.host(frame.ma()).write_bytes(0, PAGE_SIZE as usize) };
         }
-        self.fresh += PAGE_SIZE;
+        self.set_owner(frame, user);
+        let in_use = self.in_use.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(in_use, Ordering::Relaxed);
+        if in_use + LOW > self.limit {
+            self.short.store(true, Ordering::Relaxed);
+        }
         Some(frame)
     }
 
-    /// The number of frames handed out.
+    /// Takes a frame back that nobody uses any more.
+    pub fn free(&self, frame: Frame) {
+        self.backmap[frame.0 as usize].store(FREE, Ordering::Relaxed);
+        {
+            let mut pool = lock(&self.pool);
+            if pool.used.len() < WARM {
+                pool.used.push(frame.0);
+            } else {
+                // SAFETY: the frame is nobody's; the host makes it zero when it is next touched.
+                let given = unsafe {
+                    rustix::mm::madvise(
+                        self.host(frame.ma()).cast(),
+                        PAGE_SIZE as usize,
+                        rustix::mm::Advice::LinuxDontNeed,
+                    )
+                };
+                let list = match given {
+                    Ok(()) => &mut pool.returned,
+                    Err(_) => &mut pool.used,
+                };
+                list.push(frame.0);
+            }
+        }
+        let in_use = self.in_use.fetch_sub(1, Ordering::Relaxed) - 1;
+        if in_use + LOW <= self.limit {
+            self.short.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Says that the frame is private to `user`.
+    pub(super) fn set_owner(&self, frame: Frame, user: User) {
+        let mark = 2 | u64::from(user.vm.0) << 2 | user.pa.page_number() << 18;
+        self.backmap[frame.0 as usize].store(mark, Ordering::Relaxed);
+    }
+
+    /// Says that the frame is shared: who uses it is in [`Shares`].
+    pub(super) fn set_shared(&self, frame: Frame) {
+        self.backmap[frame.0 as usize].store(SHARED, Ordering::Relaxed);
+    }
+
+    /// The backmap: who uses the frame.
+    #[must_use]
+    pub fn users(&self, frame: Frame) -> Vec<User> {
+        match self.backmap[frame.0 as usize].load(Ordering::Relaxed) {
+            FREE => Vec::new(),
+            SHARED => self.shares.users(frame),
+            mark => vec![User {
+                vm: VmId((mark >> 2) as u16),
+                pa: Pa(mark >> 18 << PAGE_BITS),
+            }],
+        }
+    }
+
+    /// The shared frames.
+    #[must_use]
+    pub fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// The file for what does not fit.
+    #[must_use]
+    pub fn swap(&self) -> &SwapFile {
+        &self.swap
+    }
+
+    /// The number of frames in use.
     #[must_use]
     pub fn frames_in_use(&self) -> u64 {
-        self.fresh / PAGE_SIZE
+        self.in_use.load(Ordering::Relaxed)
+    }
+
+    /// The most frames that were ever in use.
+    #[must_use]
+    pub fn most_in_use(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// The frames that may be in use.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Whether memory must be reclaimed before a VM runs on.
+    #[inline]
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.short.load(Ordering::Relaxed)
+    }
+
+    /// How many frames are missing until memory is no longer short, with `more` to spare.
+    #[must_use]
+    pub fn missing(&self, more: u64) -> u64 {
+        (self.frames_in_use() + LOW + more).saturating_sub(self.limit)
     }
 
     /// The host address of a machine address.
@@ -72,19 +299,87 @@ impl MachineMemory {
         assert!(ma.0 < self.map.len() as u64);
         // SAFETY: the offset is inside the mapping. Guest memory is only ever accessed through
         // raw pointers made here while the VM runs, never through references that overlap.
-        unsafe { self.map.as_ptr().add(ma.0 as usize).cast_mut() }
+        unsafe { self.map.as_mut_ptr().add(ma.0 as usize) }
     }
 
-    /// The bytes of a frame.
+    /// The bytes of a frame, which nobody writes meanwhile: the caller holds the VM that it is
+    /// private to, or it is shared.
     #[must_use]
-    pub fn frame(&self, ma: Ma) -> &[u8] {
-        let start = ma.page().0 as usize;
-        &self.map[start..start + PAGE_SIZE as usize]
+    pub fn frame(&self, frame: Frame) -> &Content {
+        // SAFETY: the whole page lies inside the mapping; see above for who may write.
+        unsafe { &*self.host(frame.ma()).cast() }
     }
 
-    /// The bytes of a frame, to be written.
-    pub fn frame_mut(&mut self, ma: Ma) -> &mut [u8] {
-        let start = ma.page().0 as usize;
-        &mut self.map[start..start + PAGE_SIZE as usize]
+    /// Writes into a frame that is private to a VM that the caller holds.
+    ///
+    /// # Panics
+    /// If the bytes do not fit into the frame, which would be the monitor's own mistake.
+    pub fn write(&self, ma: Ma, bytes: &[u8]) {
+        assert!(ma.page_offset() as usize + bytes.len() <= PAGE_SIZE as usize);
+        // SAFETY: inside one page of the mapping; the caller is the only one to touch the frame.
+        unsafe {
+            self.host(ma)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(vm: u16, page: u64) -> User {
+        User {
+            vm: VmId(vm),
+            pa: Pa(page * PAGE_SIZE),
+        }
+    }
+
+    #[test]
+    fn a_frame_is_zero_whoever_had_it_before() {
+        let memory = MachineMemory::new(4 * PAGE_SIZE).unwrap();
+        let first = memory.allocate(user(1, 7)).unwrap();
+        assert_ne!(first, Frame::ZERO);
+        assert_eq!(memory.users(first), [user(1, 7)]);
+        memory.write(first.ma(), b"secret");
+        memory.free(first);
+        assert!(memory.users(first).is_empty());
+        assert_eq!(memory.frames_in_use(), 0);
+        let second = memory.allocate(user(2, 9)).unwrap();
+        assert_eq!(second, first, "it is used again");
+        assert!(memory.frame(second).iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn many_freed_frames_go_back_to_the_host_and_come_zero_again() {
+        let memory = MachineMemory::new(2048 * PAGE_SIZE).unwrap();
+        let frames: Vec<_> = (0..2000)
+            .map(|page| memory.allocate(user(1, page)).unwrap())
+            .collect();
+        for frame in &frames {
+            memory.write(frame.ma(), b"x");
+        }
+        frames.iter().for_each(|&frame| memory.free(frame));
+        assert_eq!((memory.frames_in_use(), memory.most_in_use()), (0, 2000));
+        for page in 0..2000 {
+            let frame = memory.allocate(user(1, page)).unwrap();
+            assert!(memory.frame(frame).iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
+    fn memory_is_short_before_it_is_used_up() {
+        let memory = MachineMemory::new(100 * PAGE_SIZE).unwrap();
+        let mut frames: Vec<_> = (0..100 - LOW)
+            .map(|page| memory.allocate(user(1, page)).unwrap())
+            .collect();
+        assert!(!memory.is_short());
+        frames.push(memory.allocate(user(1, 99)).unwrap());
+        assert!(memory.is_short());
+        assert_eq!(memory.missing(0), 1);
+        let more = std::iter::from_fn(|| memory.allocate(user(1, 0))).count() as u64;
+        assert_eq!(more, BEYOND + LOW - 1, "and then there is an end");
+        frames.drain(..).for_each(|frame| memory.free(frame));
+        assert!(memory.is_short(), "what was taken beyond is still there");
     }
 }

@@ -1,4 +1,10 @@
-//! Memory: the host's frames, and each VM's map from physical pages to them.
+//! Memory: the host's frames, each VM's map from physical pages to them, and what pages can be
+//! besides present: shared, swapped, given away.
 
 pub mod machine;
 pub mod pmap;
+mod reclaim;
+pub mod share;
+pub mod swap;
+
+pub use reclaim::{Gain, Hands};

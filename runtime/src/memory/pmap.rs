@@ -1,9 +1,10 @@
 //! pmap: one VM's map from physical pages to machine frames (P→M).
 //!
-//! It is consulted on every miss of the software TLB and by every DMA. A page gets its frame when
-//! it is first touched.
+//! It is consulted on every miss of the software TLB and by every DMA. A page gets a frame of its
+//! own when it is first written to. Only whoever runs or holds the VM touches its map.
 
-use super::machine::MachineMemory;
+use super::machine::{Frame, MachineMemory, User, VmId};
+use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 use rustc_hash::FxHashMap;
 
@@ -13,14 +14,80 @@ pub const LOW_LIMIT: u64 = 256 << 20;
 pub const HIGH_BASE: u64 = 0x9000_0000;
 
 /// What a physical page is.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Page {
+    /// Never touched. It reads as zeros.
+    #[default]
+    Absent,
+    /// Known to be all zeros, and read from the one frame of zeros.
+    Zero,
+    /// In a frame of its own.
+    Private(Frame),
+    /// In a frame that others may use as well: whoever writes gets a frame of his own.
+    Shared(Frame),
+    /// In the swap file.
+    Swapped(Slot),
+    /// Given to the monitor by the guest. It reads as zeros.
+    Ballooned,
+}
+
+/// A page and what is known of it.
 #[derive(Clone, Copy, Default)]
 struct Entry {
-    /// The frame's number plus one; 0 while the page is absent.
-    frame: u32,
+    page: Page,
     /// Whether translations or predecoded blocks were made from this page.
     code: bool,
     /// Whether a space may have permission to write to the page at a mapped address.
     mapped: bool,
+    /// Whether a space may have permission to read the page at a mapped address.
+    read: bool,
+    /// Whether the page was used in this epoch.
+    used: bool,
+}
+
+/// A page that may be accessed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Where its bytes are.
+    pub ma: Ma,
+    /// Whether they may be written to: no one else sees them.
+    pub writable: bool,
+    /// The frame in which the page was until now, if spaces may still lead there.
+    pub left: Option<Frame>,
+}
+
+/// How many pages of a VM are what.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct PageCounts {
+    /// Read from the frame of zeros.
+    pub zero: u64,
+    /// In frames of their own.
+    pub private: u64,
+    /// In shared frames.
+    pub shared: u64,
+    /// In the swap file.
+    pub swapped: u64,
+    /// Given to the monitor.
+    pub ballooned: u64,
+}
+
+impl PageCounts {
+    fn of(&mut self, page: Page) -> Option<&mut u64> {
+        match page {
+            Page::Absent => None,
+            Page::Zero => Some(&mut self.zero),
+            Page::Private(_) => Some(&mut self.private),
+            Page::Shared(_) => Some(&mut self.shared),
+            Page::Swapped(_) => Some(&mut self.swapped),
+            Page::Ballooned => Some(&mut self.ballooned),
+        }
+    }
+
+    /// The pages that were ever touched and are not given away.
+    #[must_use]
+    pub fn touched(&self) -> u64 {
+        self.zero + self.private + self.shared + self.swapped
+    }
 }
 
 /// Which words of a page code was made from.
@@ -35,24 +102,28 @@ fn words_of(pa: Pa, bytes: u64) -> std::ops::RangeInclusive<usize> {
 
 /// The map of one VM.
 pub struct Pmap {
+    vm: VmId,
     entries: Vec<Entry>,
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
+    counts: PageCounts,
 }
 
 impl Pmap {
     /// The map of a VM with `bytes` of RAM, all absent.
     #[must_use]
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(vm: VmId, bytes: u64) -> Self {
         Self {
+            vm,
             entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
             code: FxHashMap::default(),
+            counts: PageCounts::default(),
         }
     }
 
     /// The index of the RAM page that holds `pa`, or `None` where there is no RAM.
     #[inline]
-    fn index(&self, pa: Pa) -> Option<usize> {
+    pub(super) fn index(&self, pa: Pa) -> Option<usize> {
         let offset = if pa.0 < LOW_LIMIT {
             pa.0
         } else {
@@ -63,7 +134,7 @@ impl Pmap {
     }
 
     /// The physical address of the page with this index.
-    fn address(index: usize) -> Pa {
+    pub(super) fn address(index: usize) -> Pa {
         let offset = index as u64 * PAGE_SIZE;
         Pa(if offset < LOW_LIMIT {
             offset
@@ -79,24 +150,182 @@ impl Pmap {
         self.index(pa).is_some()
     }
 
-    /// The machine address of `pa`, or `None` where there is no RAM or it was never touched.
+    /// What the page of `pa` is, or `None` where there is no RAM.
+    #[inline]
     #[must_use]
-    pub fn find(&self, pa: Pa) -> Option<Ma> {
-        let frame = u64::from(self.entries[self.index(pa)?].frame).checked_sub(1)?;
-        Some(Ma(frame * PAGE_SIZE + pa.page_offset()))
+    pub fn page(&self, pa: Pa) -> Option<Page> {
+        Some(self.entries[self.index(pa)?].page)
     }
 
-    /// The machine address of `pa`, which gets a frame if it has none. `None` where there is no
-    /// RAM, or no frame is left.
-    pub fn touch(&mut self, pa: Pa, machine: &mut MachineMemory) -> Option<Ma> {
-        let index = self.index(pa)?;
-        let entry = &mut self.entries[index];
-        if entry.frame == 0 {
-            entry.frame = (machine.allocate()?.page_number() + 1) as u32;
+    /// What the page with this index is.
+    pub(super) fn page_at(&self, index: usize) -> Option<Page> {
+        self.entries.get(index).map(|entry| entry.page)
+    }
+
+    /// The number of pages.
+    #[must_use]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many pages are what.
+    #[must_use]
+    pub fn counts(&self) -> PageCounts {
+        self.counts
+    }
+
+    /// Whose page it is, for the backmap.
+    pub(super) fn user(&self, index: usize) -> User {
+        User {
+            vm: self.vm,
+            pa: Self::address(index),
         }
-        Some(Ma(
-            (u64::from(entry.frame) - 1) * PAGE_SIZE + pa.page_offset()
-        ))
+    }
+
+    /// Makes the page something else. What it was is the caller's to give back.
+    pub(super) fn set(&mut self, index: usize, page: Page) {
+        let old = std::mem::replace(&mut self.entries[index].page, page);
+        if let Some(count) = self.counts.of(old) {
+            *count -= 1;
+        }
+        if let Some(count) = self.counts.of(page) {
+            *count += 1;
+        }
+    }
+
+    /// Where the page of `pa` can be accessed at once, if it can.
+    #[inline]
+    #[must_use]
+    pub fn resident(&self, pa: Pa) -> Option<Access> {
+        let (frame, writable) = match self.page(pa)? {
+            Page::Private(frame) => (frame, true),
+            Page::Shared(frame) => (frame, false),
+            Page::Zero => (Frame::ZERO, false),
+            Page::Absent | Page::Swapped(_) | Page::Ballooned => return None,
+        };
+        Some(Access {
+            ma: frame.at(pa),
+            writable,
+            left: None,
+        })
+    }
+
+    /// Has the page of `pa` where it can be read. `None` where there is no RAM, or no memory.
+    #[inline]
+    pub fn read(&mut self, pa: Pa, machine: &MachineMemory) -> Option<Access> {
+        let index = self.index(pa)?;
+        self.entries[index].used = true;
+        match self.resident(pa) {
+            Some(access) => Some(access),
+            None => self.bring(index, machine).then(|| self.resident(pa))?,
+        }
+    }
+
+    /// Has the page of `pa` where it can be written to.
+    #[inline]
+    pub fn write(&mut self, pa: Pa, machine: &MachineMemory) -> Option<Access> {
+        let index = self.index(pa)?;
+        self.entries[index].used = true;
+        let (frame, left) = match self.entries[index].page {
+            Page::Private(frame) => (frame, None),
+            _ => self.own(index, machine)?,
+        };
+        Some(Access {
+            ma: frame.at(pa),
+            writable: true,
+            left,
+        })
+    }
+
+    /// Makes a page readable that is not. Says whether it is now.
+    #[cold]
+    fn bring(&mut self, index: usize, machine: &MachineMemory) -> bool {
+        match self.entries[index].page {
+            Page::Swapped(slot) => self.fetch(index, slot, machine).is_some(),
+            _ => {
+                self.set(index, Page::Zero);
+                true
+            }
+        }
+    }
+
+    /// Reads a page back from the swap file.
+    fn fetch(&mut self, index: usize, slot: Slot, machine: &MachineMemory) -> Option<Frame> {
+        let content = match machine.swap().fetch(slot) {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!("the swap file cannot be read: {error}");
+                return None;
+            }
+        };
+        let frame = machine.allocate(self.user(index))?;
+        machine.write(frame.ma(), &*content);
+        machine.swap().free(slot);
+        self.set(index, Page::Private(frame));
+        Some(frame)
+    }
+
+    /// Gives a page a frame of its own; tells that and the one that the page was in.
+    #[cold]
+    fn own(&mut self, index: usize, machine: &MachineMemory) -> Option<(Frame, Option<Frame>)> {
+        let user = self.user(index);
+        let (frame, left) = match self.entries[index].page {
+            Page::Private(frame) => (frame, None),
+            Page::Absent | Page::Ballooned => (machine.allocate(user)?, None),
+            Page::Zero => (machine.allocate(user)?, Some(Frame::ZERO)),
+            Page::Swapped(slot) => (self.fetch(index, slot, machine)?, None),
+            Page::Shared(shared) if machine.shares().take_back(user, shared) => {
+                machine.set_owner(shared, user);
+                (shared, None)
+            }
+            Page::Shared(shared) => {
+                // It stays shared until the copy is made: nobody may write to it meanwhile.
+                let frame = machine.allocate(user)?;
+                machine.write(frame.ma(), machine.frame(shared));
+                if machine.shares().leave(user, shared) {
+                    machine.free(shared);
+                }
+                (frame, Some(shared))
+            }
+        };
+        self.set(index, Page::Private(frame));
+        Some((frame, left))
+    }
+
+    /// Notes that a space leads to the page: at an address of kseg0 or kseg1 if `direct`, else at
+    /// a mapped one.
+    pub fn note_space(&mut self, pa: Pa, direct: bool, writable: bool) {
+        if let Some(index) = self.index(pa) {
+            let entry = &mut self.entries[index];
+            entry.used = true;
+            entry.read |= !direct;
+            entry.mapped |= !direct && writable;
+        }
+    }
+
+    /// Whether any space may have permission to read or write at a mapped address. It is about to
+    /// be taken back.
+    pub fn take_mappings(&mut self, pa: Pa) -> bool {
+        let Some(index) = self.index(pa) else {
+            return false;
+        };
+        let entry = &mut self.entries[index];
+        std::mem::take(&mut entry.read) | std::mem::take(&mut entry.mapped)
+    }
+
+    /// Whether the page was used since the epoch began. If not, no space leads to it.
+    pub(super) fn is_used(&self, index: usize) -> bool {
+        self.entries[index].used
+    }
+
+    /// Begins an epoch: no space leads anywhere, and no page was used. Says how many were.
+    pub fn begin_epoch(&mut self) -> u64 {
+        let mut used = 0;
+        for entry in &mut self.entries {
+            used += u64::from(entry.used);
+            (entry.used, entry.read, entry.mapped) = (false, false, false);
+        }
+        used
     }
 
     /// Whether code was made from the page of `pa`.
@@ -137,14 +366,8 @@ impl Pmap {
         }
     }
 
-    /// Notes that a space has permission to write to the page at a mapped address.
-    pub fn set_mapped(&mut self, pa: Pa) {
-        if let Some(index) = self.index(pa) {
-            self.entries[index].mapped = true;
-        }
-    }
-
-    /// Whether any space may have that permission. It is about to be taken back.
+    /// Whether any space may have permission to write to the page at a mapped address. It is
+    /// about to be taken back.
     pub fn take_mapped(&mut self, pa: Pa) -> bool {
         let entry = self.index(pa).map(|index| &mut self.entries[index]);
         entry.is_some_and(|entry| std::mem::take(&mut entry.mapped))
@@ -158,18 +381,12 @@ impl Pmap {
         }
     }
 
-    /// Every page that has a frame, in order of address.
-    pub fn present(&self) -> impl Iterator<Item = (Pa, Ma)> + '_ {
-        self.entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.frame != 0)
-            .map(|(index, entry)| {
-                (
-                    Self::address(index),
-                    Ma((u64::from(entry.frame) - 1) * PAGE_SIZE),
-                )
-            })
+    /// Every page that was touched, in order of address.
+    pub fn touched(&self) -> impl Iterator<Item = (Pa, Page)> + '_ {
+        let entries = self.entries.iter().enumerate();
+        entries
+            .filter(|(_, entry)| entry.page != Page::Absent)
+            .map(|(index, entry)| (Self::address(index), entry.page))
     }
 
     /// The bytes of RAM.
@@ -180,43 +397,4 @@ impl Pmap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ram_beyond_256_mib_lies_from_90000000_up() {
-        let mut machine = MachineMemory::new(1 << 20).unwrap();
-        let mut pmap = Pmap::new(LOW_LIMIT + PAGE_SIZE);
-        assert!(pmap.is_ram(Pa(LOW_LIMIT - 1)));
-        assert!(!pmap.is_ram(Pa(LOW_LIMIT)));
-        assert!(pmap.is_ram(Pa(HIGH_BASE)));
-        assert!(!pmap.is_ram(Pa(HIGH_BASE + PAGE_SIZE)));
-        assert!(!pmap.is_ram(Pa(u64::MAX)));
-        let high = pmap.touch(Pa(HIGH_BASE + 4), &mut machine).unwrap();
-        assert_eq!(high, Ma(4));
-        assert_eq!(pmap.touch(Pa(8), &mut machine), Some(Ma(PAGE_SIZE + 8)));
-        assert_eq!(pmap.touch(Pa(HIGH_BASE), &mut machine), Some(Ma(0)));
-        let present: Vec<_> = pmap.present().collect();
-        assert_eq!(present, [(Pa(0), Ma(PAGE_SIZE)), (Pa(HIGH_BASE), Ma(0))]);
-    }
-
-    #[test]
-    fn code_is_known_to_the_word() {
-        let mut pmap = Pmap::new(2 * PAGE_SIZE);
-        assert!(pmap.add_code(Pa(0xff8), 8));
-        assert!(!pmap.add_code(Pa(0x10), 4), "the page had code already");
-        assert!(pmap.has_code(Pa(0xffc), 1) && pmap.has_code(Pa(0), PAGE_SIZE));
-        assert!(!pmap.has_code(Pa(0x14), 4) && !pmap.has_code(Pa(0xff7), 1));
-        assert!(pmap.is_code(Pa(0x500)) && !pmap.is_code(Pa(PAGE_SIZE)));
-        pmap.remove_code(Pa(0x123));
-        assert!(!pmap.is_code(Pa(0)) && !pmap.has_code(Pa(0x10), 4));
-    }
-
-    #[test]
-    fn memory_that_is_used_up_is_refused() {
-        let mut machine = MachineMemory::new(PAGE_SIZE).unwrap();
-        let mut pmap = Pmap::new(2 * PAGE_SIZE);
-        assert!(pmap.touch(Pa(0), &mut machine).is_some());
-        assert!(pmap.touch(Pa(PAGE_SIZE), &mut machine).is_none());
-    }
-}
+mod tests;

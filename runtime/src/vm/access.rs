@@ -7,6 +7,7 @@ use super::Vm;
 use crate::addr::{Pa, Va};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
+use crate::memory::pmap::Access as Page;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
 use crate::mmu::soft::{SpaceKey, is_direct};
@@ -78,7 +79,7 @@ impl Vm {
             .translate(pc, Access::Fetch)
             .map_err(|e| self.refuse(pc, e))?
             .pa;
-        if self.pmap.touch(pa, &mut self.machine).is_none() {
+        if self.page_to_read(pa).is_none() {
             return Err(self.refuse(pc, Exception::BusFetch));
         }
         Ok(pa)
@@ -96,11 +97,10 @@ impl Vm {
             .translate(va, Access::Read)
             .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
-        match self.pmap.touch(page.pa, &mut self.machine) {
-            Some(ma) => {
-                let host = self.machine.host(ma);
-                self.learn(self.space().key, va, page.pa, host, page.writable);
-                Ok(self.read_host(host, width))
+        match self.page_to_read(page.pa) {
+            Some(access) => {
+                self.learn(self.space().key, va, page.pa, access, page.writable);
+                Ok(self.read_host(self.machine.host(access.ma), width))
             }
             None => self.load_device(va, page.pa, width, owed),
         }
@@ -118,15 +118,14 @@ impl Vm {
             .translate(va, Access::Write)
             .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
-        match self.pmap.touch(page.pa, &mut self.machine) {
-            Some(ma) => {
-                let host = self.machine.host(ma);
+        match self.page_to_write(page.pa) {
+            Some(access) => {
                 self.note_code_write(page.pa, width.bytes());
                 if let Some(written) = &mut self.written {
                     written.push((page.pa, width.bytes() as u8));
                 }
-                self.learn(self.space().key, va, page.pa, host, true);
-                self.write_host(host, width, value);
+                self.learn(self.space().key, va, page.pa, access, true);
+                self.write_host(self.machine.host(access.ma), width, value);
                 Ok(())
             }
             None => self.store_device(va, page.pa, width, value, owed),
@@ -134,14 +133,12 @@ impl Vm {
     }
 
     /// Puts a page of RAM into the software TLB, in the space of `key`.
-    pub(super) fn learn(&mut self, key: SpaceKey, va: Va, pa: Pa, host: *mut u8, dirty: bool) {
-        let writable = dirty && self.written.is_none() && !self.pmap.is_code(pa);
-        let page = host.wrapping_sub(va.page_offset() as usize);
-        if writable && !is_direct(va) {
-            self.pmap.set_mapped(pa);
-        }
+    pub(super) fn learn(&mut self, key: SpaceKey, va: Va, pa: Pa, page: Page, dirty: bool) {
+        let watched = self.written.is_some() || self.pmap.is_code(pa);
+        let writable = dirty && page.writable && !watched;
+        self.pmap.note_space(pa, is_direct(va), writable);
         if let Some(space) = self.soft.find(key) {
-            space.fill_data(va.page(), page, writable);
+            space.fill_data(va.page(), self.machine.host(page.ma.page()), writable);
         }
     }
 

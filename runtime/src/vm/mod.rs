@@ -4,23 +4,26 @@
 
 mod access;
 pub mod host;
+mod pages;
 mod run;
 mod state;
 mod system;
 
-use crate::addr::{PAGE_SIZE, Pa, Va};
+use crate::addr::{Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::clock::Cycles;
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
-use crate::memory::machine::{MachineMemory, MachineMemoryError};
+use crate::memory::Hands;
+use crate::memory::machine::{MachineMemory, MachineMemoryError, VmId};
 use crate::memory::pmap::Pmap;
 use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use run::Engine;
@@ -79,8 +82,10 @@ pub struct Vm {
     tlb: Tlb,
     second: SecondTlb,
     soft: SoftTlb,
+    id: VmId,
     pmap: Pmap,
-    machine: MachineMemory,
+    machine: Arc<MachineMemory>,
+    hands: Hands,
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
@@ -99,18 +104,33 @@ pub struct Vm {
 }
 
 impl Vm {
-    /// A machine after reset.
+    /// A machine after reset, with machine memory of its own.
     ///
     /// # Errors
     /// When the host has no memory for it.
     pub fn new(config: VmConfig) -> Result<Box<Self>, MachineMemoryError> {
+        let memory = MachineMemory::new(config.memory)?;
+        Self::in_memory(config, Arc::new(memory))
+    }
+
+    /// A machine after reset, in machine memory that others may share.
+    ///
+    /// # Errors
+    /// When the host has no memory for it.
+    pub fn in_memory(
+        config: VmConfig,
+        memory: Arc<MachineMemory>,
+    ) -> Result<Box<Self>, MachineMemoryError> {
+        let id = memory.next_vm();
         let mut vm = Box::new(Self {
             cpu: Cpu::new(config.model, config.big_endian),
             tlb: Tlb::new(config.model.tlb_entries),
             second: SecondTlb::new(config.second_tlb, config.model.tlb_entries),
             soft: SoftTlb::new().map_err(|error| MachineMemoryError::Tables(error.into()))?,
-            pmap: Pmap::new(config.memory),
-            machine: MachineMemory::new(config.memory)?,
+            id,
+            pmap: Pmap::new(id, config.memory),
+            machine: memory,
+            hands: Hands::default(),
             board: Malta::new(&MaltaConfig {
                 big_endian: config.big_endian,
                 rtc_base: config.rtc_base,
@@ -224,64 +244,14 @@ impl Vm {
         self.cpu.stop |= STOP_SERVE;
     }
 
-    /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
-    /// dropped, as nothing answers there.
-    pub fn write_physical(&mut self, pa: Pa, bytes: &[u8]) {
-        let mut at = pa;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let room = (PAGE_SIZE - at.page_offset()) as usize;
-            let (now, later) = rest.split_at(room.min(rest.len()));
-            if let Some(ma) = self.pmap.touch(at, &mut self.machine) {
-                let start = ma.page_offset() as usize;
-                self.machine.frame_mut(ma)[start..start + now.len()].copy_from_slice(now);
-                self.note_code_write(at, now.len() as u64);
-            }
-            at = Pa(at.0.wrapping_add(now.len() as u64));
-            rest = later;
-        }
-    }
-
-    /// Reads RAM at `pa`; where there is none, zeros.
-    pub fn read_physical(&self, pa: Pa, bytes: &mut [u8]) {
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            let at = Pa(pa.0.wrapping_add(index as u64));
-            *byte = self
-                .pmap
-                .find(at)
-                .map_or(0, |ma| self.machine.frame(ma)[ma.page_offset() as usize]);
-        }
-    }
-
-    /// The instruction word at `pa`, which must be RAM.
-    #[must_use]
-    pub fn instruction(&self, pa: Pa) -> u32 {
-        let mut bytes = [0; 4];
-        if let Some(ma) = self.pmap.find(pa) {
-            let start = ma.page_offset() as usize & !3;
-            bytes.copy_from_slice(&self.machine.frame(ma)[start..start + 4]);
-        }
-        if self.config.big_endian {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        }
-    }
-
-    /// Whether `pa` is RAM that was ever touched.
-    #[must_use]
-    pub fn is_touched(&self, pa: Pa) -> bool {
-        self.pmap.find(pa).is_some()
-    }
-
     /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
     /// monitor from now on.
     pub fn add_code(&mut self, pa: Pa, bytes: u64) {
         if self.pmap.add_code(pa, bytes)
-            && let Some(ma) = self.pmap.touch(pa.page(), &mut self.machine)
+            && let Some(page) = self.pmap.resident(pa.page()).filter(|page| page.writable)
         {
             let mapped = self.pmap.take_mapped(pa);
-            self.soft.protect(pa.page(), self.machine.host(ma), mapped);
+            self.soft.protect(pa.page(), self.machine.host(page.ma), mapped);
         }
     }
 
@@ -348,12 +318,6 @@ impl Vm {
         &self.typed
     }
 
-    /// The number of memory pages that were touched.
-    #[must_use]
-    pub fn pages_touched(&self) -> u64 {
-        self.machine.frames_in_use()
-    }
-
     /// The guest's own TLB.
     #[must_use]
     pub fn tlb(&self) -> &Tlb {
@@ -367,5 +331,15 @@ impl Vm {
         self.translate(va, crate::mmu::Access::Fetch)
             .ok()
             .map(|page| page.pa)
+    }
+}
+
+// SAFETY: the pointers in a VM lead into memory that it owns (spaces, code tables) or to frames
+// that are its alone or never written; what the engine leaves in `cpu.calls` is constant.
+unsafe impl Send for Vm {}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        self.pmap.clear(&self.machine);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::Vm;
 use crate::addr::{PAGE_SIZE, Pa};
+use crate::memory::share::is_zero;
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use xxhash_rust::xxh3::Xxh3;
@@ -13,11 +15,11 @@ impl Vm {
     pub fn state_hash(&self) -> u64 {
         let mut hasher = Xxh3::new();
         self.hash_registers(&mut hasher);
-        for (pa, ma) in self.pmap.present() {
-            let frame = self.machine.frame(ma);
-            if frame.iter().any(|&byte| byte != 0) {
+        for (pa, page) in self.pmap.touched() {
+            let content = self.content(page).filter(|content| !is_zero(content));
+            if let Some(content) = content {
                 pa.0.hash(&mut hasher);
-                hasher.write(frame);
+                hasher.write(&*content);
             }
         }
         hasher.finish()
@@ -88,11 +90,14 @@ impl Vm {
     #[must_use]
     pub fn compare_all_memory(&self, other: &Vm) -> Option<String> {
         const ZEROS: [u8; PAGE_SIZE as usize] = [0; PAGE_SIZE as usize];
-        let page = |vm: &Vm, pa| vm.pmap.find(pa).map(|ma| vm.machine.frame(ma).to_vec());
-        let pages = self.pmap.present().chain(other.pmap.present());
+        let content = |vm: &Vm, pa| {
+            let page = vm.pmap.page(pa)?;
+            vm.content(page).map(Cow::into_owned)
+        };
+        let pages = self.pmap.touched().chain(other.pmap.touched());
         for (pa, _) in pages {
-            let a = page(self, pa).unwrap_or_else(|| ZEROS.to_vec());
-            let b = page(other, pa).unwrap_or_else(|| ZEROS.to_vec());
+            let a = content(self, pa).unwrap_or(ZEROS);
+            let b = content(other, pa).unwrap_or(ZEROS);
             if let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) {
                 return Some(format!(
                     "memory at {}: {:02x} against {:02x}",
@@ -111,8 +116,10 @@ impl Vm {
     /// When the host has no memory for it.
     pub fn twin(&self) -> Result<Box<Vm>, crate::memory::machine::MachineMemoryError> {
         let mut twin = Vm::new(self.config.clone())?;
-        for (pa, ma) in self.pmap.present() {
-            twin.write_physical(pa, self.machine.frame(ma));
+        for (pa, page) in self.pmap.touched() {
+            if let Some(content) = self.content(page) {
+                twin.write_physical(pa, &*content);
+            }
         }
         let (from, to) = (&self.cpu, &mut twin.cpu);
         (to.gpr, to.hi, to.lo, to.pc) = (from.gpr, from.hi, from.lo, from.pc);

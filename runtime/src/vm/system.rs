@@ -145,10 +145,9 @@ impl Vm {
             return;
         };
         let (half, pa) = entry.translate(va);
-        let ma = self.pmap.find(pa).filter(|_| half.valid);
-        if let Some(ma) = ma {
-            let host = self.machine.host(ma);
-            self.learn(key, va, pa, host, half.dirty);
+        let page = self.pmap.resident(pa).filter(|_| half.valid);
+        if let Some(page) = page {
+            self.learn(key, va, pa, page, half.dirty);
         }
     }
 

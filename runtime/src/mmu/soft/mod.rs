@@ -113,6 +113,20 @@ impl SoftTlb {
         }
     }
 
+    /// Forgets every way to the page at `pa`, whose bytes were at `host`: through the TLB only if
+    /// there may be one, as `mapped` says.
+    pub fn forget_frame(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
+        if pa.0 < DIRECT_LIMIT
+            && let Some(space) = self.kernel.spaces().next()
+        {
+            space.forget_data(Va(0x8000_0000 | pa.0));
+            space.forget_data(Va(0xa000_0000 | pa.0));
+        }
+        if mapped {
+            self.spaces().for_each(|space| space.forget_frame(host));
+        }
+    }
+
     /// Every table that may have an entry for `pc`.
     fn code_tables(&mut self, pc: Va) -> impl Iterator<Item = &mut CodeTable> {
         let direct = is_direct(pc);

@@ -52,6 +52,17 @@ fn resolve(addend: u64, va: Va, size: u32) -> Option<*mut u8> {
     (addend != 0 && aligned).then(|| addend.wrapping_add(va.0) as *mut u8)
 }
 
+/// Clears the entries of a chunk that lead to the page at `host`.
+fn clear_entries(table: &mut [u64; PAGES], chunk: usize, host: *mut u8) {
+    let first = chunk * CHUNK;
+    for (index, entry) in (first..).zip(&mut table[first..][..CHUNK]) {
+        let page = (index as u64) << PAGE_BITS;
+        if *entry != 0 && entry.wrapping_add(page) == host as u64 {
+            *entry = 0;
+        }
+    }
+}
+
 impl Space {
     /// Makes fresh memory, which is all zero, an empty space. Its code in kseg0 and kseg1 is in
     /// the table `direct`, if it has such code.
@@ -129,14 +140,22 @@ impl Space {
     /// Takes back every permission to write to the page at `host`, but for kseg0 and kseg1.
     pub(super) fn protect(&mut self, host: *mut u8) {
         for chunk in self.used_chunks() {
-            let first = chunk * CHUNK;
-            for (index, entry) in (first..).zip(&mut self.write[first..][..CHUNK]) {
-                let page = (index as u64) << PAGE_BITS;
-                if *entry != 0 && entry.wrapping_add(page) == host as u64 {
-                    *entry = 0;
-                }
-            }
+            clear_entries(&mut self.write, chunk, host);
         }
+    }
+
+    /// Forgets every way to the page at `host`, but for those in kseg0 and kseg1.
+    pub(super) fn forget_frame(&mut self, host: *mut u8) {
+        for chunk in self.used_chunks() {
+            clear_entries(&mut self.read, chunk, host);
+            clear_entries(&mut self.write, chunk, host);
+        }
+    }
+
+    /// Forgets where the page of `va` is.
+    pub(super) fn forget_data(&mut self, va: Va) {
+        let index = page_index(va);
+        (self.read[index], self.write[index]) = (0, 0);
     }
 
     /// Takes back the permission to write to the page of `va`.

@@ -1,0 +1,203 @@
+//! What the monitor does with the pages of a VM: shares them, sends them to the swap file, takes
+//! them back. All of it without the guest's knowledge, but for the balloon.
+//!
+//! Only pages that were not used in this epoch are touched ([`Pmap::begin_epoch`]): no space leads
+//! to them, so that there is nothing to be taken back. The hands of two clocks, one for sharing
+//! and one for swapping, go round over the pages.
+
+use super::machine::MachineMemory;
+use super::pmap::{Page, Pmap};
+use super::share::{Offer, hash, is_zero};
+use crate::addr::Pa;
+
+/// What a look at some pages brought.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Gain {
+    /// Pages that were looked at.
+    pub seen: u64,
+    /// Frames that are free now.
+    pub freed: u64,
+    /// Whether the hand came round to its start.
+    pub round: bool,
+}
+
+/// The hands of the clocks, and what the one for sharing saw.
+#[derive(Default, Debug)]
+pub struct Hands {
+    share: usize,
+    swap: usize,
+    /// The hash of each page when it was last seen, for those that nobody had the like of.
+    seen: Vec<u32>,
+}
+
+impl Pmap {
+    /// Looks at some pages: those of zeros lose their frames, those that have their like are
+    /// shared. A page is offered when it has not changed between two rounds, or at once if
+    /// `eager`.
+    pub fn share_some(
+        &mut self,
+        hands: &mut Hands,
+        machine: &MachineMemory,
+        pages: usize,
+        eager: bool,
+    ) -> Gain {
+        let mut gain = Gain::default();
+        hands.seen.resize(self.len(), 0);
+        // Pages that cannot be shared cost next to nothing.
+        for _ in 0..64 * pages.min(1 << 20) {
+            if gain.seen >= pages as u64 || gain.round {
+                break;
+            }
+            let index = hands.share;
+            hands.share = (index + 1) % self.len();
+            gain.round = hands.share == 0;
+            let Some(Page::Private(frame)) = self.page_at(index) else {
+                continue;
+            };
+            if self.is_used(index) {
+                continue;
+            }
+            gain.seen += 1;
+            let content = machine.frame(frame);
+            if is_zero(content) {
+                self.set(index, Page::Zero);
+                machine.free(frame);
+                gain.freed += 1;
+                continue;
+            }
+            let hash = hash(content);
+            let before = std::mem::replace(&mut hands.seen[index], hash as u32);
+            if eager || before == hash as u32 {
+                gain.freed += u64::from(self.offer(index, machine, hash, eager));
+            }
+        }
+        gain
+    }
+
+    /// Looks at pages that have met their like elsewhere. Says how many frames are free now.
+    pub fn share_met(&mut self, machine: &MachineMemory, pages: &[Pa]) -> u64 {
+        let mut freed = 0;
+        for &pa in pages {
+            if let Some(index) = self.index(pa)
+                && let Some(Page::Private(frame)) = self.page_at(index)
+                && !self.is_used(index)
+            {
+                let hash = hash(machine.frame(frame));
+                freed += u64::from(self.offer(index, machine, hash, false));
+            }
+        }
+        freed
+    }
+
+    /// Offers a private page. Says whether its frame is free now.
+    fn offer(&mut self, index: usize, machine: &MachineMemory, hash: u64, eager: bool) -> bool {
+        let Some(Page::Private(frame)) = self.page_at(index) else {
+            return false;
+        };
+        let user = self.user(index);
+        match machine.shares().offer(machine, user, frame, hash, eager) {
+            Offer::Alone => false,
+            Offer::Published => {
+                self.set(index, Page::Shared(frame));
+                false
+            }
+            Offer::Same(same) => {
+                self.set(index, Page::Shared(same));
+                machine.free(frame);
+                true
+            }
+        }
+    }
+
+    /// Sends pages to the swap file until `frames` are free, or the hand has come round. Shared
+    /// pages only if `shared`: the frame is free when its last user has gone.
+    pub fn swap_some(
+        &mut self,
+        hands: &mut Hands,
+        machine: &MachineMemory,
+        frames: u64,
+        shared: bool,
+    ) -> Gain {
+        let mut gain = Gain::default();
+        for _ in 0..self.len() {
+            if gain.freed >= frames {
+                return gain;
+            }
+            let index = hands.swap;
+            hands.swap = (index + 1) % self.len();
+            gain.seen += 1;
+            if self.is_used(index) {
+                continue;
+            }
+            let frame = match self.page_at(index) {
+                Some(Page::Private(frame)) => frame,
+                Some(Page::Shared(frame)) if shared => frame,
+                _ => continue,
+            };
+            let content = machine.frame(frame);
+            if is_zero(content) {
+                self.give_back(index, machine);
+                self.set(index, Page::Zero);
+                gain.freed += 1;
+                continue;
+            }
+            let Some(slot) = machine.swap().store(content) else {
+                return gain;
+            };
+            gain.freed += u64::from(self.give_back(index, machine));
+            self.set(index, Page::Swapped(slot));
+        }
+        gain.round = true;
+        gain
+    }
+
+    /// Gives back what holds the content of a page, which the caller makes something else. Says
+    /// whether a frame is free now.
+    fn give_back(&mut self, index: usize, machine: &MachineMemory) -> bool {
+        match self.page_at(index) {
+            Some(Page::Private(frame)) => machine.free(frame),
+            Some(Page::Shared(frame)) => {
+                if !machine.shares().leave(self.user(index), frame) {
+                    return false;
+                }
+                machine.free(frame);
+            }
+            Some(Page::Swapped(slot)) => {
+                machine.swap().free(slot);
+                return false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Empties a page: it reads as zeros from now on. No space may lead to it. `None` where there
+    /// is no RAM.
+    pub fn empty(&mut self, pa: Pa, machine: &MachineMemory, page: Page) -> Option<()> {
+        let index = self.index(pa)?;
+        self.give_back(index, machine);
+        self.set(index, page);
+        Some(())
+    }
+
+    /// Makes an untouched page one with this content if that is in a shared frame already.
+    pub fn adopt(&mut self, pa: Pa, content: &super::share::Content, machine: &MachineMemory) -> bool {
+        let Some(index) = self.index(pa).filter(|&index| self.page_at(index) == Some(Page::Absent))
+        else {
+            return false;
+        };
+        let found = machine.shares().find(machine, self.user(index), content);
+        if let Some(frame) = found {
+            self.set(index, Page::Shared(frame));
+        }
+        found.is_some()
+    }
+
+    /// Gives everything back.
+    pub fn clear(&mut self, machine: &MachineMemory) {
+        for index in 0..self.len() {
+            self.give_back(index, machine);
+            self.set(index, Page::Absent);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Swap: a file for the pages that machine memory has no room for.
+//!
+//! The file has no name, so that nothing of it is left when the monitor ends, however that comes
+//! about. It grows as it is used. When it has reached its limit, or the disk is full, nothing more
+//! is taken in, and what is in it stays.
+
+use super::share::Content;
+use crate::addr::PAGE_SIZE;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The number of a page in the file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slot(pub u32);
+
+#[derive(Debug, Default)]
+struct Slots {
+    free: Vec<u32>,
+    fresh: u32,
+    in_use: u64,
+    most: u64,
+    written: u64,
+    read: u64,
+    /// What the host said when a page could not be written.
+    refused: Option<String>,
+}
+
+/// The file.
+#[derive(Debug)]
+pub struct SwapFile {
+    file: Option<File>,
+    limit: u64,
+    slots: Mutex<Slots>,
+}
+
+/// What happened to a swap file.
+#[derive(Clone, Debug, Default)]
+pub struct SwapCounters {
+    /// Pages in it.
+    pub in_use: u64,
+    /// The most pages that were ever in it.
+    pub most: u64,
+    /// The pages that may be in it.
+    pub limit: u64,
+    /// Pages written.
+    pub written: u64,
+    /// Pages read.
+    pub read: u64,
+    /// Why the last page that was refused could not be written, if the limit was not the reason.
+    pub refused: Option<String>,
+}
+
+impl SwapFile {
+    /// No file: nothing is ever swapped.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            file: None,
+            limit: 0,
+            slots: Mutex::default(),
+        }
+    }
+
+    /// A file of at most `bytes` in `directory`.
+    ///
+    /// # Errors
+    /// If there can be none.
+    pub fn create(directory: &Path, bytes: u64) -> io::Result<Self> {
+        Ok(Self {
+            file: Some(tempfile::tempfile_in(directory)?),
+            limit: (bytes / PAGE_SIZE).min(u64::from(u32::MAX)),
+            slots: Mutex::default(),
+        })
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a page in. `None` if there is no room.
+    pub fn store(&self, content: &Content) -> Option<Slot> {
+        let file = self.file.as_ref()?;
+        let slot = {
+            let mut slots = self.slots();
+            if slots.in_use >= self.limit {
+                return None;
+            }
+            let slot = slots.free.pop().unwrap_or_else(|| {
+                slots.fresh += 1;
+                slots.fresh - 1
+            });
+            slots.in_use += 1;
+            slots.most = slots.most.max(slots.in_use);
+            slots.written += 1;
+            slot
+        };
+        match file.write_all_at(content, u64::from(slot) * PAGE_SIZE) {
+            Ok(()) => Some(Slot(slot)),
+            Err(error) => {
+                let mut slots = self.slots();
+                slots.refused = Some(error.to_string());
+                slots.written -= 1;
+                drop(slots);
+                self.free(Slot(slot));
+                None
+            }
+        }
+    }
+
+    /// The content of a page that is in the file.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn read(&self, slot: Slot) -> io::Result<Box<Content>> {
+        let mut content = Box::new([0; PAGE_SIZE as usize]);
+        let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        file.read_exact_at(&mut *content, u64::from(slot.0) * PAGE_SIZE)?;
+        Ok(content)
+    }
+
+    /// The same, and it counts as read back.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn fetch(&self, slot: Slot) -> io::Result<Box<Content>> {
+        self.slots().read += 1;
+        self.read(slot)
+    }
+
+    /// Forgets a page.
+    pub fn free(&self, slot: Slot) {
+        let mut slots = self.slots();
+        slots.free.push(slot.0);
+        slots.in_use -= 1;
+    }
+
+    /// The pages for which there is room.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        let slots = self.slots();
+        if slots.refused.is_some() {
+            return slots.free.len() as u64;
+        }
+        self.limit - slots.in_use
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn counters(&self) -> SwapCounters {
+        let slots = self.slots();
+        SwapCounters {
+            in_use: slots.in_use,
+            most: slots.most,
+            limit: self.limit,
+            written: slots.written,
+            read: slots.read,
+            refused: slots.refused.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_come_back_as_they_were_until_the_file_is_full() {
+        let swap = SwapFile::create(&std::env::temp_dir(), 2 * PAGE_SIZE).unwrap();
+        let page = |byte| [byte; PAGE_SIZE as usize];
+        let (one, two) = (swap.store(&page(1)).unwrap(), swap.store(&page(2)).unwrap());
+        assert_eq!(swap.store(&page(3)), None);
+        assert_eq!(*swap.fetch(one).unwrap(), page(1));
+        swap.free(one);
+        let three = swap.store(&page(3)).unwrap();
+        assert_eq!(*swap.fetch(three).unwrap(), page(3));
+        assert_eq!(*swap.fetch(two).unwrap(), page(2));
+        assert_eq!((swap.room(), swap.counters().most), (0, 2));
+        assert_eq!(SwapFile::none().store(&page(1)), None);
+    }
+}

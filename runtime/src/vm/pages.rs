@@ -1,0 +1,197 @@
+//! The pages of a VM: reading and writing them from outside, and what the monitor does with them
+//! behind the guest's back.
+//!
+//! Whatever moves a page to another frame, or takes its frame away, sees to it that no space of
+//! the software TLB leads to the old one.
+
+use super::Vm;
+use crate::addr::{Ma, PAGE_SIZE, Pa};
+use crate::memory::Gain;
+use crate::memory::machine::{MachineMemory, VmId};
+use crate::memory::pmap::{Access, Page, PageCounts};
+use crate::memory::share::Content;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+impl Vm {
+    /// The VM's number in its machine memory.
+    #[must_use]
+    pub fn id(&self) -> VmId {
+        self.id
+    }
+
+    /// The machine memory that the VM is in.
+    #[must_use]
+    pub fn machine_memory(&self) -> &Arc<MachineMemory> {
+        &self.machine
+    }
+
+    /// How many pages are what.
+    #[must_use]
+    pub fn page_counts(&self) -> PageCounts {
+        self.pmap.counts()
+    }
+
+    /// The number of memory pages that were touched.
+    #[must_use]
+    pub fn pages_touched(&self) -> u64 {
+        self.pmap.counts().touched()
+    }
+
+    /// Where the page of `pa` can be read. `None` where there is no RAM.
+    pub(super) fn page_to_read(&mut self, pa: Pa) -> Option<Access> {
+        let access = self.pmap.read(pa, &self.machine);
+        self.heed_shortage();
+        access
+    }
+
+    /// Where the page of `pa` can be written to. `None` where there is no RAM.
+    pub(super) fn page_to_write(&mut self, pa: Pa) -> Option<Access> {
+        let access = self.pmap.write(pa, &self.machine)?;
+        if let Some(left) = access.left {
+            let mapped = self.pmap.take_mappings(pa);
+            let host = self.machine.host(left.ma());
+            self.soft.forget_frame(pa.page(), host, mapped);
+        }
+        self.heed_shortage();
+        Some(access)
+    }
+
+    /// While machine memory is short, a VM goes no further than its next instruction.
+    fn heed_shortage(&mut self) {
+        if self.machine.is_short() {
+            self.request_stop();
+        }
+    }
+
+    /// The content of a page; `None` if it is zeros.
+    pub(super) fn content(&self, page: Page) -> Option<Cow<'_, Content>> {
+        match page {
+            Page::Absent | Page::Zero | Page::Ballooned => None,
+            Page::Private(frame) | Page::Shared(frame) => {
+                Some(Cow::Borrowed(self.machine.frame(frame)))
+            }
+            Page::Swapped(slot) => match self.machine.swap().read(slot) {
+                Ok(content) => Some(Cow::Owned(*content)),
+                Err(error) => {
+                    tracing::error!("the swap file cannot be read: {error}");
+                    None
+                }
+            },
+        }
+    }
+
+    /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
+    /// dropped, as nothing answers there.
+    pub fn write_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        let mut at = pa;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = (PAGE_SIZE - at.page_offset()) as usize;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.write_in_page(at, now);
+            at = Pa(at.0.wrapping_add(now.len() as u64));
+            rest = later;
+        }
+    }
+
+    fn write_in_page(&mut self, pa: Pa, bytes: &[u8]) {
+        if let Ok(content) = bytes.try_into()
+            && self.pmap.adopt(pa, content, &self.machine)
+        {
+            return;
+        }
+        if let Some(access) = self.page_to_write(pa) {
+            self.machine.write(access.ma, bytes);
+            self.note_code_write(pa, bytes.len() as u64);
+        }
+    }
+
+    /// Reads RAM at `pa`; where there is none, zeros.
+    pub fn read_physical(&self, pa: Pa, bytes: &mut [u8]) {
+        let mut at = pa;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let start = at.page_offset() as usize;
+            let room = (PAGE_SIZE as usize - start).min(rest.len());
+            let (now, later) = rest.split_at_mut(room);
+            let content = self.pmap.page(at).and_then(|page| self.content(page));
+            match content {
+                Some(content) => now.copy_from_slice(&content[start..start + room]),
+                None => now.fill(0),
+            }
+            at = Pa(at.0.wrapping_add(room as u64));
+            rest = later;
+        }
+    }
+
+    /// The instruction word at `pa`, which must be RAM.
+    #[must_use]
+    pub fn instruction(&self, pa: Pa) -> u32 {
+        let mut bytes = [0; 4];
+        let pa = Pa(pa.0 & !3);
+        match self.pmap.resident(pa) {
+            Some(access) => bytes.copy_from_slice(self.bytes_at(access.ma)),
+            None => self.read_physical(pa, &mut bytes),
+        }
+        if self.config.big_endian {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
+    }
+
+    fn bytes_at(&self, ma: Ma) -> &[u8] {
+        let start = ma.page_offset() as usize;
+        &self.machine.frame(ma.into())[start..start + 4]
+    }
+
+    /// Whether `pa` is RAM that was ever touched and is not swapped.
+    #[must_use]
+    pub fn is_touched(&self, pa: Pa) -> bool {
+        self.pmap.resident(pa).is_some()
+    }
+
+    /// Begins an epoch: from now on it shows which pages are used. Says how many were in the last.
+    pub fn begin_epoch(&mut self) -> u64 {
+        self.soft.clear();
+        self.pmap.begin_epoch()
+    }
+
+    /// Shares pages that were not used in this epoch, and those whose like was met. Looks at no
+    /// more than `pages`. `eager` is for a machine that has not run: it offers every page.
+    pub fn share_some(&mut self, pages: usize, eager: bool) -> Gain {
+        let met = self.machine.shares().take_mail(self.id);
+        let mut gain = self
+            .pmap
+            .share_some(&mut self.hands, &self.machine, pages, eager);
+        gain.freed += self.pmap.share_met(&self.machine, &met);
+        gain
+    }
+
+    /// Sends pages that were not used in this epoch to the swap file, until `frames` are free.
+    pub fn swap_some(&mut self, frames: u64, shared: bool) -> Gain {
+        self.pmap
+            .swap_some(&mut self.hands, &self.machine, frames, shared)
+    }
+
+    /// Makes the page of `pa` read as zeros, and takes its frame back: `Zero` or `Ballooned`, as
+    /// `page` says. Code that was made from it is dropped. False where there is no RAM.
+    pub fn empty_page(&mut self, pa: Pa, page: Page) -> bool {
+        let Some(old) = self.pmap.page(pa) else {
+            return false;
+        };
+        let pa = pa.page();
+        self.note_code_write(pa, PAGE_SIZE);
+        if let Some(access) = self.pmap.resident(pa) {
+            let mapped = self.pmap.take_mappings(pa);
+            let host = self.machine.host(access.ma.page());
+            self.soft.forget_frame(pa, host, mapped);
+        }
+        let stays = old == page || old == Page::Absent && page == Page::Zero;
+        if !stays {
+            let _ = self.pmap.empty(pa, &self.machine, page);
+        }
+        true
+    }
+}
