@@ -12,4 +12,6 @@ pub mod device;
 pub mod exit;
 pub mod memory;
 pub mod mmu;
+pub mod monitor;
+pub mod sched;
 pub mod vm;

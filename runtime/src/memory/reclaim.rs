@@ -181,8 +181,15 @@ impl Pmap {
     }
 
     /// Makes an untouched page one with this content if that is in a shared frame already.
-    pub fn adopt(&mut self, pa: Pa, content: &super::share::Content, machine: &MachineMemory) -> bool {
-        let Some(index) = self.index(pa).filter(|&index| self.page_at(index) == Some(Page::Absent))
+    pub fn adopt(
+        &mut self,
+        pa: Pa,
+        content: &super::share::Content,
+        machine: &MachineMemory,
+    ) -> bool {
+        let Some(index) = self
+            .index(pa)
+            .filter(|&index| self.page_at(index) == Some(Page::Absent))
         else {
             return false;
         };

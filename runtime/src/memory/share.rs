@@ -72,7 +72,14 @@ impl Shares {
 
     /// Offers the page of `user`, whose content is in its private `frame`, to be shared; at
     /// once if `eager`, else if another has had the same content.
-    pub fn offer(&self, memory: &MachineMemory, user: User, frame: Frame, hash: u64, eager: bool) -> Offer {
+    pub fn offer(
+        &self,
+        memory: &MachineMemory,
+        user: User,
+        frame: Frame,
+        hash: u64,
+        eager: bool,
+    ) -> Offer {
         let mut tables = self.tables();
         if let Some(&same) = tables.by_hash.get(&hash) {
             if memory.frame(same) != memory.frame(frame) {
@@ -81,7 +88,11 @@ impl Shares {
             tables.join(same, user);
             return Offer::Same(same);
         }
-        let met = tables.hints.get(&hash).copied().filter(|&other| other != user);
+        let met = tables
+            .hints
+            .get(&hash)
+            .copied()
+            .filter(|&other| other != user);
         if !eager && met.is_none() {
             // Hints are cheap to lose: a page is looked at again.
             if tables.hints.len() as u64 > 2 * memory.limit() {
@@ -203,7 +214,8 @@ mod tests {
             })
             .collect();
         let hash = hash(memory.frame(frames[0]));
-        let offer = |vm: u16| shares.offer(&memory, user(vm), frames[usize::from(vm) - 1], hash, false);
+        let offer =
+            |vm: u16| shares.offer(&memory, user(vm), frames[usize::from(vm) - 1], hash, false);
         assert_eq!(offer(1), Offer::Alone);
         assert_eq!(offer(1), Offer::Alone, "not its own like");
         assert_eq!(offer(2), Offer::Published);
@@ -213,7 +225,10 @@ mod tests {
         assert_eq!(shares.count(), (1, 3));
         assert_eq!(memory.users(frames[1]), [user(2), user(1), user(3)]);
         assert!(!shares.leave(user(2), frames[1]) && !shares.leave(user(1), frames[1]));
-        assert!(shares.leave(user(3), frames[1]), "the last one takes it back");
+        assert!(
+            shares.leave(user(3), frames[1]),
+            "the last one takes it back"
+        );
         assert_eq!(shares.count(), (0, 0));
     }
 
@@ -227,7 +242,10 @@ mod tests {
         memory.write(one.ma(), b"one");
         memory.write(two.ma(), b"two");
         let shares = memory.shares();
-        assert_eq!(shares.offer(&memory, user(1), one, 5, true), Offer::Published);
+        assert_eq!(
+            shares.offer(&memory, user(1), one, 5, true),
+            Offer::Published
+        );
         assert_eq!(shares.offer(&memory, user(2), two, 5, true), Offer::Alone);
     }
 }

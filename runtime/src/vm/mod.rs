@@ -26,7 +26,7 @@ use crate::mmu::tlb::Tlb;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use run::Engine;
+pub use run::{Engine, Rest};
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
@@ -95,6 +95,8 @@ pub struct Vm {
     modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
     written: Option<Vec<(Pa, u8)>>,
+    /// While the guest is in WAIT: for how long.
+    waiting: Option<Cycles>,
     /// Bytes from the console that the host has not seen yet.
     output: Vec<u8>,
     /// Bytes typed so far, with the time at which they arrived.
@@ -140,6 +142,7 @@ impl Vm {
             refilling: None,
             modified: Vec::new(),
             written: None,
+            waiting: None,
             output: Vec::new(),
             typed: Vec::new(),
             counters: Counters::default(),
@@ -251,7 +254,8 @@ impl Vm {
             && let Some(page) = self.pmap.resident(pa.page()).filter(|page| page.writable)
         {
             let mapped = self.pmap.take_mapped(pa);
-            self.soft.protect(pa.page(), self.machine.host(page.ma), mapped);
+            self.soft
+                .protect(pa.page(), self.machine.host(page.ma), mapped);
         }
     }
 

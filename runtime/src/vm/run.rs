@@ -25,61 +25,129 @@ const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 
+/// Why a machine came to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Its slice is used up, it yields, or machine memory is short.
+    Slice,
+    /// It waits for an interrupt, or for somebody to type. As much of this time as has passed by
+    /// then is to be passed on by [`Vm::pass`].
+    Idle(Nanos),
+    /// It is so far ahead of the host's clock, to which its time is tied.
+    Ahead(Duration),
+    /// It is at its end.
+    Ended(Outcome),
+}
+
 impl Vm {
     /// Runs the machine until its end, or until `limit` instructions have run.
     pub fn run(&mut self, engine: &mut dyn Engine, host: &mut dyn Host, limit: u64) -> Outcome {
         loop {
+            match self.run_slice(engine, host, limit, u64::MAX) {
+                Rest::Slice => {}
+                Rest::Idle(span) => {
+                    let start = Instant::now();
+                    let passed = host.idle(span);
+                    self.counters.slept += start.elapsed();
+                    self.pass(passed.min(span));
+                }
+                Rest::Ahead(time) => {
+                    std::thread::sleep(time);
+                    self.counters.slept += time;
+                }
+                Rest::Ended(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// Runs the machine for about `slice` instructions, or until it comes to rest sooner.
+    pub fn run_slice(
+        &mut self,
+        engine: &mut dyn Engine,
+        host: &mut dyn Host,
+        limit: u64,
+        slice: u64,
+    ) -> Rest {
+        let end = self.cpu.retired().saturating_add(slice);
+        loop {
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
-                return outcome;
+                return Rest::Ended(outcome);
+            }
+            if let Some(time) = self.follow_clock(host) {
+                return Rest::Ahead(time);
+            }
+            if self.waiting.is_some() {
+                match self.wait(host) {
+                    Some(rest) => return rest,
+                    None => continue,
+                }
             }
             let (now, retired) = (self.cpu.now(0), self.cpu.retired());
             if retired >= limit {
-                return Outcome::Limit;
+                return Rest::Ended(Outcome::Limit);
             }
-            let slice = if host.clock().is_some() {
+            if retired >= end || self.machine.is_short() {
+                return Rest::Slice;
+            }
+            let span = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
                 SLICE
             };
-            let horizon = self.next_event().min(now.0 + slice.min(limit - retired));
+            let most = span.min(limit - retired).min(end - retired);
+            let horizon = self.next_event().min(now.0 + most);
             self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
                 Exit::Horizon | Exit::Stop => {}
-                Exit::Difference => return Outcome::Difference,
-                Exit::Wait => {
-                    if let Some(outcome) = self.sleep(host) {
-                        return outcome;
-                    }
-                }
+                Exit::Difference => return Rest::Ended(Outcome::Difference),
+                Exit::Wait => self.waiting = Some(Cycles(0)),
             }
         }
     }
 
-    /// Takes what was typed, and the host's time if virtual time is tied to it.
+    /// Takes what was typed.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         match host.input() {
-            Input::Bytes(bytes) => self.type_bytes(&bytes),
-            Input::Quit => return Some(Outcome::Quit),
+            Input::Bytes(bytes) => {
+                self.type_bytes(&bytes);
+                None
+            }
+            Input::Quit => Some(Outcome::Quit),
         }
-        self.follow_clock(host);
+    }
+
+    /// The guest is in WAIT: goes on if an interrupt ends that; else lets time pass to the next
+    /// event, or rests if the host keeps time.
+    fn wait(&mut self, host: &mut dyn Host) -> Option<Rest> {
+        if self.wakes() {
+            self.waiting = None;
+            return None;
+        }
+        let waited = self.waiting.unwrap_or_default();
+        if waited.0 > FOREVER.to_cycles().0 && !host.may_type() {
+            self.waiting = None;
+            return Some(Rest::Ended(Outcome::Halted));
+        }
+        self.counters.waits += 1;
+        let now = self.cpu.now(0);
+        let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
+        let span = Cycles(span).to_nanos();
+        if host.may_type() {
+            return Some(Rest::Idle(span));
+        }
+        self.pass(span);
         None
     }
 
-    /// Lets time pass, event by event, until an interrupt ends the guest's WAIT.
-    fn sleep(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        let mut waited = 0;
-        while !self.wakes() {
-            if waited > FOREVER.to_cycles().0 && !host.may_type() {
-                return Some(Outcome::Halted);
-            }
-            waited += self.wait(host);
-            if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
-                return Some(outcome);
-            }
+    /// Lets time pass for a guest that is in WAIT.
+    pub fn pass(&mut self, time: Nanos) {
+        let cycles = Cycles(time.to_cycles().0.max(1));
+        self.skip(cycles);
+        if let Some(waited) = &mut self.waiting {
+            waited.0 += cycles.0;
         }
-        None
     }
 
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
@@ -118,22 +186,6 @@ impl Vm {
         self.cpu.cp0.timer.min(board)
     }
 
-    /// Lets time pass until the next event, or as far as the host lets it. Returns the cycles.
-    fn wait(&mut self, host: &mut dyn Host) -> u64 {
-        self.counters.waits += 1;
-        let now = self.cpu.now(0);
-        let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
-        let start = Instant::now();
-        let passed = host
-            .idle(Cycles(span).to_nanos())
-            .to_cycles()
-            .0
-            .clamp(1, span.max(1));
-        self.counters.slept += start.elapsed();
-        self.skip(Cycles(passed));
-        passed
-    }
-
     /// Brings a machine that has been idle, or was just made, to the time of another that does the
     /// same things: what was typed there is typed here, at the same cycle.
     pub fn catch_up(&mut self, leader: &Vm) {
@@ -163,17 +215,14 @@ impl Vm {
         self.cpu.skipped += span.0;
     }
 
-    /// Ties virtual time to the host's clock, if the host has one.
-    fn follow_clock(&mut self, host: &mut dyn Host) {
-        let Some(clock) = host.clock() else { return };
-        let clock = Nanos(clock.as_nanos() as u64);
+    /// Ties virtual time to the host's clock, if the host has one. Says how far it is ahead.
+    fn follow_clock(&mut self, host: &mut dyn Host) -> Option<Duration> {
+        let clock = Nanos(host.clock()?.as_nanos() as u64);
         let now = self.cpu.now(0).to_nanos();
         if clock > now {
             self.skip(Nanos(clock.0 - now.0).to_cycles());
-        } else if now.0 - clock.0 > 1_000_000 {
-            let ahead = Duration::from_nanos(now.0 - clock.0);
-            std::thread::sleep(ahead);
-            self.counters.slept += ahead;
         }
+        let ahead = now.0.saturating_sub(clock.0);
+        (ahead > 1_000_000).then(|| Duration::from_nanos(ahead))
     }
 }

@@ -46,5 +46,8 @@ fn what_was_only_read_takes_no_frame() {
     assert_eq!(written.left, Some(Frame::ZERO), "spaces lead there still");
     assert_eq!(machine.frames_in_use(), 1);
     pmap.clear(&machine);
-    assert_eq!((machine.frames_in_use(), pmap.counts()), (0, PageCounts::default()));
+    assert_eq!(
+        (machine.frames_in_use(), pmap.counts()),
+        (0, PageCounts::default())
+    );
 }

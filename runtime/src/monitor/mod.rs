@@ -1,0 +1,357 @@
+//! The monitor: several VMs on a few threads of the host, in one machine memory.
+//!
+//! Each VM is in a slot. A thread of the host ([`worker`]) takes the one that the [`RunQueue`]
+//! chooses, runs it for a slice, and sees to its memory ([`reclaim`]) while it still holds it.
+//! Everything that happens to a VM is done by whoever holds its slot; what others may know of it is
+//! the [`Snapshot`] that is left at the end of each slice. So a VM's own instruction stream does not
+//! depend on its neighbours: they decide when it runs, never what it sees.
+
+mod command;
+mod reclaim;
+mod worker;
+
+use crate::clock::Nanos;
+use crate::exit::Outcome;
+use crate::memory::machine::MachineMemory;
+use crate::memory::pmap::PageCounts;
+use crate::sched::RunQueue;
+use crate::vm::host::Host;
+use crate::vm::{Counters, Engine, Vm};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+pub use command::{Command, CommandError};
+
+/// A machine that can run: the VM, what executes it and the world outside it.
+pub struct Machine<E, H> {
+    /// The VM.
+    pub vm: Box<Vm>,
+    /// What executes it.
+    pub engine: E,
+    /// Its console.
+    pub host: H,
+    /// How many instructions may run.
+    pub limit: u64,
+}
+
+/// Where the monitor's machines come from, and where they go.
+pub trait Fleet: Send + Sync {
+    /// What executes instructions.
+    type Engine: Engine + Send;
+    /// A machine's world outside.
+    type Host: Host + Send;
+
+    /// Makes machine `number` anew, as it is before its first instruction.
+    ///
+    /// # Errors
+    /// Says in a line why there is none.
+    fn make(
+        &self,
+        number: usize,
+        memory: &Arc<MachineMemory>,
+    ) -> Result<Machine<Self::Engine, Self::Host>, String>;
+
+    /// What others should know of an engine; called at the end of each slice.
+    fn engine_facts(&self, engine: &Self::Engine) -> EngineFacts;
+
+    /// Machine `number` has come to its end; `None` if the monitor itself failed in running it.
+    fn ended(
+        &self,
+        number: usize,
+        machine: Machine<Self::Engine, Self::Host>,
+        outcome: Option<Outcome>,
+        cpu_time: Duration,
+    );
+
+    /// The guest reset its machine. Whether it is to start again; if not, that is its end.
+    fn restarts(&self, number: usize) -> bool;
+
+    /// Something that a person should know of machine `number`.
+    fn notice(&self, number: usize, text: &str);
+}
+
+/// What others know of an engine.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct EngineFacts {
+    /// Bytes of translated code that are kept.
+    pub code_bytes: u64,
+    /// The most that may be.
+    pub code_limit: u64,
+    /// Regions translated.
+    pub translations: u64,
+    /// Translations that another machine, or an earlier run, had made.
+    pub shared: u64,
+    /// Translations evicted.
+    pub evicted: u64,
+}
+
+/// How the monitor is set.
+#[derive(Clone, Copy, Debug)]
+pub struct MonitorConfig {
+    /// Threads of the host that run machines.
+    pub threads: usize,
+    /// Instructions in a slice.
+    pub slice: u64,
+    /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
+    pub share_pages: usize,
+}
+
+impl Default for MonitorConfig {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            slice: 1 << 20,
+            share_pages: 8,
+        }
+    }
+}
+
+/// What a machine is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// It runs on a thread of the host.
+    Running,
+    /// It would run if it were its turn.
+    Ready,
+    /// It is idle, until it is woken or time has come.
+    Idle {
+        /// Since when.
+        since: Instant,
+        /// For how long at most.
+        span: Nanos,
+        /// Whether what passes is time for the guest; if not, it is ahead of the host's clock.
+        passes: bool,
+    },
+    /// Somebody paused it.
+    Paused,
+    /// There is no machine memory for it.
+    Starved {
+        /// When to look again.
+        until: Instant,
+    },
+    /// It is at its end; without an outcome if the monitor failed in running it.
+    Ended(Option<Outcome>),
+}
+
+/// What others may know of a machine, as it was at the end of its last slice.
+#[derive(Clone, Default, Debug)]
+pub struct Snapshot {
+    /// What the VM counted.
+    pub counters: Counters,
+    /// Instructions run.
+    pub instructions: u64,
+    /// The guest's time.
+    pub guest_time: Nanos,
+    /// What its pages are.
+    pub pages: PageCounts,
+    /// The bytes of its memory.
+    pub memory: u64,
+    /// Its engine.
+    pub engine: EngineFacts,
+}
+
+/// What is known of a machine's part in the monitor.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Its share.
+    pub share: u32,
+    /// The host time that it has had.
+    pub cpu_time: Duration,
+    /// The pages that it may keep if others need them, if somebody said so.
+    pub target: Option<u64>,
+    /// As it was at the end of its last slice.
+    pub snapshot: Snapshot,
+}
+
+/// A machine's place.
+struct Slot<E, H> {
+    machine: Mutex<Option<Machine<E, H>>>,
+    snapshot: Mutex<Snapshot>,
+    /// The part of its pages that it used in its last epoch, in thousandths.
+    active: AtomicU64,
+    /// Slices since its last epoch for sharing began.
+    slices: AtomicU64,
+}
+
+/// What the scheduler knows of a machine.
+struct Task {
+    phase: Phase,
+    cpu_nanos: u64,
+    /// Time to pass on to the guest when it runs next.
+    passed: Option<Nanos>,
+    target: Option<u64>,
+    /// What is to be done when its slice ends.
+    paused: bool,
+    rebuild: bool,
+    stop: bool,
+    /// Whether it was woken while it ran.
+    woken: bool,
+    /// Whether there was no memory for its last slice.
+    starved: bool,
+}
+
+struct State {
+    queue: RunQueue,
+    tasks: Vec<Task>,
+    /// Nobody runs any more.
+    quit: bool,
+    switches: u64,
+    /// How many slices in a row came to nothing for want of memory.
+    asked_in_vain: u32,
+}
+
+/// Several VMs, and what they share.
+pub struct Monitor<F: Fleet> {
+    config: MonitorConfig,
+    fleet: F,
+    memory: Arc<MachineMemory>,
+    slots: Vec<Slot<F::Engine, F::Host>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// What threads share is whole after each step; a panic in one is told by that machine's end.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<F: Fleet> Monitor<F> {
+    /// A monitor with a machine for each of `shares`; they are made when they first run.
+    pub fn new(
+        config: MonitorConfig,
+        fleet: F,
+        memory: Arc<MachineMemory>,
+        shares: &[u32],
+    ) -> Self {
+        let mut queue = RunQueue::default();
+        let mut tasks = Vec::new();
+        for (number, &share) in shares.iter().enumerate() {
+            queue.add(share);
+            queue.wake(number);
+            tasks.push(Task {
+                phase: Phase::Ready,
+                cpu_nanos: 0,
+                passed: None,
+                target: None,
+                paused: false,
+                rebuild: true,
+                stop: false,
+                woken: false,
+                starved: false,
+            });
+        }
+        let slot = || Slot {
+            machine: Mutex::new(None),
+            snapshot: Mutex::default(),
+            active: AtomicU64::new(1000),
+            slices: AtomicU64::new(0),
+        };
+        Self {
+            config,
+            fleet,
+            memory,
+            slots: shares.iter().map(|_| slot()).collect(),
+            state: Mutex::new(State {
+                queue,
+                tasks,
+                quit: false,
+                switches: 0,
+                asked_in_vain: 0,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// How the monitor is set.
+    #[must_use]
+    pub fn config(&self) -> &MonitorConfig {
+        &self.config
+    }
+
+    /// Where machines come from.
+    #[must_use]
+    pub fn fleet(&self) -> &F {
+        &self.fleet
+    }
+
+    /// What the machines are in.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<MachineMemory> {
+        &self.memory
+    }
+
+    /// The number of machines.
+    #[must_use]
+    pub fn machines(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How often a thread of the host turned to a machine.
+    #[must_use]
+    pub fn switches(&self) -> u64 {
+        lock(&self.state).switches
+    }
+
+    /// What is known of machine `number`.
+    #[must_use]
+    pub fn standing(&self, number: usize) -> Standing {
+        let snapshot = lock(&self.slots[number].snapshot).clone();
+        let state = lock(&self.state);
+        let task = &state.tasks[number];
+        Standing {
+            phase: task.phase,
+            share: state.queue.share(number),
+            cpu_time: Duration::from_nanos(task.cpu_nanos),
+            target: task.target,
+            snapshot,
+        }
+    }
+
+    /// Wakes machine `number` if it is idle: something was typed.
+    pub fn wake(&self, number: usize) {
+        let mut state = lock(&self.state);
+        state.tasks[number].woken = true;
+        if let Phase::Idle { .. } = state.tasks[number].phase {
+            state.end_idleness(number, Instant::now());
+            self.changed.notify_one();
+        }
+    }
+
+    /// Sends every thread away after its slice.
+    pub fn quit(&self) {
+        lock(&self.state).quit = true;
+        self.changed.notify_all();
+    }
+
+    fn set_active(&self, number: usize, used: u64, resident: u64) {
+        let active = used * 1000 / resident.max(1);
+        self.slots[number]
+            .active
+            .store(active.min(1000), Ordering::Relaxed);
+    }
+}
+
+impl State {
+    /// An idle machine wants to run again.
+    fn end_idleness(&mut self, number: usize, now: Instant) {
+        let task = &mut self.tasks[number];
+        if let Phase::Idle {
+            since,
+            span,
+            passes,
+        } = task.phase
+        {
+            let elapsed = now.saturating_duration_since(since).as_nanos();
+            let elapsed = Nanos(u64::try_from(elapsed).unwrap_or(u64::MAX));
+            task.passed = passes.then_some(elapsed.min(span));
+            task.phase = Phase::Ready;
+            self.queue.wake(number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

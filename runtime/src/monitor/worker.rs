@@ -1,0 +1,296 @@
+//! The threads of the host: the machine switch, and what is done around a slice.
+//!
+//! A switch is a choice and two pointers: everything of a machine, privileged state included, is
+//! in its slot and stays there.
+
+use super::{Fleet, Machine, Monitor, Phase, Snapshot, State, lock};
+use crate::clock::Nanos;
+use crate::exit::Outcome;
+use crate::vm::Rest;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+
+/// How long a machine waits that there is no memory for, before it asks again.
+const HUNGER: Duration = Duration::from_millis(100);
+/// How often machines may ask in vain, while nobody else runs, before that is their end.
+const PATIENCE: u32 = 50;
+
+/// What a thread has been told to do.
+struct Turn {
+    number: usize,
+    rebuild: bool,
+    stop: bool,
+    passed: Option<Nanos>,
+    target: Option<u64>,
+    /// Whether there was no memory for the last slice.
+    starved: bool,
+}
+
+/// How a slice ended.
+enum End {
+    Rest(Rest),
+    /// There is no memory to go on with, for this reason.
+    Starved(String),
+    /// The machine could not be made.
+    Failed(String),
+    /// The monitor itself failed.
+    Crashed,
+    Stopped,
+}
+
+impl<F: Fleet> Monitor<F> {
+    /// Runs all machines to their end. The calling thread is one of those that run them.
+    pub fn run(&self) {
+        std::thread::scope(|scope| {
+            for thread in 1..self.config.threads {
+                scope.spawn(move || self.work(thread));
+            }
+            self.work(0);
+        });
+        for (number, slot) in self.slots.iter().enumerate() {
+            // Somebody asked everybody to quit.
+            if let Some(machine) = lock(&slot.machine).take() {
+                let time = self.standing(number).cpu_time;
+                self.fleet.ended(number, machine, Some(Outcome::Quit), time);
+            }
+        }
+    }
+
+    fn work(&self, thread: usize) {
+        while let Some(turn) = self.next(thread) {
+            self.turn(turn);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Runs one slice on `thread`, if a machine is ready. For those who look at single steps.
+    pub fn step(&self, thread: usize) -> bool {
+        let turn = lock(&self.state).take_turn(thread, Instant::now());
+        turn.map(|turn| self.turn(turn)).is_some()
+    }
+
+    /// Waits until a machine is ready. `None` when all have ended.
+    fn next(&self, thread: usize) -> Option<Turn> {
+        let mut state = lock(&self.state);
+        loop {
+            let now = Instant::now();
+            if state.quit || state.all_ended() {
+                return None;
+            }
+            if let Some(turn) = state.take_turn(thread, now) {
+                return Some(turn);
+            }
+            if state.all_starve() && state.asked_in_vain > PATIENCE {
+                state.quit = true;
+                self.changed.notify_all();
+                return None;
+            }
+            state = self.rest(state, now);
+        }
+    }
+
+    /// Sleeps until the next machine's time has come, or somebody changes something.
+    fn rest<'a>(&self, state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
+        let until = state.tasks.iter().filter_map(|task| match task.phase {
+            Phase::Idle { since, span, .. } => Some(since + Duration::from_nanos(span.0)),
+            Phase::Starved { until } => Some(until),
+            _ => None,
+        });
+        let time = until.min().map_or(Duration::from_secs(3600), |until| {
+            until.saturating_duration_since(now)
+        });
+        let waited = self.changed.wait_timeout(state, time);
+        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+
+    /// The slice of one machine, and what comes after it.
+    fn turn(&self, turn: Turn) {
+        let number = turn.number;
+        let start = Instant::now();
+        let slot = &self.slots[number];
+        let mut held = lock(&slot.machine);
+        let end = if turn.stop {
+            End::Stopped
+        } else {
+            let mut run = || self.slice(&turn, &mut held);
+            catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(End::Crashed)
+        };
+        if let Some(machine) = held.as_ref() {
+            *lock(&slot.snapshot) = self.snapshot(machine);
+        }
+        let nanos = start.elapsed().as_nanos() as u64;
+        let over = match &end {
+            End::Rest(Rest::Ended(Outcome::Reset)) if self.fleet.restarts(number) => None,
+            End::Rest(Rest::Ended(outcome)) => Some(Some(*outcome)),
+            End::Stopped => Some(Some(Outcome::Quit)),
+            End::Failed(_) | End::Crashed => Some(None),
+            End::Rest(_) | End::Starved(_) => None,
+        };
+        match &end {
+            End::Failed(why) => self.fleet.notice(number, why),
+            End::Starved(why) if !turn.starved => self.fleet.notice(
+                number,
+                &format!(
+                    "pauses: machine memory is used up, and {why}; it goes on when there is room"
+                ),
+            ),
+            _ => {}
+        }
+        if over.is_some()
+            && let Some(machine) = held.take()
+        {
+            let time = Duration::from_nanos(lock(&self.state).tasks[number].cpu_nanos + nanos);
+            self.fleet.ended(number, machine, over.flatten(), time);
+        }
+        drop(held);
+        let mut state = lock(&self.state);
+        state.settle(number, nanos, &end, over);
+        let more = state.queue.is_ready() || state.all_ended();
+        drop(state);
+        if more {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Runs a machine, which is made first if need be.
+    fn slice(&self, turn: &Turn, held: &mut Option<Machine<F::Engine, F::Host>>) -> End {
+        let number = turn.number;
+        if turn.rebuild {
+            *held = None;
+            match self.fleet.make(number, &self.memory) {
+                Ok(machine) => {
+                    let vm = &mut held.insert(machine).vm;
+                    if self.config.share_pages > 0 {
+                        vm.share_some(usize::MAX, true);
+                    }
+                }
+                Err(why) => return End::Failed(why),
+            }
+        }
+        let Some(machine) = held.as_mut() else {
+            return End::Failed("there is no machine".into());
+        };
+        if let Some(passed) = turn.passed {
+            machine.vm.pass(passed);
+        }
+        if self.memory.is_short()
+            && let Err(why) = self.reclaim(number, &mut machine.vm)
+        {
+            return End::Starved(why);
+        }
+        let Machine {
+            vm,
+            engine,
+            host,
+            limit,
+        } = machine;
+        let rest = vm.run_slice(engine, host, *limit, self.config.slice);
+        self.tend(number, vm, turn.target);
+        End::Rest(rest)
+    }
+
+    fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
+        let vm = &machine.vm;
+        Snapshot {
+            counters: vm.counters.clone(),
+            instructions: vm.cpu.retired(),
+            guest_time: vm.cpu.now(0).to_nanos(),
+            pages: vm.page_counts(),
+            memory: vm.config().memory,
+            engine: self.fleet.engine_facts(&machine.engine),
+        }
+    }
+}
+
+impl State {
+    fn all_ended(&self) -> bool {
+        let ended = |task: &super::Task| matches!(task.phase, Phase::Ended(_));
+        self.tasks.iter().all(ended)
+    }
+
+    /// Whether nobody who has not ended can go on for want of memory.
+    fn all_starve(&self) -> bool {
+        let done =
+            |task: &super::Task| matches!(task.phase, Phase::Ended(_) | Phase::Starved { .. });
+        self.tasks.iter().all(done) && !self.all_ended()
+    }
+
+    /// Chooses a machine, after those are ready whose time has come.
+    fn take_turn(&mut self, thread: usize, now: Instant) -> Option<Turn> {
+        for number in 0..self.tasks.len() {
+            match self.tasks[number].phase {
+                Phase::Idle { since, span, .. } if since + Duration::from_nanos(span.0) <= now => {
+                    self.end_idleness(number, now);
+                }
+                Phase::Starved { until } if until <= now => self.make_ready(number),
+                _ => {}
+            }
+        }
+        let number = self.queue.choose(thread)?;
+        self.switches += 1;
+        let task = &mut self.tasks[number];
+        task.phase = Phase::Running;
+        task.woken = false;
+        Some(Turn {
+            number,
+            rebuild: std::mem::take(&mut task.rebuild),
+            stop: std::mem::take(&mut task.stop),
+            passed: task.passed.take(),
+            target: task.target,
+            starved: task.starved,
+        })
+    }
+
+    /// What a machine does after its slice.
+    fn settle(&mut self, number: usize, nanos: u64, end: &End, over: Option<Option<Outcome>>) {
+        self.queue.charge(number, nanos);
+        let task = &mut self.tasks[number];
+        task.cpu_nanos += nanos;
+        task.starved = matches!(end, End::Starved(_));
+        self.asked_in_vain = if task.starved {
+            self.asked_in_vain + 1
+        } else {
+            0
+        };
+        if let Some(outcome) = over {
+            // Somebody may have asked for a reset meanwhile.
+            task.phase = Phase::Ended(outcome);
+            task.stop = false;
+            if task.rebuild {
+                self.make_ready(number);
+            }
+            return;
+        }
+        let now = Instant::now();
+        task.phase = match *end {
+            End::Rest(Rest::Idle(span)) => Phase::Idle {
+                since: now,
+                span,
+                passes: true,
+            },
+            End::Rest(Rest::Ahead(time)) => Phase::Idle {
+                since: now,
+                span: Nanos(time.as_nanos() as u64),
+                passes: false,
+            },
+            End::Starved(_) => Phase::Starved {
+                until: now + HUNGER,
+            },
+            _ => Phase::Ready,
+        };
+        // Only a reset by the guest comes here with an end.
+        task.rebuild |= matches!(end, End::Rest(Rest::Ended(_)));
+        let wanted = task.woken || task.paused || task.rebuild || task.stop;
+        if wanted {
+            self.end_idleness(number, now);
+        }
+        let task = &mut self.tasks[number];
+        if task.paused {
+            task.phase = Phase::Paused;
+            self.queue.remove(number);
+        } else if task.phase == Phase::Ready {
+            self.queue.requeue(number);
+        }
+    }
+}
