@@ -1,15 +1,17 @@
-//! Where regions are translated: at once, or on a thread beside the guest.
+//! Where regions are translated: at once, or on threads beside the guests.
 //!
-//! A job is data and so is its result, so that nothing the guest sees depends on when a
-//! translation is done. Results are installed by the engine, unless the guest has changed the code
-//! meanwhile.
+//! A job is data and so is its result, so that nothing a guest sees depends on when a translation
+//! is done. Results are installed by the engine, unless the guest has changed the code meanwhile.
+//! Several engines share a [`Workshop`], its threads and its queue. What one of them has had
+//! translated the others find in the [`Store`], if they share that as well.
 
-use super::queue::Queue;
+use super::queue::{Queue, Ticket};
 use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
 use crate::cache::persist::Store;
 use crate::translate::{Region, TranslateError, Translation, Translator};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,95 +32,158 @@ pub struct Done {
     pub job: Job,
     /// What came of it.
     pub result: Result<Translation, TranslateError>,
+    /// Whether somebody else had done it before.
+    pub found: bool,
     /// The time that it took.
     pub time: Duration,
 }
 
-/// Translates regions.
-pub struct Compiler {
-    /// Set while there is no thread: translates at once.
-    inline: Option<(Translator, Option<Store>)>,
-    /// What waits for the thread.
-    queue: Arc<Queue>,
-    done: (Sender<Done>, Receiver<Done>),
-    thread: Option<JoinHandle<()>>,
+/// A job on its way through the workshop.
+pub(super) struct Order {
+    pub job: Job,
+    store: Option<Store>,
+    to: Sender<Done>,
 }
 
-fn translate(translator: &mut Translator, job: Job) -> Done {
+/// Threads that translate for several engines.
+pub struct Workshop {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+    engines: AtomicU64,
+}
+
+impl Workshop {
+    /// So many threads, at least one.
+    ///
+    /// # Errors
+    /// If the host has no thread to give, or Cranelift does not know its CPU.
+    pub fn new(threads: usize) -> Result<Arc<Self>, WorkshopError> {
+        let mut workshop = Self {
+            queue: Arc::default(),
+            threads: Vec::new(),
+            engines: AtomicU64::new(0),
+        };
+        for _ in 0..threads.max(1) {
+            let mut translator = Translator::new()?;
+            let queue = Arc::clone(&workshop.queue);
+            let work = move || {
+                while let Some(Order { job, store, to }) = queue.pop() {
+                    // An engine that is gone wants nothing any more.
+                    let _ = to.send(translate(&mut translator, store.as_ref(), job));
+                }
+            };
+            let thread = std::thread::Builder::new().name("translate".into());
+            workshop.threads.push(thread.spawn(work)?);
+        }
+        Ok(Arc::new(workshop))
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why there is no workshop.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkshopError {
+    /// No thread.
+    #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
+    Thread(#[from] std::io::Error),
+    /// No translator.
+    #[error(transparent)]
+    Translate(#[from] TranslateError),
+}
+
+/// Takes a translation from the store, or makes it and puts it there.
+fn translate(translator: &mut Translator, store: Option<&Store>, job: Job) -> Done {
     let start = Instant::now();
-    let result = translator.translate(&job.region);
+    let found = store.and_then(|store| store.find(job.key, &job.region));
+    let is_found = found.is_some();
+    let result = found.map_or_else(|| translator.translate(&job.region), Ok);
+    let time = start.elapsed();
+    if let (Some(store), Ok(made), false) = (store, &result, is_found) {
+        store.save(job.key, &job.region, made);
+    }
     Done {
         job,
         result,
-        time: start.elapsed(),
+        found: is_found,
+        time,
     }
 }
 
-fn save(store: Option<&Store>, done: &Done) {
-    if let (Some(store), Ok(translation)) = (store, &done.result) {
-        store.save(done.job.key, &done.job.region, translation);
-    }
+/// Where the jobs of an engine are done.
+enum Place {
+    /// At once.
+    Here(Box<Translator>),
+    /// In a workshop, where the engine has this number.
+    Workshop(Arc<Workshop>, u64),
+}
+
+/// One engine's way to have regions translated.
+pub struct Compiler {
+    place: Place,
+    store: Option<Store>,
+    done: (Sender<Done>, Receiver<Done>),
 }
 
 impl Compiler {
-    /// A compiler that translates on a thread of its own if `background`, else at once. What it
-    /// has translated goes to `store`, if there is one.
-    ///
-    /// # Errors
-    /// If the host has no thread to give.
-    pub fn new(
-        mut translator: Translator,
-        background: bool,
-        store: Option<Store>,
-    ) -> std::io::Result<Self> {
-        let done = channel();
-        if !background {
-            return Ok(Self {
-                inline: Some((translator, store)),
-                queue: Arc::default(),
-                done,
-                thread: None,
-            });
+    /// A compiler that translates at once.
+    #[must_use]
+    pub fn inline(translator: Translator, store: Option<Store>) -> Self {
+        Self {
+            place: Place::Here(Box::new(translator)),
+            store,
+            done: channel(),
         }
-        let queue = Arc::<Queue>::default();
-        let jobs = Arc::clone(&queue);
-        let results = done.0.clone();
-        let work = move || {
-            while let Some(job) = jobs.pop() {
-                let done = translate(&mut translator, job);
-                save(store.as_ref(), &done);
-                if results.send(done).is_err() {
-                    return;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("translate".into())
-            .spawn(work)?;
-        Ok(Self {
-            inline: None,
-            queue,
-            done,
-            thread: Some(thread),
-        })
+    }
+
+    /// A compiler that has a workshop translate.
+    #[must_use]
+    pub fn beside(workshop: Arc<Workshop>, store: Option<Store>) -> Self {
+        let number = workshop.engines.fetch_add(1, Ordering::Relaxed);
+        Self {
+            place: Place::Workshop(workshop, number),
+            store,
+            done: channel(),
+        }
     }
 
     /// Hands a job in, whose first block has run `heat` times. Its result comes from
     /// [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job, heat: u32) {
-        if let Some((translator, store)) = &mut self.inline {
-            let done = translate(translator, job);
-            save(store.as_ref(), &done);
-            // The receiver is ours: it cannot be gone.
-            let _ = self.done.0.send(done);
-        } else {
-            self.queue.push(job, heat);
+        match &mut self.place {
+            Place::Here(translator) => {
+                let done = translate(translator, self.store.as_ref(), job);
+                // The receiver is ours: it cannot be gone.
+                let _ = self.done.0.send(done);
+            }
+            Place::Workshop(workshop, engine) => {
+                let ticket = Ticket {
+                    engine: *engine,
+                    id: job.id,
+                };
+                let order = Order {
+                    job,
+                    store: self.store.clone(),
+                    to: self.done.0.clone(),
+                };
+                workshop.queue.push(ticket, order, heat);
+            }
         }
     }
 
     /// Says that the region of translation `id`, which may still wait, has become so hot.
     pub fn raise(&self, id: TranslationId, heat: u32) {
-        self.queue.raise(id, heat);
+        if let Place::Workshop(workshop, engine) = &self.place {
+            let engine = *engine;
+            workshop.queue.raise(Ticket { engine, id }, heat);
+        }
     }
 
     /// A job that is done, if there is one.
@@ -129,9 +194,8 @@ impl Compiler {
 
 impl Drop for Compiler {
     fn drop(&mut self) {
-        self.queue.close();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Place::Workshop(workshop, engine) = &self.place {
+            workshop.queue.forget(*engine);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, Workshop, WorkshopError};
 use super::lockstep::guest_listing;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::Blocks;
@@ -17,6 +17,7 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How the JIT is set.
@@ -49,9 +50,9 @@ pub enum JitError {
     /// No memory for code.
     #[error(transparent)]
     Arena(#[from] ArenaError),
-    /// No thread.
-    #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
-    Thread(#[from] std::io::Error),
+    /// Nobody to translate.
+    #[error(transparent)]
+    Workshop(#[from] WorkshopError),
     /// No place on disk.
     #[error(transparent)]
     Persist(#[from] PersistError),
@@ -67,8 +68,10 @@ pub struct JitCounters {
     pub interpreted: u64,
     /// Instructions that ran translated.
     pub translated: u64,
-    /// Blocks translated.
+    /// Regions translated.
     pub translations: u64,
+    /// Regions that another had translated, an earlier run or another machine's JIT.
+    pub shared: u64,
     /// Guest instructions translated.
     pub instructions: u64,
     /// Time spent on it.
@@ -149,7 +152,20 @@ impl Jit {
     /// # Errors
     /// If the host has no memory for code, or Cranelift does not know its CPU.
     pub fn new(config: JitConfig) -> Result<Self, JitError> {
-        Self::build(config, Translator::new()?, None)
+        Self::among(config, None, None)
+    }
+
+    /// A JIT for one of several VMs, which share a workshop, and translations if those with this
+    /// CPU model and byte order have a store.
+    ///
+    /// # Errors
+    /// As [`Jit::new`].
+    pub fn among(
+        config: JitConfig,
+        workshop: Option<Arc<Workshop>>,
+        store: Option<Store>,
+    ) -> Result<Self, JitError> {
+        Self::build(config, Translator::new()?, workshop, store)
     }
 
     /// A JIT that keeps its translations in a directory and takes those that it finds there. It
@@ -163,15 +179,31 @@ impl Jit {
         model: &Model,
         big_endian: bool,
     ) -> Result<Self, JitError> {
-        let translator = Translator::new()?;
-        let space = KeySpace::new(&translator, model, big_endian)?;
-        let store = Store::open(directory, space)?;
-        Self::build(config, translator, Some(store))
+        let store = Self::store_in(Some(directory), model, big_endian)?;
+        Self::among(config, None, Some(store))
+    }
+
+    /// Translations for machines with this CPU model and byte order, kept in a directory, or else
+    /// in memory for as long as anybody holds the store.
+    ///
+    /// # Errors
+    /// If the directory is not fit for it, or the host has no memory.
+    pub fn store_in(
+        directory: Option<&Path>,
+        model: &Model,
+        big_endian: bool,
+    ) -> Result<Store, JitError> {
+        let space = KeySpace::new(&Translator::new()?, model, big_endian)?;
+        Ok(match directory {
+            Some(directory) => Store::open(directory, space)?,
+            None => Store::in_memory(space)?,
+        })
     }
 
     fn build(
         config: JitConfig,
         mut translator: Translator,
+        workshop: Option<Arc<Workshop>>,
         store: Option<Store>,
     ) -> Result<Self, JitError> {
         let (entry, stub) = (translator.entry()?, translator.stub()?);
@@ -182,11 +214,17 @@ impl Jit {
         // SAFETY: the translator made this code with just this signature; it lives as long as
         // the engine.
         let entry = unsafe { std::mem::transmute::<usize, Entry>(address) };
+        let compiler = if config.background {
+            let workshop = workshop.map_or_else(|| Workshop::new(1), Ok)?;
+            Compiler::beside(workshop, store.clone())
+        } else {
+            Compiler::inline(translator, store.clone())
+        };
         Ok(Self {
             config,
             blocks: Blocks::default(),
             code: CodeCache::new(config.cache, stub)?,
-            compiler: Compiler::new(translator, config.background, store.clone())?,
+            compiler,
             store,
             entry,
             sweep_at: config.cache.blocks_bytes(),

@@ -1,13 +1,23 @@
-//! The regions that wait for the compile thread, hottest first.
+//! The regions that wait to be translated, hottest first.
 
-use super::compiler::Job;
+use super::compiler::Order;
 use crate::cache::code::TranslationId;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Whose translation it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Ticket {
+    /// The engine's number.
+    pub engine: u64,
+    /// The engine's number for the translation.
+    pub id: TranslationId,
+}
 
 /// A job and how often its first block has run.
 struct Waiting {
     heat: u32,
-    job: Job,
+    ticket: Ticket,
+    order: Order,
 }
 
 #[derive(Default)]
@@ -16,9 +26,9 @@ struct State {
     closed: bool,
 }
 
-/// A queue between the engine and the thread that translates.
+/// A queue between engines and the threads that translate.
 #[derive(Default)]
-pub struct Queue {
+pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -30,22 +40,32 @@ impl Queue {
     }
 
     /// Adds a job.
-    pub fn push(&self, job: Job, heat: u32) {
-        self.lock().waiting.push(Waiting { heat, job });
+    pub fn push(&self, ticket: Ticket, order: Order, heat: u32) {
+        let waiting = Waiting {
+            heat,
+            ticket,
+            order,
+        };
+        self.lock().waiting.push(waiting);
         self.changed.notify_one();
     }
 
-    /// Says that the region of translation `id`, if it still waits, has become so hot.
-    pub fn raise(&self, id: TranslationId, heat: u32) {
+    /// Says that a region, if it still waits, has become so hot.
+    pub fn raise(&self, ticket: Ticket, heat: u32) {
         let mut state = self.lock();
-        if let Some(waiting) = state.waiting.iter_mut().find(|at| at.job.id == id) {
+        if let Some(waiting) = state.waiting.iter_mut().find(|at| at.ticket == ticket) {
             waiting.heat = heat;
         }
     }
 
+    /// Drops what waits for an engine.
+    pub fn forget(&self, engine: u64) {
+        self.lock().waiting.retain(|at| at.ticket.engine != engine);
+    }
+
     /// The hottest job; of several that which came first. Waits for one; `None` once the queue is
     /// closed.
-    pub fn pop(&self) -> Option<Job> {
+    pub fn pop(&self) -> Option<Order> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -54,7 +74,7 @@ impl Queue {
             let places = state.waiting.iter().enumerate();
             let hottest = places.rev().max_by_key(|(_, waiting)| waiting.heat);
             if let Some((place, _)) = hottest {
-                return Some(state.waiting.remove(place).job);
+                return Some(state.waiting.remove(place).order);
             }
             state = self
                 .changed
@@ -63,7 +83,7 @@ impl Queue {
         }
     }
 
-    /// Drops what waits, and sends the thread away.
+    /// Drops what waits, and sends the threads away.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;

@@ -76,6 +76,7 @@ impl Jit {
                 .map(|member| self.blocks.ensure(vm, key.at(member.pc)))
                 .collect();
             let id = self.announce(id, members);
+            self.counters.shared += 1;
             self.install(vm, id, &translation);
             return;
         }
@@ -105,9 +106,13 @@ impl Jit {
             let block = entry.block;
             match done.result {
                 Ok(translation) => {
-                    self.counters.translations += 1;
-                    self.counters.instructions += done.job.region.instructions() as u64;
-                    self.counters.code_bytes += translation.bytes.len() as u64;
+                    if done.found {
+                        self.counters.shared += 1;
+                    } else {
+                        self.counters.translations += 1;
+                        self.counters.instructions += done.job.region.instructions() as u64;
+                        self.counters.code_bytes += translation.bytes.len() as u64;
+                    }
                     self.install(vm, id, &translation);
                 }
                 Err(error) => {

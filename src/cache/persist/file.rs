@@ -7,7 +7,7 @@
 use super::PersistError;
 use super::record::{ALIGNMENT, FIXED, Lengths, MAGIC, Record};
 use super::space::KeySpace;
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
 use std::fs::{DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
@@ -89,6 +89,25 @@ impl CodeFile {
             path,
             writable,
         })
+    }
+
+    /// A file without a name, in memory.
+    ///
+    /// # Errors
+    /// If the host has none to give.
+    pub fn in_memory() -> Result<Self, PersistError> {
+        let path = PathBuf::from("translations in memory");
+        match rustix::fs::memfd_create("mirrorball-code", MemfdFlags::CLOEXEC) {
+            Ok(file) => Ok(Self {
+                file: file.into(),
+                path,
+                writable: true,
+            }),
+            Err(error) => Err(PersistError::Io {
+                path,
+                source: error.into(),
+            }),
+        }
     }
 
     /// Its name, for messages.

@@ -86,6 +86,8 @@ struct Shared {
     space: KeySpace,
     file: CodeFile,
     index: Mutex<Index>,
+    /// The lock of the file is the process's: this one is among its threads.
+    saving: Mutex<()>,
     /// Whether records are still written.
     writes: AtomicBool,
     counters: StoreCounters,
@@ -97,21 +99,33 @@ impl Store {
     /// # Errors
     /// If directory or file are not the user's alone, or the host refuses.
     pub fn open(dir: &Path, space: KeySpace) -> Result<Self, PersistError> {
-        let file = CodeFile::open(dir, &space)?;
-        let writes = AtomicBool::new(file.writable);
-        let store = Self(Arc::new(Shared {
-            space,
-            file,
-            index: Mutex::default(),
-            writes,
-            counters: StoreCounters::default(),
-        }));
+        let store = Self::with_file(CodeFile::open(dir, &space)?, space);
         let locked = store.0.file.lock(false);
         store.read_on();
         if locked {
             store.0.file.unlock();
         }
         Ok(store)
+    }
+
+    /// A store that is in memory, and gone when nobody holds it any more: for machines that run
+    /// at the same time.
+    ///
+    /// # Errors
+    /// If the host has no memory.
+    pub fn in_memory(space: KeySpace) -> Result<Self, PersistError> {
+        Ok(Self::with_file(CodeFile::in_memory()?, space))
+    }
+
+    fn with_file(file: CodeFile, space: KeySpace) -> Self {
+        Self(Arc::new(Shared {
+            space,
+            writes: AtomicBool::new(file.writable),
+            file,
+            index: Mutex::default(),
+            saving: Mutex::default(),
+            counters: StoreCounters::default(),
+        }))
     }
 
     /// What was done with the disk.
@@ -167,6 +181,20 @@ impl Store {
         record::content(&self.0.space, key, region) == stored.record.content
     }
 
+    /// The translation of this very region, if somebody has made it.
+    #[must_use]
+    pub fn find(&self, key: BlockKey, region: &Region) -> Option<Translation> {
+        let content = record::content(&self.0.space, key, region);
+        if !self.index().contents.contains(&content) {
+            return None;
+        }
+        let candidates = self.candidates(key);
+        let mut same = candidates
+            .iter()
+            .filter(|stored| stored.record.content == content);
+        same.find_map(|stored| self.load(stored))
+    }
+
     /// Reads a translation. If it is damaged it is dropped.
     #[must_use]
     pub fn load(&self, stored: &Arc<Stored>) -> Option<Translation> {
@@ -195,6 +223,8 @@ impl Store {
         let content = record::content(space, key, region);
         let record = Record::new(key, region, content, made);
         let bytes = record.encode(space, &made.bytes);
+        let saving = self.0.saving.lock();
+        let _saving = saving.unwrap_or_else(PoisonError::into_inner);
         // Who does not get the lock goes without: it is only work that is lost.
         if !file.lock(true) {
             return;
