@@ -4,6 +4,8 @@
 
 mod access;
 pub mod host;
+mod hypercall;
+mod pages;
 mod run;
 mod state;
 mod system;
@@ -15,12 +17,14 @@ use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
+use crate::hypercall::Number;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::pmap::Pmap;
 use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub use run::Engine;
@@ -37,6 +41,8 @@ pub struct VmConfig {
     /// Entries of the second-level TLB that the monitor keeps behind the guest's; 0 for none. It
     /// spares the guest refills, and so changes its instruction count.
     pub second_tlb: usize,
+    /// Whether the guest may make hypercalls. If not, HYPCALL is a reserved instruction.
+    pub hypercalls: bool,
     /// What the real-time clock shows at the start, in seconds since 1970.
     pub rtc_base: u64,
 }
@@ -66,6 +72,10 @@ pub struct Counters {
     pub console_bytes: u64,
     /// Times that WAIT skipped to the next event.
     pub waits: u64,
+    /// Hypercalls, by [`Number`], those in batches included.
+    pub hypercalls: [u64; Number::ALL.len()],
+    /// Hypercalls that were refused, those included that do not exist.
+    pub hypercalls_refused: u64,
     /// Host time spent asleep.
     pub slept: Duration,
 }
@@ -90,6 +100,15 @@ pub struct Vm {
     modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
     written: Option<Vec<(Pa, u8)>>,
+    /// How many pages the monitor wants the guest to give. The monitor sets it, between runs of
+    /// the engine; the guest asks.
+    pub balloon_target: u32,
+    /// The numbers of the pages that the guest has given.
+    given: BTreeSet<u64>,
+    /// Whether the guest has ended its time slice.
+    yielded: bool,
+    /// When the guest's wait ends even without an interrupt.
+    wake_at: Option<Cycles>,
     /// Bytes from the console that the host has not seen yet.
     output: Vec<u8>,
     /// Bytes typed so far, with the time at which they arrived.
@@ -120,6 +139,10 @@ impl Vm {
             refilling: None,
             modified: Vec::new(),
             written: None,
+            balloon_target: 0,
+            given: BTreeSet::new(),
+            yielded: false,
+            wake_at: None,
             output: Vec::new(),
             typed: Vec::new(),
             counters: Counters::default(),

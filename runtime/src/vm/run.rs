@@ -67,10 +67,17 @@ impl Vm {
         None
     }
 
-    /// Lets time pass, event by event, until an interrupt ends the guest's WAIT.
+    /// Lets time pass until the guest's WAIT ends.
     fn sleep(&mut self, host: &mut dyn Host) -> Option<Outcome> {
+        let outcome = self.pass_time(host);
+        self.wake_at = None;
+        outcome
+    }
+
+    /// Lets time pass, event by event, until an interrupt ends the guest's WAIT, or its time is up.
+    fn pass_time(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         let mut waited = 0;
-        while !self.wakes() {
+        while !self.wakes() && self.wake_at.is_none_or(|at| at > self.cpu.now(0)) {
             if waited > FOREVER.to_cycles().0 && !host.may_type() {
                 return Some(Outcome::Halted);
             }
@@ -115,7 +122,8 @@ impl Vm {
             .board
             .deadline()
             .map_or(u64::MAX, |at| at.to_cycles().0);
-        self.cpu.cp0.timer.min(board)
+        let wake = self.wake_at.map_or(u64::MAX, |at| at.0);
+        self.cpu.cp0.timer.min(board).min(wake)
     }
 
     /// Lets time pass until the next event, or as far as the host lets it. Returns the cycles.
@@ -137,6 +145,8 @@ impl Vm {
     /// Brings a machine that has been idle, or was just made, to the time of another that does the
     /// same things: what was typed there is typed here, at the same cycle.
     pub fn catch_up(&mut self, leader: &Vm) {
+        self.wake_at = None;
+        self.balloon_target = leader.balloon_target;
         loop {
             let now = self.cpu.now(0);
             while let Some(&(at, byte)) = leader.typed.get(self.typed.len())
