@@ -44,7 +44,7 @@ const LAYERS: &[&[&str]] = &[
 /// The same for the runtime. CPU and MMU know each other: the CPU carries a pointer to its
 /// software TLB, the MMU looks at modes and exceptions.
 const RUNTIME_LAYERS: &[&[&str]] = &[
-    &["addr", "clock", "exit"],
+    &["addr", "clock", "exit", "hypercall"],
     &["cpu", "mmu"],
     &["memory"],
     &["device"],

@@ -7,6 +7,7 @@
 
 void console_init(void);
 void putc(char c);                     // '\n' goes out as "\r\n"
+void uart_putc(char c);                // putc, for guests with a putc of their own
 void puts(const char *s);              // exactly s, no newline added
 void puthex(uint32_t v);               // eight digits, no prefix
 void putdec(uint32_t v);

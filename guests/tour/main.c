@@ -35,6 +35,8 @@ int main(uint32_t argc, char **argv, char **environment, uint32_t memory)
 {
     (void)argc, (void)argv, (void)environment;
     console_init();
+    trap_init();
+    hyper_init();
     printf("\n  The mirrorball tour\n"
            "  A small operating system shows what a machine must get right to run one.\n");
 
@@ -46,7 +48,6 @@ int main(uint32_t argc, char **argv, char **environment, uint32_t memory)
     explain("the first page of a program", USER_BASE);
     explain("the first page of its stack", STACK_TOP - PAGE);
 
-    trap_init();
     tlb_init();
     struct notice_board *board = post_notice();
     printf("\n2. Vectors and the TLB\n"

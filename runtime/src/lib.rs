@@ -10,6 +10,7 @@ pub mod clock;
 pub mod cpu;
 pub mod device;
 pub mod exit;
+pub mod hypercall;
 pub mod memory;
 pub mod mmu;
 pub mod monitor;

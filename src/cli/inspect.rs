@@ -76,6 +76,7 @@ pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
         memory: memory.bytes(),
         big_endian: image.big_endian,
         second_tlb: 0,
+        hypercalls: true,
         rtc_base: RtcStart::Fixed(0).seconds(),
     })?;
     image::load(&image, None, "", memory, &mut *vm)?.enter(&mut vm);

@@ -45,6 +45,8 @@ pub enum TraceTopic {
     Blocks,
     /// Accesses to device registers
     Devices,
+    /// Hypercalls and their answers
+    Hypercalls,
 }
 
 /// Boot a guest and run it to its end
@@ -113,6 +115,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
           value_parser = clap::value_parser!(u16).range(..=4096), help_heading = "Machine")]
     second_tlb: u16,
+    /// Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU that it
+    /// sees
+    #[arg(long, help_heading = "Machine")]
+    no_hypercalls: bool,
     /// Let guest time pass as the host's clock does, not by instructions; runs then differ
     #[arg(long, help_heading = "Machine")]
     realtime: bool,
@@ -186,6 +192,8 @@ pub struct RunOptions {
     pub rtc: RtcStart,
     /// Entries of the second-level TLB.
     pub second_tlb: usize,
+    /// Whether the guest may make hypercalls.
+    pub hypercalls: bool,
     /// Whether time follows the host's clock.
     pub realtime: bool,
     /// The scripted session.
@@ -243,6 +251,7 @@ impl RunArgs {
             memory: self.memory,
             rtc: self.rtc,
             second_tlb: self.second_tlb.into(),
+            hypercalls: !self.no_hypercalls,
             realtime: self.realtime,
             script: self.script.as_deref().map(Script::open).transpose()?,
             limit: self.limit,
@@ -283,6 +292,7 @@ impl RunOptions {
             memory: self.memory.bytes(),
             big_endian: self.image.big_endian,
             second_tlb: self.second_tlb,
+            hypercalls: self.hypercalls,
             rtc_base: self.rtc.seconds(),
         })?;
         let initrd = self.initrd.as_ref();

@@ -2,7 +2,6 @@
 
 use crate::cache::blocks::Blocks;
 use crate::interp::{run_block, run_part};
-use mirrorball_runtime::cpu::STOP_SERVE;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
 
@@ -43,13 +42,12 @@ impl Interpreter {
                 run_part(vm, block)
             };
             if exit.is_some() || vm.cpu.stop != 0 {
-                let serve = vm.cpu.stop & STOP_SERVE != 0;
-                vm.cpu.stop = 0;
+                let exit = exit.or(vm.cpu.take_stop());
                 if vm.has_modified() {
                     self.blocks.drop_modified(vm);
                 }
-                if exit.is_some() || serve {
-                    return exit.unwrap_or(Exit::Stop);
+                if let Some(exit) = exit {
+                    return exit;
                 }
             }
         }

@@ -12,7 +12,6 @@ use crate::translate::calls::CALLS;
 use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
-use mirrorball_runtime::cpu::STOP_SERVE;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Vm};
@@ -371,14 +370,13 @@ impl Engine for Jit {
                 exit
             };
             if exit.is_some() || vm.cpu.stop != 0 {
-                let serve = vm.cpu.stop & STOP_SERVE != 0;
-                vm.cpu.stop = 0;
+                let exit = exit.or(vm.cpu.take_stop());
                 if vm.has_modified() {
                     missing = None;
                     self.drop_modified(vm);
                 }
-                if exit.is_some() || serve {
-                    return exit.unwrap_or(Exit::Stop);
+                if let Some(exit) = exit {
+                    return exit;
                 }
             }
         }

@@ -268,12 +268,13 @@ pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
     }
 }
 
-/// What `word` means in a delay slot: a branch or ERET there is reserved.
+/// What `word` means in a delay slot: a branch, ERET, WAIT or HYPCALL there is
+/// reserved.
 #[must_use]
 pub fn meaning_in_slot(word: u32, model: &Model, key: SpaceKey) -> Meaning {
     match meaning(word, model, key) {
         Meaning::Insn(insn) if insn.info().flow.has_slot() => Meaning::Reserved,
-        Meaning::Insn(Insn::Eret | Insn::Wait) => Meaning::Reserved,
+        Meaning::Insn(Insn::Eret | Insn::Wait | Insn::Hypcall) => Meaning::Reserved,
         other => other,
     }
 }

@@ -98,6 +98,17 @@ pub fn wait(vm: &mut Vm, _: &Op) -> Step {
     if vm.wakes() { attend(vm) } else { Step::Wait }
 }
 
+/// `hypcall` code: asks the monitor for something. It ends its block and is in no delay slot.
+/// Whether there are hypercalls is found out here, so that no translation depends on it.
+pub fn hypcall(vm: &mut Vm, op: &Op) -> Step {
+    if !vm.config().hypercalls || op.fields().hypercode() != 0 {
+        return Step::Raise(Exception::ReservedInstruction);
+    }
+    let next = vm.cpu.pc as u32;
+    vm.hypercall(Va(u64::from(next.wrapping_sub(4))));
+    attend(vm)
+}
+
 /// `cache` operation, offset(base)
 pub fn cache(vm: &mut Vm, op: &Op) -> Step {
     let va = Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)));

@@ -78,6 +78,7 @@ fn operand(letter: char, f: Fields, pc: u32) -> String {
         'k' => code(f.sa()),
         'c' => code(f.0 >> 6 & 0xf_ffff),
         'q' => code(f.0 >> 6 & 0x3ff),
+        'g' => code(f.hypercode()),
         'v' => code(f.0 >> 6 & 0x7_ffff),
         // The first half is enough if the second is 0.
         'y' if f.0 >> 6 & 0x3ff == 0 => code(f.0 >> 16 & 0x3ff),

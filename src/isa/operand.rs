@@ -15,7 +15,7 @@
 //! | `p` | CP0 register and select |
 //! | `w` | hardware register |
 //! | `h` `k` | hint, SYNC's type |
-//! | `c` `q` `y` `v` | code: SYSCALL's, a trap's, BREAK's (in two halves), WAIT's |
+//! | `c` `q` `y` `v` `g` | code: SYSCALL's, a trap's, BREAK's (in two halves), WAIT's, HYPCALL's |
 
 /// An instruction word, to be read by fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +86,12 @@ impl Fields {
     #[must_use]
     pub const fn condition(self) -> u32 {
         self.0 & 15
+    }
+
+    /// The code of HYPCALL.
+    #[must_use]
+    pub const fn hypercode(self) -> u32 {
+        self.0 >> 11 & 0x3ff
     }
 
     /// The select field of MFC0 and MTC0.

@@ -160,6 +160,8 @@ macro_rules! for_each_instruction {
             Tlbp tlbp "tlbp" "010000 10000 00000 00000 00000 001000" "" N R1 Cop0 Next;
             Eret eret "eret" "010000 10000 00000 00000 00000 011000" "" N R1 Cop0 End;
             Wait wait "wait" "010000 1cccc ccccc ccccc ccccc 100000" "v" N R1 Cop0 End;
+            // Of the virtualization module, and here whatever the CPU is: the monitor knows it.
+            Hypcall hypcall "hypcall" "010000 10000 ccccc ccccc 00000 101000" "g" N R1 Cop0 End;
             Cache cache "cache" "101111 sssss hhhhh iiiii iiiii iiiiii" "h,o" N R1 Cop0 Next;
             Rdhwr rdhwr "rdhwr" "011111 00000 ttttt ddddd 00000 111011" "t,w" T R2 Cpu Next;
 

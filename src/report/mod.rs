@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::hypercall::Number;
 use mirrorball_runtime::vm::Vm;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,12 @@ pub struct Report {
     pub space_switches: u64,
     /// Stores that hit code.
     pub code_writes: u64,
+    /// Hypercalls, by kind.
+    #[serde(default)]
+    pub hypercalls: Vec<Count>,
+    /// Hypercalls that were refused.
+    #[serde(default)]
+    pub hypercalls_refused: u64,
     /// Times that a WAIT let time pass.
     pub waits: u64,
     /// Device accesses, by device.
@@ -243,6 +250,13 @@ impl Report {
             soft_misses: counters.soft_misses,
             space_switches: counters.space_switches,
             code_writes: counters.code_writes,
+            hypercalls: Number::ALL
+                .map(Number::name)
+                .into_iter()
+                .zip(&counters.hypercalls)
+                .map(count)
+                .collect(),
+            hypercalls_refused: counters.hypercalls_refused,
             waits: counters.waits,
             devices: vm
                 .board

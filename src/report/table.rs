@@ -29,6 +29,7 @@ pub fn render(report: &Report) -> String {
     for exception in &report.exceptions {
         rows.some(&exception.name, exception.count);
     }
+    hypercalls(&mut rows, report);
     memory(&mut rows, report);
     devices(&mut rows, report);
     rows.text()
@@ -125,6 +126,18 @@ fn cache(rows: &mut Rows, jit: &JitReport) {
         rows.count("written to disk", disk.saved);
         rows.some("damaged on disk", disk.damaged);
     }
+}
+
+/// What the guest asked of the monitor, if it did.
+fn hypercalls(rows: &mut Rows, report: &Report) {
+    if report.hypercalls.iter().all(|call| call.count == 0) && report.hypercalls_refused == 0 {
+        return;
+    }
+    rows.section("Hypercalls");
+    for call in &report.hypercalls {
+        rows.some(&call.name, call.count);
+    }
+    rows.some("refused", report.hypercalls_refused);
 }
 
 fn memory(rows: &mut Rows, report: &Report) {

@@ -127,6 +127,7 @@ fn machine(big_endian: bool, second_tlb: usize) -> Box<Vm> {
         memory: 128 << 20,
         big_endian,
         second_tlb,
+        hypercalls: true,
         rtc_base: 1_767_225_600,
     })
     .expect("the host has 128 MiB")

@@ -71,6 +71,7 @@ uint32_t fs_write(struct file *f, uint32_t offset, const void *from, uint32_t n)
     if (f->kind == CONSOLE) {
         for (uint32_t i = 0; i < n; i++)
             putc(((const char *)from)[i]);
+        console_flush();
         return n;
     }
     if (f->kind != MEMORY)

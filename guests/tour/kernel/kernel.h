@@ -106,6 +106,27 @@ extern uint32_t ticks, idle_ticks;
 void timer_init(struct notice_board *board);
 void timer_interrupt(bool from_user);
 
+// ---- hyper.c: what the monitor below does for the tour, if there is one ----
+
+#ifdef HYPERCALLS
+void hyper_init(void);                 // after trap_init: finds out
+bool hyper_stepped_over(struct frame *frame);  // whether that was a reserved instruction here
+bool hyper_zeroed(void *frame);        // makes a frame zero; false when the caller has to
+void hyper_release(void *frame);       // the frame is free: what it holds may be forgotten
+void hyper_flush(void);                // sees to it that the monitor knows of all that are
+bool hyper_sleep(uint32_t nanoseconds);        // false when nobody slept
+void console_flush(void);              // what putc has kept goes out
+bool timer_skip(uint32_t n);           // timer.c: idles through n ticks at once, if it can
+#else
+// The benchmarks' kernel does without: it is to do the same on every machine.
+static inline bool hyper_stepped_over(struct frame *frame) { (void)frame; return false; }
+static inline bool hyper_zeroed(void *frame) { (void)frame; return false; }
+static inline void hyper_release(void *frame) { (void)frame; }
+static inline void hyper_flush(void) { }
+static inline void console_flush(void) { }
+static inline bool timer_skip(uint32_t n) { (void)n; return false; }
+#endif
+
 // ---- syscall.c, trap.c ----
 
 void system_call(struct frame *frame);

@@ -79,6 +79,16 @@ static bool anybody(void)
     return false;
 }
 
+// The ticks until the first of those who sleep is to wake.
+static uint32_t shortest_sleep(void)
+{
+    uint32_t shortest = UINT32_MAX;
+    for (struct process *p = processes + 1; p < processes + SPACES; p++)
+        if (p->state == SLEEPING && p->wake_tick - ticks < shortest)
+            shortest = p->wake_tick - ticks;
+    return shortest;
+}
+
 // Slot 0: runs on the stack that the kernel was started on. WAIT stops the CPU until an interrupt;
 // one that comes just before it is not lost for long, because the next tick ends the wait as well.
 void idle_loop(void)
@@ -87,6 +97,8 @@ void idle_loop(void)
         reschedule();                  // comes back when nobody can run
         if (!anybody())
             return;
+        if (timer_skip(shortest_sleep()))
+            continue;
         write_status(STATUS_IM7 | STATUS_IE);
         hazard();
         __asm__ volatile("wait" : : : "memory");

@@ -55,6 +55,8 @@ void exception(struct frame *f)
         system_call(f);
         return;
     }
+    if (hyper_stepped_over(f))
+        return;
     // The kernel itself faults only where a system call reads or writes for a process.
     bool for_process = from_user || (in_tlb && f->badvaddr < 0x80000000u && current != processes);
     if (!for_process)

@@ -46,7 +46,7 @@ void *frame_alloc(uintptr_t va)
             hint[colour] = i + COLOURS;
             users[i] = 1;
             free_frames--;
-            return memset(frame_at(i), 0, PAGE);
+            return hyper_zeroed(frame_at(i)) ? frame_at(i) : memset(frame_at(i), 0, PAGE);
         }
     return NULL;
 }
@@ -59,6 +59,7 @@ void frame_release(void *frame)
     free_frames++;
     if (i < hint[i % COLOURS])
         hint[i % COLOURS] = i;
+    hyper_release(frame);
 }
 
 static pte *entry(unsigned space, uintptr_t va)
@@ -124,6 +125,7 @@ void vm_clear(unsigned space)
         frame_release(table);
         directories[space][d] = empty_table;
     }
+    hyper_flush();
 }
 
 // After a store to a page without the D bit: the last user of a shared page may have it, others get

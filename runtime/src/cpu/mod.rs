@@ -13,6 +13,7 @@ mod timer;
 
 use crate::addr::Va;
 use crate::clock::Cycles;
+use crate::exit::Exit;
 use crate::mmu::soft::Space;
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
@@ -59,6 +60,8 @@ pub const STOP_SERVE: u32 = 1;
 /// In [`Cpu::stop`]: code was written to that the engine made something from. It must drop that
 /// before it goes on; nobody else need know.
 pub const STOP_CODE: u32 = 2;
+/// In [`Cpu::stop`]: the guest waits, as after WAIT.
+pub const STOP_WAIT: u32 = 4;
 
 /// One CPU's registers and run state.
 ///
@@ -85,8 +88,8 @@ pub struct Cpu {
     pub calls: *const usize,
     /// For the engine: what the last call from translated code answered.
     pub status: u32,
-    /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`] and
-    /// [`STOP_CODE`].
+    /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
+    /// [`STOP_CODE`] and [`STOP_WAIT`].
     pub stop: u32,
     /// The LL bit.
     pub ll_bit: u32,
@@ -176,6 +179,19 @@ impl Cpu {
     #[must_use]
     pub fn retired(&self) -> u64 {
         self.now(0).0 - self.skipped
+    }
+
+    /// Takes what asked the engine to look up, and says why it must come back, if it must.
+    #[inline]
+    pub fn take_stop(&mut self) -> Option<Exit> {
+        let stop = std::mem::take(&mut self.stop);
+        if stop & STOP_WAIT != 0 {
+            Some(Exit::Wait)
+        } else if stop & STOP_SERVE != 0 {
+            Some(Exit::Stop)
+        } else {
+            None
+        }
     }
 
     /// Whether FPU registers are 64 bits wide (Status.FR).

@@ -171,13 +171,13 @@ impl Pmap {
         true
     }
 
-    /// Empties a page: it reads as zeros from now on. No space may lead to it. `None` where there
-    /// is no RAM.
-    pub fn empty(&mut self, pa: Pa, machine: &MachineMemory, page: Page) -> Option<()> {
-        let index = self.index(pa)?;
-        self.give_back(index, machine);
-        self.set(index, page);
-        Some(())
+    /// Gives back what holds the content of the page of `pa`, which is another from now on. No
+    /// space may lead to it.
+    pub fn empty(&mut self, pa: Pa, machine: &MachineMemory, page: Page) {
+        if let Some(index) = self.index(pa) {
+            self.give_back(index, machine);
+            self.set(index, page);
+        }
     }
 
     /// Makes an untouched page one with this content if that is in a shared frame already.

@@ -50,6 +50,7 @@ impl Fleet for Machines {
             big_endian: false,
             second_tlb: 0,
             rtc_base: 0,
+            hypercalls: true,
         };
         let mut vm = Vm::in_memory(config, Arc::clone(memory)).map_err(|e| e.to_string())?;
         vm.cpu.cp0.status &= !STATUS_ERL;

@@ -4,6 +4,7 @@
 
 mod access;
 pub mod host;
+mod hypercall;
 mod pages;
 mod run;
 mod state;
@@ -16,6 +17,7 @@ use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
+use crate::hypercall::Number;
 use crate::memory::Hands;
 use crate::memory::machine::{MachineMemory, MachineMemoryError, VmId};
 use crate::memory::pmap::Pmap;
@@ -23,6 +25,7 @@ use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +43,8 @@ pub struct VmConfig {
     /// Entries of the second-level TLB that the monitor keeps behind the guest's; 0 for none. It
     /// spares the guest refills, and so changes its instruction count.
     pub second_tlb: usize,
+    /// Whether the guest may make hypercalls. If not, HYPCALL is a reserved instruction.
+    pub hypercalls: bool,
     /// What the real-time clock shows at the start, in seconds since 1970.
     pub rtc_base: u64,
 }
@@ -69,6 +74,10 @@ pub struct Counters {
     pub console_bytes: u64,
     /// Times that WAIT skipped to the next event.
     pub waits: u64,
+    /// Hypercalls, by [`Number`], those in batches included.
+    pub hypercalls: [u64; Number::ALL.len()],
+    /// Hypercalls that were refused, those included that do not exist.
+    pub hypercalls_refused: u64,
     /// Host time spent asleep.
     pub slept: Duration,
 }
@@ -97,6 +106,15 @@ pub struct Vm {
     written: Option<Vec<(Pa, u8)>>,
     /// While the guest is in WAIT: for how long.
     waiting: Option<Cycles>,
+    /// How many pages the monitor wants the guest to give. The monitor sets it, between runs of
+    /// the engine; the guest asks.
+    pub balloon_target: u32,
+    /// The numbers of the pages that the guest has given.
+    given: BTreeSet<u64>,
+    /// Whether the guest has ended its time slice.
+    yielded: bool,
+    /// When the guest's wait ends even without an interrupt.
+    wake_at: Option<Cycles>,
     /// Bytes from the console that the host has not seen yet.
     output: Vec<u8>,
     /// Bytes typed so far, with the time at which they arrived.
@@ -143,6 +161,10 @@ impl Vm {
             modified: Vec::new(),
             written: None,
             waiting: None,
+            balloon_target: 0,
+            given: BTreeSet::new(),
+            yielded: false,
+            wake_at: None,
             output: Vec::new(),
             typed: Vec::new(),
             counters: Counters::default(),

@@ -175,23 +175,50 @@ impl Vm {
             .swap_some(&mut self.hands, &self.machine, frames, shared)
     }
 
-    /// Makes the page of `pa` read as zeros, and takes its frame back: `Zero` or `Ballooned`, as
-    /// `page` says. Code that was made from it is dropped. False where there is no RAM.
-    pub fn empty_page(&mut self, pa: Pa, page: Page) -> bool {
-        let Some(old) = self.pmap.page(pa) else {
-            return false;
-        };
+    /// Makes the page of `pa`, which is RAM, read as zeros at every address until something is
+    /// stored to it, and takes its frame back. For code that was made from it, it was a store to
+    /// all of it. `page` is what it is from now on: `Zero` or `Ballooned`.
+    fn empty_page(&mut self, pa: Pa, page: Page) {
         let pa = pa.page();
+        // What was never touched is zeros, and no code was made from it.
+        if page == Page::Zero && self.pmap.page(pa) == Some(Page::Absent) {
+            return;
+        }
         self.note_code_write(pa, PAGE_SIZE);
         if let Some(access) = self.pmap.resident(pa) {
             let mapped = self.pmap.take_mappings(pa);
-            let host = self.machine.host(access.ma.page());
-            self.soft.forget_frame(pa, host, mapped);
+            self.soft
+                .forget_frame(pa, self.machine.host(access.ma), mapped);
         }
-        let stays = old == page || old == Page::Absent && page == Page::Zero;
-        if !stays {
-            let _ = self.pmap.empty(pa, &self.machine, page);
-        }
-        true
+        self.pmap.empty(pa, &self.machine, page);
+    }
+
+    /// The guest does not need what the page holds, nor will it soon need the page.
+    pub fn release_page(&mut self, pa: Pa) {
+        self.empty_page(pa, Page::Zero);
+    }
+
+    /// The guest wants the page to be zero, most likely because it is about to use it.
+    pub fn zero_page(&mut self, pa: Pa) {
+        self.empty_page(pa, Page::Zero);
+    }
+
+    /// The guest gives the page to the monitor, and will not use it before it has taken it back.
+    /// If it does nevertheless, it finds a page of zeros, which counts as given still.
+    pub fn give_page(&mut self, pa: Pa) {
+        self.empty_page(pa, Page::Ballooned);
+        self.given.insert(pa.page_number());
+    }
+
+    /// The guest takes a page back that it gave. It is zero.
+    pub fn take_page(&mut self, pa: Pa) {
+        self.given.remove(&pa.page_number());
+        self.zero_page(pa);
+    }
+
+    /// The number of pages that the guest has given and not taken back.
+    #[must_use]
+    pub fn pages_given(&self) -> u64 {
+        self.given.len() as u64
     }
 }

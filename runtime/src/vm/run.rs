@@ -100,6 +100,7 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
+                Exit::Horizon | Exit::Stop if self.take_yielded() => return Rest::Slice,
                 Exit::Horizon | Exit::Stop => {}
                 Exit::Difference => return Rest::Ended(Outcome::Difference),
                 Exit::Wait => self.waiting = Some(Cycles(0)),
@@ -121,8 +122,8 @@ impl Vm {
     /// The guest is in WAIT: goes on if an interrupt ends that; else lets time pass to the next
     /// event, or rests if the host keeps time.
     fn wait(&mut self, host: &mut dyn Host) -> Option<Rest> {
-        if self.wakes() {
-            self.waiting = None;
+        if self.wakes() || self.wake_at.is_some_and(|at| at <= self.cpu.now(0)) {
+            (self.waiting, self.wake_at) = (None, None);
             return None;
         }
         let waited = self.waiting.unwrap_or_default();
@@ -183,12 +184,15 @@ impl Vm {
             .board
             .deadline()
             .map_or(u64::MAX, |at| at.to_cycles().0);
-        self.cpu.cp0.timer.min(board)
+        let wake = self.wake_at.map_or(u64::MAX, |at| at.0);
+        self.cpu.cp0.timer.min(board).min(wake)
     }
 
     /// Brings a machine that has been idle, or was just made, to the time of another that does the
     /// same things: what was typed there is typed here, at the same cycle.
     pub fn catch_up(&mut self, leader: &Vm) {
+        self.wake_at = None;
+        self.balloon_target = leader.balloon_target;
         loop {
             let now = self.cpu.now(0);
             while let Some(&(at, byte)) = leader.typed.get(self.typed.len())

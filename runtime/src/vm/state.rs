@@ -127,6 +127,7 @@ impl Vm {
         (to.left, to.horizon, to.skipped) = (from.left, from.horizon, from.skipped);
         twin.tlb.clone_from(&self.tlb);
         twin.second.clone_from(&self.second);
+        twin.given.clone_from(&self.given);
         twin.cpu.stop = 0;
         twin.select_space();
         Ok(twin)

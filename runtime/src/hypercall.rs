@@ -1,0 +1,242 @@
+//! The hypercall interface: what a guest kernel can ask of the monitor, as numbers and types.
+//! `docs/hypercalls.md` describes it to those who write guests; [`Vm::hypercall`] answers.
+//!
+//! The instruction is HYPCALL of MIPS32's virtualization module (Volume IV-i), with code 0.
+//!
+//! [`Vm::hypercall`]: crate::vm::Vm::hypercall
+
+use crate::clock::Nanos;
+use std::ops::Range;
+
+/// The version of the interface: the major number in the upper half, the minor in the lower. Within
+/// a major number calls are only added.
+pub const VERSION: u32 = 1 << 16;
+
+/// The most bytes that one call writes to the console.
+pub const CONSOLE_MOST: u32 = 4096;
+/// The most records of a batch.
+pub const BATCH_MOST: u32 = 256;
+/// The bytes of a record of a batch: number, four arguments, status, value.
+pub const RECORD_BYTES: u64 = 28;
+/// Where the status is in a record.
+pub const RECORD_STATUS: u64 = 20;
+/// Where the value is in a record.
+pub const RECORD_VALUE: u64 = 24;
+
+/// The numbers of the calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Number {
+    /// The version of the interface.
+    Version,
+    /// Which calls there are.
+    Features,
+    /// End of the time slice.
+    Yield,
+    /// Pages that the guest does not need for now.
+    PageRelease,
+    /// Pages that are to be zero.
+    PageZero,
+    /// How many pages the monitor wants.
+    BalloonQuery,
+    /// Consecutive pages for the monitor.
+    BalloonGive,
+    /// A list of pages for the monitor.
+    BalloonGiveList,
+    /// Consecutive pages back from the monitor.
+    BalloonTake,
+    /// Bytes for the console.
+    ConsoleWrite,
+    /// WAIT, with an end.
+    Sleep,
+    /// Several calls at once.
+    Batch,
+}
+
+impl Number {
+    /// Every number, in order.
+    pub const ALL: [Self; 12] = [
+        Self::Version,
+        Self::Features,
+        Self::Yield,
+        Self::PageRelease,
+        Self::PageZero,
+        Self::BalloonQuery,
+        Self::BalloonGive,
+        Self::BalloonGiveList,
+        Self::BalloonTake,
+        Self::ConsoleWrite,
+        Self::Sleep,
+        Self::Batch,
+    ];
+
+    /// The call's name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Features => "features",
+            Self::Yield => "yield",
+            Self::PageRelease => "page release",
+            Self::PageZero => "page zero",
+            Self::BalloonQuery => "balloon query",
+            Self::BalloonGive => "balloon give",
+            Self::BalloonGiveList => "balloon give, list",
+            Self::BalloonTake => "balloon take back",
+            Self::ConsoleWrite => "console write",
+            Self::Sleep => "sleep",
+            Self::Batch => "batch",
+        }
+    }
+}
+
+/// What the call for features answers: bit n is set if there is call n.
+pub const FEATURES: u32 = (1 << Number::ALL.len()) - 1;
+
+/// Consecutive physical pages, by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pages {
+    /// The number of the first.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+}
+
+impl Pages {
+    /// Their numbers.
+    #[must_use]
+    pub fn numbers(self) -> Range<u64> {
+        let first = u64::from(self.first);
+        first..first + u64::from(self.count)
+    }
+}
+
+/// Things in guest memory: at `address`, physical or in kseg0 or kseg1, so many of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Items {
+    /// Where the first is.
+    pub address: u32,
+    /// How many.
+    pub count: u32,
+}
+
+/// A call with its arguments.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Call {
+    /// [`Number::Version`].
+    Version,
+    /// [`Number::Features`].
+    Features,
+    /// [`Number::Yield`].
+    Yield,
+    /// [`Number::PageRelease`].
+    PageRelease(Pages),
+    /// [`Number::PageZero`].
+    PageZero(Pages),
+    /// [`Number::BalloonQuery`].
+    BalloonQuery,
+    /// [`Number::BalloonGive`].
+    BalloonGive(Pages),
+    /// [`Number::BalloonGiveList`]: of words that are page numbers.
+    BalloonGiveList(Items),
+    /// [`Number::BalloonTake`].
+    BalloonTake(Pages),
+    /// [`Number::ConsoleWrite`]: of bytes.
+    ConsoleWrite(Items),
+    /// [`Number::Sleep`].
+    Sleep(Nanos),
+    /// [`Number::Batch`]: of records.
+    Batch(Items),
+}
+
+/// Why a call is refused. A refused call has changed nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[repr(i32)]
+pub enum CallError {
+    /// There is no such call.
+    #[error("there is no such call")]
+    NotSupported = -1,
+    /// Part of what the call is about is not RAM, or a word is not aligned.
+    #[error("not RAM, or not aligned")]
+    BadAddress = -2,
+    /// More than the call takes, or than there is memory.
+    #[error("too many")]
+    BadCount = -3,
+    /// One of the pages holds the call itself.
+    #[error("the page holds the running code")]
+    Running = -4,
+    /// One of the pages is the monitor's already.
+    #[error("the page was given before")]
+    Given = -5,
+    /// One of the pages is the guest's own.
+    #[error("the page was not given")]
+    NotGiven = -6,
+    /// A batch in a batch.
+    #[error("a batch in a batch")]
+    Nested = -7,
+}
+
+impl CallError {
+    /// What the guest finds in `$v0`.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        self as i32
+    }
+}
+
+impl Call {
+    /// The call `number`, with what the argument registers hold.
+    ///
+    /// # Errors
+    /// When there is no such call.
+    pub fn new(number: u32, [a0, a1, ..]: [u32; 4]) -> Result<Self, CallError> {
+        let pages = Pages {
+            first: a0,
+            count: a1,
+        };
+        let items = Items {
+            address: a0,
+            count: a1,
+        };
+        let number = Number::ALL.get(number as usize);
+        Ok(match number.ok_or(CallError::NotSupported)? {
+            Number::Version => Self::Version,
+            Number::Features => Self::Features,
+            Number::Yield => Self::Yield,
+            Number::PageRelease => Self::PageRelease(pages),
+            Number::PageZero => Self::PageZero(pages),
+            Number::BalloonQuery => Self::BalloonQuery,
+            Number::BalloonGive => Self::BalloonGive(pages),
+            Number::BalloonGiveList => Self::BalloonGiveList(items),
+            Number::BalloonTake => Self::BalloonTake(pages),
+            Number::ConsoleWrite => Self::ConsoleWrite(items),
+            Number::Sleep => Self::Sleep(Nanos(a0.into())),
+            Number::Batch => Self::Batch(items),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_its_place() {
+        for (index, number) in Number::ALL.into_iter().enumerate() {
+            assert_eq!(number as usize, index);
+            assert!(FEATURES >> index & 1 != 0);
+            assert!(Call::new(number as u32, [0; 4]).is_ok());
+        }
+        let beyond = Call::new(Number::ALL.len() as u32, [0; 4]);
+        assert_eq!(beyond, Err(CallError::NotSupported));
+    }
+
+    #[test]
+    fn pages_do_not_wrap() {
+        let pages = Pages {
+            first: u32::MAX,
+            count: u32::MAX,
+        };
+        assert_eq!(pages.numbers(), 0xffff_ffff..0x1_ffff_fffe);
+    }
+}
