@@ -12,12 +12,23 @@ static volatile uint32_t ticks, wanted;
 static volatile bool over;
 static uint32_t polls, rises;
 
-extern uint32_t idle_loop_word[];
-void idle_loop(void);
+// Two loops without an end: the interrupt handler moves EPC to their last instructions. WAIT with
+// interrupts off is no other way: whether anything wakes it then is the processor's choice.
+#define ENDLESS(name, body)                                                                    \
+    extern uint32_t name##_start[], name##_end[];                                              \
+    void name(void);                                                                           \
+    __asm__(".text\n.set push\n.set noreorder\n.globl " #name "\n" #name ":\n" #name "_start:\n" body \
+            "\nb " #name "_start\nnop\n" #name "_end: jr $31\nnop\n.set pop\n")
+ENDLESS(idle_wait, "wait");
+ENDLESS(idle_loop, "");
 
-// A branch to itself: only an interrupt handler that moves EPC leads out.
-__asm__(".text\n.globl idle_loop\n.set push\n.set noreorder\nidle_loop:\n"
-        "idle_loop_word: b idle_loop_word\nnop\njr $31\nnop\n.set pop\n");
+static bool leave(struct frame *f, uint32_t *start, uint32_t *end)
+{
+    if (f->epc < (uintptr_t)start || f->epc >= (uintptr_t)end)
+        return false;
+    f->epc = (uintptr_t)end;
+    return true;
+}
 
 static void tick(struct frame *f)
 {
@@ -28,20 +39,8 @@ static void tick(struct frame *f)
         return;
     over = true;
     f->status &= ~(uint32_t)STATUS_IE;
-    if (f->epc - (uintptr_t)idle_loop_word < 8)
-        f->epc = (uintptr_t)idle_loop_word + 8;
-}
-
-// As kernels do: interrupts are off between looking and WAIT, which wakes all the same.
-static void idle_wait(void)
-{
-    for (;;) {
-        __asm__ volatile("di\n\tehb" ::: "memory");
-        if (over)
-            return;
-        __asm__ volatile("wait\n\tei\n\tehb" ::: "memory");
-        polls++;
-    }
+    if (!leave(f, idle_wait_start, idle_wait_end))
+        leave(f, idle_loop_start, idle_loop_end);
 }
 
 static void idle_poll(void)
