@@ -8,6 +8,7 @@ pub mod isa;
 pub mod cache;
 pub mod cli;
 pub mod console;
+pub mod control;
 pub mod engine;
 pub mod image;
 pub mod interp;

@@ -37,6 +37,7 @@ const LAYERS: &[&[&str]] = &[
     &["image"],
     &["console"],
     &["report"],
+    &["control"],
     &["measure"],
     &["cli"],
 ];

@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::Exit;
 use super::fetch::FetchError;
 use crate::console::ScriptError;
+use crate::control::ClientError;
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
 use crate::measure::{Difference, MeasureError};
@@ -43,6 +44,10 @@ pub enum CliError {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Measure(#[from] MeasureError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("cannot show VMs on this terminal: {0}; --once prints a table anywhere")]
+    Top(#[source] io::Error),
     #[error("setting '{setting}': {problem}")]
     Setting { setting: String, problem: String },
     #[error("{0}")]
@@ -72,6 +77,8 @@ impl CliError {
             | Self::Json(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
+            Self::Client(error) if error.is_usage() => Exit::Usage,
+            Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) => Exit::Difference,
             Self::Image(_)

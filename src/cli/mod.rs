@@ -6,6 +6,7 @@
 
 mod bench;
 mod cache;
+mod ctl;
 mod disasm;
 mod error;
 mod exit;
@@ -14,6 +15,7 @@ mod inspect;
 mod measure;
 mod program;
 pub mod run;
+mod top;
 mod tune;
 mod values;
 
@@ -50,6 +52,8 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
+    Ctl(ctl::CtlArgs),
+    Top(top::TopArgs),
 }
 
 /// The whole program: reads the command line, does what it says, and says how that ended.
@@ -66,6 +70,8 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::execute(*args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
+        Command::Ctl(args) => ctl::execute(&args),
+        Command::Top(args) => top::execute(&args),
     };
     ended
         .unwrap_or_else(|error| {

@@ -17,7 +17,7 @@ use super::cache::CacheArgs;
 use super::program::FormatArgs;
 use super::{CliError, Exit, RtcStart, values};
 use crate::cache::code::CacheConfig;
-use crate::console::{Script, Session, Terminal, escape};
+use crate::console::{Script, Session, Waker, escape, terminal};
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, Image, ImageError, Initrd, MemorySize};
@@ -329,7 +329,7 @@ impl RunOptions {
         let script = self.script.take();
         let listens = script.is_none() || io::stdin().is_terminal();
         let terminal = listens
-            .then(Terminal::open)
+            .then(|| terminal::open(Waker::none()))
             .transpose()
             .map_err(CliError::Console)?;
         Ok(Session::new(io::stdout(), script, terminal, self.realtime))

@@ -20,6 +20,9 @@ pub enum ValueError {
     /// Not a number of bytes.
     #[error("a size is a whole number with b, K, M or G, from 4K to 1G, such as 256K")]
     Bytes,
+    /// Not an amount of memory.
+    #[error("an amount of memory is a whole number with b, K, M or G, such as 64M")]
+    Memory,
     /// Not a date.
     #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
     Date,
@@ -55,21 +58,30 @@ pub(super) fn count(text: &str) -> Result<u64, ValueError> {
 
 /// A number of bytes of the host's, with its unit.
 pub(super) fn bytes(text: &str) -> Result<usize, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'b' | 'B')) => (&text[..at], 1),
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        _ => return Err(ValueError::Bytes),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Bytes);
-    }
-    let number: usize = digits.parse().map_err(|_| ValueError::Bytes)?;
-    number
-        .checked_mul(unit)
+    with_unit(text)
+        .and_then(|bytes| bytes.try_into().ok())
         .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
         .ok_or(ValueError::Bytes)
+}
+
+/// How much memory, with its unit; what is too much or too little is for the monitor to say.
+pub(super) fn memory(text: &str) -> Result<u64, ValueError> {
+    with_unit(text).ok_or(ValueError::Memory)
+}
+
+/// A number with b, K, M or G.
+fn with_unit(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.char_indices().next_back()? {
+        (at, 'b' | 'B') => (&text[..at], 1),
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => return None,
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// What the guest's clock shows when it starts.
@@ -154,6 +166,15 @@ mod tests {
             "99999999999999999999G",
         ] {
             assert_eq!(bytes(text), Err(ValueError::Bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_has_a_unit() {
+        assert_eq!(memory("64M"), Ok(64 << 20));
+        assert_eq!(memory("3g"), Ok(3 << 30));
+        for text in ["", "64", "M", "-1M", "99999999999999999999G"] {
+            assert_eq!(memory(text), Err(ValueError::Memory), "{text}");
         }
     }
 

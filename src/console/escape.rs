@@ -1,10 +1,21 @@
 //! The keys that the terminal keeps for itself: Ctrl-A and one more.
 
+use std::io::{ErrorKind, Read};
+
 const CTRL_A: u8 = 0x01;
 
 /// What the escapes are, for a person.
 pub const HELP: &str = "\
 Ctrl-A x       quit mirrorball
+Ctrl-A h       print this help
+Ctrl-A Ctrl-A  send Ctrl-A to the guest
+";
+
+/// What they are where several VMs share the terminal.
+pub const SHARED_HELP: &str = "\
+Ctrl-A n       type to the next VM
+Ctrl-A 1 .. 9  type to the first VM .. the ninth
+Ctrl-A x       quit all VMs and mirrorball
 Ctrl-A h       print this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 ";
@@ -16,6 +27,10 @@ pub enum Command {
     Quit,
     /// Print [`HELP`].
     Help,
+    /// Type to the next VM from now on.
+    Next,
+    /// Type to this VM from now on; the first is 0.
+    Choose(usize),
 }
 
 /// What one more typed byte means.
@@ -44,10 +59,58 @@ impl Escape {
         Some(match byte {
             CTRL_A => Key::Byte(CTRL_A),
             b'x' | b'X' => Key::Command(Command::Quit),
+            b'n' | b'N' => Key::Command(Command::Next),
+            b'1'..=b'9' => Key::Command(Command::Choose((byte - b'1').into())),
             // Whoever mistypes an escape wants to know which there are.
             _ => Key::Command(Command::Help),
         })
     }
+}
+
+/// What was typed, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    Bytes(Vec<u8>),
+    Command(Command),
+}
+
+/// Hands on what comes `from` there until it ends, or `take` wants no more and says so by
+/// `false`; says whether it ended. Without an `escape` all of it is bytes.
+pub(super) fn read_keys(
+    mut from: impl Read,
+    mut escape: Option<Escape>,
+    mut take: impl FnMut(Typed) -> bool,
+) -> bool {
+    let mut buffer = [0; 4096];
+    loop {
+        let typed = match from.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(count) => &buffer[..count],
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return true,
+        };
+        let typed = match &mut escape {
+            Some(escape) => unescape(typed, escape),
+            None => vec![Typed::Bytes(typed.to_vec())],
+        };
+        for typed in typed {
+            if !take(typed) {
+                return false;
+            }
+        }
+    }
+}
+
+fn unescape(bytes: &[u8], escape: &mut Escape) -> Vec<Typed> {
+    let mut typed = Vec::new();
+    for key in bytes.iter().filter_map(|&byte| escape.feed(byte)) {
+        match (key, typed.last_mut()) {
+            (Key::Byte(byte), Some(Typed::Bytes(bytes))) => bytes.push(byte),
+            (Key::Byte(byte), _) => typed.push(Typed::Bytes(vec![byte])),
+            (Key::Command(command), _) => typed.push(Typed::Command(command)),
+        }
+    }
+    typed
 }
 
 #[cfg(test)]
@@ -69,8 +132,17 @@ mod tests {
 
     #[test]
     fn escapes_are_commands() {
-        use Command::{Help, Quit};
-        for (typed, command) in [(b'x', Quit), (b'X', Quit), (b'h', Help), (b'?', Help)] {
+        use Command::{Choose, Help, Next, Quit};
+        for (typed, command) in [
+            (b'x', Quit),
+            (b'X', Quit),
+            (b'h', Help),
+            (b'?', Help),
+            (b'0', Help),
+            (b'n', Next),
+            (b'1', Choose(0)),
+            (b'9', Choose(8)),
+        ] {
             assert_eq!(
                 keys(&[b'a', 1, typed]),
                 [Key::Byte(b'a'), Key::Command(command)]

@@ -13,7 +13,7 @@ use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::vm::host::{Host, Input as Typed};
 
 use super::script::Unfinished;
-use super::{Input, Script, ScriptRunner, Terminal};
+use super::{Input, Script, ScriptRunner, Source};
 
 /// A running machine's console.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct Session<W> {
     /// The first failure to write the guest's output: the machine has to stop then.
     failure: Option<io::Error>,
     script: Option<ScriptRunner>,
-    terminal: Option<Terminal>,
+    source: Option<Source>,
     /// Bytes for the guest that it was not given yet.
     typed: Vec<u8>,
     quit: bool,
@@ -30,15 +30,15 @@ pub struct Session<W> {
 }
 
 impl<W: Write> Session<W> {
-    /// A console that writes to `out`, is typed on by `script` and then by `terminal`, and tells
+    /// A console that writes to `out`, is typed on by `script` and then by `source`, and tells
     /// the machine the host's time if `realtime`.
-    pub fn new(out: W, script: Option<Script>, terminal: Option<Terminal>, realtime: bool) -> Self {
+    pub fn new(out: W, script: Option<Script>, source: Option<Source>, realtime: bool) -> Self {
         let (script, first) = script.map(ScriptRunner::start).unzip();
         Self {
             out,
             failure: None,
             script,
-            terminal,
+            source,
             typed: first.flatten().unwrap_or_default(),
             quit: false,
             start: realtime.then(Instant::now),
@@ -51,7 +51,7 @@ impl<W: Write> Session<W> {
         self.script.as_ref()?.unfinished()
     }
 
-    /// Ends the session: the terminal becomes what it was.
+    /// Ends the session: a terminal becomes what it was, a socket goes.
     ///
     /// # Errors
     ///
@@ -68,7 +68,7 @@ impl<W: Write> Session<W> {
             Input::Bytes(bytes) if self.unfinished().is_none() => self.typed.extend(bytes),
             Input::Bytes(_) => {}
             Input::Quit => self.quit = true,
-            Input::End => self.terminal = None,
+            Input::End => self.source = None,
         }
     }
 
@@ -96,11 +96,11 @@ impl<W: Write> Host for Session<W> {
     }
 
     fn input(&mut self) -> Typed {
-        while let Some(terminal) = &self.terminal {
-            match terminal.input().try_recv() {
+        while let Some(source) = &self.source {
+            match source.input().try_recv() {
                 Ok(input) => self.take(input),
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.terminal = None,
+                Err(TryRecvError::Disconnected) => self.source = None,
             }
         }
         if self.quit {
@@ -111,14 +111,14 @@ impl<W: Write> Host for Session<W> {
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {
-        let Some(terminal) = self.terminal.as_ref().filter(|_| self.may_type()) else {
+        let Some(source) = self.source.as_ref().filter(|_| self.may_type()) else {
             return span;
         };
         let start = Instant::now();
-        match terminal.input().recv_timeout(Duration::from_nanos(span.0)) {
+        match source.input().recv_timeout(Duration::from_nanos(span.0)) {
             Ok(input) => self.take(input),
             Err(RecvTimeoutError::Timeout) => return span,
-            Err(RecvTimeoutError::Disconnected) => self.terminal = None,
+            Err(RecvTimeoutError::Disconnected) => self.source = None,
         }
         span.min(Nanos(
             u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
@@ -130,7 +130,7 @@ impl<W: Write> Host for Session<W> {
     }
 
     fn may_type(&self) -> bool {
-        self.terminal.is_some() && self.unfinished().is_none()
+        self.source.is_some() && self.unfinished().is_none()
     }
 }
 
@@ -141,11 +141,11 @@ mod tests {
     use super::*;
 
     fn session(script: Option<&str>) -> (SyncSender<Input>, Session<Vec<u8>>) {
-        let (sender, terminal) = Terminal::for_test();
+        let (sender, source) = Source::channel(16);
         let script = script.map(|text| Script::parse("s", text).unwrap());
         (
             sender,
-            Session::new(Vec::new(), script, Some(terminal), false),
+            Session::new(Vec::new(), script, Some(source), false),
         )
     }
 
@@ -232,6 +232,12 @@ mod tests {
             assert_eq!(session.input(), Typed::Quit);
             assert_eq!(session.end().is_ok(), fine);
         }
+    }
+
+    #[test]
+    fn any_host_thread_may_have_it() {
+        fn is_send<T: Send>() {}
+        is_send::<Session<Box<dyn Write + Send>>>();
     }
 
     struct Broken(io::ErrorKind);

@@ -1,0 +1,334 @@
+//! `mirrorball ctl`: asks a running monitor, or has it do something.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use serde::Serialize;
+
+use super::{CliError, Exit, print, values};
+use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
+use crate::control::{Client, ClientError};
+
+/// Where a monitor's control socket is if nobody says otherwise: in the working directory.
+pub(super) const SOCKET: &str = "mirrorball.sock";
+
+/// Look at running VMs, or have something done with them
+///
+/// Asks the monitor that listens on the control socket.
+#[derive(Debug, Args)]
+pub(super) struct CtlArgs {
+    /// The monitor's control socket
+    #[arg(long, value_name = "PATH", default_value = SOCKET, global = true)]
+    socket: PathBuf,
+    /// Print the answer as JSON, as it is sent
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+enum Question {
+    /// All VMs, a line each
+    List,
+    /// All that is known of a VM
+    Show {
+        /// Its name
+        vm: String,
+    },
+    /// Start a VM that is stopped, from its image
+    Start {
+        /// Its name
+        vm: String,
+    },
+    /// Stop the guest's time
+    Pause {
+        /// Its name
+        vm: String,
+    },
+    /// Let the guest's time go on
+    Resume {
+        /// Its name
+        vm: String,
+    },
+    /// Start a VM again from its image
+    Reset {
+        /// Its name
+        vm: String,
+    },
+    /// End a VM
+    Stop {
+        /// Its name
+        vm: String,
+    },
+    /// Change a VM's share of the host's time
+    Share {
+        /// Its name
+        vm: String,
+        /// The share, in proportion to those of the other VMs
+        #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+        n: u32,
+    },
+    /// Change how much memory a VM is to have
+    Memory {
+        /// Its name
+        vm: String,
+        /// How much: a number with b, K, M or G
+        #[arg(value_parser = values::memory)]
+        size: u64,
+    },
+    /// The address spaces that a VM's guest uses: its processes, as far as can be seen
+    Ps {
+        /// Its name
+        vm: String,
+    },
+    /// All counters, in the text format of Prometheus
+    Metrics,
+}
+
+/// Asks and prints the answer.
+pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
+    let client = Client::new(&args.socket);
+    let json = args.json;
+    let act = |vm: &String, action| answer(json, client.act(vm, action), |vm| line(&[vm]));
+    let text = match &args.question {
+        Question::List => answer(json, client.vms(), |vms| {
+            line(&vms.iter().collect::<Vec<_>>())
+        }),
+        Question::Show { vm } => answer(json, client.vm(vm), show),
+        Question::Start { vm } => act(vm, Action::Start),
+        Question::Pause { vm } => act(vm, Action::Pause),
+        Question::Resume { vm } => act(vm, Action::Resume),
+        Question::Reset { vm } => act(vm, Action::Reset),
+        Question::Stop { vm } => act(vm, Action::Stop),
+        Question::Share { vm, n } => act(vm, Action::Share(*n)),
+        Question::Memory { vm, size } => act(vm, Action::MemoryTarget(*size)),
+        Question::Ps { vm } => answer(json, client.processes(vm), |list| processes(list)),
+        Question::Metrics if json => answer(json, client.status(), |_| String::new()),
+        Question::Metrics => client.metrics().map_err(CliError::from),
+    };
+    print(&text?)
+}
+
+/// The answer as JSON or as `table` shows it.
+fn answer<T: Serialize>(
+    json: bool,
+    answer: Result<T, ClientError>,
+    table: impl Fn(&T) -> String,
+) -> Result<String, CliError> {
+    let answer = answer?;
+    Ok(if json {
+        format!("{}\n", serde_json::to_string_pretty(&answer)?)
+    } else {
+        table(&answer)
+    })
+}
+
+/// A table with a head and without lines; columns from `numbers` on are numbers.
+fn table(head: &[&str], numbers: std::ops::Range<usize>) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(head);
+    for index in 0..head.len() {
+        if let Some(column) = table.column_mut(index) {
+            column.set_padding((0, 2));
+            if numbers.contains(&index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table
+}
+
+/// VMs, one line each.
+fn line(vms: &[&VmStatus]) -> String {
+    let head = [
+        "NAME", "STATE", "SHARE", "CPU", "MIPS", "MEMORY", "TARGET", "ENGINE", "CONSOLE",
+    ];
+    let mut table = table(&head, 2..7);
+    for vm in vms {
+        table.add_row([
+            plain(&vm.name),
+            state(vm),
+            vm.share.to_string(),
+            percent(vm.cpu_share),
+            format!("{:.1}", vm.mips),
+            bytes(vm.memory.private + vm.memory.shared),
+            vm.memory.target.map_or_else(|| "-".to_owned(), bytes),
+            plain(&vm.engine),
+            plain(&vm.console),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn state(vm: &VmStatus) -> String {
+    match &vm.outcome {
+        Some(outcome) => format!("{} ({})", vm.state.name(), plain(outcome)),
+        None => vm.state.name().to_owned(),
+    }
+}
+
+/// All that is known of a VM, a line each.
+fn show(vm: &VmStatus) -> String {
+    let mut rows = vec![
+        ("name".to_owned(), plain(&vm.name)),
+        ("state".to_owned(), state(vm)),
+        ("engine".to_owned(), plain(&vm.engine)),
+        ("console".to_owned(), plain(&vm.console)),
+        ("share".to_owned(), vm.share.to_string()),
+        ("CPU".to_owned(), percent(vm.cpu_share)),
+        ("CPU time".to_owned(), format!("{:.3} s", vm.cpu_seconds)),
+        (
+            "guest time".to_owned(),
+            format!("{:.3} s", vm.guest_seconds),
+        ),
+        ("instructions".to_owned(), vm.instructions.to_string()),
+        ("speed".to_owned(), format!("{:.1} MIPS", vm.mips)),
+    ];
+    rows.extend(memory(&vm.memory));
+    for (name, count) in [
+        ("TLB refills", vm.tlb_refills),
+        ("software-TLB misses", vm.soft_tlb_misses),
+        ("device accesses", vm.device_accesses),
+    ] {
+        rows.push((name.to_owned(), count.to_string()));
+    }
+    if let Some(code) = &vm.code_cache {
+        let used = format!("{} of {}", bytes(code.bytes), bytes(code.limit));
+        rows.push(("code cache".to_owned(), used));
+        rows.push(("translations".to_owned(), code.translations.to_string()));
+        rows.push(("evicted".to_owned(), code.evicted.to_string()));
+    }
+    for (what, counts) in [("exit", &vm.exits), ("exception", &vm.exceptions)] {
+        for (name, count) in counts {
+            rows.push((format!("{what} {}", plain(name)), count.to_string()));
+        }
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    for (name, value) in rows {
+        table.add_row([name, value]);
+    }
+    if let Some(column) = table.column_mut(0) {
+        column.set_padding((0, 2));
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+fn memory(memory: &MemoryStatus) -> Vec<(String, String)> {
+    let mut rows = vec![("memory".to_owned(), bytes(memory.size))];
+    if let Some(target) = memory.target {
+        rows.push(("memory target".to_owned(), bytes(target)));
+    }
+    for (kind, size) in [
+        ("private", memory.private),
+        ("shared", memory.shared),
+        ("zero", memory.zero),
+        ("ballooned", memory.ballooned),
+        ("swapped", memory.swapped),
+    ] {
+        rows.push((format!("memory {kind}"), bytes(size)));
+    }
+    rows
+}
+
+fn processes(processes: &[Process]) -> String {
+    let head = ["ASID", "TABLE", "CPU", "INSTRUCTIONS", "PAGES", "MAY BE"];
+    let mut table = table(&head, 0..5);
+    for process in processes {
+        let table_at = process.table.map(|at| format!("{at:#010x}"));
+        table.add_row([
+            process.asid.to_string(),
+            table_at.unwrap_or_else(|| "-".to_owned()),
+            percent(process.cpu_share),
+            process.instructions.to_string(),
+            process.pages.to_string(),
+            plain(process.name_hint.as_deref().unwrap_or("-")),
+        ]);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+/// What the monitor sent as text that no terminal obeys.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1}%", 100.0 * part)
+}
+
+/// A size, in the largest unit that leaves three digits or so.
+pub(super) fn bytes(size: u64) -> String {
+    match size {
+        0..10_240 => format!("{size}b"),
+        10_240..10_485_760 => format!("{}K", size >> 10),
+        10_485_760..10_737_418_240 => format!("{}M", size >> 20),
+        _ => format!("{}G", size >> 30),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::control::testing::{self, Fake};
+    use crate::control::{Claimed, Server};
+
+    #[test]
+    fn tables_have_a_line_for_each() {
+        let status = testing::status();
+        let text = line(&status.vms.iter().collect::<Vec<_>>());
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        for part in ["web", "running", "75.0%", "400.0", "40M", "48M", "jit"] {
+            assert!(lines[1].contains(part), "{text}");
+        }
+        assert!(lines[2].contains("stopped (powered off)"), "{text}");
+    }
+
+    #[test]
+    fn show_tells_all() {
+        let text = show(&testing::status().vms[0]);
+        for part in ["3072K of 16M", "exit horizon", "exception Sys", "ballooned"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_the_monitor_sends_moves_no_cursor() {
+        let mut vm = testing::status().vms[0].clone();
+        vm.console = "\x1b[2J".to_owned();
+        assert!(!show(&vm).contains('\x1b') && !line(&[&vm]).contains('\x1b'));
+    }
+
+    #[test]
+    fn questions_reach_the_monitor() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let fake = Arc::new(Fake::new(testing::status()));
+        let _server = Server::start(Claimed::new(&socket).unwrap(), fake.clone()).unwrap();
+        let ask = |question| {
+            execute(&CtlArgs {
+                socket: socket.clone(),
+                json: false,
+                question,
+            })
+        };
+        let vm = || "web".to_owned();
+        assert!(ask(Question::Share { vm: vm(), n: 9 }).is_ok());
+        assert!(ask(Question::Pause { vm: vm() }).is_ok());
+        assert!(ask(Question::Ps { vm: vm() }).is_ok());
+        let web = fake.change().vms[0].clone();
+        assert_eq!((web.share, web.state.name()), (9, "paused"));
+        let error = ask(Question::Pause { vm: vm() }).unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.to_string().contains("web is paused"), "{error}");
+    }
+}

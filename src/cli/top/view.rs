@@ -1,0 +1,175 @@
+//! How `top` looks.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Stylize;
+use ratatui::text::Line as Text;
+use ratatui::widgets::{Block, Clear, Paragraph, Row, Table, TableState};
+
+use super::ctl::bytes;
+use super::keys::{Line, State};
+
+const HEAD: [&str; 13] = [
+    "NAME",
+    "STATE",
+    "CPU%",
+    "MIPS",
+    "EXITS/s",
+    "TLB/s",
+    "CODE",
+    "PRIVATE",
+    "SHARED",
+    "ZERO",
+    "BALLOON",
+    "SWAP",
+    "EXITS/s BY REASON",
+];
+const WIDTHS: [u16; 12] = [12, 8, 6, 8, 9, 9, 7, 8, 7, 7, 8, 7];
+
+const HELP: &str = "\
+q        quit
+up, down choose a VM
+p        pause it
+r        resume it
+s        sort by another column
+h        this help
+
+CODE is translated code; EXITS are returns from
+translated code to the monitor; TLB is refills and
+misses of the software TLB. Any key goes on.";
+
+/// Draws all of it; with the footer if somebody has keys.
+pub(super) fn draw(frame: &mut Frame<'_>, state: &State, keys: bool) {
+    let footer = u16::from(keys);
+    let [head, table, foot] = Layout::vertical([
+        Constraint::Length(3),
+        Constraint::Min(1),
+        Constraint::Length(footer),
+    ])
+    .areas(frame.area());
+    frame.render_widget(Paragraph::new(header(state)), head);
+    draw_table(frame, state, table, keys);
+    if keys {
+        let text = match &state.message {
+            Some(message) => Text::from(message.as_str()).red(),
+            None => Text::from(format!(
+                "q quit  arrows choose  p pause  r resume  s sort ({})  h help",
+                state.sort.name()
+            )),
+        };
+        frame.render_widget(text, foot);
+    }
+    if state.help {
+        draw_help(frame);
+    }
+}
+
+/// What the monitor does.
+fn header(state: &State) -> Vec<Text<'static>> {
+    let monitor = &state.monitor;
+    let memory = &monitor.machine_memory;
+    vec![
+        Text::from(format!(
+            "mirrorball {}  up {:.0} s  {} host threads  {:.0} switches/s  {} VMs",
+            monitor.version,
+            monitor.uptime_seconds,
+            monitor.host_threads,
+            state.switches,
+            state.vms().len()
+        )),
+        Text::from(format!(
+            "memory {} of {}, {} free  sharing saves {}  swap {} of {}",
+            bytes(memory.used),
+            bytes(memory.limit),
+            bytes(memory.free),
+            bytes(memory.shared_saved),
+            bytes(memory.swap_used),
+            bytes(memory.swap_limit)
+        )),
+    ]
+}
+
+fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect, keys: bool) {
+    let rows = state.vms().into_iter().map(row);
+    let widths = WIDTHS.map(Constraint::Length).into_iter();
+    let head = HEAD
+        .iter()
+        .enumerate()
+        .map(|(index, name)| align(index, name));
+    let table = Table::new(rows, widths.chain([Constraint::Min(10)]))
+        .header(Row::new(head).bold())
+        .row_highlight_style(ratatui::style::Style::new().reversed());
+    let chosen = state.at().filter(|_| keys);
+    let mut selection = TableState::new().with_selected(chosen);
+    frame.render_stateful_widget(table, area, &mut selection);
+}
+
+/// Names to the left, numbers to the right.
+fn align(column: usize, text: &str) -> Text<'static> {
+    let line = Text::from(text.to_owned());
+    if (2..WIDTHS.len()).contains(&column) {
+        line.right_aligned()
+    } else {
+        line
+    }
+}
+
+fn row(line: &Line) -> Row<'static> {
+    let Line { vm, rates } = line;
+    let code = vm.code_cache.as_ref().map(|code| bytes(code.bytes));
+    let mut exits: Vec<_> = rates
+        .exits
+        .iter()
+        .filter(|(_, rate)| **rate > 0.0)
+        .collect();
+    exits.sort_by(|a, b| b.1.total_cmp(a.1));
+    let exits: Vec<_> = exits
+        .into_iter()
+        .map(|(reason, rate)| format!("{reason} {rate:.0}"))
+        .collect();
+    let cells = [
+        vm.name.clone(),
+        vm.state.name().to_owned(),
+        format!("{:.1}", 100.0 * rates.cpu),
+        format!("{:.1}", rates.mips),
+        format!("{:.0}", rates.all_exits()),
+        format!("{:.0}", rates.tlb),
+        code.unwrap_or_else(|| "-".to_owned()),
+        bytes(vm.memory.private),
+        bytes(vm.memory.shared),
+        bytes(vm.memory.zero),
+        bytes(vm.memory.ballooned),
+        bytes(vm.memory.swapped),
+        exits.join(", "),
+    ];
+    let cells = cells.iter().enumerate();
+    Row::new(cells.map(|(index, cell)| align(index, cell)))
+}
+
+fn draw_help(frame: &mut Frame<'_>) {
+    let all = frame.area();
+    let area = all.centered(
+        Constraint::Length(54.min(all.width)),
+        Constraint::Length(12.min(all.height)),
+    );
+    frame.render_widget(Clear, area);
+    frame.render_widget(
+        Paragraph::new(HELP).block(Block::bordered().title("top")),
+        area,
+    );
+}
+
+/// What is on a screen, as text.
+pub(super) fn text(buffer: &Buffer) -> String {
+    let mut text = String::new();
+    for row in buffer.content().chunks(buffer.area().width.into()) {
+        let line: String = row.iter().map(|cell| cell.symbol()).collect();
+        text += line.trim_end();
+        text.push('\n');
+    }
+    let end = text.trim_end().len();
+    text.truncate(end);
+    text.push('\n');
+    text
+}

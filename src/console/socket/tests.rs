@@ -1,0 +1,186 @@
+use std::net::Shutdown;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    sink: Sink,
+    source: Source,
+    woken: Arc<AtomicU32>,
+}
+
+fn bench() -> Bench {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("console");
+    let woken = Arc::new(AtomicU32::new(0));
+    let count = woken.clone();
+    let waker = Waker::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    let (sink, source) = listen(UnixListener::bind(&path).unwrap(), waker).unwrap();
+    Bench {
+        _folder: folder,
+        path,
+        sink,
+        source,
+        woken,
+    }
+}
+
+impl Bench {
+    fn client(&self) -> UnixStream {
+        let client = UnixStream::connect(&self.path).unwrap();
+        let time = Some(Duration::from_secs(10));
+        client.set_read_timeout(time).unwrap();
+        client
+    }
+
+    /// The next `count` bytes that are typed.
+    fn typed(&self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < count {
+            match self.source.input().recv_timeout(Duration::from_secs(10)) {
+                Ok(Input::Bytes(more)) => bytes.extend(more),
+                other => panic!("{other:?}"),
+            }
+        }
+        bytes
+    }
+}
+
+fn expect(client: &mut UnixStream, text: &str) {
+    let mut bytes = vec![0; text.len()];
+    client.read_exact(&mut bytes).unwrap();
+    assert_eq!(String::from_utf8_lossy(&bytes), text);
+}
+
+#[test]
+fn all_clients_see_the_output_and_late_ones_what_was() {
+    let mut bench = bench();
+    bench.sink.write_all(b"boot ").unwrap();
+    let mut clients = [bench.client(), bench.client()];
+    for client in &mut clients {
+        expect(client, "boot ");
+    }
+    bench.sink.write_all(b"done").unwrap();
+    for client in &mut clients {
+        expect(client, "done");
+    }
+    expect(&mut bench.client(), "boot done");
+}
+
+#[test]
+fn what_clients_send_is_typed_and_wakes() {
+    let bench = bench();
+    let (mut one, mut two) = (bench.client(), bench.client());
+    one.write_all(b"ls\x01x").unwrap();
+    assert_eq!(bench.typed(4), b"ls\x01x");
+    two.write_all(b"\n").unwrap();
+    assert_eq!(bench.typed(1), b"\n");
+    // Woken behind each piece, and so maybe after it was taken here.
+    let start = Instant::now();
+    while bench.woken.load(Ordering::SeqCst) < 2 {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_client_that_sends_and_leaves_has_typed() {
+    let bench = bench();
+    let mut client = bench.client();
+    client.write_all(b"poweroff\n").unwrap();
+    drop(client);
+    assert_eq!(bench.typed(9), b"poweroff\n");
+    // The console is there for the next one.
+    let mut next = bench.client();
+    next.write_all(b"x").unwrap();
+    assert_eq!(bench.typed(1), b"x");
+}
+
+#[test]
+fn a_client_that_sends_no_more_still_sees() {
+    let mut bench = bench();
+    let mut client = bench.client();
+    client.write_all(b"x").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(bench.typed(1), b"x");
+    bench.sink.write_all(b"seen").unwrap();
+    expect(&mut client, "seen");
+}
+
+#[test]
+fn the_guest_waits_for_no_client_and_the_oldest_is_dropped() {
+    let mut bench = bench();
+    let mut slow = bench.client();
+    expect_connected(&mut bench, &mut slow);
+    let line = [b'x'; 1024];
+    let start = Instant::now();
+    for _ in 0..20_000 {
+        bench.sink.write_all(&line).unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(10));
+    bench.sink.write_all(b"the end").unwrap();
+    let shared = bench.sink.shared.clone();
+    assert!(shared.lock().ring.bytes.len() <= RING);
+    let reader = thread::spawn(move || {
+        let mut all = Vec::new();
+        slow.read_to_end(&mut all).unwrap();
+        all
+    });
+    drop(bench.sink);
+    let all = reader.join().unwrap();
+    assert!(all.ends_with(b"the end") && all.len() < 20_000 * 1024);
+}
+
+fn expect_connected(bench: &mut Bench, client: &mut UnixStream) {
+    bench.sink.write_all(b"hello").unwrap();
+    expect(client, "hello");
+}
+
+#[test]
+fn a_guest_that_does_not_read_keeps_clients_waiting_and_loses_nothing() {
+    let bench = bench();
+    let mut fast = bench.client();
+    let sent: Vec<u8> = (0..2_000_000u32).map(|at| (at % 251) as u8).collect();
+    let copy = sent.clone();
+    let sender = thread::spawn(move || {
+        fast.write_all(&copy).unwrap();
+    });
+    thread::sleep(Duration::from_millis(100));
+    assert!(!sender.is_finished(), "there is not room for all of it");
+    // It may leave while all of that is on its way.
+    assert!(bench.typed(sent.len()) == sent);
+    sender.join().unwrap();
+}
+
+#[test]
+fn it_ends_with_the_machine_even_if_clients_do_not_read() {
+    let mut bench = bench();
+    let mut asleep = bench.client();
+    expect_connected(&mut bench, &mut asleep);
+    for _ in 0..1000 {
+        bench.sink.write_all(&[b'x'; 1024]).unwrap();
+    }
+    let start = Instant::now();
+    drop(bench.sink);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(UnixStream::connect(&bench.path).is_err());
+}
+
+#[test]
+fn more_clients_than_there_is_room_for_are_sent_away() {
+    let mut bench = bench();
+    bench.sink.write_all(b"x").unwrap();
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| bench.client()).collect();
+    for client in &mut clients {
+        expect(client, "x");
+    }
+    assert_eq!(bench.client().read(&mut [0]).unwrap(), 0);
+    clients.pop();
+    thread::sleep(Duration::from_millis(50));
+    expect(&mut bench.client(), "x");
+}

@@ -1,0 +1,303 @@
+//! What the monitor tells of itself and its VMs, and what it can be asked to do.
+//!
+//! Counters count from the VM's start and only grow; whoever wants a rate takes the difference of
+//! two looks. Sizes are in bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// What a VM is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum VmState {
+    /// A host thread executes it.
+    Running,
+    /// It could run, and waits for a host thread.
+    Waiting,
+    /// The guest waits for an interrupt.
+    Idle,
+    /// Somebody paused it.
+    Paused,
+    /// It ended, or was never started.
+    #[default]
+    Stopped,
+}
+
+impl VmState {
+    /// Its name, as in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Idle => "idle",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// A VM's memory: where the pages that the guest sees are, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct MemoryStatus {
+    /// What the guest was told that it has.
+    pub size: u64,
+    /// In frames of the VM's own.
+    pub private: u64,
+    /// In frames that other VMs have as well, or other pages of this one.
+    pub shared: u64,
+    /// Zeros, which take no frame.
+    pub zero: u64,
+    /// Given back by the guest.
+    pub ballooned: u64,
+    /// Swapped out to the host's disk.
+    pub swapped: u64,
+    /// How much the monitor wants the VM to have; null if it may have all.
+    pub target: Option<u64>,
+}
+
+/// A VM's translated code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct CodeCacheStatus {
+    /// Bytes in use.
+    pub bytes: u64,
+    /// Bytes that it may use.
+    pub limit: u64,
+    /// Regions translated.
+    pub translations: u64,
+    /// Translations evicted to make room.
+    pub evicted: u64,
+}
+
+/// A VM.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct VmStatus {
+    /// Its name; no two VMs of a monitor have the same.
+    pub name: String,
+    /// What it is doing.
+    pub state: VmState,
+    /// How it ended, if it did.
+    pub outcome: Option<String>,
+    /// Its share of the host's time, in proportion to those of the other VMs.
+    pub share: u32,
+    /// The part of one host thread that it had in the monitor's last interval: 1 is all of it.
+    pub cpu_share: f64,
+    /// Seconds that host threads executed it.
+    pub cpu_seconds: f64,
+    /// Guest instructions run.
+    pub instructions: u64,
+    /// Millions of guest instructions per second of host time, in the monitor's last interval.
+    pub mips: f64,
+    /// Seconds of the guest's own time.
+    pub guest_seconds: f64,
+    /// Where its memory is.
+    pub memory: MemoryStatus,
+    /// Returns from the engine to the monitor, by reason.
+    pub exits: BTreeMap<String, u64>,
+    /// Exceptions that the guest took, by kind.
+    pub exceptions: BTreeMap<String, u64>,
+    /// TLB refill exceptions.
+    pub tlb_refills: u64,
+    /// Accesses that the software TLB could not answer.
+    pub soft_tlb_misses: u64,
+    /// Accesses to device registers.
+    pub device_accesses: u64,
+    /// Its translated code; null if its engine translates nothing.
+    pub code_cache: Option<CodeCacheStatus>,
+    /// What executes it: jit, interp or lockstep.
+    pub engine: String,
+    /// Where its console is: a path, or the terminal.
+    pub console: String,
+}
+
+/// The host's memory as the monitor gives it to VMs, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct MachineMemory {
+    /// The most that all VMs together may have.
+    pub limit: u64,
+    /// In use.
+    pub used: u64,
+    /// Left.
+    pub free: u64,
+    /// What VMs would have in addition, did they share nothing.
+    pub shared_saved: u64,
+    /// Swapped out to the host's disk.
+    pub swap_used: u64,
+    /// The most that may be swapped out.
+    pub swap_limit: u64,
+}
+
+/// The monitor and its VMs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct MonitorStatus {
+    /// mirrorball's version.
+    pub version: String,
+    /// Seconds since the monitor started.
+    pub uptime_seconds: f64,
+    /// Host threads that execute VMs.
+    pub host_threads: u32,
+    /// The host's memory.
+    pub machine_memory: MachineMemory,
+    /// Times that a host thread went from one VM to another.
+    pub switches: u64,
+    /// The VMs, in the order in which they were defined.
+    pub vms: Vec<VmStatus>,
+}
+
+/// An address space of a guest: what the monitor can tell of a process without asking the guest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Process {
+    /// The address-space identifier.
+    pub asid: u16,
+    /// Where its page table is, if the monitor knows.
+    pub table: Option<u32>,
+    /// Its part of the VM's instructions in the monitor's last interval: 1 is all of them.
+    pub cpu_share: f64,
+    /// Instructions run in it.
+    pub instructions: u64,
+    /// Pages of it that the monitor has seen in use.
+    pub pages: u64,
+    /// What it may be, for a person.
+    pub name_hint: Option<String>,
+}
+
+/// What can be asked of a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a VM that is stopped, from its image.
+    Start,
+    /// Stop the guest's time.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// Start again from the image, whatever the VM is doing.
+    Reset,
+    /// End the VM.
+    Stop,
+    /// Change its share of the host's time.
+    Share(u32),
+    /// Change how much memory it is to have, in bytes.
+    MemoryTarget(u64),
+}
+
+/// What a VM is to do: the body of a request to change its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum StateAction {
+    /// Start a VM that is stopped, from its image.
+    Start,
+    /// Stop the guest's time.
+    Pause,
+    /// Let it go on.
+    Resume,
+    /// Start again from the image, whatever the VM is doing.
+    Reset,
+    /// End the VM.
+    Stop,
+}
+
+impl From<StateAction> for Action {
+    fn from(action: StateAction) -> Self {
+        match action {
+            StateAction::Start => Self::Start,
+            StateAction::Pause => Self::Pause,
+            StateAction::Resume => Self::Resume,
+            StateAction::Reset => Self::Reset,
+            StateAction::Stop => Self::Stop,
+        }
+    }
+}
+
+/// A request to change a VM's state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StateRequest {
+    /// What the VM is to do.
+    pub action: StateAction,
+}
+
+/// A request to change a VM's share of the host's time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShareRequest {
+    /// The share, in proportion to those of the other VMs.
+    pub share: u32,
+}
+
+/// A request to change how much memory a VM is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MemoryTargetRequest {
+    /// How much, in bytes.
+    pub bytes: u64,
+}
+
+/// Why something could not be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct Failure {
+    /// Why, in one line.
+    pub error: String,
+}
+
+/// Why the monitor does not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum ControlError {
+    #[error("there is no VM {0:?}")]
+    NoSuchVm(String),
+    #[error("{name} is {}: {problem}", state.name())]
+    State {
+        name: String,
+        state: VmState,
+        problem: String,
+    },
+    #[error("{0}")]
+    Value(String),
+    #[error("{0}")]
+    Unsupported(String),
+    #[error("{0}")]
+    Host(String),
+}
+
+/// VMs that can be looked at and told what to do.
+///
+/// The control socket calls this from threads of its own, several at once. A call must come back
+/// soon: what takes long is begun, and seen to have happened in the next status.
+pub trait Machines: Send + Sync {
+    /// The monitor and all its VMs.
+    fn status(&self) -> MonitorStatus;
+
+    /// The VM of that name.
+    fn vm(&self, name: &str) -> Option<VmStatus> {
+        self.status().vms.into_iter().find(|vm| vm.name == name)
+    }
+
+    /// The address spaces that a VM's guest uses.
+    ///
+    /// # Errors
+    /// When there is no such VM, or its processes cannot be known.
+    fn processes(&self, name: &str) -> Result<Vec<Process>, ControlError>;
+
+    /// Does something with a VM; answers with the VM afterwards.
+    ///
+    /// # Errors
+    /// When there is no such VM, it is in no state for this, or a value is out of range.
+    fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError>;
+}

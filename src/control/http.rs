@@ -1,0 +1,397 @@
+//! As much of HTTP/1.1 as the control socket speaks: one request and one answer a connection,
+//! each of bounded size and read in bounded time.
+//!
+//! Heads are parsed by `httparse`. There is no keep-alive, no chunked body and no compression.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+/// The most bytes of a message before its body.
+pub(super) const MOST_HEAD: usize = 8 << 10;
+/// The most bytes of a request's body.
+pub(super) const MOST_BODY: usize = 64 << 10;
+/// The most bytes of an answer: many VMs with many counters.
+const MOST_ANSWER: usize = 64 << 20;
+const MOST_HEADERS: usize = 64;
+
+/// Why a message cannot be read.
+#[derive(Debug, Error)]
+pub enum HttpError {
+    #[error("is no HTTP/1.1: {0}")]
+    Malformed(String),
+    #[error("the head is longer than {MOST_HEAD} bytes")]
+    Head,
+    #[error("the body is longer than {MOST_BODY} bytes")]
+    Body,
+    #[error("the body has a transfer encoding; send it with Content-Length")]
+    Encoding,
+    #[error("nothing more came in time")]
+    Late,
+    #[error("the connection ended too early")]
+    Ended,
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<httparse::Error> for HttpError {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::TooManyHeaders => Self::Head,
+            other => Self::Malformed(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for HttpError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::Late,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl HttpError {
+    /// The status that tells the other side, if there is still another side.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Malformed(_) => Some(400),
+            Self::Head => Some(431),
+            Self::Body => Some(413),
+            Self::Encoding => Some(501),
+            Self::Late => Some(408),
+            Self::Ended | Self::Io(_) => None,
+        }
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    pub body: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub kind: &'static str,
+    /// The methods that there are, where another one was used.
+    pub allow: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// A connection that everything has to be over on by a moment.
+pub struct Connection<'a> {
+    stream: &'a UnixStream,
+    deadline: Instant,
+}
+
+impl<'a> Connection<'a> {
+    pub fn new(stream: &'a UnixStream, time: Duration) -> Self {
+        Self {
+            stream,
+            deadline: Instant::now() + time,
+        }
+    }
+
+    /// What is left of the time; a timeout of zero would be none at all.
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        Ok(left)
+    }
+
+    /// Appends what arrives to `buffer`; says how much that was, 0 at the end.
+    fn read_some(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let mut piece = [0; 4096];
+        loop {
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            match self.stream.read(&mut piece) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => {
+                    let count = read?;
+                    buffer.extend_from_slice(&piece[..count]);
+                    return Ok(count);
+                }
+            }
+        }
+    }
+
+    pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            self.stream.set_write_timeout(Some(self.left()?))?;
+            match self.stream.write(bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    pub fn request(&mut self) -> Result<Request, HttpError> {
+        let mut bytes = Vec::new();
+        let (mut request, start, length) = loop {
+            if let Some(head) = request_head(&bytes)? {
+                break head;
+            }
+            if bytes.len() > MOST_HEAD {
+                return Err(HttpError::Head);
+            }
+            if self.read_some(&mut bytes)? == 0 {
+                return Err(HttpError::Ended);
+            }
+        };
+        if length > MOST_BODY {
+            return Err(HttpError::Body);
+        }
+        while bytes.len() < start + length {
+            if self.read_some(&mut bytes)? == 0 {
+                return Err(HttpError::Ended);
+            }
+        }
+        request.body = bytes[start..start + length].to_vec();
+        Ok(request)
+    }
+
+    /// The status and the body of what the other side answers; it closes the connection then.
+    pub fn answer(&mut self) -> Result<(u16, Vec<u8>), HttpError> {
+        let mut bytes = Vec::new();
+        while self.read_some(&mut bytes)? > 0 {
+            if bytes.len() > MOST_ANSWER {
+                return Err(HttpError::Body);
+            }
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut answer = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(start) = answer.parse(&bytes)? else {
+            return Err(HttpError::Ended);
+        };
+        let body = &bytes[start..];
+        let length = length(answer.headers)?.unwrap_or(body.len());
+        let status = answer.code.ok_or(HttpError::Ended)?;
+        let body = body.get(..length).ok_or(HttpError::Ended)?;
+        Ok((status, body.to_vec()))
+    }
+
+    /// Takes what the other side still sends, so that it comes to read the answer.
+    pub fn drain(&mut self, time: Duration) {
+        self.deadline = self.deadline.min(Instant::now() + time);
+        let mut bytes = Vec::new();
+        while self.read_some(&mut bytes).is_ok_and(|count| count > 0) {
+            bytes.clear();
+        }
+    }
+}
+
+/// The request whose head `bytes` start with, where its body starts and how long that is; nothing
+/// if the head goes on.
+fn request_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, HttpError> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(start) = request.parse(bytes)? else {
+        return Ok(None);
+    };
+    if header(request.headers, "transfer-encoding")
+        .next()
+        .is_some()
+    {
+        return Err(HttpError::Encoding);
+    }
+    let length = length(request.headers)?.unwrap_or(0);
+    let request = Request {
+        method: request.method.unwrap_or_default().to_owned(),
+        target: request.path.unwrap_or_default().to_owned(),
+        body: Vec::new(),
+    };
+    Ok(Some((request, start, length)))
+}
+
+fn header<'a>(
+    headers: &'a [httparse::Header<'a>],
+    name: &'a str,
+) -> impl Iterator<Item = &'a [u8]> {
+    headers
+        .iter()
+        .filter(move |header| header.name.eq_ignore_ascii_case(name))
+        .map(|header| header.value)
+}
+
+/// What Content-Length says; all of them, if there are several, have to say the same.
+fn length(headers: &[httparse::Header<'_>]) -> Result<Option<usize>, HttpError> {
+    let wrong = || HttpError::Malformed("Content-Length is no number".to_owned());
+    let mut length = None;
+    for value in header(headers, "content-length") {
+        let digits = std::str::from_utf8(value).map_err(|_| wrong())?;
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        // What is too large for a number is too large for a body.
+        let one = digits.parse().unwrap_or(usize::MAX);
+        if length.is_some_and(|other| other != one) {
+            return Err(wrong());
+        }
+        length = Some(one);
+    }
+    Ok(length)
+}
+
+impl Request {
+    /// What is sent.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let Self {
+            method,
+            target,
+            body,
+        } = self;
+        let mut bytes =
+            format!("{method} {target} HTTP/1.1\r\nHost: mirrorball\r\nConnection: close\r\n");
+        if !body.is_empty() {
+            bytes += "Content-Type: application/json\r\n";
+        }
+        bytes += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let mut bytes = bytes.into_bytes();
+        bytes.extend_from_slice(body);
+        bytes
+    }
+}
+
+impl Answer {
+    /// What is sent; to HEAD, everything but the body.
+    pub fn to_bytes(&self, head_only: bool) -> Vec<u8> {
+        let mut bytes = format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
+            self.status,
+            reason(self.status),
+            self.kind,
+            self.body.len()
+        );
+        if let Some(allow) = &self.allow {
+            bytes += &format!("Allow: {allow}\r\n");
+        }
+        bytes += "\r\n";
+        let mut bytes = bytes.into_bytes();
+        if !head_only {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+}
+
+/// What a status is called.
+pub(super) const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        _ => "Internal Server Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of `sent` when it comes in pieces and then ends.
+    fn request(sent: &[u8]) -> Result<Request, HttpError> {
+        let (mut there, here) = UnixStream::pair().unwrap();
+        let sent = sent.to_vec();
+        let sender = std::thread::spawn(move || {
+            for piece in sent.chunks(1000) {
+                if there.write_all(piece).is_err() {
+                    break;
+                }
+            }
+        });
+        let read = Connection::new(&here, Duration::from_secs(5)).request();
+        drop(here);
+        sender.join().unwrap();
+        read
+    }
+
+    fn status(sent: &[u8]) -> Option<u16> {
+        request(sent).unwrap_err().status()
+    }
+
+    #[test]
+    fn a_request_is_read_as_it_was_sent() {
+        let sent = Request {
+            method: "PUT".to_owned(),
+            target: "/vms/a%20b/share?x".to_owned(),
+            body: vec![b'x'; 5000],
+        };
+        assert_eq!(request(&sent.to_bytes()).unwrap(), sent);
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        for sent in [
+            &b"\0\0\0\0"[..],
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+            b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        ] {
+            assert_eq!(status(sent), Some(400), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused() {
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20));
+        assert_eq!(status(long.as_bytes()), Some(431));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(100));
+        assert_eq!(status(many.as_bytes()), Some(431));
+        for length in ["70000", "99999999999999999999999999"] {
+            let body = format!("PUT / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
+            assert_eq!(status(body.as_bytes()), Some(413));
+        }
+        let chunked = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        assert_eq!(status(chunked), Some(501));
+    }
+
+    #[test]
+    fn what_ends_too_early_gets_no_answer() {
+        for sent in [
+            &b""[..],
+            b"GET / HT",
+            b"PUT / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc",
+        ] {
+            assert_eq!(status(sent), None);
+        }
+    }
+
+    #[test]
+    fn nobody_takes_longer_than_the_time() {
+        let (mut there, here) = UnixStream::pair().unwrap();
+        let slow = std::thread::spawn(move || {
+            while there.write_all(b"G").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let start = Instant::now();
+        let read = Connection::new(&here, Duration::from_millis(60)).request();
+        assert_eq!(read.unwrap_err().status(), Some(408));
+        assert!(start.elapsed() < Duration::from_secs(3));
+        drop(here);
+        slow.join().unwrap();
+    }
+}

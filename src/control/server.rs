@@ -1,0 +1,148 @@
+//! The control socket's server: a thread that accepts, and one for each connection while it lasts.
+//!
+//! It knows HTTP and the table of routes, and leaves the rest to [`Machines`].
+
+use std::borrow::Borrow;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Weak};
+use std::thread::{self, JoinHandle, Scope};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::api::Machines;
+use super::http::Connection;
+use super::routes::{answer, failure};
+use super::socket::Claimed;
+
+/// How long a connection may take, from its start to the answer's last byte.
+const TIME: Duration = Duration::from_secs(5);
+/// How long an answered client may go on to send.
+const DRAIN: Duration = Duration::from_millis(200);
+/// Connections at the same time; more wait to be accepted.
+const MOST: usize = 16;
+/// How long to wait before the next try where the host or [`MOST`] lets nobody in.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 10_000_000,
+};
+
+/// A server that runs for as long as this lives.
+#[derive(Debug)]
+pub struct Server {
+    /// The thread stops when the other end of this is closed.
+    stop: Option<UnixStream>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts to answer for `machines` on `socket`, which goes with the server.
+    ///
+    /// # Errors
+    /// When the host has no thread for it.
+    pub fn start(socket: Claimed, machines: Arc<dyn Machines>) -> io::Result<Self> {
+        let listener: &UnixListener = socket.borrow();
+        listener.set_nonblocking(true)?;
+        let (stop, stopped) = UnixStream::pair()?;
+        let thread = thread::Builder::new()
+            .name("control".to_owned())
+            .spawn(move || serve(&socket, &stopped, &*machines))?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Server {
+    /// Accepts no more, finishes the answers that are under way, removes the socket.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(socket: &Claimed, stopped: &UnixStream, machines: &dyn Machines) {
+    let listener: &UnixListener = socket.borrow();
+    let mut live: Vec<Weak<UnixStream>> = Vec::new();
+    thread::scope(|scope| {
+        let mut pause = false;
+        loop {
+            live.retain(|stream| stream.strong_count() > 0);
+            pause |= live.len() >= MOST;
+            if wait(listener, stopped, pause) {
+                break;
+            }
+            pause = false;
+            if live.len() >= MOST {
+                continue;
+            }
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let stream = Arc::new(stream);
+                    live.push(Arc::downgrade(&stream));
+                    pause = !spawn(scope, stream, machines);
+                }
+                Err(error) => pause = error.kind() != ErrorKind::WouldBlock,
+            }
+        }
+        // Who has not asked yet is not waited for.
+        for stream in live.iter().filter_map(Weak::upgrade) {
+            let _ = stream.shutdown(Shutdown::Read);
+        }
+    });
+}
+
+/// Waits for a connection, or a moment if it is to `pause`; says whether the server is to stop.
+fn wait(listener: &UnixListener, stopped: &UnixStream, pause: bool) -> bool {
+    let mut fds = [
+        PollFd::new(stopped, PollFlags::IN),
+        PollFd::new(listener, PollFlags::IN),
+    ];
+    let watched = if pause { &mut fds[..1] } else { &mut fds[..] };
+    let polled = poll(watched, pause.then_some(&PAUSE));
+    polled.is_ok() && !fds[0].revents().is_empty()
+}
+
+/// Serves a connection on a thread of its own; says whether there was one to be had.
+fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    stream: Arc<UnixStream>,
+    machines: &'scope dyn Machines,
+) -> bool {
+    thread::Builder::new()
+        .name("control request".to_owned())
+        .spawn_scoped(scope, move || converse(&stream, machines))
+        .is_ok()
+}
+
+/// Answers the one request of a connection. Who does not read the answer gets none.
+fn converse(stream: &UnixStream, machines: &dyn Machines) {
+    if stream.set_nonblocking(false).is_err() {
+        return;
+    }
+    let mut connection = Connection::new(stream, TIME);
+    let (bytes, whole) = match connection.request() {
+        Ok(request) => {
+            let head_only = request.method == "HEAD";
+            (answer(machines, &request).to_bytes(head_only), true)
+        }
+        Err(error) => match error.status() {
+            Some(status) => {
+                // A late request has used up the time for the answer as well.
+                connection = Connection::new(stream, DRAIN);
+                (failure(status, &error.to_string()).to_bytes(false), false)
+            }
+            None => return,
+        },
+    };
+    if connection.write(&bytes).is_ok() && !whole {
+        let _ = stream.shutdown(Shutdown::Write);
+        connection.drain(DRAIN);
+    }
+}
