@@ -11,6 +11,7 @@ pub mod console;
 pub mod engine;
 pub mod image;
 pub mod interp;
+pub mod machine;
 pub mod measure;
 pub mod report;
 pub mod translate;
