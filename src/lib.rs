@@ -12,6 +12,7 @@ pub mod control;
 pub mod engine;
 pub mod image;
 pub mod interp;
+pub mod machine;
 pub mod measure;
 pub mod report;
 pub mod translate;

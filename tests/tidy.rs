@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["image"],
     &["console"],
+    &["machine"],
     &["report"],
     &["control"],
     &["measure"],

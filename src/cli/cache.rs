@@ -2,22 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::values;
-use crate::cache::code::CacheConfig;
-use crate::cache::units::Policy;
-
-/// What goes when the code cache is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum PolicyName {
-    /// All of it: simple, and the working set is translated again
-    Flush,
-    /// The unit that was filled first
-    Fifo,
-    /// The unit that was entered least of late
-    LeastUsed,
-}
+use crate::machine::{PolicyName, values};
 
 /// How translations are kept.
 #[derive(Debug, Args)]
@@ -26,32 +13,18 @@ pub(super) struct CacheArgs {
     /// Keep at most so many bytes of translated code, 4K to 1G: a number with b, K, M or G. When
     /// they are used up, code is evicted and translated again if it is still hot
     #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "16M")]
-    cache_bytes: usize,
+    pub(super) cache_bytes: usize,
     /// Evict in units of so many bytes, whole pages of 4K; larger code is not kept [default: a
     /// sixteenth of --cache-bytes]
     #[arg(long, value_name = "BYTES", value_parser = values::bytes)]
-    cache_unit: Option<usize>,
+    pub(super) cache_unit: Option<usize>,
     /// What to evict when all units are full
     #[arg(long, value_enum, value_name = "POLICY", default_value = "fifo")]
-    cache_policy: PolicyName,
+    pub(super) cache_policy: PolicyName,
     /// Keep translations in DIR, for this and other runs to find: the next boot of the same guest
     /// translates next to nothing. DIR is made if it is not there; it must be yours, and no one
     /// else may be able to write to it, as code is executed from there. Old files in it can be
     /// removed at any time
     #[arg(long, value_name = "DIR")]
     pub(super) code_cache: Option<PathBuf>,
-}
-
-impl CacheArgs {
-    pub(super) fn config(&self) -> CacheConfig {
-        CacheConfig {
-            bytes: self.cache_bytes,
-            unit_bytes: self.cache_unit.unwrap_or(0),
-            policy: match self.cache_policy {
-                PolicyName::Flush => Policy::Flush,
-                PolicyName::Fifo => Policy::Fifo,
-                PolicyName::LeastUsed => Policy::LeastUsed,
-            },
-        }
-    }
 }

@@ -7,7 +7,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use super::{CliError, Exit, print, values};
+use super::{CliError, Exit, print};
+use crate::machine::values;
 use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
 use crate::control::{Client, ClientError};
 
@@ -76,7 +77,7 @@ enum Question {
         /// Its name
         vm: String,
         /// How much: a number with b, K, M or G
-        #[arg(value_parser = values::memory)]
+        #[arg(value_parser = values::size)]
         size: u64,
     },
     /// The address spaces that a VM's guest uses: its processes, as far as can be seen

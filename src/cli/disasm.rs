@@ -7,9 +7,10 @@ use clap::Args;
 use mirrorball_runtime::addr::Va;
 
 use super::program::{FormatArgs, extent};
-use super::{CliError, Exit, values};
+use super::{CliError, Exit};
 use crate::image::Image;
 use crate::isa::disasm::disassemble;
+use crate::machine::values;
 
 /// Print the instructions of an image
 ///

@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use super::Exit;
 use super::fetch::FetchError;
-use crate::console::ScriptError;
 use crate::control::ClientError;
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
+use crate::machine::{SpecError, StartError};
 use crate::measure::{Difference, MeasureError};
 use crate::report::OutFileError;
 
@@ -25,19 +25,21 @@ pub enum CliError {
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]
-    Script(#[from] ScriptError),
+    Spec(#[from] SpecError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the following required arguments were not provided: <IMAGE> (--help tells more)")]
+    NoImage,
+    #[error("--count is for one machine; write count = N in the machine file")]
+    CountOfFile,
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
     NoMemory(#[from] MachineMemoryError),
     #[error(transparent)]
     Jit(#[from] JitError),
-    #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
-    Console(#[source] io::Error),
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
-    #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
-    LockstepRealtime,
     #[error(transparent)]
     OutFile(#[from] OutFileError),
     #[error("a report has a number that JSON cannot hold: {0}; leave the report out")]
@@ -68,13 +70,14 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Image(ImageError::File(FileError::Io { .. }))
-            | Self::Script(ScriptError::File(FileError::Io { .. }))
             | Self::NoMemory(_)
             | Self::Jit(_)
-            | Self::Console(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
             | Self::Json(_) => Exit::Host,
+            Self::Spec(error) if error.is_usage() => Exit::Usage,
+            Self::Start(error) if error.is_usage() => Exit::Usage,
+            Self::Spec(_) | Self::Start(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
@@ -82,8 +85,8 @@ impl CliError {
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) => Exit::Difference,
             Self::Image(_)
-            | Self::Script(_)
-            | Self::LockstepRealtime
+            | Self::NoImage
+            | Self::CountOfFile
             | Self::OutFile(_)
             | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,

@@ -52,6 +52,29 @@ impl Exit {
         ),
     ];
 
+    /// From the best news to the worst: how grave it is when one of several machines ends so.
+    const BY_GRAVITY: [Self; 8] = [
+        Self::Done,
+        Self::Reset,
+        Self::Limit,
+        Self::Stopped,
+        Self::Script,
+        Self::Difference,
+        Self::Usage,
+        Self::Host,
+    ];
+
+    /// How a run of two machines ends of which one ends like this and the other like `other`.
+    #[must_use]
+    pub fn graver(self, other: Self) -> Self {
+        let gravity = |exit| Self::BY_GRAVITY.iter().position(|&e| e == exit);
+        if gravity(other) > gravity(self) {
+            other
+        } else {
+            self
+        }
+    }
+
     /// How a run ends that would end like this, had it not had a script that is unfinished.
     /// Errors and differences are the graver news and stay.
     #[must_use]

@@ -13,11 +13,12 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
 use super::program::{FormatArgs, extent};
-use super::{CliError, Exit, RtcStart, print, run, values};
+use super::{CliError, Exit, print, run};
 use crate::engine::jit::JitError;
 use crate::engine::lockstep::guest_listing;
 use crate::image::{self, Image, MemorySize};
 use crate::interp::block::Source;
+use crate::machine::{RtcStart, values};
 use crate::translate::{Region, TranslateError, Translator, host};
 
 /// Show a block of guest code, its Cranelift IR and its host code side by side

@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use mirrorball_runtime::cpu::model::Model;
 
-use super::{CliError, Command, Exit, one_line, parse, run, values};
+use super::{CliError, Command, Exit, one_line, parse, run};
 use crate::image::{Initrd, MemorySize};
+use crate::machine::values;
 use crate::measure::{
     Campaign, Guests, Machine, MeasureError, Results, Runner, ScriptFile, Setting,
 };
@@ -110,6 +111,9 @@ fn check(setting: &Setting, machine: &Machine) -> Result<(), CliError> {
                 Ok(cli) => match cli.command {
                     Command::Run(args) if args.names_a_guest() => Err(failed(
                         "its switches name a guest; guests stand outside of settings".to_owned(),
+                    )),
+                    Command::Run(args) if !args.is_one() => Err(failed(
+                        "its switches are for several machines; a setting is for one".to_owned(),
                     )),
                     _ => Ok(()),
                 },

@@ -17,7 +17,6 @@ mod program;
 pub mod run;
 mod top;
 mod tune;
-mod values;
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};
@@ -29,7 +28,6 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use error::CliError;
 pub use exit::Exit;
 pub use fetch::FetchError;
-pub use values::RtcStart;
 
 /// Runs MIPS32 guest kernels on an emulated Malta board.
 #[derive(Debug, Parser)]

@@ -5,18 +5,18 @@ use std::path::Path;
 use clap::Args;
 use mirrorball_runtime::addr::Va;
 
-use super::values;
 use crate::image::{Image, ImageError, elf, flat};
+use crate::machine::values;
 
 /// How to read an image that is no ELF file.
 #[derive(Clone, Debug, Args)]
 pub(super) struct FormatArgs {
     /// IMAGE is a flat binary that lies and starts at ADDRESS (in kseg0 or kseg1)
     #[arg(long, value_name = "ADDRESS", value_parser = values::address, requires = "image")]
-    flat: Option<Va>,
+    pub(super) flat: Option<Va>,
     /// The flat binary is big-endian
     #[arg(long, requires = "flat")]
-    big_endian: bool,
+    pub(super) big_endian: bool,
 }
 
 impl FormatArgs {

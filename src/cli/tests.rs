@@ -1,6 +1,7 @@
 use super::*;
 use crate::image::MemorySize;
-use run::{EngineKind, RunArgs, RunOptions, TraceTopic};
+use crate::machine::{ConsoleSpec, EngineKind, MachineSpec, RtcStart};
+use run::{Guests, Reports, RunArgs, RunOptions, TraceTopic};
 
 fn parsed(line: &str) -> Result<Command, String> {
     let words = std::iter::once("mirrorball").chain(line.split_whitespace());
@@ -28,6 +29,14 @@ fn options(line: &str) -> Result<RunOptions, CliError> {
     run_args(&format!("run {} {line}", image.path().display())).validate()
 }
 
+/// The one machine of a run, and what is told of it.
+fn one(options: RunOptions) -> (MachineSpec, Reports) {
+    match options.guests {
+        Guests::One(machine) => (*machine, options.reports),
+        Guests::Many(..) => panic!("one machine was asked for"),
+    }
+}
+
 fn usage_error(line: &str) -> String {
     let error = options(line).unwrap_err();
     assert_eq!(error.exit(), Exit::Usage);
@@ -41,37 +50,45 @@ fn the_command_line_is_sound() {
 
 #[test]
 fn a_run_has_defaults_that_repeat() {
-    let options = options("").unwrap();
+    let (machine, reports) = one(options("").unwrap());
     assert_eq!(
-        (options.engine, options.cpu.name),
+        (machine.engine, machine.cpu.name),
         (EngineKind::Jit, "24Kf")
     );
-    assert_eq!(options.memory, MemorySize::default());
-    assert_eq!(options.rtc, RtcStart::Fixed(1_767_225_600));
-    assert_eq!((options.limit, options.hot), (None, None));
-    assert!(!options.realtime && !options.stats && !options.hash);
-    assert!(options.trace.is_empty() && options.script.is_none() && options.initrd.is_none());
-    assert!(options.image.big_endian);
+    assert_eq!(machine.memory, MemorySize::default());
+    assert_eq!(machine.rtc, RtcStart::Fixed(1_767_225_600));
+    assert_eq!((machine.limit, machine.hot), (None, None));
+    assert!(!machine.realtime && !reports.stats && !reports.hash);
+    assert!(reports.trace.is_empty() && machine.script.is_none() && machine.initrd.is_none());
+    assert!(machine.image.big_endian && machine.background && machine.hypercalls);
+    assert_eq!(machine.console, ConsoleSpec::Terminal);
+    assert_eq!((machine.share, machine.second_tlb), (100, 0));
+    assert_eq!(machine.cache, crate::cache::code::CacheConfig::default());
 }
 
 #[test]
 fn switches_say_what_they_say() {
-    let options = options(
+    let (machine, reports) = one(options(
         "--engine interp --cpu 4kc -m 64 --limit 300M --hot 50 --rtc now --stats --hash \
-         --trace exceptions,tlb --trace devices --append quiet",
+         --trace exceptions,tlb --trace devices --append quiet --console file:/tmp/{n}",
     )
-    .unwrap();
+    .unwrap());
     assert_eq!(
-        (options.engine, options.cpu.name),
+        (machine.engine, machine.cpu.name),
         (EngineKind::Interp, "4Kc")
     );
-    assert_eq!(options.memory.bytes(), 64 << 20);
-    assert_eq!((options.limit, options.hot), (Some(300_000_000), Some(50)));
-    assert_eq!(options.rtc, RtcStart::Now);
-    assert!(options.stats && options.hash);
+    assert_eq!(machine.memory.bytes(), 64 << 20);
+    assert_eq!((machine.limit, machine.hot), (Some(300_000_000), Some(50)));
+    assert_eq!(machine.rtc, RtcStart::Now);
+    assert!(reports.stats && reports.hash);
     use TraceTopic::{Devices, Exceptions, Tlb};
-    assert_eq!(options.trace, [Exceptions, Tlb, Devices]);
-    assert_eq!(options.append, "quiet");
+    assert_eq!(reports.trace, [Exceptions, Tlb, Devices]);
+    assert_eq!(machine.append, "quiet");
+    assert_eq!(
+        machine.console.shown(),
+        "file:/tmp/{n}",
+        "of one there are no copies"
+    );
 }
 
 #[test]
@@ -169,6 +186,137 @@ fn what_does_not_fit_is_seen_before_the_machine_starts() {
         line.ends_with("; give more --memory or link it lower"),
         "{line}"
     );
+}
+
+/// The monitor and the machines of `run` with the arguments `line`.
+fn many(line: &str) -> Result<(crate::machine::MonitorSpec, Vec<MachineSpec>), CliError> {
+    match run_args(line).validate()?.guests {
+        Guests::One(_) => panic!("several machines were asked for"),
+        Guests::Many(monitor, machines) => Ok((monitor, machines)),
+    }
+}
+
+#[test]
+fn what_a_machine_does_not_say_the_switches_say() {
+    let (monitor, machines) = many(
+        "run --vm name=a,memory=32M --vm name=b,engine=jit,share=7 --engine interp -m 16M --hot 9",
+    )
+    .unwrap();
+    let of = |machine: &MachineSpec| (machine.engine, machine.memory.bytes() >> 20, machine.share);
+    assert_eq!(of(&machines[0]), (EngineKind::Interp, 32, 100));
+    assert_eq!(of(&machines[1]), (EngineKind::Jit, 16, 7));
+    assert!(machines.iter().all(|machine| machine.hot == Some(9)));
+    assert_eq!(monitor.machine_memory, 48 << 20);
+    assert!(monitor.share_pages && (1..=2).contains(&monitor.host_threads));
+    assert_eq!(
+        (monitor.swap, monitor.control, monitor.jit_threads),
+        (None, None, 1)
+    );
+}
+
+#[test]
+fn copies_have_numbers_and_one_image() {
+    let image = image();
+    let line = format!(
+        "run {} --count 3 --append=host={{n}} --console file:/tmp/c{{n}} --share-pages off",
+        image.path().display()
+    );
+    let (monitor, machines) = many(&line).unwrap();
+    let [first, second, third] = machines.as_slice() else {
+        panic!("{machines:?}");
+    };
+    assert!(first.name.ends_with("-1") && third.name.ends_with("-3"));
+    assert_eq!(second.append, "host=2");
+    assert_eq!(third.console.shown(), "file:/tmp/c3");
+    assert!(std::sync::Arc::ptr_eq(&first.image, &third.image));
+    assert!(!monitor.share_pages);
+}
+
+#[test]
+fn the_monitor_has_switches() {
+    let (monitor, machines) = many(
+        "run --host-threads 7 --machine-memory 1G --swap 2G:/ --control /tmp/ctl --share-pages on",
+    )
+    .unwrap();
+    assert_eq!(machines.len(), 1);
+    assert_eq!(machines[0].name, "tour");
+    assert_eq!((monitor.host_threads, monitor.machine_memory), (7, 1 << 30));
+    let swap = monitor.swap.unwrap();
+    assert_eq!((swap.size, swap.folder.to_str()), (2 << 30, Some("/")));
+    assert_eq!(monitor.control.unwrap().to_str(), Some("/tmp/ctl"));
+    assert!(monitor.share_pages);
+}
+
+#[test]
+fn machines_that_contradict_each_other_are_refused() {
+    for (line, message) in [
+        (
+            "run --vm name=a --vm name=a",
+            "--vm 'name=a': \"a\" is the name of another machine as well; \
+             give each a name of its own",
+        ),
+        (
+            "run --count 2 --console file:/tmp/c",
+            "file:/tmp/c is the console of tour-1 as well; name another one, or put {n} in it",
+        ),
+        (
+            "run --vm initrd=x",
+            "--vm 'initrd=x': an initrd needs a kernel; name an image",
+        ),
+        (
+            "run --vm engine=lockstep --realtime",
+            "--vm 'engine=lockstep': --engine lockstep compares engines in virtual time; \
+             leave out --realtime",
+        ),
+        (
+            "run --vm flat=0x80100000",
+            "--vm 'flat=0x80100000': flat is for an image; name one",
+        ),
+        (
+            "run --vm image=x,big-endian",
+            "--vm 'image=x,big-endian': big-endian is for flat binaries, of which flat says the \
+             address; leave it out",
+        ),
+        (
+            "run --vm image=/no/kernel",
+            "--vm 'image=/no/kernel': /no/kernel: no such file; check the path",
+        ),
+        (
+            "run --vm console=file:/no/c",
+            "--vm 'console=file:/no/c': /no: is no folder; make it or name another one",
+        ),
+        (
+            "run --swap 1G:/no/swap",
+            "/no/swap: is no folder; make it or name another one",
+        ),
+        (
+            "run a.toml --count 2",
+            "a.toml: no such file; check the path",
+        ),
+        (
+            "run --initrd x",
+            "the following required arguments were not provided: <IMAGE> (--help tells more)",
+        ),
+    ] {
+        let error = run_args(line).validate().unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.exit(), Exit::Usage);
+    }
+    for line in [
+        "run a --vm name=a",
+        "run a --machines m.toml",
+        "run --vm name=a --count 2",
+        "run --machines m.toml --count 2",
+        "run --count 0",
+        "run --host-threads 0",
+        "run --swap lots",
+        "run --swap 1G:",
+        "run --share-pages maybe",
+        "run --console tty",
+    ] {
+        let error = parsed(line).unwrap_err();
+        assert!(!error.contains('\n'), "{error}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub mod record;
 pub mod table;
 
 pub use file::{OutFile, OutFileError};
-pub use record::{Ending, Record};
+pub use record::{Ending, NamedRecord, Record};
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;

@@ -20,6 +20,26 @@ pub struct Record {
     pub report: Report,
 }
 
+/// A finished run of one of several machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedRecord {
+    /// The machine's name.
+    pub name: String,
+    /// What it came to, at the same level.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+impl NamedRecord {
+    /// The records as a list in JSON, with a line feed at its end.
+    ///
+    /// # Errors
+    /// When a number is none that JSON knows.
+    pub fn list_to_json(records: &[Self]) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(records)? + "\n")
+    }
+}
+
 /// Why a machine stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,0 +1,38 @@
+//! `mirrorball run`: boots guests and runs them to their end.
+//!
+//! [`args`] and [`several`] are the command line, [`options`] what it asks for, with every file
+//! read. [`one`] and [`many`] run it, and [`reports`] tells what came of it.
+
+mod args;
+mod check;
+mod guide;
+mod many;
+mod one;
+mod options;
+mod reports;
+mod several;
+
+pub(super) use args::{RunArgs, models};
+pub(super) use guide::guide;
+pub use many::run_many;
+pub use options::{Guests, RunOptions};
+pub use reports::{End, Finished, Reports, TraceTopic};
+
+use super::{CliError, Exit};
+
+/// Does what the options say.
+///
+/// # Errors
+///
+/// When a guest does not fit into its memory, or the host fails.
+pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
+    let reports = &options.reports;
+    if !options.check {
+        reports.start_trace();
+    }
+    match options.guests {
+        Guests::Many(_, machines) if options.check => check::show(&machines),
+        Guests::One(machine) => one::run_one(*machine, reports),
+        Guests::Many(monitor, machines) => many::run_many(monitor, machines, reports),
+    }
+}

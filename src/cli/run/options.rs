@@ -1,0 +1,105 @@
+//! From arguments to machines that can start: every file is read, every value checked.
+
+use std::path::Path;
+
+use super::args::RunArgs;
+use super::reports::Reports;
+use crate::cli::CliError;
+use crate::machine::file::MachineFile;
+use crate::machine::{
+    At, Files, MachineSpec, MonitorSettings, MonitorSpec, Settings, short, tell_apart,
+};
+use crate::report::OutFile;
+
+/// A run that can start.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// What runs.
+    pub guests: Guests,
+    /// Whether nothing is to run, because the user only wants to know that it could.
+    pub check: bool,
+    /// What is told of it.
+    pub reports: Reports,
+}
+
+/// What runs.
+#[derive(Debug)]
+pub enum Guests {
+    /// One machine, without a monitor.
+    One(Box<MachineSpec>),
+    /// Machines under a monitor.
+    Many(MonitorSpec, Vec<MachineSpec>),
+}
+
+impl RunArgs {
+    /// The run that the arguments ask for.
+    pub fn validate(self) -> Result<RunOptions, CliError> {
+        let guests = if self.is_one() && self.machine_file().is_none() {
+            let mut files = Files::default();
+            Guests::One(Box::new(self.one()?.machine(&mut files)?))
+        } else {
+            self.many()?
+        };
+        let check = self.several.check;
+        let report = self.report.filter(|_| !check);
+        Ok(RunOptions {
+            guests,
+            check,
+            reports: Reports {
+                stats: self.stats,
+                hash: self.hash,
+                file: report.map(OutFile::open).transpose()?,
+                trace: self.trace,
+            },
+        })
+    }
+
+    /// The machine that IMAGE and the switches describe.
+    fn one(&self) -> Result<Settings, CliError> {
+        if self.image.is_none() && self.initrd.is_some() {
+            return Err(CliError::NoImage);
+        }
+        Ok(Settings {
+            image: self.image.clone().map(At::switch),
+            count: self.several.count,
+            ..self.settings()
+        })
+    }
+
+    fn many(&self) -> Result<Guests, CliError> {
+        let file = self.machine_file().map(MachineFile::open).transpose()?;
+        let (asked, described) = match file {
+            Some(_) if self.several.count.is_some() => return Err(CliError::CountOfFile),
+            Some(file) => (file.monitor, file.machines),
+            None if self.several.vms.is_empty() => (MonitorSettings::default(), vec![self.one()?]),
+            None => {
+                let vms = self.several.vms.iter().map(|text| short::parse(text));
+                (MonitorSettings::default(), vms.collect::<Result<_, _>>()?)
+            }
+        };
+        let asked = self.several.monitor.settings().over(asked);
+        let base = asked.for_machines(self.settings());
+        let mut files = Files::default();
+        let mut machines = Vec::new();
+        for settings in described {
+            machines.extend(settings.over(&base).machines(&mut files)?);
+        }
+        tell_apart(&machines)?;
+        for machine in &machines {
+            machine.fits()?;
+        }
+        Ok(Guests::Many(asked.spec(&machines)?, machines))
+    }
+
+    /// The machine file, however it was named.
+    fn machine_file(&self) -> Option<&Path> {
+        let named = self.several.machines.as_deref();
+        named.or_else(|| {
+            let image = self.image.as_deref()?;
+            let toml = image
+                .extension()
+                .is_some_and(|extension| extension == "toml");
+            toml.then_some(image)
+        })
+    }
+}

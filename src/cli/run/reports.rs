@@ -1,0 +1,251 @@
+//! What is told of a run: traces while it goes on, and at its end what it came to.
+
+use std::io;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::vm::Vm;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
+
+use crate::cli::{CliError, Exit, complain};
+use crate::engine::AnyEngine;
+use crate::report::{NamedRecord, OutFile, Record, Report, table};
+
+/// What `--trace` can print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TraceTopic {
+    /// Every exception and interrupt taken
+    Exceptions,
+    /// TLB writes and refills
+    Tlb,
+    /// Blocks when they are first met and translated
+    Blocks,
+    /// Accesses to device registers
+    Devices,
+}
+
+/// What is told of a run.
+#[derive(Debug)]
+pub struct Reports {
+    /// Whether to print the table of counters at the end.
+    pub stats: bool,
+    /// Whether to print instruction count and hash at the end.
+    pub hash: bool,
+    /// Where to write the record of the run.
+    pub file: Option<OutFile>,
+    /// What to print while it happens.
+    pub trace: Vec<TraceTopic>,
+}
+
+/// What a machine came to.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Why it stopped.
+    pub outcome: Outcome,
+    /// What its script still waited for.
+    pub unfinished: Option<String>,
+    /// The difference that lockstep found.
+    pub difference: Option<String>,
+    /// A hash of registers and memory.
+    pub state: u64,
+    /// Its counters.
+    pub report: Report,
+}
+
+/// What became of one of several machines.
+#[derive(Debug)]
+pub struct Finished {
+    /// The machine's name.
+    pub name: String,
+    /// What it came to, or why it could not.
+    pub end: Result<End, CliError>,
+}
+
+impl End {
+    /// What `vm` came to on `engine` in a run that took `host`. The state hash takes a look at all
+    /// memory that was touched, and is left out (0) unless `hashed`.
+    #[must_use]
+    pub fn gather(
+        vm: &Vm,
+        engine: &AnyEngine,
+        host: Duration,
+        outcome: Outcome,
+        hashed: bool,
+    ) -> Self {
+        Self {
+            outcome,
+            unfinished: None,
+            difference: engine.difference().map(str::to_owned),
+            state: if hashed { vm.state_hash() } else { 0 },
+            report: Report::gather(vm, engine, host),
+        }
+    }
+
+    /// How a run of this machine alone ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        let exit = Exit::from(self.outcome);
+        match self.unfinished {
+            Some(_) => exit.with_unfinished_script(),
+            None => exit,
+        }
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            outcome: self.outcome.into(),
+            unfinished: self.unfinished.clone(),
+            state: format!("{:016x}", self.state),
+            report: self.report.clone(),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let words = match self.outcome {
+            Outcome::PowerOff => "powered off",
+            Outcome::Quit => "quit",
+            Outcome::Reset => "reset",
+            Outcome::Limit => "limit reached",
+            Outcome::Halted => "stopped forever",
+            Outcome::Difference => "difference found",
+        };
+        match self.unfinished {
+            Some(_) => format!("{words}, script unfinished"),
+            None => words.to_owned(),
+        }
+    }
+}
+
+impl Finished {
+    fn exit(&self) -> Exit {
+        match &self.end {
+            Ok(end) => end.exit(),
+            Err(error) => error.exit(),
+        }
+    }
+}
+
+impl Reports {
+    /// Whether somebody wants the state hash.
+    pub(super) const fn want_state(&self) -> bool {
+        self.hash || self.file.is_some()
+    }
+
+    /// Tells what the one machine of a run came to.
+    pub(super) fn tell(&self, end: &End) -> Result<Exit, CliError> {
+        if let Some(difference) = &end.difference {
+            eprint!("{difference}");
+        }
+        if self.stats {
+            eprint!("{}", table::render(&end.report));
+        }
+        if self.hash {
+            eprintln!("{}", hash(end));
+        }
+        if let Some(file) = &self.file {
+            file.write(&end.record().to_json()?)?;
+        }
+        if let Some(unfinished) = &end.unfinished {
+            complain(unfinished);
+        }
+        Ok(end.exit())
+    }
+
+    /// Tells what became of several machines, and answers with how the run ends: as the machine
+    /// with the gravest news.
+    ///
+    /// # Errors
+    ///
+    /// When the record of the run cannot be written.
+    pub fn tell_all(&self, machines: &[Finished]) -> Result<Exit, CliError> {
+        for Finished { name, end } in machines {
+            match end {
+                Ok(end) => self.tell_named(name, end),
+                Err(error) => complain(&format!("{name}: {error}")),
+            }
+        }
+        if let Some(file) = &self.file {
+            let ended = machines.iter().filter_map(|machine| {
+                let end = machine.end.as_ref().ok()?;
+                Some(NamedRecord {
+                    name: machine.name.clone(),
+                    record: end.record(),
+                })
+            });
+            file.write(&NamedRecord::list_to_json(&ended.collect::<Vec<_>>())?)?;
+        }
+        eprint!("{}", ends(machines));
+        let exits = machines.iter().map(Finished::exit);
+        Ok(exits.fold(Exit::Done, Exit::graver))
+    }
+
+    fn tell_named(&self, name: &str, end: &End) {
+        if let Some(difference) = &end.difference {
+            eprint!("{name}: {difference}");
+        }
+        if self.stats {
+            eprintln!("{name}\n{}", table::render(&end.report));
+        }
+        if self.hash {
+            eprintln!("{name}: {}", hash(end));
+        }
+        if let Some(unfinished) = &end.unfinished {
+            complain(&format!("{name}: {unfinished}"));
+        }
+    }
+
+    /// Has what `--trace` names printed from now on, and every warning.
+    pub(super) fn start_trace(&self) {
+        let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
+        let targets: Targets = names
+            .map(|name| (name.get_name().to_owned(), Level::TRACE))
+            .collect();
+        let traces = fmt::layer().with_writer(io::stderr).without_time();
+        let traces = traces.with_level(false).with_filter(targets);
+        let warnings = fmt::layer().with_writer(io::stderr).without_time();
+        let warnings = warnings
+            .with_target(false)
+            .with_filter(Targets::new().with_target("mirrorball", Level::WARN));
+        // Fails if there is a trace already, which is as good.
+        let _ = tracing_subscriber::registry()
+            .with(traces)
+            .with(warnings)
+            .try_init();
+    }
+}
+
+fn hash(end: &End) -> String {
+    let instructions = end.report.instructions;
+    format!("instructions {instructions} state {:016x}", end.state)
+}
+
+/// A line for each machine: its name, how it ended, its instructions and its state hash.
+fn ends(machines: &[Finished]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(["name", "outcome", "instructions", "state"]);
+    for Finished { name, end } in machines {
+        table.add_row(match end {
+            Ok(end) => [
+                name.clone(),
+                end.in_words(),
+                end.report.instructions.to_string(),
+                format!("{:016x}", end.state),
+            ],
+            Err(_) => [name.clone(), "failed".into(), String::new(), String::new()],
+        });
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    if let Some(column) = table.column_mut(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("{}\n", table.trim_fmt())
+}

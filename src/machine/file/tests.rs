@@ -1,0 +1,309 @@
+use super::*;
+use crate::machine::{ConsoleSpec, EngineKind, Files, RtcStart, tell_apart};
+
+fn parse(text: &str) -> Result<MachineFile, SpecError> {
+    MachineFile::parse("m.toml", Path::new("/there"), text)
+}
+
+/// The line for what is wrong with `text`, or with the machines that it describes.
+fn error(text: &str) -> String {
+    let error = parse(text).and_then(|read| {
+        let mut files = Files::default();
+        let mut machines = Vec::new();
+        for settings in &read.machines {
+            machines.extend(settings.machines(&mut files)?);
+        }
+        tell_apart(&machines)?;
+        read.monitor.spec(&machines)
+    });
+    let line = error.unwrap_err().to_string();
+    assert!(!line.contains('\n'), "{line}");
+    line
+}
+
+#[test]
+fn all_that_can_be_said_can_be_written() {
+    let read = parse(
+        r#"
+        [monitor]
+        host-threads = 2
+        machine-memory = "1G"
+        swap = { path = "var", size = "4G" }
+        control = "ctl"
+        share-pages = false
+        share-rate = 10
+        jit-threads = 0
+        code-cache = "/cache"
+
+        [[vm]]
+        name = "a"
+        image = "sub/vmlinux"
+        flat = 0x8010_0000
+        big-endian = true
+        engine = "lockstep"
+        cpu = "4Kc"
+        memory = 64
+        initrd = "/initrd.gz"
+        append = "console=ttyS0, quiet"
+        rtc = 2026-02-01T00:00:00
+        second-tlb = 64
+        realtime = false
+        script = "s.txt"
+        limit = "300M"
+        hot = 5
+        region = 1
+        jit-threads = 0
+        stride = 1000
+        cache-bytes = "1M"
+        cache-unit = "64K"
+        cache-policy = "least-used"
+        code-cache = "cache"
+        share = 200
+        console = "socket:run/{n}"
+        count = 3
+        hypercalls = false
+
+        [[vm]]
+        flat = "0x80100000"
+        rtc = "now"
+        limit = 5
+        "#,
+    )
+    .unwrap();
+    let monitor = &read.monitor;
+    assert_eq!(monitor.host_threads, Some(2));
+    assert_eq!(monitor.machine_memory, Some(1 << 30));
+    let value = |path: &Option<super::super::At<std::path::PathBuf>>| {
+        let path = path.as_ref().map(|path| path.value.display().to_string());
+        path.unwrap_or_default()
+    };
+    assert_eq!(value(&monitor.swap_path), "/there/var");
+    assert_eq!(monitor.swap_size, Some(4 << 30));
+    assert_eq!(value(&monitor.control), "/there/ctl");
+    assert_eq!(monitor.share_pages, Some(false));
+    assert_eq!(
+        (monitor.share_rate, monitor.jit_threads),
+        (Some(10), Some(0))
+    );
+    assert_eq!(monitor.code_cache.as_deref(), Some(Path::new("/cache")));
+
+    let [a, b] = read.machines.as_slice() else {
+        panic!("{read:?}");
+    };
+    assert_eq!(a.name.as_ref().unwrap().value, "a");
+    assert_eq!(value(&a.image), "/there/sub/vmlinux");
+    assert_eq!(value(&a.initrd), "/initrd.gz");
+    assert_eq!(value(&a.script), "/there/s.txt");
+    assert_eq!(a.flat.as_ref().unwrap().value.0, 0x8010_0000);
+    assert_eq!(b.flat.as_ref().unwrap().value.0, 0x8010_0000);
+    assert!(a.big_endian.as_ref().unwrap().value && !a.realtime.as_ref().unwrap().value);
+    assert_eq!(a.engine, Some(EngineKind::Lockstep));
+    assert_eq!(a.cpu.unwrap().name, "4Kc");
+    assert_eq!(a.memory.unwrap().bytes(), 64 << 20);
+    assert_eq!(a.append.as_deref(), Some("console=ttyS0, quiet"));
+    assert_eq!(a.rtc, Some(RtcStart::Fixed(1_769_904_000)));
+    assert_eq!(b.rtc, Some(RtcStart::Now));
+    assert_eq!((a.limit, b.limit), (Some(300_000_000), Some(5)));
+    assert_eq!(
+        (a.second_tlb, a.hot, a.region),
+        (Some(64), Some(5), Some(1))
+    );
+    assert_eq!((a.jit_threads, a.stride), (Some(0), Some(1000)));
+    assert_eq!(
+        (a.cache_bytes, a.cache_unit),
+        (Some(1 << 20), Some(64 << 10))
+    );
+    assert_eq!(a.code_cache.as_deref(), Some(Path::new("/there/cache")));
+    assert_eq!(
+        (a.share, a.count, a.hypercalls),
+        (Some(200), Some(3), Some(false))
+    );
+    let console = ConsoleSpec::Socket("/there/run/{n}".into());
+    assert_eq!(a.console.as_ref().unwrap().value, console);
+    assert_eq!(b.name, None);
+}
+
+#[test]
+fn each_mistake_has_its_line_and_column() {
+    for (text, line) in [
+        (
+            "[[vm]]\nmemroy = \"1M\"",
+            "m.toml:2:1: unknown key memroy; did you mean memory?",
+        ),
+        (
+            "[monitor]\nhost_threads = 1\n[[vm]]",
+            "m.toml:2:1: unknown key host_threads; did you mean host-threads?",
+        ),
+        (
+            "[monitor]\nswap = { sise = 1 }\n[[vm]]",
+            "m.toml:2:10: unknown key swap.sise; did you mean swap.size?",
+        ),
+        (
+            "[monitor]\nswap = \"1G\"\n[[vm]]",
+            "m.toml:2:8: swap = \"1G\" is a string; write a table in braces",
+        ),
+        (
+            "[monitor]\nswap.path = \"/\"\n[[vm]]",
+            "m.toml:2:13: a swap file needs a size; write swap = { size = \"1G\" }",
+        ),
+        (
+            "[[guest]]\n",
+            "m.toml:1:3: unknown key guest; there are [monitor] and [[vm]]",
+        ),
+        (
+            "[monitors]\n",
+            "m.toml:1:2: unknown key monitors; did you mean monitor?",
+        ),
+        (
+            "[vm]\nname = \"a\"",
+            "m.toml:1:2: vm is a table; write [[vm]], once for each machine",
+        ),
+        (
+            "vm = 1",
+            "m.toml:1:6: vm = 1 is a whole number; write [[vm]]",
+        ),
+        (
+            "vm = [1]",
+            "m.toml:1:7: vm = 1 is a whole number; write [[vm]]",
+        ),
+        ("", "m.toml:1:1: has no machine; add a table [[vm]]"),
+        (
+            "[monitor]\n",
+            "m.toml:2:1: has no machine; add a table [[vm]]",
+        ),
+        (
+            "[[vm]]\nshare = \"2\"",
+            "m.toml:2:9: share = \"2\" is a string; write a whole number",
+        ),
+        (
+            "[[vm]]\nshare = 1.5",
+            "m.toml:2:9: share = 1.5 is a fraction; write a whole number",
+        ),
+        (
+            "[[vm]]\nname = 5",
+            "m.toml:2:8: name = 5 is a whole number; write a string in quotes",
+        ),
+        (
+            "[[vm]]\nrealtime = \"on\"",
+            "m.toml:2:12: realtime = \"on\" is a string; write true or false",
+        ),
+        (
+            "[[vm]]\nimage = [\n\"a\",\n]",
+            "m.toml:2:9: image = [... is a list; write a string in quotes",
+        ),
+        (
+            "[[vm]]\nshare = 0",
+            "m.toml:2:9: share = \"0\": give a whole number from 1 to 10000",
+        ),
+        (
+            "[[vm]]\nhot = -1",
+            "m.toml:2:7: hot = \"-1\": give a whole number from 1 to 4294967295",
+        ),
+        (
+            "[[vm]]\ncount = 1001",
+            "m.toml:2:9: count = \"1001\": give a whole number from 1 to 1000",
+        ),
+        (
+            "[[vm]]\nmemory = \"3G\"",
+            "m.toml:2:10: memory = \"3G\": 3G is more than a Malta board can have; give 1M to 2G",
+        ),
+        (
+            "[[vm]]\nengine = \"intrep\"",
+            "m.toml:2:10: engine = \"intrep\": there are interp, jit and lockstep; did you mean interp?",
+        ),
+        (
+            "[[vm]]\ncpu = \"R4000\"",
+            "m.toml:2:7: cpu = \"R4000\": there are 4Kc, 24Kc and 24Kf",
+        ),
+        (
+            "[[vm]]\nconsole = \"tty\"",
+            "m.toml:2:11: console = \"tty\": a console is terminal, none, file:PATH or socket:PATH",
+        ),
+        (
+            "[[vm]]\nname = \"a b\"",
+            "m.toml:2:8: name = \"a b\": a name is 1 to 64 letters, digits, '-', '_' and '.', of \
+             which the first is a letter or a digit",
+        ),
+        (
+            "[[vm]]\n  image = \"kernel\"",
+            "m.toml:2:11: /there/kernel: no such file; check the path",
+        ),
+        (
+            "[[vm]]\nscript = \"s.txt\"",
+            "m.toml:2:10: /there/s.txt: no such file; check the path",
+        ),
+        (
+            "[[vm]]\n[[vm]]\ninitrd = \"/\"",
+            "m.toml:3:10: an initrd needs a kernel; name an image",
+        ),
+        (
+            "[[vm]]\nengine = \"lockstep\"\nrealtime = true",
+            "m.toml:3:12: --engine lockstep compares engines in virtual time; leave out --realtime",
+        ),
+        (
+            "[[vm]]\nname = \"a\"\n[[vm]]\nname = \"b\"\n[[vm]]\nname = \"a\"",
+            "m.toml:6:8: \"a\" is the name of another machine as well (line 2); give each a name \
+             of its own",
+        ),
+        (
+            "[[vm]]\n[[vm]]\nname = \"tour\"",
+            "m.toml:3:8: \"tour\" is the name of another machine as well (line 1); give each a \
+             name of its own",
+        ),
+        (
+            "[[vm]]\nname = \"a\"\ncount = 2\nconsole = \"file:/c\"",
+            "m.toml:2:8: file:/c is the console of a-1 as well; name another one, or put {n} in it",
+        ),
+        (
+            "[monitor]\ncontrol = \"sub/ctl\"\n[[vm]]",
+            "m.toml:2:11: /there/sub: is no folder; make it or name another one",
+        ),
+    ] {
+        assert_eq!(error(text), line, "{text}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_told_by_its_place() {
+    for (text, start) in [
+        ("[[vm]]\nname = ", "m.toml:2:"),
+        ("[[vm]]\nname = \"a\nshare = 1", "m.toml:2:"),
+        ("[[vm]\n", "m.toml:1:"),
+        ("[[vm]]\nname = \"a\"\nname = \"b\"", "m.toml:3:1: "),
+        ("[[vm]]\nappend = \"\u{e9}\u{e9}\" x", "m.toml:2:15: "),
+    ] {
+        let line = error(text);
+        assert!(line.starts_with(start), "{line}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_told_by_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.toml");
+    std::fs::write(&path, b"[[vm]]\nname = \"\xff\"").unwrap();
+    let line = MachineFile::open(&path).unwrap_err().to_string();
+    assert!(
+        line.ends_with("m.toml:2:9: is not UTF-8 text; write the file anew"),
+        "{line}"
+    );
+    let line = MachineFile::open(Path::new("/no/m.toml"))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(line, "/no/m.toml: no such file; check the path");
+}
+
+#[test]
+fn the_file_that_is_documented_is_one() {
+    let page = include_str!("../../../docs/machine-file.md");
+    let example = page.split("```toml\n").nth(1).unwrap();
+    let example = example.split("```").next().unwrap();
+    let read = parse(example).unwrap();
+    assert!(read.machines.len() > 1 && !read.monitor.is_empty());
+    for key in keys::MACHINE.iter().map(|key| key.name) {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
+    for key in keys::MONITOR.iter().map(|key| key.name) {
+        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    }
+}

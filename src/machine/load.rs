@@ -1,0 +1,72 @@
+//! The files that machines are started from, each read once however many machines have it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mirrorball_runtime::addr::Va;
+use rustc_hash::FxHashMap;
+
+use crate::console::{Script, ScriptError};
+use crate::image::{self, Image, ImageError, Initrd, elf, flat};
+
+/// A flat binary's address, and whether it is big-endian.
+type Flat = (Va, bool);
+
+/// What was read. Machines keep what they need of it, so that it goes with the last of them.
+#[derive(Debug, Default)]
+pub struct Files {
+    images: FxHashMap<(PathBuf, Option<Flat>), Arc<Image>>,
+    initrds: FxHashMap<PathBuf, Arc<Initrd>>,
+    scripts: FxHashMap<PathBuf, Script>,
+    tour: Option<Arc<Image>>,
+}
+
+impl Files {
+    /// The image at `path`: an ELF file, or a flat binary if `flat` says where it lies.
+    pub(super) fn image(
+        &mut self,
+        path: &Path,
+        flat: Option<Flat>,
+    ) -> Result<Arc<Image>, ImageError> {
+        let key = (path.to_owned(), flat);
+        if let Some(image) = self.images.get(&key) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(match flat {
+            Some((address, big_endian)) => flat::open(path, address, big_endian)?,
+            None => elf::open(path)?,
+        });
+        self.images.insert(key, Arc::clone(&image));
+        Ok(image)
+    }
+
+    /// The guest that is built in.
+    pub(super) fn tour(&mut self) -> Result<Arc<Image>, ImageError> {
+        if let Some(tour) = &self.tour {
+            return Ok(Arc::clone(tour));
+        }
+        let tour = Arc::new(elf::parse("tour", image::TOUR)?);
+        self.tour = Some(Arc::clone(&tour));
+        Ok(tour)
+    }
+
+    /// The initial RAM disk at `path`.
+    pub(super) fn initrd(&mut self, path: &Path) -> Result<Arc<Initrd>, ImageError> {
+        if let Some(initrd) = self.initrds.get(path) {
+            return Ok(Arc::clone(initrd));
+        }
+        let initrd = Arc::new(Initrd::open(path)?);
+        self.initrds.insert(path.to_owned(), Arc::clone(&initrd));
+        Ok(initrd)
+    }
+
+    /// The script at `path`.
+    pub(super) fn script(&mut self, path: &Path) -> Result<Script, ScriptError> {
+        if let Some(script) = self.scripts.get(path) {
+            return Ok(script.clone());
+        }
+        let script = Script::open(path)?;
+        self.scripts.insert(path.to_owned(), script.clone());
+        Ok(script)
+    }
+}

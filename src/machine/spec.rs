@@ -1,0 +1,124 @@
+//! Everything that one VM is made of, with its files read and its values checked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mirrorball_runtime::addr::Pa;
+use mirrorball_runtime::cpu::model::Model;
+use rustc_hash::FxHashMap;
+
+use super::error::{Other, Problem, SpecError};
+use super::kinds::{ConsoleSpec, EngineKind};
+use super::place::Place;
+use super::values::RtcStart;
+use crate::cache::code::CacheConfig;
+use crate::console::Script;
+use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+
+/// Everything that one VM is made of.
+#[derive(Clone, Debug)]
+pub struct MachineSpec {
+    /// What it is called; no two machines of a monitor have the same name.
+    pub name: String,
+    /// Where it was described.
+    pub(super) place: Place,
+    /// The kernel.
+    pub image: Arc<Image>,
+    /// The initial RAM disk.
+    pub initrd: Option<Arc<Initrd>>,
+    /// The user's part of the kernel's command line.
+    pub append: String,
+    /// What executes instructions.
+    pub engine: EngineKind,
+    /// The CPU model.
+    pub cpu: &'static Model,
+    /// How much memory there is.
+    pub memory: MemorySize,
+    /// What the clock shows at the start.
+    pub rtc: RtcStart,
+    /// Entries of the second-level TLB.
+    pub second_tlb: usize,
+    /// Whether time follows the host's clock.
+    pub realtime: bool,
+    /// The scripted session.
+    pub script: Option<Script>,
+    /// How many instructions may run.
+    pub limit: Option<u64>,
+    /// How often a block runs before it is translated, if not as often as the engine chooses.
+    pub hot: Option<u32>,
+    /// The most instructions in a region, if not as many as the engine chooses.
+    pub region: Option<u32>,
+    /// Whether to translate on a thread beside the guest.
+    pub background: bool,
+    /// How translations are kept.
+    pub cache: CacheConfig,
+    /// Where translations are kept on disk, if they are.
+    pub code_cache: Option<PathBuf>,
+    /// How many instructions lockstep runs between comparisons; 0 for a block.
+    pub stride: u64,
+    /// Its part of the host's CPUs, relative to the other machines' parts.
+    pub share: u32,
+    /// Where its serial console is.
+    pub console: ConsoleSpec,
+    /// Whether the guest finds the monitor's hypercalls.
+    pub hypercalls: bool,
+}
+
+/// A memory that keeps nothing: for whether a guest fits.
+struct Nowhere;
+
+impl PhysicalMemory for Nowhere {
+    fn write(&mut self, _: Pa, _: &[u8]) {}
+}
+
+impl MachineSpec {
+    /// Whether the guest fits into its memory; without this check the VM's start finds out.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn fits(&self) -> Result<(), SpecError> {
+        let initrd = self.initrd.as_deref();
+        image::load(&self.image, initrd, &self.append, self.memory, &mut Nowhere)
+            .map(|_| ())
+            .map_err(|error| Problem::from(error).at(&self.place))
+    }
+
+    /// Lets go of the guest's files: once the VM is made, they are in its memory.
+    pub fn forget_files(&mut self) {
+        self.initrd = None;
+        self.image = Arc::new(Image {
+            name: self.image.name.clone(),
+            segments: Vec::new(),
+            ..*self.image
+        });
+    }
+}
+
+/// Whether the machines can live side by side: each has a name, and a console, of its own.
+///
+/// # Errors
+///
+/// When two have the same.
+pub fn tell_apart(machines: &[MachineSpec]) -> Result<(), SpecError> {
+    let mut names = FxHashMap::default();
+    let mut consoles = FxHashMap::default();
+    for machine in machines {
+        if let Some(first) = names.insert(machine.name.as_str(), &machine.place) {
+            return Err(Problem::Name {
+                name: machine.name.clone(),
+                first: Other(first.clone()),
+            }
+            .at(&machine.place));
+        }
+        let path = machine.console.path();
+        if let Some(other) = path.and_then(|path| consoles.insert(path, &machine.name)) {
+            return Err(Problem::Console {
+                console: machine.console.shown(),
+                name: other.clone(),
+            }
+            .at(&machine.place));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! From a description to what runs: the VM with the guest in its memory, its engine, its console.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+
+use mirrorball_runtime::memory::machine::MachineMemoryError;
+use mirrorball_runtime::vm::{Vm, VmConfig};
+use thiserror::Error;
+
+use super::kinds::{ConsoleSpec, EngineKind};
+use super::spec::MachineSpec;
+use crate::console::{Session, Source, Waker, terminal};
+use crate::engine::jit::JitError;
+use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
+use crate::image::{self, FileError, ImageError};
+
+/// The console of a machine, wherever it writes to.
+pub type Console = Session<Box<dyn Write + Send>>;
+
+/// Why a machine that is described well cannot start, or its console not go on.
+#[derive(Debug, Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum StartError {
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error("the host has no memory for the machine: {0}; give less --memory")]
+    NoMemory(#[from] MachineMemoryError),
+    #[error(transparent)]
+    Jit(#[from] JitError),
+    #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
+    Terminal(#[source] io::Error),
+    #[error("cannot write the console to {path}: {source}; name a file elsewhere")]
+    ConsoleFile { path: String, source: io::Error },
+    #[error("{path}: consoles at sockets are served by no one here; write the console to a file")]
+    Socket { path: String },
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl StartError {
+    /// Whether the user has to change something, as opposed to the host having failed.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        match self {
+            Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
+            Self::Socket { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+impl MachineSpec {
+    /// The machine, with the guest in its memory, before the first instruction.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not fit, or the host has no memory for the machine.
+    pub fn vm(&self) -> Result<Box<Vm>, StartError> {
+        let mut vm = Vm::new(VmConfig {
+            model: self.cpu,
+            memory: self.memory.bytes(),
+            big_endian: self.image.big_endian,
+            second_tlb: self.second_tlb,
+            hypercalls: self.hypercalls,
+            rtc_base: self.rtc.seconds(),
+        })?;
+        let initrd = self.initrd.as_deref();
+        image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?.enter(&mut vm);
+        Ok(vm)
+    }
+
+    /// What executes its instructions.
+    ///
+    /// # Errors
+    ///
+    /// When the host gives no memory for code, or the code cache on disk cannot be used.
+    pub fn engine(&self) -> Result<AnyEngine, StartError> {
+        Ok(match self.engine {
+            EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
+            EngineKind::Jit => AnyEngine::Jit(Box::new(self.jit()?)),
+            EngineKind::Lockstep => {
+                AnyEngine::Lockstep(Box::new(Lockstep::new(self.jit()?, self.stride)))
+            }
+        })
+    }
+
+    fn jit(&self) -> Result<Jit, JitError> {
+        let default = JitConfig::default();
+        let config = JitConfig {
+            hot: self.hot.unwrap_or(default.hot),
+            region: self.region.map_or(default.region, |most| most as usize),
+            background: self.background,
+            cache: self.cache,
+        };
+        match &self.code_cache {
+            Some(dir) => Jit::with_store(config, dir, self.cpu, self.image.big_endian),
+            None => Jit::new(config),
+        }
+    }
+
+    /// Its console.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal or the console's file cannot be used.
+    pub fn session(&self) -> Result<Console, StartError> {
+        let script = self.script.clone();
+        let (out, terminal): (Box<dyn Write + Send>, _) = match &self.console {
+            ConsoleSpec::Terminal => (Box::new(io::stdout()), self.terminal()?),
+            ConsoleSpec::File(path) => {
+                let file = File::create(path).map_err(|error| self.output_failed(error))?;
+                (Box::new(file), None)
+            }
+            ConsoleSpec::Socket(path) => {
+                let path = path.display().to_string();
+                return Err(StartError::Socket { path });
+            }
+            ConsoleSpec::None => (Box::new(io::sink()), None),
+        };
+        Ok(Session::new(out, script, terminal, self.realtime))
+    }
+
+    /// Who types at the terminal. With a script, a pipe is not read: nothing but the script is to
+    /// type.
+    fn terminal(&self) -> Result<Option<Source>, StartError> {
+        let listens = self.script.is_none() || io::stdin().is_terminal();
+        listens
+            .then(|| terminal::open(Waker::none()))
+            .transpose()
+            .map_err(StartError::Terminal)
+    }
+
+    /// That the host refused what the guest printed.
+    #[must_use]
+    pub fn output_failed(&self, source: io::Error) -> StartError {
+        match self.console.path() {
+            Some(path) => StartError::ConsoleFile {
+                path: path.display().to_string(),
+                source,
+            },
+            None => StartError::Output(source),
+        }
+    }
+}

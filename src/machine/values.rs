@@ -1,0 +1,365 @@
+//! What users write for numbers, addresses and dates, and what it means.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::UNIX_EPOCH;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use mirrorball_runtime::addr::{PAGE_SIZE, Va};
+use thiserror::Error;
+
+use crate::image::MemorySizeError;
+
+/// How often a block runs before it is translated.
+pub const HOT: RangeInclusive<i64> = 1..=u32::MAX as i64;
+/// The most guest instructions that are translated together.
+pub const REGION: RangeInclusive<i64> = 1..=10_000;
+/// Entries of the second-level TLB.
+pub const SECOND_TLB: RangeInclusive<i64> = 0..=4096;
+/// Threads that translate beside one guest.
+pub const JIT_THREADS: RangeInclusive<i64> = 0..=1;
+/// A VM's part of the host's CPUs, relative to the others'.
+pub const SHARE: RangeInclusive<i64> = 1..=10_000;
+/// Copies of one VM.
+pub const COUNT: RangeInclusive<i64> = 1..=1000;
+/// Threads of the host that run guests.
+pub const HOST_THREADS: RangeInclusive<i64> = 1..=256;
+/// Threads that translate for all VMs of a monitor.
+pub const MONITOR_JIT_THREADS: RangeInclusive<i64> = 0..=64;
+/// Pages that are looked at in a second for equal ones.
+pub const SHARE_RATE: RangeInclusive<i64> = 1..=1_000_000;
+
+/// Why a text is no value.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// Not an address.
+    #[error("an address is 0x and up to 8 hexadecimal digits, such as 0x80100000")]
+    Address,
+    /// Not a count.
+    #[error("a count is a whole number from 1 up with k, M or G (thousands), such as 300M")]
+    Count,
+    /// Not a number of bytes.
+    #[error("a size is a whole number with b, K, M or G, from 4K to 1G, such as 256K")]
+    Bytes,
+    /// Not an amount of memory for all machines.
+    #[error(
+        "a size is a number of MiB, or a number with b, K, M, G or T, from 1M to 1T in whole pages \
+         of 4K, such as 512M"
+    )]
+    Size,
+    /// Not a date.
+    #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
+    Date,
+    /// Not the size of a VM's memory.
+    #[error(transparent)]
+    Memory(#[from] MemorySizeError),
+    /// Not a number, or too small or large.
+    #[error("give a whole number from {0} to {1}")]
+    Range(i64, i64),
+    /// Neither on nor off.
+    #[error("give on or off")]
+    Flag,
+    /// None of the names that there are.
+    #[error("{0}")]
+    Choice(String),
+    /// Not a console.
+    #[error("a console is terminal, none, file:PATH or socket:PATH")]
+    Console,
+    /// The path of a socket that the host would not take.
+    #[error("the path of a socket has at most {limit} bytes; name a shorter one", limit = super::kinds::SOCKET_PATH)]
+    SocketPath,
+    /// Not a VM's name.
+    #[error(
+        "a name is 1 to 64 letters, digits, '-', '_' and '.', of which the first is a letter or a digit"
+    )]
+    Name,
+    /// Not a path.
+    #[error("give a path")]
+    Path,
+}
+
+impl ValueError {
+    /// That `text` is none of `names`.
+    pub(super) fn choice(text: &str, names: impl Iterator<Item = String>) -> Self {
+        let names: Vec<String> = names.collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let hint = did_you_mean(text, &names)
+            .map(|name| format!("; did you mean {name}?"))
+            .unwrap_or_default();
+        Self::Choice(format!("there are {}{hint}", listed(&names)))
+    }
+}
+
+/// The one of `names` that `text` is likely a slip of the finger for.
+pub(super) fn did_you_mean<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
+    let text = text.to_lowercase().replace('_', "-");
+    let likeness = |name: &str| strsim::jaro_winkler(&text, &name.to_lowercase());
+    let best = names
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    let slip = likeness(best) > 0.8 || strsim::osa_distance(&text, &best.to_lowercase()) == 1;
+    slip.then_some(best)
+}
+
+/// `names` as a sentence has them.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => (*name).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A whole number in `range`.
+pub fn number(text: &str, range: RangeInclusive<i64>) -> Result<u32, ValueError> {
+    let parsed: Option<i64> = text.parse().ok();
+    parsed
+        .filter(|number| range.contains(number) && !text.starts_with('+'))
+        .and_then(|number| u32::try_from(number).ok())
+        .ok_or(ValueError::Range(*range.start(), *range.end()))
+}
+
+/// Whether something is on.
+pub fn flag(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(ValueError::Flag),
+    }
+}
+
+/// A VM's name.
+pub fn name(text: &str) -> Result<String, ValueError> {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let fits = (1..=64).contains(&text.len()) && text.chars().all(good);
+    if fits && text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::Name)
+    }
+}
+
+/// An amount of memory, for all machines together.
+pub fn size(text: &str) -> Result<u64, ValueError> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'b' | 'B')) => (&text[..at], 1),
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        Some((at, 't' | 'T')) => (&text[..at], 1 << 40),
+        _ => (text, 1 << 20),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ValueError::Size);
+    }
+    let number: u64 = digits.parse().map_err(|_| ValueError::Size)?;
+    number
+        .checked_mul(unit)
+        .filter(|bytes| (1 << 20..=1 << 40).contains(bytes) && bytes.is_multiple_of(PAGE_SIZE))
+        .ok_or(ValueError::Size)
+}
+
+/// A virtual address of the guest.
+pub fn address(text: &str) -> Result<Va, ValueError> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    digits
+        .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))
+        .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+        .map(|address| Va(address.into()))
+        .ok_or(ValueError::Address)
+}
+
+/// A number of instructions or the like, in thousands if it has a suffix.
+pub fn count(text: &str) -> Result<u64, ValueError> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
+        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
+        Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
+        _ => (text, 1),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ValueError::Count);
+    }
+    let number: u64 = digits.parse().map_err(|_| ValueError::Count)?;
+    number
+        .checked_mul(unit)
+        .filter(|&count| count > 0)
+        .ok_or(ValueError::Count)
+}
+
+/// A number of bytes of the host's, with its unit.
+pub fn bytes(text: &str) -> Result<usize, ValueError> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'b' | 'B')) => (&text[..at], 1),
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => return Err(ValueError::Bytes),
+    };
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ValueError::Bytes);
+    }
+    let number: usize = digits.parse().map_err(|_| ValueError::Bytes)?;
+    number
+        .checked_mul(unit)
+        .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
+        .ok_or(ValueError::Bytes)
+}
+
+/// What the guest's clock shows when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RtcStart {
+    /// Always the same: seconds since 1970-01-01T00:00:00.
+    Fixed(u64),
+    /// The host's time (UTC); two runs then differ.
+    Now,
+}
+
+impl Default for RtcStart {
+    /// The start of 2026.
+    fn default() -> Self {
+        Self::Fixed(1_767_225_600)
+    }
+}
+
+impl RtcStart {
+    /// Seconds since 1970-01-01T00:00:00.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        match self {
+            Self::Fixed(seconds) => seconds,
+            // A host whose clock is before 1970 has no better time to give.
+            Self::Now => UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+impl FromStr for RtcStart {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        let date: DateTime = text.parse().map_err(|_| ValueError::Date)?;
+        if !(1970..2100).contains(&date.year()) {
+            return Err(ValueError::Date);
+        }
+        let moment = TimeZone::UTC
+            .to_timestamp(date)
+            .map_err(|_| ValueError::Date)?;
+        u64::try_from(moment.as_second())
+            .map(Self::Fixed)
+            .map_err(|_| ValueError::Date)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_hexadecimal() {
+        assert_eq!(address("0x80100000"), Ok(Va(0x8010_0000)));
+        for text in ["", "0x", "80100000", "0x180000000", "0x+8", "start"] {
+            assert_eq!(address(text), Err(ValueError::Address), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_have_decimal_suffixes() {
+        assert_eq!(count("7"), Ok(7));
+        assert_eq!(count("5k"), Ok(5_000));
+        assert_eq!(count("300M"), Ok(300_000_000));
+        assert_eq!(count("2G"), Ok(2_000_000_000));
+        for text in ["", "M", "0", "-1", "+1", "1.5M", "1T", "99999999999G", "1é"] {
+            assert_eq!(count(text), Err(ValueError::Count), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_binary_units() {
+        for (text, size) in [("4096b", 4096), ("256K", 256 << 10), ("64m", 64 << 20)] {
+            assert_eq!(bytes(text), Ok(size));
+        }
+        assert_eq!(bytes("1G"), Ok(1 << 30));
+        for text in [
+            "",
+            "K",
+            "4095b",
+            "3K",
+            "2G",
+            "256",
+            "+1M",
+            "1.5M",
+            "99999999999999999999G",
+        ] {
+            assert_eq!(bytes(text), Err(ValueError::Bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_of_memory_are_whole_pages() {
+        assert_eq!(size("512"), Ok(512 << 20));
+        assert_eq!(size("1M"), Ok(1 << 20));
+        assert_eq!(size("1T"), Ok(1 << 40));
+        for text in ["", "G", "0", "1023K", "2T", "1048577b", "-1", "+1", "1.5G"] {
+            assert_eq!(size(text), Err(ValueError::Size), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_in_their_range() {
+        assert_eq!(number("1", SHARE), Ok(1));
+        assert_eq!(number("4294967295", HOT), Ok(u32::MAX));
+        for text in ["0", "10001", "-1", "+1", "", "x", "1.0"] {
+            assert_eq!(
+                number(text, SHARE),
+                Err(ValueError::Range(1, 10_000)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_such_that_a_shell_and_a_path_take_them() {
+        for text in ["a", "web-1", "v6.1_x", "0"] {
+            assert_eq!(name(text).as_deref(), Ok(text));
+        }
+        let long = "x".repeat(65);
+        for text in ["", "-a", ".", "a b", "a/b", "\u{e9}", &long] {
+            assert_eq!(name(text), Err(ValueError::Name), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_is_recognised() {
+        let names = ["memory", "name", "second-tlb"];
+        assert_eq!(did_you_mean("memroy", &names), Some("memory"));
+        assert_eq!(did_you_mean("second_tlb", &names), Some("second-tlb"));
+        assert_eq!(did_you_mean("Name", &names), Some("name"));
+        assert_eq!(did_you_mean("zebra", &names), None);
+        assert_eq!(did_you_mean("jti", &["interp", "jit"]), Some("jit"));
+        assert_eq!(listed(&names), "memory, name and second-tlb");
+    }
+
+    #[test]
+    fn dates_are_utc() {
+        assert_eq!(
+            "2026-01-01T00:00:00".parse(),
+            Ok(RtcStart::Fixed(1_767_225_600))
+        );
+        assert_eq!("1970-01-01T00:00:01".parse(), Ok(RtcStart::Fixed(1)));
+        assert_eq!("now".parse(), Ok(RtcStart::Now));
+        for text in [
+            "",
+            "2026-02-30T00:00:00",
+            "1969-12-31T23:59:59",
+            "2100-01-01T00:00:00",
+            "x",
+        ] {
+            assert_eq!(text.parse::<RtcStart>(), Err(ValueError::Date), "{text}");
+        }
+    }
+}
