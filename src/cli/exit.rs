@@ -109,6 +109,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_gravest_end_of_several_counts() {
+        for (exit, _) in Exit::ALL {
+            assert_eq!(exit.graver(exit), exit);
+            assert_eq!(exit.graver(Exit::Done), exit);
+            assert_eq!(exit.graver(Exit::Host), Exit::Host);
+            assert_eq!(Exit::Done.graver(exit), exit);
+        }
+        assert_eq!(Exit::Script.graver(Exit::Difference), Exit::Difference);
+        assert_eq!(Exit::Stopped.graver(Exit::Limit), Exit::Stopped);
+    }
+
+    #[test]
     fn the_codes_are_what_is_promised() {
         assert_eq!(
             Exit::ALL.map(|(exit, _)| exit as u8),

@@ -25,8 +25,8 @@ Examples:
       the machines that a file describes; docs/machine-file.md says how
   mirrorball run --vm name=a,image=kernel.elf,memory=64M --vm \"name=b,append='x=1,2'\"
       two machines
-  mirrorball run kernel.elf --count 4 --append 'host=node{n}' --console 'file:{n}.log'
-      four machines that are alike but for their numbers
+  mirrorball run kernel.elf --count 4 --console none
+      four machines that are alike, but silent
 
 Scripts (--script):
   wait \"~ # \"        until the guest has printed this

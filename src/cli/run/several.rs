@@ -21,8 +21,8 @@ pub(super) struct SeveralArgs {
     /// A comma in quotes or behind a backslash is part of the value. Once for each machine
     #[arg(long = "vm", value_name = "SETTINGS", conflicts_with_all = ["image", "machines"])]
     pub vms: Vec<String>,
-    /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; in
-    /// --append, --script and --console {n} is the number
+    /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
+    /// braces in --append, --script and --console is the number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::COUNT),
           conflicts_with_all = ["machines", "vms"])]
     pub count: Option<u32>,
