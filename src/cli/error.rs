@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::Exit;
 use super::fetch::FetchError;
 use crate::console::ScriptError;
-use crate::control::ClientError;
+use crate::control::{ClientError, SocketError};
 use crate::engine::jit::JitError;
 use crate::image::{FileError, ImageError};
 use crate::measure::{Difference, MeasureError};
@@ -45,6 +45,8 @@ pub enum CliError {
     #[error(transparent)]
     Measure(#[from] MeasureError),
     #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error(transparent)]
     Client(#[from] ClientError),
     #[error("cannot show VMs on this terminal: {0}; --once prints a table anywhere")]
     Top(#[source] io::Error),
@@ -78,7 +80,8 @@ impl CliError {
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
-            Self::Client(_) | Self::Top(_) => Exit::Host,
+            Self::Socket(error) if error.is_usage() => Exit::Usage,
+            Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) => Exit::Difference,
             Self::Image(_)
