@@ -10,6 +10,7 @@ pub mod cli;
 pub mod console;
 pub mod control;
 pub mod engine;
+pub mod fleet;
 pub mod image;
 pub mod interp;
 pub mod machine;

@@ -39,6 +39,7 @@ const LAYERS: &[&[&str]] = &[
     &["machine"],
     &["report"],
     &["control"],
+    &["fleet"],
     &["measure"],
     &["cli"],
 ];
@@ -51,7 +52,8 @@ const RUNTIME_LAYERS: &[&[&str]] = &[
     &["memory"],
     &["device"],
     &["board"],
-    &["vm"],
+    &["vm", "sched"],
+    &["monitor"],
 ];
 
 fn root() -> &'static Path {

@@ -170,6 +170,12 @@ impl Units {
         &mut self.arena
     }
 
+    /// The bytes of all units.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.count() * self.unit_bytes()
+    }
+
     /// The number of units.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -8,9 +8,9 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 use super::{CliError, Exit, print};
-use crate::machine::values;
 use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
 use crate::control::{Client, ClientError};
+use crate::machine::values;
 
 /// Where a monitor's control socket is if nobody says otherwise: in the working directory.
 pub(super) const SOCKET: &str = "mirrorball.sock";

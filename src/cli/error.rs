@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use super::Exit;
 use super::fetch::FetchError;
-use crate::control::ClientError;
+use crate::control::{ClientError, SocketError};
 use crate::engine::jit::JitError;
+use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::{Difference, MeasureError};
@@ -47,9 +48,19 @@ pub enum CliError {
     #[error(transparent)]
     Measure(#[from] MeasureError),
     #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error(transparent)]
     Client(#[from] ClientError),
     #[error("cannot show VMs on this terminal: {0}; --once prints a table anywhere")]
     Top(#[source] io::Error),
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
+    #[error("the host has no thread for the control socket: {0}")]
+    NoThread(#[source] io::Error),
+    #[error("the monitor failed in running it; the others went on")]
+    Crashed,
+    #[error("could not be started, or go on")]
+    NotStarted,
     #[error("setting '{setting}': {problem}")]
     Setting { setting: String, problem: String },
     #[error("{0}")]
@@ -81,7 +92,10 @@ impl CliError {
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
-            Self::Client(_) | Self::Top(_) => Exit::Host,
+            Self::Socket(error) if error.is_usage() => Exit::Usage,
+            Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
+            Self::Fleet(error) if error.is_usage() => Exit::Usage,
+            Self::Fleet(_) | Self::NoThread(_) | Self::Crashed | Self::NotStarted => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) => Exit::Difference,
             Self::Image(_)

@@ -61,3 +61,22 @@ impl Console {
         Session::new(self.out, script, self.source, realtime)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mirrorball_runtime::vm::host::Host;
+
+    use super::*;
+
+    #[test]
+    fn a_file_holds_what_the_guest_printed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "of the last run").unwrap();
+        let mut session = Console::file(&path).unwrap().session(None, false);
+        session.output(b"boot\n");
+        assert!(!session.may_type(), "nobody types into a file");
+        assert_eq!(std::fs::read(&path).unwrap(), b"boot\n");
+        assert!(Console::file(folder.path()).is_err());
+    }
+}

@@ -306,14 +306,26 @@ impl Exchange {
     }
 
     fn accept(&mut self, listener: &UnixListener) {
-        while let Ok((stream, _)) = listener.accept() {
-            if self.clients.len() < CLIENTS && stream.set_nonblocking(true).is_ok() {
-                self.clients.push(Client {
-                    stream,
-                    at: 0,
-                    sends: true,
-                });
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => self.welcome(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    // The host has no descriptor for it, say: it is still there the next time.
+                    thread::sleep(PAUSE);
+                    return;
+                }
             }
+        }
+    }
+
+    fn welcome(&mut self, stream: UnixStream) {
+        if self.clients.len() < CLIENTS && stream.set_nonblocking(true).is_ok() {
+            self.clients.push(Client {
+                stream,
+                at: 0,
+                sends: true,
+            });
         }
     }
 

@@ -269,4 +269,14 @@ mod tests {
         });
         assert_eq!(claims.iter().filter(|claim| claim.is_ok()).count(), 1);
     }
+
+    #[test]
+    fn a_console_may_be_on_one() {
+        use crate::console::{Console, Waker};
+        let (_folder, path) = folder();
+        let console = Console::socket(Claimed::new(&path).unwrap(), Waker::none()).unwrap();
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(console);
+        assert!(!path.exists());
+    }
 }

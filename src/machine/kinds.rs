@@ -18,6 +18,18 @@ pub enum EngineKind {
     Lockstep,
 }
 
+impl EngineKind {
+    /// Its name, as users write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Interp => "interp",
+            Self::Jit => "jit",
+            Self::Lockstep => "lockstep",
+        }
+    }
+}
+
 /// What goes when the code cache is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {

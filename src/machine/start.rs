@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
-use mirrorball_runtime::memory::machine::MachineMemoryError;
+use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use thiserror::Error;
 
 use super::kinds::{ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
+use crate::cache::persist::Store;
 use crate::console::{Session, Source, Waker, terminal};
+use crate::engine::compiler::Workshop;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, FileError, ImageError};
@@ -59,14 +62,25 @@ impl MachineSpec {
     ///
     /// When the guest does not fit, or the host has no memory for the machine.
     pub fn vm(&self) -> Result<Box<Vm>, StartError> {
-        let mut vm = Vm::new(VmConfig {
+        let memory = MachineMemory::new(self.memory.bytes())?;
+        self.vm_in(Arc::new(memory))
+    }
+
+    /// The same, in machine memory that others may share.
+    ///
+    /// # Errors
+    ///
+    /// As [`MachineSpec::vm`].
+    pub fn vm_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, StartError> {
+        let config = VmConfig {
             model: self.cpu,
             memory: self.memory.bytes(),
             big_endian: self.image.big_endian,
             second_tlb: self.second_tlb,
             hypercalls: self.hypercalls,
             rtc_base: self.rtc.seconds(),
-        })?;
+        };
+        let mut vm = Vm::in_memory(config, memory)?;
         let initrd = self.initrd.as_deref();
         image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?.enter(&mut vm);
         Ok(vm)
@@ -78,26 +92,40 @@ impl MachineSpec {
     ///
     /// When the host gives no memory for code, or the code cache on disk cannot be used.
     pub fn engine(&self) -> Result<AnyEngine, StartError> {
+        let store = self
+            .code_cache
+            .as_deref()
+            .map(|directory| Jit::store_in(Some(directory), self.cpu, self.image.big_endian));
+        self.engine_among(None, store.transpose()?)
+    }
+
+    /// The same, with a workshop and translations that others share.
+    ///
+    /// # Errors
+    ///
+    /// When the host gives no memory for code.
+    pub fn engine_among(
+        &self,
+        workshop: Option<Arc<Workshop>>,
+        store: Option<Store>,
+    ) -> Result<AnyEngine, StartError> {
+        let jit = || Jit::among(self.jit_config(), workshop, store);
         Ok(match self.engine {
             EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
-            EngineKind::Jit => AnyEngine::Jit(Box::new(self.jit()?)),
+            EngineKind::Jit => AnyEngine::Jit(Box::new(jit()?)),
             EngineKind::Lockstep => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(self.jit()?, self.stride)))
+                AnyEngine::Lockstep(Box::new(Lockstep::new(jit()?, self.stride)))
             }
         })
     }
 
-    fn jit(&self) -> Result<Jit, JitError> {
+    fn jit_config(&self) -> JitConfig {
         let default = JitConfig::default();
-        let config = JitConfig {
+        JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
             cache: self.cache,
-        };
-        match &self.code_cache {
-            Some(dir) => Jit::with_store(config, dir, self.cpu, self.image.big_endian),
-            None => Jit::new(config),
         }
     }
 

@@ -17,9 +17,9 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::exit::{Exit, Outcome};
 use mirrorball_runtime::hypercall::Number;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Counters, Vm};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::persist::StoreCounters;
@@ -203,6 +203,33 @@ const EXCEPTIONS: [&str; 32] = {
     names[24] = "MCheck";
     names
 };
+
+/// Why a machine stopped, for people.
+#[must_use]
+pub const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::PowerOff => "powered off",
+        Outcome::Quit => "quit",
+        Outcome::Reset => "reset",
+        Outcome::Limit => "limit reached",
+        Outcome::Halted => "stopped forever",
+        Outcome::Difference => "difference found",
+    }
+}
+
+/// How often an engine came back, by reason.
+pub fn exit_counts(counters: &Counters) -> impl Iterator<Item = (String, u64)> {
+    let names = Exit::ALL.map(exit_name).into_iter().map(str::to_owned);
+    names.zip(counters.exits)
+}
+
+/// The exceptions that a guest took, by kind; those that it never took are left out.
+pub fn exception_counts(counters: &Counters) -> impl Iterator<Item = (String, u64)> {
+    let names = EXCEPTIONS.into_iter().map(str::to_owned);
+    names
+        .zip(counters.exceptions)
+        .filter(|&(_, count)| count > 0)
+}
 
 const fn exit_name(exit: Exit) -> &'static str {
     match exit {

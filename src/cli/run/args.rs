@@ -76,6 +76,10 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
           value_parser = clap::value_parser!(u32).range(values::SECOND_TLB), help_heading = "Machine")]
     second_tlb: u32,
+    /// Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU that it
+    /// sees
+    #[arg(long, help_heading = "Machine")]
+    no_hypercalls: bool,
     /// Let guest time pass as the host's clock does, not by instructions; runs then differ
     #[arg(long, help_heading = "Machine")]
     realtime: bool,
@@ -160,6 +164,7 @@ impl RunArgs {
             append: Some(self.append.clone()),
             rtc: Some(self.rtc),
             second_tlb: Some(self.second_tlb),
+            hypercalls: Some(!self.no_hypercalls),
             realtime: Some(At::switch(self.realtime)),
             script: self.script.clone().map(At::switch),
             limit: self.limit,

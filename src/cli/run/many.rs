@@ -1,29 +1,77 @@
-//! Running several machines.
+//! Running several machines under one monitor.
 
-use super::one::run;
-use super::reports::{Finished, Reports};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
+use crate::control::{Claimed, Server};
+use crate::fleet::{Audience, Ended, Fleet, Watch};
 use crate::machine::{MachineSpec, MonitorSpec};
 
-/// Runs `machines`, one after another in their order, and tells what became of them. A machine
-/// that fails does not keep the others from running.
+/// What became of each machine, so far.
+type Ends = Arc<Mutex<Vec<Option<Result<End, CliError>>>>>;
+
+/// Keeps what became of machines until all have ended.
+struct Keeper {
+    hashed: bool,
+    ends: Ends,
+}
+
+impl Audience for Keeper {
+    fn ended(&self, number: usize, ended: &Ended<'_>) {
+        let machine = ended.machine;
+        let end = ended.outcome.map_or(Err(CliError::Crashed), |outcome| {
+            let time = ended.cpu_time;
+            let mut end = End::gather(&machine.vm, &machine.engine, time, outcome, self.hashed);
+            end.unfinished = ended.unfinished.as_ref().map(ToString::to_string);
+            Ok(end)
+        });
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends[number] = Some(end);
+    }
+
+    fn notice(&self, name: &str, text: &str) {
+        complain(&format!("{name}: {text}"));
+    }
+}
+
+/// Runs `machines` side by side and tells what became of them. A machine that fails does not keep
+/// the others from running.
 ///
 /// # Errors
 ///
-/// When the record of the run cannot be written.
+/// When there can be no monitor, or the record of the run cannot be written.
 pub fn run_many(
     monitor: MonitorSpec,
     machines: Vec<MachineSpec>,
     reports: &Reports,
 ) -> Result<Exit, CliError> {
-    if monitor.swap.is_some() || monitor.control.is_some() {
-        complain("the machines run one after another: swap and control have no effect");
-    }
-    let mut finished = Vec::with_capacity(machines.len());
-    for machine in machines {
-        let name = machine.name.clone();
-        let end = run(machine, true);
-        finished.push(Finished { name, end });
-    }
+    let names: Vec<String> = machines
+        .iter()
+        .map(|machine| machine.name.clone())
+        .collect();
+    let socket = monitor.control.as_deref().map(Claimed::new).transpose()?;
+    let ends: Ends = Arc::new(Mutex::new(names.iter().map(|_| None).collect()));
+    let keeper = Keeper {
+        hashed: true,
+        ends: Arc::clone(&ends),
+    };
+    let monitor = Fleet::monitor(&monitor, machines, Box::new(keeper))?;
+    let watch = Watch::new(Arc::clone(&monitor));
+    let server = socket
+        .map(|socket| Server::start(socket, Arc::new(watch)))
+        .transpose()
+        .map_err(CliError::NoThread)?;
+    monitor.run();
+    drop(server);
+    monitor.fleet().close();
+    let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+    let ends = names.into_iter().zip(ends.drain(..));
+    let finished: Vec<Finished> = ends
+        .map(|(name, end)| Finished {
+            name,
+            end: end.unwrap_or(Err(CliError::NotStarted)),
+        })
+        .collect();
     reports.tell_all(&finished)
 }

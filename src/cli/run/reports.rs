@@ -15,7 +15,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::{CliError, Exit, complain};
 use crate::engine::AnyEngine;
-use crate::report::{NamedRecord, OutFile, Record, Report, table};
+use crate::report::{NamedRecord, OutFile, Record, Report, outcome_name, table};
 
 /// What `--trace` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,6 +28,8 @@ pub enum TraceTopic {
     Blocks,
     /// Accesses to device registers
     Devices,
+    /// Hypercalls and their answers
+    Hypercalls,
 }
 
 /// What is told of a run.
@@ -107,14 +109,7 @@ impl End {
     }
 
     fn in_words(&self) -> String {
-        let words = match self.outcome {
-            Outcome::PowerOff => "powered off",
-            Outcome::Quit => "quit",
-            Outcome::Reset => "reset",
-            Outcome::Limit => "limit reached",
-            Outcome::Halted => "stopped forever",
-            Outcome::Difference => "difference found",
-        };
+        let words = outcome_name(self.outcome);
         match self.unfinished {
             Some(_) => format!("{words}, script unfinished"),
             None => words.to_owned(),

@@ -1,0 +1,259 @@
+//! Several machines under one monitor: what the runtime's monitor needs to make and run them.
+//!
+//! [`Fleet`] makes machines from their descriptions and shares among them what need not be there
+//! for each: the threads that translate, and translations ([`crate::engine::compiler`]).
+//! [`consoles`] are made once and outlive a reset. [`Watch`] is the monitor as the control socket
+//! sees it.
+
+mod consoles;
+mod watch;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
+use mirrorball_runtime::memory::swap::SwapFile;
+use mirrorball_runtime::monitor::{EngineFacts, Fleet as Guests, Machine, Monitor, MonitorConfig};
+use thiserror::Error;
+
+use crate::cache::persist::Store;
+use crate::console::script::Unfinished;
+use crate::engine::compiler::{Workshop, WorkshopError};
+use crate::engine::jit::JitError;
+use crate::engine::{AnyEngine, Jit};
+use crate::machine::{EngineKind, MachineSpec, MonitorSpec, StartError};
+
+pub use consoles::{ConsoleError, Consoles, SharedSession};
+pub use watch::Watch;
+
+/// Pages a second that are looked at for equal ones, for one page after each slice: a slice takes
+/// about two milliseconds.
+const RATE_OF_A_PAGE: u32 = 512;
+
+/// The monitor of a fleet.
+pub type FleetMonitor = Monitor<Fleet>;
+
+/// Why there is no fleet.
+#[derive(Debug, Error)]
+#[expect(
+    missing_docs,
+    reason = "each variant's message says what its fields are"
+)]
+pub enum FleetError {
+    #[error(transparent)]
+    Workshop(#[from] WorkshopError),
+    #[error(transparent)]
+    Jit(#[from] JitError),
+    #[error(transparent)]
+    Memory(#[from] MachineMemoryError),
+    #[error("cannot make a swap file in {folder}: {source}; name another folder: --swap SIZE:DIR")]
+    Swap {
+        folder: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+}
+
+impl FleetError {
+    /// Whether the user has to change something, as opposed to the host having failed.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Console(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
+/// A machine at its end.
+pub struct Ended<'a> {
+    /// Its description.
+    pub spec: &'a MachineSpec,
+    /// The machine.
+    pub machine: &'a Machine<AnyEngine, SharedSession>,
+    /// Why it ended; `None` if the monitor failed in running it.
+    pub outcome: Option<Outcome>,
+    /// The host time that it had.
+    pub cpu_time: Duration,
+    /// What its script still waited for.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// Who wants to know what becomes of machines.
+pub trait Audience: Send + Sync {
+    /// Machine `number` is at its end.
+    fn ended(&self, number: usize, ended: &Ended<'_>);
+
+    /// There is something to tell of a machine.
+    fn notice(&self, name: &str, text: &str);
+}
+
+/// All that a translation depends on beside guest code: what machines must have alike to share.
+type Kin = (&'static str, bool, Option<PathBuf>);
+
+/// The machines.
+pub struct Fleet {
+    specs: Vec<MachineSpec>,
+    consoles: Consoles,
+    workshop: Option<Arc<Workshop>>,
+    stores: HashMap<Kin, Store>,
+    audience: Box<dyn Audience>,
+}
+
+fn kin(spec: &MachineSpec) -> Kin {
+    let big_endian = spec.image.big_endian;
+    (spec.cpu.name, big_endian, spec.code_cache.clone())
+}
+
+impl Fleet {
+    /// The monitor for `specs`, before the first instruction. What becomes of them is told to
+    /// `audience`.
+    ///
+    /// # Errors
+    /// When the host has no memory, threads or consoles for them.
+    pub fn monitor(
+        monitor: &MonitorSpec,
+        specs: Vec<MachineSpec>,
+        audience: Box<dyn Audience>,
+    ) -> Result<Arc<FleetMonitor>, FleetError> {
+        let swap = match &monitor.swap {
+            Some(swap) => SwapFile::create(&swap.folder, swap.size).map_err(|source| {
+                let folder = swap.folder.clone();
+                FleetError::Swap { folder, source }
+            })?,
+            None => SwapFile::none(),
+        };
+        let memory = MachineMemory::with_swap(monitor.machine_memory, swap)?;
+        let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;
+        let mut stores = HashMap::new();
+        if specs.len() > 1 {
+            for spec in specs.iter().filter(translates) {
+                let key = kin(spec);
+                if !stores.contains_key(&key) {
+                    let directory = spec.code_cache.as_deref();
+                    let store = Jit::store_in(directory, spec.cpu, spec.image.big_endian)?;
+                    stores.insert(key, store);
+                }
+            }
+        }
+        let background = specs.iter().any(|spec| spec.background);
+        let workshop = (monitor.jit_threads > 0 && background)
+            .then(|| Workshop::new(monitor.jit_threads))
+            .transpose()?;
+        let shares: Vec<u32> = specs.iter().map(|spec| spec.share).collect();
+        let config = MonitorConfig {
+            threads: monitor.host_threads,
+            share_pages: if monitor.share_pages {
+                monitor.share_rate.div_ceil(RATE_OF_A_PAGE) as usize
+            } else {
+                0
+            },
+            ..MonitorConfig::default()
+        };
+        let consoles = Consoles::open(&specs)?;
+        let fleet = Self {
+            specs,
+            consoles,
+            workshop,
+            stores,
+            audience,
+        };
+        let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
+        monitor.fleet().consoles.connect(&monitor);
+        Ok(monitor)
+    }
+
+    /// What machine `number` is made of.
+    #[must_use]
+    pub fn spec(&self, number: usize) -> &MachineSpec {
+        &self.specs[number]
+    }
+
+    /// Makes the terminal what it was.
+    pub fn close(&self) {
+        self.consoles.close();
+    }
+
+    /// The machines.
+    #[must_use]
+    pub fn specs(&self) -> &[MachineSpec] {
+        &self.specs
+    }
+
+    fn start(
+        &self,
+        number: usize,
+        memory: &Arc<MachineMemory>,
+    ) -> Result<Machine<AnyEngine, SharedSession>, StartError> {
+        let spec = &self.specs[number];
+        let store = self.stores.get(&kin(spec)).cloned();
+        Ok(Machine {
+            vm: spec.vm_in(Arc::clone(memory))?,
+            engine: spec.engine_among(self.workshop.clone(), store)?,
+            host: self.consoles.session(number),
+            limit: spec.limit.unwrap_or(u64::MAX),
+        })
+    }
+}
+
+impl Guests for Fleet {
+    type Engine = AnyEngine;
+    type Host = SharedSession;
+
+    fn make(
+        &self,
+        number: usize,
+        memory: &Arc<MachineMemory>,
+    ) -> Result<Machine<AnyEngine, SharedSession>, String> {
+        self.start(number, memory)
+            .map_err(|error| error.to_string())
+    }
+
+    fn engine_facts(&self, engine: &AnyEngine) -> EngineFacts {
+        let Some(jit) = engine.jit() else {
+            return EngineFacts::default();
+        };
+        let units = jit.code().units();
+        EngineFacts {
+            code_bytes: units.used() as u64,
+            code_limit: units.bytes() as u64,
+            translations: jit.counters.translations,
+            shared: jit.counters.shared,
+            evicted: jit.counters.evicted,
+        }
+    }
+
+    fn ended(
+        &self,
+        number: usize,
+        machine: Machine<AnyEngine, SharedSession>,
+        outcome: Option<Outcome>,
+        cpu_time: Duration,
+    ) {
+        let ended = Ended {
+            spec: &self.specs[number],
+            machine: &machine,
+            outcome,
+            cpu_time,
+            unfinished: machine.host.unfinished(),
+        };
+        self.audience.ended(number, &ended);
+    }
+
+    fn restarts(&self, _: usize) -> bool {
+        false
+    }
+
+    fn notice(&self, number: usize, text: &str) {
+        self.audience.notice(&self.specs[number].name, text);
+    }
+}
+
+/// What is behind a lock here is whole after each step.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

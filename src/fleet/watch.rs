@@ -1,0 +1,203 @@
+//! The monitor as the control socket sees it.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mirrorball_runtime::addr::PAGE_SIZE;
+use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
+
+use super::{FleetMonitor, lock};
+use crate::control::api::{CodeCacheStatus, MachineMemory, MemoryStatus};
+use crate::control::{Action, ControlError, Machines, MonitorStatus, Process, VmState, VmStatus};
+use crate::machine::{EngineKind, values};
+use crate::report;
+
+/// The least time that rates are taken over.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What a machine had at some moment.
+#[derive(Clone, Copy, Default)]
+struct Had {
+    cpu_time: Duration,
+    instructions: u64,
+}
+
+/// What machines had at two moments: between them lies the interval that rates are for.
+struct Samples {
+    last: (Instant, Vec<Had>),
+    before: (Instant, Vec<Had>),
+}
+
+/// A monitor that is watched and told what to do.
+pub struct Watch {
+    monitor: Arc<FleetMonitor>,
+    start: Instant,
+    samples: Mutex<Samples>,
+}
+
+impl Watch {
+    /// Watches `monitor`.
+    #[must_use]
+    pub fn new(monitor: Arc<FleetMonitor>) -> Self {
+        let start = Instant::now();
+        let nothing = (start, vec![Had::default(); monitor.machines()]);
+        Self {
+            monitor,
+            start,
+            samples: Mutex::new(Samples {
+                last: nothing.clone(),
+                before: nothing,
+            }),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<usize, ControlError> {
+        let specs = self.monitor.fleet().specs();
+        let found = specs.iter().position(|spec| spec.name == name);
+        found.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))
+    }
+
+    /// Seconds of the interval, and what each machine had when it began.
+    fn interval(&self, now: Instant, standings: &[Standing]) -> (f64, Vec<Had>) {
+        let mut samples = lock(&self.samples);
+        if now - samples.last.0 >= INTERVAL {
+            let had = standings.iter().map(|standing| Had {
+                cpu_time: standing.cpu_time,
+                instructions: standing.snapshot.instructions,
+            });
+            let next = (now, had.collect());
+            samples.before = std::mem::replace(&mut samples.last, next);
+        }
+        let (since, had) = samples.before.clone();
+        ((now - since).as_secs_f64(), had)
+    }
+
+    fn vm_status(&self, number: usize, standing: &Standing, seconds: f64, had: Had) -> VmStatus {
+        let spec = self.monitor.fleet().spec(number);
+        let snapshot = &standing.snapshot;
+        let pages = &snapshot.pages;
+        let spent = standing.cpu_time.saturating_sub(had.cpu_time).as_secs_f64();
+        let ran = snapshot.instructions.saturating_sub(had.instructions) as f64;
+        let ratio = |a: f64, b: f64| if b > 0.0 { a / b } else { 0.0 };
+        let counters = &snapshot.counters;
+        VmStatus {
+            name: spec.name.clone(),
+            state: state(standing.phase),
+            outcome: match standing.phase {
+                Phase::Ended(Some(outcome)) => Some(report::outcome_name(outcome).into()),
+                Phase::Ended(None) => Some("failed".into()),
+                _ => None,
+            },
+            share: standing.share,
+            cpu_share: ratio(spent, seconds),
+            cpu_seconds: standing.cpu_time.as_secs_f64(),
+            instructions: snapshot.instructions,
+            mips: ratio(ran / 1e6, spent),
+            guest_seconds: Duration::from_nanos(snapshot.guest_time.0).as_secs_f64(),
+            memory: MemoryStatus {
+                size: spec.memory.bytes(),
+                private: pages.private * PAGE_SIZE,
+                shared: pages.shared * PAGE_SIZE,
+                zero: pages.zero * PAGE_SIZE,
+                ballooned: pages.ballooned * PAGE_SIZE,
+                swapped: pages.swapped * PAGE_SIZE,
+                target: standing.target.map(|pages| pages * PAGE_SIZE),
+            },
+            exits: report::exit_counts(counters).collect(),
+            exceptions: report::exception_counts(counters).collect(),
+            tlb_refills: counters.refills.iter().sum(),
+            soft_tlb_misses: counters.soft_misses,
+            device_accesses: counters.device_accesses,
+            code_cache: (spec.engine != EngineKind::Interp).then_some(CodeCacheStatus {
+                bytes: snapshot.engine.code_bytes,
+                limit: snapshot.engine.code_limit,
+                translations: snapshot.engine.translations,
+                evicted: snapshot.engine.evicted,
+            }),
+            engine: spec.engine.name().into(),
+            console: spec.console.shown(),
+        }
+    }
+
+    fn vms(&self) -> Vec<VmStatus> {
+        let standings: Vec<_> = (0..self.monitor.machines())
+            .map(|number| self.monitor.standing(number))
+            .collect();
+        let (seconds, had) = self.interval(Instant::now(), &standings);
+        let vms = standings.iter().zip(had).enumerate();
+        vms.map(|(number, (standing, had))| self.vm_status(number, standing, seconds, had))
+            .collect()
+    }
+}
+
+fn state(phase: Phase) -> VmState {
+    match phase {
+        Phase::Running => VmState::Running,
+        Phase::Ready | Phase::Starved { .. } => VmState::Waiting,
+        Phase::Idle { .. } => VmState::Idle,
+        Phase::Paused => VmState::Paused,
+        Phase::Ended(_) => VmState::Stopped,
+    }
+}
+
+impl Machines for Watch {
+    fn status(&self) -> MonitorStatus {
+        let memory = self.monitor.memory();
+        let swap = memory.swap().counters();
+        let (frames, uses) = memory.shares().count();
+        let used = memory.frames_in_use();
+        let bytes = |pages: u64| pages * PAGE_SIZE;
+        MonitorStatus {
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime_seconds: self.start.elapsed().as_secs_f64(),
+            host_threads: self.monitor.config().threads as u32,
+            machine_memory: MachineMemory {
+                limit: bytes(memory.limit()),
+                used: bytes(used),
+                free: bytes(memory.limit().saturating_sub(used)),
+                shared_saved: bytes(uses.saturating_sub(frames)),
+                swap_used: bytes(swap.in_use),
+                swap_limit: bytes(swap.limit),
+            },
+            switches: self.monitor.switches(),
+            vms: self.vms(),
+        }
+    }
+
+    fn processes(&self, name: &str) -> Result<Vec<Process>, ControlError> {
+        self.number(name)?;
+        Err(ControlError::Unsupported("not known".into()))
+    }
+
+    fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {
+        let number = self.number(name)?;
+        let command = match action {
+            Action::Start => Command::Start,
+            Action::Pause => Command::Pause,
+            Action::Resume => Command::Resume,
+            Action::Reset => Command::Reset,
+            Action::Stop => Command::Stop,
+            Action::Share(share) => {
+                let range = values::SHARE;
+                if !range.contains(&i64::from(share)) {
+                    let (least, most) = (range.start(), range.end());
+                    let problem = format!("a share is a whole number from {least} to {most}");
+                    return Err(ControlError::Value(problem));
+                }
+                Command::Share(share)
+            }
+            Action::MemoryTarget(bytes) => {
+                let all = self.monitor.fleet().spec(number).memory.bytes();
+                Command::Target((bytes < all).then_some(bytes / PAGE_SIZE))
+            }
+        };
+        let done = self.monitor.command(number, command);
+        done.map_err(|error: CommandError| ControlError::State {
+            name: name.to_owned(),
+            state: state(self.monitor.standing(number).phase),
+            problem: error.to_string(),
+        })?;
+        self.vm(name)
+            .ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))
+    }
+}
