@@ -378,6 +378,8 @@ impl Place {
             if word >> 11 & 31 == 12 && often(rng) {
                 set(&mut word, 11, 5, 4);
             }
+        } else if info.mnemonic == "hypcall" && often(rng) {
+            set(&mut word, 11, 10, 0);
         } else if matches!(info.mnemonic, "jr" | "jalr") && often(rng) {
             set(&mut word, 21, 5, rng.u32(TARGETS));
         }
