@@ -14,7 +14,6 @@ use mirrorball_runtime::hypercall::{CallError, Number};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use std::fs;
 
-const HYPCALL: u32 = 0x4200_0028;
 const STATUS: u32 = 12;
 
 /// A machine of `model` in kernel mode that is about to run `code` at [`CODE`].

@@ -306,7 +306,6 @@ fn an_unaligned_access_near_zero_is_refused() {
 
 #[test]
 fn hypercalls_with_nonsense_are_done_or_refused() {
-    const HYPCALL: u32 = 0x4200_0028;
     for seed in 1..6 {
         let [[a, b], [c, _]] = [li(T0, 0x1234_5677 * seed), li(S1, 0x8020_0000)];
         let body = [
