@@ -1,5 +1,5 @@
 //! What it costs to leave translated code: for an exception and back, for an instruction that the
-//! interpreter runs, and for the monitor.
+//! interpreter runs, for a hypercall, and for the monitor.
 
 mod support;
 
@@ -27,6 +27,20 @@ fn exits(criterion: &mut Criterion) {
     measure_in_both(&mut group, "a system call", syscalls, 5.0 + AROUND);
     let counts = || endless(&[], &[mfc0(T0, COUNT); 8]);
     measure_in_both(&mut group, "reading Count", counts, 1.25);
+    let version = || endless(&[], &[addiu(V0, ZERO, 0), HYPCALL]);
+    measure_in_both(&mut group, "a hypercall", version, 2.0 + AROUND);
+    // Of a page that holds something each time.
+    let start = [li(T0, 0x8020_0000), li(A0, 0x200)].concat();
+    let zero = || {
+        let page = [
+            sw(T0, 0, T0),
+            addiu(A1, ZERO, 1),
+            addiu(V0, ZERO, 4),
+            HYPCALL,
+        ];
+        endless(&start, &page)
+    };
+    measure_in_both(&mut group, "a page made zero", zero, 4.0 + AROUND);
     group.throughput(Throughput::Elements(VISITS));
     for kind in [Kind::Interpreter, Kind::Jit] {
         let mut vm = endless(&[], &[addiu(V0, V0, 1); 6]);

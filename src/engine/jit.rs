@@ -322,9 +322,11 @@ impl Engine for Jit {
                 if self.store.is_some() && cached.extra.heat.is_power_of_two() {
                     self.recall(vm, id);
                 }
+                // What was found on disk is not translated once more: the first would have no owner.
                 let extra = &self.blocks.get(id).extra;
                 let more = if extra.regions.is_empty() { 1 } else { COVERED };
-                if extra.heat > self.config.hot.saturating_mul(more) {
+                let hot = extra.heat > self.config.hot.saturating_mul(more);
+                if extra.translation == 0 && hot {
                     self.translate(vm, id);
                 }
             }

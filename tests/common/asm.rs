@@ -20,6 +20,7 @@ pub const TLBWI: u32 = 0x4200_0002;
 pub const TLBWR: u32 = 0x4200_0006;
 pub const SYSCALL: u32 = 0x0000_000c;
 pub const ERET: u32 = 0x4200_0018;
+pub const HYPCALL: u32 = 0x4200_0028;
 
 /// CP0 registers.
 pub const INDEX: u32 = 0;

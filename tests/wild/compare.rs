@@ -28,6 +28,7 @@ pub struct End {
     pub state: u64,
     pub console: Vec<u8>,
     pub exceptions: [u64; 32],
+    pub hypercalls: u64,
     pub devices: Vec<(&'static str, u64, u64)>,
 }
 
@@ -52,6 +53,7 @@ fn run_in_steps(vm: &mut Vm, engine: &mut dyn Engine, limit: u64, step: u64) -> 
         state: vm.state_hash(),
         console: host.heard,
         exceptions: vm.counters.exceptions,
+        hypercalls: vm.counters.hypercalls.iter().sum(),
         devices: vm.board.accesses().collect(),
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Guest<'a> {
             memory: u64::from(pages) * 4096,
             big_endian: pool.big_endian,
             second_tlb: usize::from(rng.bool()) * 16,
-            hypercalls: seed % 8 != 0,
+            hypercalls: !seed.is_multiple_of(8),
             rtc_base: rng.u64(..1 << 32),
         };
         let ebase = if rng.u32(..8) == 0 {
@@ -378,6 +378,8 @@ impl Place {
             if word >> 11 & 31 == 12 && often(rng) {
                 set(&mut word, 11, 5, 4);
             }
+        } else if info.mnemonic == "hypcall" && often(rng) {
+            set(&mut word, 11, 10, 0);
         } else if matches!(info.mnemonic, "jr" | "jalr") && often(rng) {
             set(&mut word, 21, 5, rng.u32(TARGETS));
         }

@@ -24,6 +24,7 @@ struct Tally {
     guests: u64,
     instructions: u64,
     exceptions: u64,
+    hypercalls: u64,
     translations: u64,
     translated: u64,
     links: u64,
@@ -36,6 +37,7 @@ impl Tally {
         self.guests += other.guests;
         self.instructions += other.instructions;
         self.exceptions += other.exceptions;
+        self.hypercalls += other.hypercalls;
         self.translations += other.translations;
         self.translated += other.translated;
         self.links += other.links;
@@ -63,6 +65,7 @@ fn batch(number: u64, current: &AtomicU64, tally: &mut Tally) {
                 tally.invalidated += jit.invalidated;
                 tally.instructions += end.instructions;
                 tally.exceptions += end.exceptions.iter().sum::<u64>();
+                tally.hypercalls += end.hypercalls;
             }
             Ok(Err(difference)) => tally.failures.push(format!("seed {seed}: {difference}")),
             Err(_) => tally

@@ -303,3 +303,47 @@ fn an_unaligned_access_near_zero_is_refused() {
         Outcome::Limit
     );
 }
+
+#[test]
+fn hypercalls_with_nonsense_are_done_or_refused() {
+    for seed in 1..6 {
+        let [[a, b], [c, _]] = [li(T0, 0x1234_5677 * seed), li(S1, 0x8020_0000)];
+        let body = [
+            // T0 is the random number: xorshift.
+            sll(T1, T0, 13),
+            xor(T0, T0, T1),
+            srl(T1, T0, 17),
+            xor(T0, T0, T1),
+            sll(T1, T0, 5),
+            xor(T0, T0, T1),
+            // Something is stored to one of the pages that calls are about.
+            srl(T1, T0, 12),
+            sll(T1, T1, 2),
+            addu(T1, T1, S1),
+            sw(T0, 0, T1),
+            // A few of 32768 pages, any of 16 calls.
+            srl(A0, T0, 17),
+            sll(A1, T0, 20),
+            srl(A1, A1, 29),
+            srl(V0, T0, 28),
+            HYPCALL,
+            addu(S0, S0, V0),
+            xor(S0, S0, V1),
+            // As much at a word of 128 MiB, in kseg0 and kseg1 as well.
+            sll(A0, T0, 5),
+            srl(A0, A0, 5),
+            sll(A0, A0, 2),
+            srl(V0, T0, 28),
+            HYPCALL,
+            addu(S0, S0, V0),
+            xor(S0, S0, V1),
+            lw(V0, 0, T1),
+            addu(S0, S0, V0),
+        ];
+        let back = -(body.len() as i32) - 1;
+        let code = [&[a, b, c], &body[..], &[beq(ZERO, ZERO, back), NOP]].concat();
+        let end = agree(&code, 200_000);
+        assert_eq!(end.outcome, Outcome::Limit);
+        assert!(end.hypercalls > 10_000, "{}", end.hypercalls);
+    }
+}

@@ -65,7 +65,7 @@ impl Vm {
         let call = Call::new(number, arguments);
         let answer = call.and_then(|call| self.call(caller, call));
         self.counters.hypercalls_refused += u64::from(answer.is_err());
-        tracing::trace!(target: "hypercalls", "{number} {arguments:x?}: {call:x?} -> {answer:x?}");
+        tracing::trace!(target: "hypercalls", "{number}: {call:x?} -> {answer:x?}");
         answer
     }
 
