@@ -57,7 +57,9 @@ uint32_t attempt(uint32_t pc)
 {
     attempts++;
     running = true;
-    CP0_WRITE(11, 0, count() + attempt_patience);
+    do                                             // a busy host may let the time pass meanwhile
+        CP0_WRITE(11, 0, count() + attempt_patience);
+    while ((int32_t)(CP0_READ(11, 0) - count()) <= 0);
     attempt_enter(pc, normal_status | attempt_status | STATUS_IP7 | STATUS_IE | STATUS_EXL);
     return exception_code(&attempt_end);
 }
