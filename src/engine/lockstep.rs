@@ -85,9 +85,11 @@ impl Lockstep {
                 self.jit.run(vm)
             }
         };
+        // The twin gets the JIT's horizon, not the cycle that the JIT came to, which can be one
+        // later: a device's new deadline stops an engine if it is nearer than the horizon.
+        twin.cpu.set_horizon(Cycles(vm.cpu.horizon));
         vm.cpu.set_horizon(Cycles(horizon));
         let now = vm.cpu.now(0);
-        twin.cpu.set_horizon(now);
         self.path.clear();
         let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));
         self.counters.comparisons += 1;
