@@ -2,6 +2,7 @@
 
 use super::compiler::Compiler;
 use super::lockstep::guest_listing;
+use super::spin;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::Blocks;
 use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
@@ -15,7 +16,7 @@ use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::STOP_SERVE;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::{Engine, Vm};
+use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::path::Path;
 use std::time::Duration;
 
@@ -345,6 +346,10 @@ impl Engine for Jit {
             }
         }
         Exit::Horizon
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        spin::find(vm)
     }
 }
 

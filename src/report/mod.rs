@@ -61,6 +61,10 @@ pub struct Report {
     pub code_writes: u64,
     /// Times that a WAIT let time pass.
     pub waits: u64,
+    /// Times that rounds of a loop that changes nothing were skipped.
+    pub spins: u64,
+    /// The instructions of these rounds. They count as run.
+    pub spun: u64,
     /// Device accesses, by device.
     pub devices: Vec<DeviceReport>,
     /// Bytes that the guest wrote to its console.
@@ -244,6 +248,8 @@ impl Report {
             space_switches: counters.space_switches,
             code_writes: counters.code_writes,
             waits: counters.waits,
+            spins: counters.spins,
+            spun: counters.spun,
             devices: vm
                 .board
                 .accesses()

@@ -5,6 +5,7 @@
 mod access;
 pub mod host;
 mod run;
+mod spin;
 mod state;
 mod system;
 
@@ -21,9 +22,11 @@ use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use spin::Patience;
 use std::time::Duration;
 
 pub use run::Engine;
+pub use spin::Spin;
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
@@ -66,6 +69,10 @@ pub struct Counters {
     pub console_bytes: u64,
     /// Times that WAIT skipped to the next event.
     pub waits: u64,
+    /// Times that rounds of a loop that changes nothing were skipped.
+    pub spins: u64,
+    /// The instructions of these rounds.
+    pub spun: u64,
     /// Host time spent asleep.
     pub slept: Duration,
 }
@@ -86,6 +93,8 @@ pub struct Vm {
     config: VmConfig,
     /// The space that last missed the guest's TLB, until the guest has written an entry.
     refilling: Option<SpaceKey>,
+    /// When the engine is next asked whether the guest spins.
+    patience: Patience,
     /// Bytes with code that were written to, for the engine to take.
     modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
@@ -118,6 +127,7 @@ impl Vm {
             }),
             config,
             refilling: None,
+            patience: Patience::default(),
             modified: Vec::new(),
             written: None,
             output: Vec::new(),

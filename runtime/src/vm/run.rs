@@ -1,7 +1,7 @@
 //! The loop that runs a machine: events, interrupts, engine, idleness.
 
-use super::Vm;
 use super::host::{Host, Input, Nowhere};
+use super::{Spin, Vm};
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
@@ -14,14 +14,20 @@ pub trait Engine {
     /// something asks for attention (`cpu.stop`, which the engine clears), or WAIT. Comes back at
     /// an instruction boundary, never between a branch and its delay slot.
     fn run(&mut self, vm: &mut Vm) -> Exit;
+
+    /// Whether the guest, at its program counter, goes round in a loop that changes nothing. Leaves
+    /// the machine as it is. An engine that does not look runs every round.
+    fn spin(&mut self, _vm: &mut Vm) -> Option<Spin> {
+        None
+    }
 }
 
 /// The longest run of cycles between two looks at the console.
-const SLICE: u64 = 1 << 20;
+pub(super) const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
-const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+pub(super) const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The longest span that is waited for at once.
-const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
+pub(super) const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 
@@ -39,14 +45,15 @@ impl Vm {
             let slice = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
-                SLICE
+                self.patience.slice()
             };
             let horizon = self.next_event().min(now.0 + slice.min(limit - retired));
             self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop => {}
+                Exit::Horizon => self.skip_rounds(engine, host, limit),
+                Exit::Stop => {}
                 Exit::Difference => return Outcome::Difference,
                 Exit::Wait => {
                     if let Some(outcome) = self.sleep(host) {
@@ -110,7 +117,7 @@ impl Vm {
     }
 
     /// The cycle of the next thing that happens by itself.
-    fn next_event(&self) -> u64 {
+    pub(super) fn next_event(&self) -> u64 {
         let board = self
             .board
             .deadline()
