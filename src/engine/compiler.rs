@@ -42,7 +42,12 @@ pub struct Compiler {
     queue: Arc<Queue>,
     done: (Sender<Done>, Receiver<Done>),
     thread: Option<JoinHandle<()>>,
+    /// Jobs whose results were not polled yet.
+    open: usize,
 }
+
+/// With fewer jobs open than this, the thread will soon have nothing to do.
+const FEW: usize = 4;
 
 fn translate(translator: &mut Translator, job: Job) -> Done {
     let start = Instant::now();
@@ -78,6 +83,7 @@ impl Compiler {
                 queue: Arc::default(),
                 done,
                 thread: None,
+                open: 0,
             });
         }
         let queue = Arc::<Queue>::default();
@@ -100,12 +106,14 @@ impl Compiler {
             queue,
             done,
             thread: Some(thread),
+            open: 0,
         })
     }
 
     /// Hands a job in, whose first block has run `heat` times. Its result comes from
     /// [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job, heat: u32) {
+        self.open += 1;
         if let Some((translator, store)) = &mut self.inline {
             let done = translate(translator, job);
             save(store.as_ref(), &done);
@@ -123,7 +131,14 @@ impl Compiler {
 
     /// A job that is done, if there is one.
     pub fn poll(&mut self) -> Option<Done> {
-        self.done.1.try_recv().ok()
+        let done = self.done.1.try_recv().ok()?;
+        self.open -= 1;
+        Some(done)
+    }
+
+    /// Whether there is a thread, with time for what is not urgent.
+    pub fn has_time(&self) -> bool {
+        self.thread.is_some() && self.open < FEW
     }
 }
 

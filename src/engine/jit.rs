@@ -124,6 +124,9 @@ pub(super) struct Extra {
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 const COVERED: u32 = 16;
 
+/// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
+const EARLY: u32 = 8;
+
 /// `extern "C"` code that enters translated code.
 type Entry = extern "C" fn(*mut Vm, usize) -> u64;
 
@@ -220,6 +223,13 @@ impl Jit {
         self.blocks.predecoded()
     }
 
+    /// Whether blocks are translated before they are hot. That seldom pays in the run that does it,
+    /// but in all that follow.
+    #[cold]
+    fn translates_early(&self) -> bool {
+        self.store.is_some() && self.compiler.has_time()
+    }
+
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of
     /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
@@ -288,7 +298,8 @@ impl Engine for Jit {
                 }
                 let extra = &self.blocks.get(id).extra;
                 let more = if extra.regions.is_empty() { 1 } else { COVERED };
-                if extra.heat > self.config.hot.saturating_mul(more) {
+                let hot = self.config.hot.saturating_mul(more);
+                if extra.heat > hot / EARLY && (extra.heat > hot || self.translates_early()) {
                     self.translate(vm, id);
                 }
             }
