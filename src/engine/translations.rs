@@ -27,7 +27,7 @@ impl Jit {
             return;
         }
         let mut region = Region::of_block(vm, source);
-        let (blocks, warm) = (&self.blocks, self.config.hot / WARM);
+        let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
         region.grow(self.config.region >> halved, |pc| {
             let other = key.at(pc);
             let cached = blocks.get(blocks.by_key(&other)?);

@@ -68,6 +68,10 @@ pub struct Report {
     pub hypercalls_refused: u64,
     /// Times that a WAIT let time pass.
     pub waits: u64,
+    /// Times that rounds of a loop that changes nothing were skipped.
+    pub spins: u64,
+    /// The instructions of these rounds. They count as run.
+    pub spun: u64,
     /// Device accesses, by device.
     pub devices: Vec<DeviceReport>,
     /// Bytes that the guest wrote to its console.
@@ -285,6 +289,8 @@ impl Report {
                 .collect(),
             hypercalls_refused: counters.hypercalls_refused,
             waits: counters.waits,
+            spins: counters.spins,
+            spun: counters.spun,
             devices: vm
                 .board
                 .accesses()

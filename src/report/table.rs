@@ -58,8 +58,13 @@ fn instructions(rows: &mut Rows, report: &Report) {
     // Where instructions are refused at their fetch, no engine runs them: they count as
     // interpreted.
     let translated = report.jit.as_ref().map_or(0, |jit| jit.translated);
-    let interpreted = all.saturating_sub(translated);
-    for (name, part) in [("translated", translated), ("interpreted", interpreted)] {
+    let interpreted = all.saturating_sub(translated).saturating_sub(report.spun);
+    let parts = [
+        ("translated", translated),
+        ("interpreted", interpreted),
+        ("skipped in loops that only wait", report.spun),
+    ];
+    for (name, part) in parts {
         rows.row(name, number(part), share(part as f64, all as f64));
     }
     rows.count("blocks predecoded", report.predecoded);
@@ -179,6 +184,7 @@ fn devices(rows: &mut Rows, report: &Report) {
     rows.count("console, bytes out", report.console_out);
     rows.count("console, bytes in", report.console_in);
     rows.count("idle periods", report.waits);
+    rows.count("loops skipped", report.spins);
 }
 
 /// The table while it is filled.

@@ -377,6 +377,26 @@ impl Malta {
         Ok(())
     }
 
+    /// Before which moment every read of `width` at `pa` gives what it gives `now` and changes
+    /// nothing, as long as nobody writes; `None` if that cannot be said. Ports alone are asked.
+    pub fn steady_until(&mut self, pa: Pa, width: Width, now: Nanos) -> Option<Nanos> {
+        match self.place(pa) {
+            Ok(Place::Port(port)) if width == Width::Byte => self.port_steady_until(port, now),
+            _ => None,
+        }
+    }
+
+    /// Whether writing `value` to `pa` would change nothing, now and as long as nobody writes
+    /// anything else.
+    pub fn ignores(&mut self, pa: Pa, width: Width, value: u32) -> bool {
+        match self.place(pa) {
+            Ok(Place::Port(port)) if width == Width::Byte => {
+                self.port_ignores(port, value & width.mask())
+            }
+            _ => false,
+        }
+    }
+
     /// Between a little-endian bus and the CPU, either way.
     fn to_cpu(&self, value: u32, width: Width) -> u32 {
         if self.big_endian {
