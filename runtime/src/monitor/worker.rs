@@ -162,6 +162,8 @@ impl<F: Fleet> Monitor<F> {
                 Ok(machine) => {
                     let vm = &mut held.insert(machine).vm;
                     if self.config.share_pages > 0 {
+                        // What was loaded others may have as well.
+                        vm.begin_epoch();
                         vm.share_some(usize::MAX, true);
                     }
                 }
