@@ -71,7 +71,7 @@ impl Vm {
         self.board.steady_until(pa, width, now)
     }
 
-    /// Whether storing `value` to `va` would change nothing.
+    /// Whether storing `value` to `va` would change nothing. Then a device counts it as stored.
     pub fn ignores(&mut self, va: Va, width: Width, value: u32) -> bool {
         if va.0 & (width.bytes() - 1) != 0 {
             return false;
@@ -99,7 +99,9 @@ impl Vm {
     /// Asks the engine whether the guest spins, and skips as many rounds as are sure to run before
     /// anything changes.
     pub(super) fn skip_rounds(&mut self, engine: &mut dyn Engine, host: &mut dyn Host, limit: u64) {
+        let before = *self.board.accesses_mut();
         let spin = engine.spin(self);
+        let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
         self.patience.learn(spin.is_some());
         let Some(spin) = spin else { return };
         let longest = if host.clock().is_some() {
@@ -119,6 +121,7 @@ impl Vm {
         if rounds > 0 {
             let cycles = rounds * spin.period;
             self.cpu.left -= cycles as i64;
+            self.board.accesses_mut().add(&round, rounds);
             self.counters.spins += 1;
             self.counters.spun += cycles;
         }
