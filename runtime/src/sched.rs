@@ -15,6 +15,9 @@ const LEAD_NANOS: u64 = 1_000_000;
 /// How far behind the least pass a machine may be to be chosen for having run on this thread.
 const AFFINITY_NANOS: u64 = 2_000_000;
 
+/// The thread of a machine that has not run.
+const NOWHERE: usize = usize::MAX;
+
 #[derive(Clone, Debug)]
 struct Entry {
     share: u64,
@@ -39,7 +42,7 @@ impl RunQueue {
             share: u64::from(share.clamp(1, LARGEST_SHARE)),
             pass: self.now,
             ready: false,
-            thread: usize::MAX,
+            thread: NOWHERE,
         });
     }
 
@@ -93,8 +96,9 @@ impl RunQueue {
             entry.thread == thread && entry.pass <= least.saturating_add(slack)
         };
         // Who ran elsewhere last has its memory in the cache there.
+        let elsewhere = ![NOWHERE, thread].contains(&self.entries[first].thread);
         let own = ready
-            .filter(|(_, entry)| near(entry))
+            .filter(|(_, entry)| elsewhere && near(entry))
             .min_by_key(|(_, entry)| entry.pass);
         let chosen = own.map_or(first, |(machine, _)| machine);
         self.now = self.now.max(least);

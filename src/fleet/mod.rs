@@ -9,6 +9,7 @@ mod consoles;
 mod watch;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -132,11 +133,10 @@ impl Fleet {
         let mut stores = HashMap::new();
         if specs.len() > 1 {
             for spec in specs.iter().filter(translates) {
-                let key = kin(spec);
-                if !stores.contains_key(&key) {
+                if let Entry::Vacant(place) = stores.entry(kin(spec)) {
                     let directory = spec.code_cache.as_deref();
-                    let store = Jit::store_in(directory, spec.cpu, spec.image.big_endian)?;
-                    stores.insert(key, store);
+                    let big_endian = spec.image.big_endian;
+                    place.insert(Jit::store_in(directory, spec.cpu, big_endian)?);
                 }
             }
         }

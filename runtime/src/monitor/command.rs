@@ -80,7 +80,7 @@ impl<F: Fleet> Monitor<F> {
                 }
             }
         }
-        self.changed.notify_all();
+        self.hurry();
         Ok(())
     }
 }

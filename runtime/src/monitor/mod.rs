@@ -91,8 +91,11 @@ pub struct EngineFacts {
 pub struct MonitorConfig {
     /// Threads of the host that run machines.
     pub threads: usize,
-    /// Instructions in a slice.
+    /// Instructions in a slice: after each, somebody who has woken up may run.
     pub slice: u64,
+    /// Slices that a machine runs one after the other if nobody else is in a hurry. What one has
+    /// had translated in so long a turn, those that follow it find ready.
+    pub turn: u64,
     /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
     pub share_pages: usize,
 }
@@ -102,6 +105,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
+            turn: 64,
             share_pages: 32,
         }
     }
@@ -211,6 +215,10 @@ pub struct Monitor<F: Fleet> {
     slots: Vec<Slot<F::Engine, F::Host>>,
     state: Mutex<State>,
     changed: Condvar,
+    /// When turns end before their time, in nanoseconds since `start`: somebody's idleness is over
+    /// then, or somebody wants something.
+    alarm: AtomicU64,
+    start: Instant,
 }
 
 /// What threads share is whole after each step; a panic in one is told by that machine's end.
@@ -262,6 +270,8 @@ impl<F: Fleet> Monitor<F> {
                 asked_in_vain: 0,
             }),
             changed: Condvar::new(),
+            alarm: AtomicU64::new(u64::MAX),
+            start: Instant::now(),
         }
     }
 
@@ -316,14 +326,34 @@ impl<F: Fleet> Monitor<F> {
         state.tasks[number].woken = true;
         if let Phase::Idle { .. } = state.tasks[number].phase {
             state.end_idleness(number, Instant::now());
-            self.changed.notify_one();
+            self.hurry();
         }
     }
 
     /// Sends every thread away after its slice.
     pub fn quit(&self) {
         lock(&self.state).quit = true;
+        self.hurry();
+    }
+
+    /// Ends every turn after its slice, and wakes the threads that have nothing to do.
+    fn hurry(&self) {
+        self.alarm.store(0, Ordering::Relaxed);
         self.changed.notify_all();
+    }
+
+    /// Whether turns end before their time.
+    fn is_hurried(&self) -> bool {
+        let now = self.start.elapsed().as_nanos() as u64;
+        now >= self.alarm.load(Ordering::Relaxed)
+    }
+
+    /// Sets the alarm for the next machine whose idleness ends.
+    fn set_alarm(&self, state: &State) {
+        let next = state.next_deadline().map_or(u64::MAX, |next| {
+            next.saturating_duration_since(self.start).as_nanos() as u64
+        });
+        self.alarm.store(next, Ordering::Relaxed);
     }
 
     fn set_active(&self, number: usize, used: u64, resident: u64) {

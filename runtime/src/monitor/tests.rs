@@ -99,6 +99,7 @@ fn monitor(
 ) -> Monitor<Machines> {
     let config = MonitorConfig {
         slice: 100,
+        turn: 1,
         ..MonitorConfig::default()
     };
     let fleet = Machines {

@@ -87,6 +87,7 @@ impl<F: Fleet> Monitor<F> {
                 return None;
             }
             if let Some(turn) = state.take_turn(thread, now) {
+                self.set_alarm(&state);
                 return Some(turn);
             }
             if state.all_starve() && state.asked_in_vain > PATIENCE {
@@ -100,19 +101,16 @@ impl<F: Fleet> Monitor<F> {
 
     /// Sleeps until the next machine's time has come, or somebody changes something.
     fn rest<'a>(&self, state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
-        let until = state.tasks.iter().filter_map(|task| match task.phase {
-            Phase::Idle { since, span, .. } => Some(since + Duration::from_nanos(span.0)),
-            Phase::Starved { until } => Some(until),
-            _ => None,
-        });
-        let time = until.min().map_or(Duration::from_secs(3600), |until| {
-            until.saturating_duration_since(now)
-        });
+        let time = state
+            .next_deadline()
+            .map_or(Duration::from_secs(3600), |until| {
+                until.saturating_duration_since(now)
+            });
         let waited = self.changed.wait_timeout(state, time);
         waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
     }
 
-    /// The slice of one machine, and what comes after it.
+    /// The turn of one machine, and what comes after it.
     fn turn(&self, turn: Turn) {
         let number = turn.number;
         let start = thread_time();
@@ -121,7 +119,7 @@ impl<F: Fleet> Monitor<F> {
         let end = if turn.stop {
             End::Stopped
         } else {
-            let mut run = || self.slice(&turn, &mut held);
+            let mut run = || self.slices(&turn, &mut held);
             catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(End::Crashed)
         };
         if let Some(machine) = held.as_ref() {
@@ -154,6 +152,9 @@ impl<F: Fleet> Monitor<F> {
         drop(held);
         let mut state = lock(&self.state);
         state.settle(number, nanos, &end, over);
+        if state.tasks[number].is_idle() {
+            self.set_alarm(&state);
+        }
         let more = state.queue.is_ready() || state.all_ended();
         drop(state);
         if more {
@@ -162,7 +163,7 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// Runs a machine, which is made first if need be.
-    fn slice(&self, turn: &Turn, held: &mut Option<Machine<F::Engine, F::Host>>) -> End {
+    fn slices(&self, turn: &Turn, held: &mut Option<Machine<F::Engine, F::Host>>) -> End {
         let number = turn.number;
         if turn.rebuild {
             *held = None;
@@ -184,20 +185,25 @@ impl<F: Fleet> Monitor<F> {
         if let Some(passed) = turn.passed {
             machine.vm.pass(passed);
         }
-        if self.memory.is_short()
-            && let Err(why) = self.reclaim(number, &mut machine.vm)
-        {
-            return End::Starved(why);
+        for _ in 0..self.config.turn.max(1) {
+            if self.memory.is_short()
+                && let Err(why) = self.reclaim(number, &mut machine.vm)
+            {
+                return End::Starved(why);
+            }
+            let Machine {
+                vm,
+                engine,
+                host,
+                limit,
+            } = machine;
+            let rest = vm.run_slice(engine, host, *limit, self.config.slice);
+            self.tend(number, vm, turn.target);
+            if rest != Rest::Slice || vm.take_yielded() || self.is_hurried() {
+                return End::Rest(rest);
+            }
         }
-        let Machine {
-            vm,
-            engine,
-            host,
-            limit,
-        } = machine;
-        let rest = vm.run_slice(engine, host, *limit, self.config.slice);
-        self.tend(number, vm, turn.target);
-        End::Rest(rest)
+        End::Rest(Rest::Slice)
     }
 
     fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
@@ -213,7 +219,27 @@ impl<F: Fleet> Monitor<F> {
     }
 }
 
+impl super::Task {
+    /// When it is ready again by itself.
+    fn deadline(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Idle { since, span, .. } => Some(since + Duration::from_nanos(span.0)),
+            Phase::Starved { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.deadline().is_some()
+    }
+}
+
 impl State {
+    /// When the next machine is ready by itself.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.tasks.iter().filter_map(super::Task::deadline).min()
+    }
+
     fn all_ended(&self) -> bool {
         let ended = |task: &super::Task| matches!(task.phase, Phase::Ended(_));
         self.tasks.iter().all(ended)
@@ -229,12 +255,13 @@ impl State {
     /// Chooses a machine, after those are ready whose time has come.
     fn take_turn(&mut self, thread: usize, now: Instant) -> Option<Turn> {
         for number in 0..self.tasks.len() {
-            match self.tasks[number].phase {
-                Phase::Idle { since, span, .. } if since + Duration::from_nanos(span.0) <= now => {
-                    self.end_idleness(number, now);
-                }
-                Phase::Starved { until } if until <= now => self.make_ready(number),
-                _ => {}
+            let task = &self.tasks[number];
+            if task.deadline().is_none_or(|until| until > now) {
+                continue;
+            }
+            match task.phase {
+                Phase::Idle { .. } => self.end_idleness(number, now),
+                _ => self.make_ready(number),
             }
         }
         let number = self.queue.choose(thread)?;

@@ -250,6 +250,11 @@ impl Vm {
         }
     }
 
+    /// Whether the guest has ended its time slice.
+    pub(super) fn yields(&self) -> bool {
+        self.yielded
+    }
+
     /// Whether the guest has ended its time slice since the last call.
     pub fn take_yielded(&mut self) -> bool {
         std::mem::take(&mut self.yielded)

@@ -51,7 +51,9 @@ impl Vm {
     pub fn run(&mut self, engine: &mut dyn Engine, host: &mut dyn Host, limit: u64) -> Outcome {
         loop {
             match self.run_slice(engine, host, limit, u64::MAX) {
-                Rest::Slice => {}
+                Rest::Slice => {
+                    self.take_yielded();
+                }
                 Rest::Idle(span) => {
                     let start = Instant::now();
                     let passed = host.idle(span);
@@ -107,7 +109,7 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop if self.take_yielded() => return Rest::Slice,
+                Exit::Horizon | Exit::Stop if self.yields() => return Rest::Slice,
                 Exit::Horizon => {
                     if let Some(span) = self.skip_rounds(engine, host, limit) {
                         return Rest::Idle(span);
