@@ -7,6 +7,7 @@
 
 pub mod file;
 pub mod plot;
+pub mod processes;
 pub mod record;
 pub mod table;
 

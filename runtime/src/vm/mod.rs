@@ -6,9 +6,11 @@ mod access;
 pub mod host;
 mod hypercall;
 mod pages;
+mod processes;
 mod run;
 mod state;
 mod system;
+mod table;
 
 use crate::addr::{Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
@@ -25,10 +27,12 @@ use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use processes::Processes;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use processes::Process;
 pub use run::{Engine, Rest};
 
 /// What a machine is made of.
@@ -119,6 +123,8 @@ pub struct Vm {
     output: Vec<u8>,
     /// Bytes typed so far, with the time at which they arrived.
     typed: Vec<(Cycles, u8)>,
+    /// What the guest's processes did.
+    processes: Processes,
     /// What the monitor counted.
     pub counters: Counters,
 }
@@ -167,6 +173,7 @@ impl Vm {
             wake_at: None,
             output: Vec::new(),
             typed: Vec::new(),
+            processes: Processes::default(),
             counters: Counters::default(),
         });
         vm.select_space();
@@ -205,10 +212,15 @@ impl Vm {
     /// Points the CPU at the software TLB of its current address space and mode.
     pub fn select_space(&mut self) {
         let key = self.space_key();
-        if self.cpu.space.is_null() || self.space().key != key {
-            self.cpu.space = self.soft.select(key);
-            self.counters.space_switches += 1;
+        if !self.cpu.space.is_null() {
+            let old = self.space().key;
+            if old == key {
+                return;
+            }
+            self.account_for_space(old, key);
         }
+        self.cpu.space = self.soft.select(key);
+        self.counters.space_switches += 1;
     }
 
     /// The current address space's software TLB.
@@ -254,6 +266,7 @@ impl Vm {
 
     fn note_refill(&mut self, kind: usize, name: &str) {
         self.counters.refills[kind] += 1;
+        self.processes.note_refill();
         self.refilling = Some(self.space().key);
         tracing::trace!(
             target: "tlb",
