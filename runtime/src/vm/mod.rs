@@ -125,6 +125,10 @@ pub struct Vm {
     typed: Vec<(Cycles, u8)>,
     /// What the guest's processes did.
     processes: Processes,
+    /// The exception that was last taken.
+    last_exception: Option<Exception>,
+    /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
+    pub stop_at: Option<fn(Exception) -> bool>,
     /// What the monitor counted.
     pub counters: Counters,
 }
@@ -174,6 +178,8 @@ impl Vm {
             output: Vec::new(),
             typed: Vec::new(),
             processes: Processes::default(),
+            last_exception: None,
+            stop_at: None,
             counters: Counters::default(),
         });
         vm.select_space();
@@ -252,6 +258,10 @@ impl Vm {
             _ => {}
         }
         self.cpu.raise(exception, pc, slot);
+        self.last_exception = Some(exception);
+        if self.stop_at.is_some_and(|wanted| wanted(exception)) {
+            self.request_stop();
+        }
         tracing::trace!(
             target: "exceptions",
             "{exception:?} at {pc:#010x}{} -> {:#010x} badvaddr {:#010x} cause {:#010x} status {:#010x}",
@@ -262,6 +272,18 @@ impl Vm {
             self.cpu.cp0.status,
         );
         self.select_space();
+    }
+
+    /// The exception that was last taken.
+    #[must_use]
+    pub fn last_exception(&self) -> Option<Exception> {
+        self.last_exception
+    }
+
+    /// How many exceptions were taken.
+    #[must_use]
+    pub fn exceptions_taken(&self) -> u64 {
+        self.counters.exceptions.iter().sum()
     }
 
     fn note_refill(&mut self, kind: usize, name: &str) {

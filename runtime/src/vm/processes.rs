@@ -234,7 +234,8 @@ impl Vm {
     }
 
     /// The page table of the address space in use, if the guest's refill handler loads one.
-    fn page_table(&self) -> Option<u32> {
+    #[must_use]
+    pub fn page_table(&self) -> Option<u32> {
         let cp0 = &self.cpu.cp0;
         if cp0.status & STATUS_BEV != 0 {
             return None;
