@@ -29,7 +29,7 @@ pub enum Flow {
 /// What happened from a process's instruction to the one that follows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// Its number among all of the kind, from 1.
+    /// The number of its first event among all of the kind, from 1.
     pub number: u64,
     /// How many instructions the machine had run.
     pub at: u64,
@@ -76,7 +76,13 @@ pub enum Event {
     /// The operating system runs.
     Kernel(Stage),
     /// The operating system writes an entry of its TLB, by TLBWR if `random`, else by TLBWI.
-    TlbWrite { pc: u32, random: bool, entry: Entry },
+    /// `filled` says that the software TLB then allows the access that was refused.
+    TlbWrite {
+        pc: u32,
+        random: bool,
+        entry: Entry,
+        filled: bool,
+    },
     /// The operating system's instruction at `pc` leaves the kernel.
     Return { pc: u32, to: u32, asid: u8 },
     /// A process goes on; `same` if it is the one that the sequence began with.
@@ -85,6 +91,7 @@ pub enum Event {
     /// guest's TLB could answer; or is `refused` once more, with the exception that follows.
     Again {
         pc: u32,
+        kind: Access,
         address: u32,
         soft_misses: u64,
         refused: bool,

@@ -10,10 +10,11 @@ use std::time::Duration;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::{Cycles, Nanos};
 use mirrorball_runtime::cpu::Reg;
-use mirrorball_runtime::cpu::cp0::{CAUSE_BD, STATUS_KSU_SHIFT};
+use mirrorball_runtime::cpu::cp0::{CAUSE_BD, STATUS_EXL, STATUS_KSU_SHIFT};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::mmu::Access;
+use mirrorball_runtime::mmu::segment::Mode;
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::mmu::tlb::Entry;
 use mirrorball_runtime::vm::host::{Host, Input};
@@ -48,9 +49,11 @@ pub struct Recorder<E> {
 /// A sequence that is not at its end.
 struct Recording {
     sequence: Sequence,
-    /// The process's instruction, and what it accesses.
+    /// The process's instruction, and what it accesses in its space.
     pc: u32,
+    kind: Access,
     address: u32,
+    space: SpaceKey,
     /// The operating system's present run, with the counters at its start.
     stage: Option<(Stage, Counters)>,
 }
@@ -130,19 +133,25 @@ impl<E: Engine> Recorder<E> {
     fn watch(&mut self, vm: &mut Vm) -> Exit {
         let taken = vm.exceptions_taken();
         let exit = self.engine.run(vm);
-        let exception = vm.last_exception();
-        let fresh = vm.exceptions_taken() != taken;
-        if let Some(exception) = exception.filter(|_| fresh)
-            && self.is_wanted(exception)
-            && from_process(vm)
-            && self.asked.at.is_none_or(|at| at == vm.cpu.cp0.epc)
+        if let Some(exception) = self.count(vm, taken)
+            && self.met > self.asked.skip
         {
-            self.met += 1;
-            if self.met > self.asked.skip {
-                self.recording = Some(Recording::begin(vm, self.met, exception));
-            }
+            self.recording = Some(Recording::begin(vm, self.met, exception));
         }
         exit
+    }
+
+    /// Counts the exception that was just taken, if it is an event of the kind that is wanted;
+    /// `taken` is how many there were before.
+    fn count(&mut self, vm: &Vm, taken: u64) -> Option<Exception> {
+        let exception = vm.last_exception().filter(|&exception| {
+            vm.exceptions_taken() != taken
+                && self.is_wanted(exception)
+                && from_process(vm)
+                && self.asked.at.is_none_or(|at| at == vm.cpu.cp0.epc)
+        });
+        self.met += u64::from(exception.is_some());
+        exception
     }
 
     fn is_wanted(&self, exception: Exception) -> bool {
@@ -172,7 +181,10 @@ impl<E: Engine> Engine for Recorder<E> {
             let Some(recording) = &mut self.recording else {
                 return self.watch(vm);
             };
+            let taken = vm.exceptions_taken();
             let (exit, ended) = recording.step(&mut self.engine, vm);
+            // An access may miss again before it succeeds.
+            self.count(vm, taken);
             if ended {
                 self.end();
                 return Exit::Stop;
@@ -219,6 +231,13 @@ impl Recording {
         let cp0 = &vm.cpu.cp0;
         let argument = |n| vm.cpu.get(Reg::new(n));
         let (pc, address) = (cp0.epc, cp0.bad_vaddr);
+        // In a delay slot EPC points at the branch before it.
+        let at = pc.wrapping_add(if cp0.cause & CAUSE_BD != 0 { 4 } else { 0 });
+        let kind = match exception {
+            Exception::TlbRefillStore => Access::Write,
+            _ if address == at => Access::Fetch,
+            _ => Access::Read,
+        };
         let first = if exception == Exception::Syscall {
             Event::Call {
                 pc,
@@ -226,16 +245,10 @@ impl Recording {
                 arguments: [4, 5, 6, 7].map(argument),
             }
         } else {
-            // In a delay slot EPC points at the branch before it.
-            let pc = pc.wrapping_add(if cp0.cause & CAUSE_BD != 0 { 4 } else { 0 });
             Event::Access {
-                pc,
-                word: word_at(vm, pc),
-                kind: match exception {
-                    Exception::TlbRefillStore => Access::Write,
-                    _ if address == pc => Access::Fetch,
-                    _ => Access::Read,
-                },
+                pc: at,
+                word: word_at(vm, at),
+                kind,
                 address,
             }
         };
@@ -249,7 +262,12 @@ impl Recording {
                 events: vec![first],
             },
             pc,
+            kind,
             address,
+            space: SpaceKey {
+                mode: Mode::of(cp0.status & !STATUS_EXL),
+                ..vm.space_key()
+            },
             stage: None,
         };
         recording.enter(vm, exception);
@@ -303,7 +321,7 @@ impl Recording {
     }
 
     /// An instruction of the operating system has run.
-    fn after_kernel(&mut self, vm: &Vm, before: &Before) {
+    fn after_kernel(&mut self, vm: &mut Vm, before: &Before) {
         let Some((stage, _)) = &mut self.stage else {
             return;
         };
@@ -325,10 +343,16 @@ impl Recording {
         let left = !vm.mode().is_kernel();
         if let Some(random) = wrote.filter(|_| self.is_tlb()) {
             self.close(vm);
+            let space = vm.soft_tlb().find(self.space);
+            let address = Va(self.address.into());
             self.sequence.events.push(Event::TlbWrite {
                 pc: before.pc,
                 random,
                 entry: before.entry,
+                filled: space.is_some_and(|space| match self.kind {
+                    Access::Write => space.probe_write(address, 1).is_some(),
+                    Access::Read | Access::Fetch => space.probe_read(address, 1).is_some(),
+                }),
             });
             self.stage = Some((Stage::default(), vm.counters.clone()));
         }
@@ -366,6 +390,7 @@ impl Recording {
         let refused = vm.exceptions_taken() != before.exceptions;
         self.sequence.events.push(Event::Again {
             pc: self.pc,
+            kind: self.kind,
             address: self.address,
             soft_misses: vm.counters.soft_misses - before.soft_misses,
             refused,

@@ -15,6 +15,9 @@ use crate::isa::disasm::disassemble;
 /// The columns' widths, the space between them included.
 const WIDTHS: [u16; 3] = [28, 36, 36];
 
+/// How many of them are space.
+const SPACE: u16 = 2;
+
 /// The text in each column of a line.
 #[derive(Default)]
 struct Line {
@@ -53,8 +56,8 @@ pub fn render(flow: Flow, sequence: &Sequence) -> String {
     table.load_style(NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["Process", "Operating system", "Monitor"]);
-    table.add_row(WIDTHS.map(|width| "-".repeat(usize::from(width) - 2)));
-    let lines = sequence.events.iter().flat_map(|event| lines(event));
+    table.add_row(WIDTHS.map(|width| "-".repeat(usize::from(width - SPACE))));
+    let lines = told(&sequence.events).flat_map(lines);
     for (index, mut line) in lines.enumerate() {
         let number = format!("{}. ", index + 1);
         let first = [&mut line.process, &mut line.system, &mut line.monitor]
@@ -66,12 +69,23 @@ pub fn render(flow: Flow, sequence: &Sequence) -> String {
         table.add_row([line.process, line.system, line.monitor]);
     }
     for (column, width) in table.column_iter_mut().zip(WIDTHS) {
-        column.set_padding((0, 2));
+        column.set_padding((0, SPACE));
         column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
     }
     let mut text = format!("{}\n{}\n", title(flow, sequence), table.trim_fmt());
     text.push_str(&totals(sequence));
     text
+}
+
+/// The events that a line is due to: all but a process's going on with what it then does again.
+fn told(events: &[Event]) -> impl Iterator<Item = &Event> {
+    let next = events.iter().skip(1).map(Some).chain([None]);
+    let goes_on = |event: &Event| matches!(event, Event::Resume { .. });
+    events
+        .iter()
+        .zip(next)
+        .filter(move |(event, next)| !(goes_on(event) && matches!(next, Some(Event::Again { .. }))))
+        .map(|(event, _)| event)
 }
 
 fn title(flow: Flow, sequence: &Sequence) -> String {
@@ -127,12 +141,22 @@ fn lines(event: &Event) -> Vec<Line> {
             ))]
         }
         Event::Kernel(ref stage) => vec![kernel(stage)],
-        Event::TlbWrite { pc, random, entry } => {
+        Event::TlbWrite {
+            pc,
+            random,
+            entry,
+            filled,
+        } => {
+            let soft = if filled {
+                "the page that was missed is entered"
+            } else {
+                "nothing is entered"
+            };
             let mnemonic = if random { "tlbwr" } else { "tlbwi" };
             vec![
                 Line::system(format!("{pc:#010x} {mnemonic}")),
                 Line::monitor(format!(
-                    "Guest's TLB: {entry}\nSoftware TLB: what it displaces is forgotten, the page that was missed entered if it is valid."
+                    "Guest's TLB: {entry}\nSoftware TLB: what this displaces goes, {soft}"
                 )),
             ]
         }
@@ -149,10 +173,11 @@ fn lines(event: &Event) -> Vec<Line> {
         })],
         Event::Again {
             pc,
+            kind,
             address,
             soft_misses,
             refused,
-        } => again(pc, address, soft_misses, refused),
+        } => again(pc, (kind, address), soft_misses, refused),
     }
 }
 
@@ -163,18 +188,22 @@ fn access(pc: u32, word: Option<u32>, kind: Access, address: u32) -> String {
         Access::Write => "stores to",
     };
     let instruction = word.map_or_else(|| "?".into(), |word| disassemble(word, pc));
-    format!("{pc:#010x} {instruction}\n{verb} {address:#010x}")
+    format!("{pc:#010x}\n{instruction}\n{verb} {address:#010x}")
 }
 
-fn again(pc: u32, address: u32, soft_misses: u64, refused: bool) -> Vec<Line> {
+fn again(pc: u32, access: (Access, u32), soft_misses: u64, refused: bool) -> Vec<Line> {
     let process = Line::process(format!("{pc:#010x} once more"));
-    if refused {
-        return vec![process];
-    }
-    let answer = if soft_misses == 0 {
-        format!("Software TLB: hit for {address:#010x}. The monitor is not asked.")
-    } else {
-        format!("Software TLB: miss for {address:#010x}. Guest's TLB: hit; the page is entered.")
+    let answer = match access {
+        _ if refused => return vec![process],
+        (Access::Fetch, address) => {
+            format!("Guest's TLB: hit for {address:#010x}.\nThe engine finds or makes the block.")
+        }
+        (_, address) if soft_misses == 0 => {
+            format!("Software TLB: hit for {address:#010x}.\nThe monitor is not asked.")
+        }
+        (_, address) => format!(
+            "Software TLB: miss for {address:#010x}.\nGuest's TLB: hit; the page is entered."
+        ),
     };
     vec![process, Line::monitor(answer)]
 }
@@ -244,7 +273,10 @@ fn done(work: &Work, emulated: u64) -> String {
     ];
     let parts = parts.iter().filter(|(n, _)| *n > 0);
     let text: Vec<String> = parts.map(|&(n, what)| count(n, what)).collect();
-    text.join("\n")
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("meanwhile: {}", text.join(", "))
 }
 
 /// A number of things, in words.
@@ -296,4 +328,108 @@ fn totals(sequence: &Sequence) -> String {
         count(instructions, "instruction"),
         count(entries, "exception"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sequence(events: Vec<Event>) -> Sequence {
+        Sequence {
+            number: 7,
+            at: 1234,
+            asid: 3,
+            table: Some(0x8200_0000),
+            whole: true,
+            events,
+        }
+    }
+
+    /// The number and the column of each step.
+    fn steps(text: &str) -> Vec<(usize, usize)> {
+        let step = |line: &str| {
+            let start = line.find(|c: char| c != ' ')?;
+            let (number, _) = line[start..].split_once(". ")?;
+            Some((number.parse().ok()?, start))
+        };
+        text.lines().filter_map(step).collect()
+    }
+
+    #[test]
+    fn whoever_acts_has_the_line() {
+        let resume = Event::Resume {
+            pc: 0x40_0004,
+            asid: 3,
+            same: true,
+        };
+        let text = render(
+            Flow::Syscall,
+            &sequence(vec![
+                Event::Call {
+                    pc: 0x40_0000,
+                    number: 4004,
+                    arguments: [1, 2, 3, 4],
+                },
+                Event::Exception {
+                    kind: Exception::Syscall,
+                    epc: 0x40_0000,
+                    cause: 0x20,
+                    status: 0x13,
+                    address: None,
+                    vector: 0x8000_0180,
+                },
+                Event::Return {
+                    pc: 0x8000_0400,
+                    to: 0x40_0004,
+                    asid: 3,
+                },
+                resume,
+            ]),
+        );
+        let [system, monitor] = [28, 64];
+        let expected = [(1, 0), (2, monitor), (3, system), (4, monitor), (5, 0)];
+        assert_eq!(steps(&text), expected, "{text}");
+        assert!(text.starts_with(
+            "System call 7, after 1234 instructions, in ASID 3, page table 0x82000000\n"
+        ));
+        assert!(text.ends_with("; 1 exception\n"), "{text}");
+    }
+
+    #[test]
+    fn an_access_that_comes_back_is_told_once() {
+        let again = |refused| Event::Again {
+            pc: 0x40_0000,
+            kind: Access::Read,
+            address: 0x50_0000,
+            soft_misses: 0,
+            refused,
+        };
+        let resume = Event::Resume {
+            pc: 0x40_0000,
+            asid: 3,
+            same: true,
+        };
+        let text = render(Flow::Tlb, &sequence(vec![resume.clone(), again(false)]));
+        assert_eq!(steps(&text), [(1, 0), (2, 64)], "{text}");
+        assert!(text.contains("The monitor is not asked."), "{text}");
+        let text = render(Flow::Tlb, &sequence(vec![resume, again(true)]));
+        assert_eq!(steps(&text), [(1, 0)], "{text}");
+    }
+
+    #[test]
+    fn a_sequence_that_was_cut_short_says_so() {
+        let cut = Sequence {
+            whole: false,
+            ..sequence(Vec::new())
+        };
+        assert!(render(Flow::Tlb, &cut).ends_with("the machine ended before the sequence did\n"));
+    }
+
+    #[test]
+    fn things_are_counted_in_words() {
+        assert_eq!(count(1, "software-TLB miss"), "1 software-TLB miss");
+        assert_eq!(count(2, "software-TLB miss"), "2 software-TLB misses");
+        assert_eq!(count(2, "device access"), "2 device accesses");
+        assert_eq!(count(3, "change of space"), "3 changes of space");
+    }
 }
