@@ -324,7 +324,7 @@ fn processes() -> Result<Completion, Failed> {
         .map(|line| line.split_whitespace().collect())
         .filter(|words: &Vec<&str>| words.get(1).is_some_and(|table| table.starts_with("0x8")))
         .collect();
-    let number = |words: &[&str], column: usize| words[column].parse().unwrap_or(0.0);
+    let number = |words: &[&str], column: usize| words[column].parse::<f64>().unwrap_or(0.0);
     let shell = lines
         .iter()
         .max_by(|a, b| number(a, 3).total_cmp(&number(b, 3)));
