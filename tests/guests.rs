@@ -54,7 +54,21 @@ fn images() -> Vec<String> {
 
 fn complete() -> Result<(), Failed> {
     let images = images();
-    for wanted in ["hello", "tour", "isa-alu", "isa-fpu", "isa-smc", "isa-tlb"] {
+    let wanted = [
+        "hello",
+        "tour",
+        "isa-alu",
+        "isa-fpu",
+        "isa-smc",
+        "isa-tlb",
+        "vmm-escape",
+        "vmm-hog",
+        "vmm-idle",
+        "vmm-noisy",
+        "vmm-share",
+        "vmm-victim",
+    ];
+    for wanted in wanted {
         for order in ["el", "eb"] {
             let stem = format!("{wanted}.{order}");
             if !images.contains(&stem) {

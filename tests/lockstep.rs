@@ -103,6 +103,28 @@ fn a_byte_that_nobody_looks_at() {
 }
 
 #[test]
+fn a_deadline_in_a_block_with_a_device() {
+    // An event of the board in the middle of a block, or in the slot that ends it. A load from a
+    // device stops an engine if an event is nearer than the horizon, so both need the same one.
+    let [a, b] = li(T0, 0xb800_0040);
+    let mut vm = program(&[
+        a,
+        b,
+        addiu(T1, ZERO, 0x34), // counter 0 of the 8254: mode 2, and 64 ticks from edge to edge
+        sb(T1, 3, T0),
+        addiu(T1, ZERO, 64),
+        sb(T1, 0, T0),
+        sb(ZERO, 0, T0),
+        lw(V0, 0, T0),
+        beq(ZERO, ZERO, -2),
+        NOP,
+    ]);
+    let mut engine = lockstep();
+    let outcome = vm.run(&mut engine, &mut Recorder::default(), 1_000_000);
+    assert_eq!((outcome, engine.difference()), (Outcome::Limit, None));
+}
+
+#[test]
 fn a_guest_without_sabotage_is_compared_throughout() {
     let tour = fs::read(project("guests/prebuilt/tour.el.elf")).expect("an image");
     let mut vm = boot("tour", &tour);

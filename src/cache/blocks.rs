@@ -1,5 +1,6 @@
 //! Blocks, found by what they depend on, and dropped when their page changes.
 
+use super::slots::Slots;
 use crate::interp::Block;
 use crate::interp::block::Source;
 use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
@@ -61,8 +62,7 @@ pub struct Cached<T> {
 
 /// All blocks of one VM.
 pub struct Blocks<T> {
-    slots: Vec<Option<Box<Cached<T>>>>,
-    free: Vec<BlockId>,
+    slots: Slots<Cached<T>>,
     by_key: FxHashMap<BlockKey, BlockId>,
     by_page: FxHashMap<u64, Vec<BlockId>>,
     predecoded: u64,
@@ -70,13 +70,12 @@ pub struct Blocks<T> {
 }
 
 /// What a block takes in the tables, and what the allocator adds.
-const TABLES: usize = 8 + 2 * (size_of::<BlockKey>() + 4) + 8 + 32;
+const TABLES: usize = 4 + 2 * (size_of::<BlockKey>() + 4) + 8 + 32;
 
 impl<T> Default for Blocks<T> {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
             by_key: FxHashMap::default(),
             by_page: FxHashMap::default(),
             predecoded: 0,
@@ -124,25 +123,16 @@ impl<T: Default> Blocks<T> {
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
-        let cached = Box::new(Cached {
+        let cached = Cached {
             key,
             block: Block::predecode(&source),
             extra: T::default(),
-        });
+        };
         tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
         vm.add_code(key.pa, cached.block.bytes);
         self.predecoded += 1;
         self.bytes += Self::bytes_of(&cached);
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.slots[id as usize] = Some(cached);
-                id
-            }
-            None => {
-                self.slots.push(Some(cached));
-                (self.slots.len() - 1) as BlockId
-            }
-        };
+        let id = self.slots.insert(cached);
         self.by_key.insert(key, id);
         self.by_page
             .entry(key.pa.page_number())
@@ -159,7 +149,7 @@ impl<T: Default> Blocks<T> {
 
     /// The block with this number, if there is one.
     pub fn try_get_mut(&mut self, id: BlockId) -> Option<&mut Cached<T>> {
-        self.slots.get_mut(id as usize)?.as_deref_mut()
+        self.slots.get_mut(id)
     }
 
     /// The block with this number.
@@ -169,8 +159,8 @@ impl<T: Default> Blocks<T> {
     #[inline]
     #[must_use]
     pub fn get(&self, id: BlockId) -> &Cached<T> {
-        self.slots[id as usize]
-            .as_deref()
+        self.slots
+            .get(id)
             .expect("a block that was dropped is not asked for")
     }
 
@@ -180,8 +170,8 @@ impl<T: Default> Blocks<T> {
     /// As [`Blocks::get`].
     #[inline]
     pub fn get_mut(&mut self, id: BlockId) -> &mut Cached<T> {
-        self.slots[id as usize]
-            .as_deref_mut()
+        self.slots
+            .get_mut(id)
             .expect("a block that was dropped is not asked for")
     }
 
@@ -204,7 +194,6 @@ impl<T: Default> Blocks<T> {
         for page in pages {
             self.drop_from_page(vm, page, &mut Vec::new(), &mut keep);
         }
-        self.slots.shrink_to_fit();
         self.by_key.shrink_to_fit();
     }
 
@@ -244,12 +233,11 @@ impl<T: Default> Blocks<T> {
     }
 
     fn remove(&mut self, vm: &mut Vm, id: BlockId) -> Option<Cached<T>> {
-        let cached = self.slots[id as usize].take()?;
+        let cached = self.slots.remove(id)?;
         self.bytes -= Self::bytes_of(&cached);
         self.by_key.remove(&cached.key);
         vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
-        self.free.push(id);
-        Some(*cached)
+        Some(cached)
     }
 
     /// About how much memory a block takes, tables included.

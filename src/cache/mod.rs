@@ -4,4 +4,5 @@ pub mod arena;
 pub mod blocks;
 pub mod code;
 pub mod persist;
+mod slots;
 pub mod units;

@@ -132,6 +132,9 @@ pub struct Compiler {
     done: (Sender<Done>, Receiver<Done>),
 }
 
+/// With fewer jobs waiting than this, the threads will soon have nothing to do.
+const FEW: usize = 16;
+
 impl Compiler {
     /// A compiler that translates at once.
     #[must_use]
@@ -189,6 +192,14 @@ impl Compiler {
     /// A job that is done, if there is one.
     pub fn poll(&mut self) -> Option<Done> {
         self.done.1.try_recv().ok()
+    }
+
+    /// Whether there are threads, with time for what is not urgent.
+    pub fn has_time(&self) -> bool {
+        match &self.place {
+            Place::Here(_) => false,
+            Place::Workshop(workshop, _) => workshop.queue.len() < FEW,
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The interpreter as an engine.
 
+use super::spin;
 use crate::cache::blocks::Blocks;
 use crate::interp::{run_block, run_part};
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::{Engine, Vm};
+use mirrorball_runtime::vm::{Engine, Spin, Vm};
 
 /// The most bytes of predecoded blocks; then all are dropped.
 const MOST_BYTES: usize = 32 << 20;
@@ -61,5 +62,9 @@ impl Interpreter {
 impl Engine for Interpreter {
     fn run(&mut self, vm: &mut Vm) -> Exit {
         self.run_noting(vm, |_| ())
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        spin::find(vm)
     }
 }

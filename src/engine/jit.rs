@@ -2,6 +2,7 @@
 
 use super::compiler::{Compiler, Workshop, WorkshopError};
 use super::lockstep::guest_listing;
+use super::spin;
 use crate::cache::arena::{Arena, ArenaError};
 use crate::cache::blocks::Blocks;
 use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
@@ -14,7 +15,7 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::{Engine, Vm};
+use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +105,8 @@ pub(super) struct Extra {
     pub heat: u32,
     /// Its heat when blocks were last swept.
     pub swept: u32,
+    /// Its heat in all machines that share a store, as far as that is known.
+    pub wanted: u32,
     /// How often a translation that started here was evicted: the more often, the longer it takes
     /// until it is read from disk again.
     pub evicted: u8,
@@ -124,6 +127,9 @@ pub(super) struct Extra {
 
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 const COVERED: u32 = 16;
+
+/// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
+const EARLY: u32 = 8;
 
 /// `extern "C"` code that enters translated code.
 type Entry = extern "C" fn(*mut Vm, usize) -> u64;
@@ -256,6 +262,13 @@ impl Jit {
         self.blocks.predecoded()
     }
 
+    /// Whether blocks are translated before they are hot. That seldom pays in the run that does it,
+    /// but in all that follow.
+    #[cold]
+    fn translates_early(&self) -> bool {
+        self.store.is_some() && self.compiler.has_time()
+    }
+
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of
     /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
@@ -328,8 +341,12 @@ impl Engine for Jit {
                 // What was found on disk is not translated once more: the first would have no owner.
                 let extra = &self.blocks.get(id).extra;
                 let more = if extra.regions.is_empty() { 1 } else { COVERED };
-                let hot = extra.heat > self.config.hot.saturating_mul(more);
-                if extra.translation == 0 && hot {
+                let hot = self.config.hot.saturating_mul(more);
+                let heat = extra.heat.max(extra.wanted);
+                if extra.translation == 0
+                    && heat > hot / EARLY
+                    && (heat > hot || self.translates_early())
+                {
                     self.translate(vm, id);
                 }
             }
@@ -386,6 +403,10 @@ impl Engine for Jit {
             }
         }
         Exit::Horizon
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        spin::find(vm)
     }
 }
 

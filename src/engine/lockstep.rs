@@ -3,14 +3,14 @@
 //! Two machines run the same guest. The one that the world sees is executed by the JIT; a twin is
 //! interpreted. After every block, or after a longer stride, the CPUs must agree, and so must
 //! memory wherever the twin has stored; from time to time all of memory is compared, for stores of
-//! the JIT that went astray.
+//! the JIT that went astray. Where rounds of a loop are skipped, the twin runs them all.
 
-use super::{Interpreter, Jit};
+use super::{Interpreter, Jit, spin};
 use crate::isa::disasm::disassemble;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::{Engine, Vm};
+use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::fmt::Write;
 
 /// The most blocks that a report shows.
@@ -18,6 +18,9 @@ const SHOWN: usize = 8;
 
 /// Cycles between two comparisons of all memory.
 const SWEEP: u64 = 1 << 26;
+
+/// Cycles of skipped rounds between two looks at what they stored.
+const ROUNDS: u64 = 1 << 16;
 
 /// The lockstep engine.
 pub struct Lockstep {
@@ -85,9 +88,11 @@ impl Lockstep {
                 self.jit.run(vm)
             }
         };
+        // The twin gets the JIT's horizon, not the cycle that the JIT came to, which can be one
+        // later: a device's new deadline stops an engine if it is nearer than the horizon.
+        twin.cpu.set_horizon(Cycles(vm.cpu.horizon));
         vm.cpu.set_horizon(Cycles(horizon));
         let now = vm.cpu.now(0);
-        twin.cpu.set_horizon(now);
         self.path.clear();
         let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));
         self.counters.comparisons += 1;
@@ -142,7 +147,25 @@ impl Lockstep {
         Exit::Difference
     }
 
+    /// Has the twin run the rounds that the other machine skipped, and compares what they stored.
+    fn run_rounds(&mut self, vm: &Vm, twin: &mut Vm) -> Result<(), String> {
+        let skipped = vm.cpu.retired().saturating_sub(twin.cpu.retired());
+        let end = twin.cpu.now(0).0 + skipped;
+        while twin.cpu.now(0).0 < end {
+            let horizon = end.min(twin.cpu.now(0).0 + ROUNDS);
+            twin.cpu.set_horizon(Cycles(horizon));
+            self.interpreter.run_noting(twin, |_| ());
+            let stores = twin.take_written();
+            self.counters.stores += stores.len() as u64;
+            vm.compare_memory(twin, &stores).map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+
     fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm) -> Exit {
+        if let Err(difference) = self.run_rounds(vm, twin) {
+            return self.report(vm, &format!("in a loop that was skipped: {difference}"));
+        }
         twin.catch_up(vm);
         self.path.clear();
         if let Some(difference) = vm.compare_cpu(twin) {
@@ -177,6 +200,10 @@ impl Engine for Lockstep {
         let exit = self.run_both(vm, &mut twin);
         self.twin = Some(twin);
         exit
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        spin::find(vm)
     }
 }
 

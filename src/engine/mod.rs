@@ -5,6 +5,7 @@ pub mod interpreter;
 pub mod jit;
 pub mod lockstep;
 mod queue;
+mod spin;
 mod translations;
 
 pub use interpreter::Interpreter;
@@ -12,7 +13,7 @@ pub use jit::{Jit, JitConfig};
 pub use lockstep::{Lockstep, LockstepCounters};
 
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::{Engine, Vm};
+use mirrorball_runtime::vm::{Engine, Spin, Vm};
 
 /// One of the engines, chosen at run time.
 pub enum AnyEngine {
@@ -71,5 +72,9 @@ impl Engine for AnyEngine {
             Self::Jit(engine) => engine.run(vm),
             Self::Lockstep(engine) => engine.run(vm),
         }
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        spin::find(vm)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::compiler::Order;
 use crate::cache::code::TranslationId;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Whose translation it is.
@@ -31,6 +32,8 @@ struct State {
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
+    /// How many wait, for a look without the lock.
+    waiting: AtomicUsize,
 }
 
 impl Queue {
@@ -46,7 +49,11 @@ impl Queue {
             ticket,
             order,
         };
-        self.lock().waiting.push(waiting);
+        {
+            let mut state = self.lock();
+            state.waiting.push(waiting);
+            self.waiting.store(state.waiting.len(), Ordering::Relaxed);
+        }
         self.changed.notify_one();
     }
 
@@ -58,9 +65,16 @@ impl Queue {
         }
     }
 
+    /// About how many jobs wait.
+    pub fn len(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Drops what waits for an engine.
     pub fn forget(&self, engine: u64) {
-        self.lock().waiting.retain(|at| at.ticket.engine != engine);
+        let mut state = self.lock();
+        state.waiting.retain(|at| at.ticket.engine != engine);
+        self.waiting.store(state.waiting.len(), Ordering::Relaxed);
     }
 
     /// The hottest job; of several that which came first. Waits for one; `None` once the queue is
@@ -74,7 +88,9 @@ impl Queue {
             let places = state.waiting.iter().enumerate();
             let hottest = places.rev().max_by_key(|(_, waiting)| waiting.heat);
             if let Some((place, _)) = hottest {
-                return Some(state.waiting.remove(place).order);
+                let order = state.waiting.remove(place).order;
+                self.waiting.store(state.waiting.len(), Ordering::Relaxed);
+                return Some(order);
             }
             state = self
                 .changed

@@ -6,6 +6,7 @@
 //! programs, and [`plot`] draws numbers of any kind.
 
 pub mod file;
+pub mod monitor;
 pub mod plot;
 pub mod processes;
 pub mod record;
@@ -69,6 +70,10 @@ pub struct Report {
     pub hypercalls_refused: u64,
     /// Times that a WAIT let time pass.
     pub waits: u64,
+    /// Times that rounds of a loop that changes nothing were skipped.
+    pub spins: u64,
+    /// The instructions of these rounds. They count as run.
+    pub spun: u64,
     /// Device accesses, by device.
     pub devices: Vec<DeviceReport>,
     /// Bytes that the guest wrote to its console.
@@ -286,6 +291,8 @@ impl Report {
                 .collect(),
             hypercalls_refused: counters.hypercalls_refused,
             waits: counters.waits,
+            spins: counters.spins,
+            spun: counters.spun,
             devices: vm
                 .board
                 .accesses()

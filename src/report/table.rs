@@ -58,8 +58,13 @@ fn instructions(rows: &mut Rows, report: &Report) {
     // Where instructions are refused at their fetch, no engine runs them: they count as
     // interpreted.
     let translated = report.jit.as_ref().map_or(0, |jit| jit.translated);
-    let interpreted = all.saturating_sub(translated);
-    for (name, part) in [("translated", translated), ("interpreted", interpreted)] {
+    let interpreted = all.saturating_sub(translated).saturating_sub(report.spun);
+    let parts = [
+        ("translated", translated),
+        ("interpreted", interpreted),
+        ("skipped in loops that only wait", report.spun),
+    ];
+    for (name, part) in parts {
         rows.row(name, number(part), share(part as f64, all as f64));
     }
     rows.count("blocks predecoded", report.predecoded);
@@ -179,38 +184,39 @@ fn devices(rows: &mut Rows, report: &Report) {
     rows.count("console, bytes out", report.console_out);
     rows.count("console, bytes in", report.console_in);
     rows.count("idle periods", report.waits);
+    rows.count("loops skipped", report.spins);
 }
 
 /// The table while it is filled.
-struct Rows(Table);
+pub(super) struct Rows(Table);
 
 impl Rows {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut table = Table::new();
         table.load_style(NOTHING);
         Self(table)
     }
 
-    fn section(&mut self, name: &str) {
+    pub(super) fn section(&mut self, name: &str) {
         self.0.add_row([name, "", ""]);
     }
 
-    fn row(&mut self, name: &str, value: String, remark: String) {
+    pub(super) fn row(&mut self, name: &str, value: String, remark: String) {
         self.0.add_row([format!("  {name}"), value, remark]);
     }
 
-    fn count(&mut self, name: &str, count: u64) {
+    pub(super) fn count(&mut self, name: &str, count: u64) {
         self.row(name, number(count), String::new());
     }
 
     /// A count that goes without saying if it is zero.
-    fn some(&mut self, name: &str, count: u64) {
+    pub(super) fn some(&mut self, name: &str, count: u64) {
         if count > 0 {
             self.count(name, count);
         }
     }
 
-    fn text(mut self) -> String {
+    pub(super) fn text(mut self) -> String {
         if let Some(column) = self.0.column_mut(0) {
             column.set_padding((0, 1));
         }

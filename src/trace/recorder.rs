@@ -18,7 +18,7 @@ use mirrorball_runtime::mmu::segment::Mode;
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::mmu::tlb::Entry;
 use mirrorball_runtime::vm::host::{Host, Input};
-use mirrorball_runtime::vm::{Counters, Engine, Vm};
+use mirrorball_runtime::vm::{Counters, Engine, Spin, Vm};
 
 use super::{Event, Flow, Privileged, Sequence, Stage, Work};
 
@@ -194,6 +194,14 @@ impl<E: Engine> Engine for Recorder<E> {
             }
         }
         Exit::Horizon
+    }
+
+    fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
+        // Nothing of a sequence is skipped.
+        self.recording
+            .is_none()
+            .then(|| self.engine.spin(vm))
+            .flatten()
     }
 }
 

@@ -55,6 +55,10 @@ pub const fn lw(rt: u32, offset: i32, base: u32) -> u32 {
     immediate(0x23, base, rt, offset)
 }
 
+pub const fn sb(rt: u32, offset: i32, base: u32) -> u32 {
+    immediate(0x28, base, rt, offset)
+}
+
 pub const fn sw(rt: u32, offset: i32, base: u32) -> u32 {
     immediate(0x2b, base, rt, offset)
 }

@@ -2,12 +2,10 @@
 
 #include "attempt.h"
 
-enum { LONGEST = 50000 };                          // steps of Count that an attempt may take
-
 void attempt_enter(uint32_t pc, uint32_t status);
 extern char attempt_leave[];
 
-uint32_t attempt_gpr[32], attempt_status, attempt_stack;
+uint32_t attempt_gpr[32], attempt_status, attempt_stack, attempt_patience;
 struct frame attempt_end;
 uint32_t attempts, timeouts, taken[32];
 
@@ -59,7 +57,9 @@ uint32_t attempt(uint32_t pc)
 {
     attempts++;
     running = true;
-    CP0_WRITE(11, 0, count() + LONGEST);
+    do                                             // a busy host may let the time pass meanwhile
+        CP0_WRITE(11, 0, count() + attempt_patience);
+    while ((int32_t)(CP0_READ(11, 0) - count()) <= 0);
     attempt_enter(pc, normal_status | attempt_status | STATUS_IP7 | STATUS_IE | STATUS_EXL);
     return exception_code(&attempt_end);
 }
@@ -80,8 +80,12 @@ uint32_t attempt_words(const uint32_t *words, uint32_t n)
     return attempt(KSEG0(CODE_PA));
 }
 
-void fill_scratch(void)
+static void fill(uint32_t pa, uint32_t size)
 {
-    for (uint32_t offset = 0; offset < SCRATCH_SIZE; offset += 4)
-        *(volatile uint32_t *)KSEG0(SCRATCH_PA + offset) = BREAK_WORD;
+    for (uint32_t offset = 0; offset < size; offset += 4)
+        *(volatile uint32_t *)KSEG0(pa + offset) = BREAK_WORD;
 }
+
+void fill_scratch(void) { fill(SCRATCH_PA, SCRATCH_SIZE); }
+
+void fill_data(void) { fill(DATA_PA - 0x9000, 0x12000); }

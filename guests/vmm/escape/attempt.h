@@ -19,6 +19,10 @@ enum { MCHECK = 24, IBE = 6, DBE = 7 };
 // What an attempt begins with. Registers are set by attempt_registers, then one by one.
 extern uint32_t attempt_gpr[32];
 extern uint32_t attempt_status;                    // more Status bits
+extern uint32_t attempt_patience;                  // steps of Count that it may take
+
+// Where an attempt must not be cut short: a busy host lets QEMU's Count run on.
+enum { IMPATIENT = COUNTS_PER_MS / 2, PATIENT = 1000 * COUNTS_PER_MS };
 
 extern struct frame attempt_end;                   // as the code left it
 extern uint32_t attempts, timeouts, taken[32];     // by ExcCode
@@ -28,7 +32,8 @@ void attempt_registers(uint32_t value);            // all of them
 uint32_t attempt(uint32_t pc);                     // the ExcCode that ended it; INT is the timeout
 uint32_t attempt_words(const uint32_t *words, uint32_t n);     // the same for code made up now
 
-void fill_scratch(void);
+void fill_scratch(void);                           // with BREAK: all of it
+void fill_data(void);                              // what stores around DATA reach
 void put_code(uint32_t pa, uint32_t word);         // and what the caches need to be told
 
 // A function with a BREAK at its end, to be entered by attempt.

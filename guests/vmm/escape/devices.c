@@ -198,7 +198,8 @@ void move_windows(void)
             set_bridge(low[i] + 8u, saved[i][1]);
         }
 
-    static const uint32_t homes[] = { 0x100, 0x7ff, 0x400, 0x5a5, 0xe1, 0xff };
+    // Not over memory: there nothing could bring it back.
+    static const uint32_t homes[] = { 0x100, 0x3ff, 0x200, 0x2a5, 0xe1, 0xff };
     for (unsigned i = 0; i < sizeof homes / sizeof *homes; i++) {
         set_bridge(ISD, homes[i]);
         poke_load(KSEG1(GT));

@@ -72,7 +72,7 @@ void jumps(void)
 // Instructions as words: stores of v1 relative to a0, and what they may write.
 #define SW_V1(offset) (0xac830000u | (offset))
 #define LI_V0(n) (0x24020000u | (n))
-enum { SYNCI_A0 = 0x049f0000, NO_SLOT = 0 };
+enum { SYNCI_A0 = 0x049f0000 };
 
 // Code that ends 8 bytes before a page does stores into the first word of the next page and runs
 // into it, with and without SYNCI; a0 leads to that word.
@@ -98,6 +98,7 @@ static void expect(const char *what, uint32_t code, uint32_t n)
 
 void page_ends(void)
 {
+    attempt_patience = PATIENT;
     uint32_t lo = entry_lo(CODE_PA, LO_V | LO_D | LO_G), next = entry_lo(CODE_PA + PAGE, LO_V | LO_D | LO_G);
     for (uint32_t n = 2; n < 40; n++) {
         uint32_t at = CODE_PA + PAGE;

@@ -57,13 +57,15 @@ int main(uint32_t argc, char **argv, char **environment, uint32_t memory)
         fail("16 MiB of memory are the least");
     seed_state = hash(parameter("seed", 1), 1) | 1;
     attempts_init();
+    fill_scratch();
     mark_memory();
     uint32_t before = own_memory();
     for (unsigned i = 0; i < sizeof stages / sizeof *stages; i++) {
         if (!parameter_is("only", stages[i].name, true))
             continue;
-        fill_scratch();
+        fill_data();
         attempt_registers(DATA);
+        attempt_patience = IMPATIENT;
         attempt_status = 0;
         stages[i].run();
         if (own_memory() != before)

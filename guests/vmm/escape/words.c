@@ -50,8 +50,11 @@ static void try_minors(uint32_t major, uint32_t shift, uint32_t bits, unsigned t
 {
     uint32_t mask = ((1u << bits) - 1) << shift;
     for (uint32_t minor = 0; minor < 1u << bits; minor++)
-        for (unsigned i = 0; i < times; i++)
-            try_word(major << 26 | (any() & 0x03ffffff & ~mask) | minor << shift);
+        for (unsigned i = 0; i < times; i++) {
+            // Many instructions want zeros where others have a shift amount.
+            uint32_t fields = any() & (i & 1 ? 0x03fff83f : 0x03ffffff) & ~mask;
+            try_word(major << 26 | fields | minor << shift);
+        }
 }
 
 static void all_words(void)
@@ -81,7 +84,7 @@ void words(void)
     tlb_clear();
     for (unsigned i = 0; i < 8; i++) {
         user = i & 1;
-        fill_scratch();
+        fill_data();
         attempt_registers(user ? DATA_PA : DATA);
         attempt_status = status[i / 2] | (user ? STATUS_UM : 0);
         if (user) {                                // the scratch memory at its physical address

@@ -70,4 +70,14 @@ pub trait Device {
     }
     /// Lets time pass: does what was due at or before `now`.
     fn advance(&mut self, _now: Nanos) {}
+    /// Before which moment every read of the register at `offset` gives what it gives `now` and
+    /// changes nothing, as long as nobody writes; `None` if that cannot be said.
+    fn steady_until(&self, _offset: u64, _now: Nanos) -> Option<Nanos> {
+        None
+    }
+    /// Whether writing `value` at `offset` would change nothing, now and as long as nobody writes
+    /// anything else.
+    fn ignores(&self, _offset: u64, _value: u32) -> bool {
+        false
+    }
 }

@@ -271,6 +271,11 @@ impl Rtc {
         self.due = [periodic, update, alarm].into_iter().flatten().min();
     }
 
+    /// How long it is from `now` until the next update, in nanoseconds.
+    fn to_update(&self, now: Nanos) -> u64 {
+        SECOND - now.0.saturating_add(self.phase) % SECOND
+    }
+
     fn read_data(&mut self, now: Nanos) -> u8 {
         let index = usize::from(self.index);
         match index {
@@ -285,8 +290,7 @@ impl Rtc {
                 self.cmos[index]
             }
             REG_A => {
-                let left = SECOND - now.0.saturating_add(self.phase) % SECOND;
-                let updating = left <= UPDATE_AHEAD && !self.stopped();
+                let updating = self.to_update(now) <= UPDATE_AHEAD && !self.stopped();
                 self.cmos[REG_A] | if updating { A_UIP } else { 0 }
             }
             REG_C => {
@@ -376,6 +380,24 @@ impl Device for Rtc {
             self.schedule();
         }
     }
+
+    fn steady_until(&self, offset: u64, now: Nanos) -> Option<Nanos> {
+        let left = self.to_update(now);
+        let change = match usize::from(self.index) {
+            _ if offset != 1 => u64::MAX,
+            _ if !self.looked_at => return None,
+            // Reading it clears it.
+            REG_C => return None,
+            _ if self.stopped() => u64::MAX,
+            REG_A if left > UPDATE_AHEAD => left - UPDATE_AHEAD,
+            _ => left,
+        };
+        Some(now.plus(Nanos(change)))
+    }
+
+    fn ignores(&self, offset: u64, value: u32) -> bool {
+        offset == 0 && value as u8 & 0x7f == self.index
+    }
 }
 
 #[cfg(test)]
@@ -439,6 +461,29 @@ mod tests {
             assert_eq!(uip(&mut rtc, update - 1), 0x80);
             assert_eq!(uip(&mut rtc, update), 0);
         }
+    }
+
+    #[test]
+    fn what_it_calls_steady_does_not_change() {
+        let mut rtc = Rtc::new(BASE);
+        rtc.write(0, Width::Byte, 0x0a, Nanos(0));
+        assert_eq!(rtc.steady_until(1, Nanos(0)), None, "nobody has looked");
+        let mut now = 0;
+        for index in [0x0a, 0, 0x0a, 0x0a, 2, 0x40, 0x0a] {
+            let value = get(&mut rtc, index, now);
+            assert!(rtc.ignores(0, index) && !rtc.ignores(0, 0x0c));
+            let until = rtc.steady_until(1, Nanos(now)).expect("steady").0;
+            assert!(until > now && until <= now + SECOND);
+            for later in [now + 1, now + (until - now) / 2, until - 1] {
+                assert_eq!(rtc.read(1, Width::Byte, Nanos(later)), value);
+            }
+            if matches!(index, 0 | 0x0a) {
+                assert_ne!(rtc.read(1, Width::Byte, Nanos(until)), value);
+            }
+            now = until;
+        }
+        rtc.write(0, Width::Byte, 0x0c, Nanos(now));
+        assert_eq!(rtc.steady_until(1, Nanos(now)), None, "reading clears it");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod hypercall;
 mod pages;
 mod processes;
 mod run;
+mod spin;
 mod state;
 mod system;
 mod table;
@@ -28,12 +29,14 @@ use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
 use processes::Processes;
+use spin::Patience;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use processes::Process;
 pub use run::{Engine, Rest};
+pub use spin::Spin;
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
@@ -82,6 +85,10 @@ pub struct Counters {
     pub hypercalls: [u64; Number::ALL.len()],
     /// Hypercalls that were refused, those included that do not exist.
     pub hypercalls_refused: u64,
+    /// Times that rounds of a loop that changes nothing were skipped.
+    pub spins: u64,
+    /// The instructions of these rounds.
+    pub spun: u64,
     /// Host time spent asleep.
     pub slept: Duration,
 }
@@ -104,12 +111,16 @@ pub struct Vm {
     config: VmConfig,
     /// The space that last missed the guest's TLB, until the guest has written an entry.
     refilling: Option<SpaceKey>,
+    /// When the engine is next asked whether the guest spins.
+    patience: Patience,
     /// Bytes with code that were written to, for the engine to take.
     modified: Vec<(Pa, u64)>,
     /// If set, no store may use the software TLB and each is noted here.
     written: Option<Vec<(Pa, u8)>>,
     /// While the guest is in WAIT: for how long.
     waiting: Option<Cycles>,
+    /// The loop in which the guest is idle, while the host lets time pass for it.
+    spinning: Option<Spin>,
     /// How many pages the monitor wants the guest to give. The monitor sets it, between runs of
     /// the engine; the guest asks.
     pub balloon_target: u32,
@@ -168,9 +179,11 @@ impl Vm {
             }),
             config,
             refilling: None,
+            patience: Patience::default(),
             modified: Vec::new(),
             written: None,
             waiting: None,
+            spinning: None,
             balloon_target: 0,
             given: BTreeSet::new(),
             yielded: false,

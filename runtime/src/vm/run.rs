@@ -1,7 +1,7 @@
 //! The loop that runs a machine: events, interrupts, engine, idleness.
 
-use super::Vm;
 use super::host::{Host, Input, Nowhere};
+use super::{Spin, Vm};
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
@@ -14,14 +14,21 @@ pub trait Engine {
     /// something asks for attention (`cpu.stop`, which the engine clears), or WAIT. Comes back at
     /// an instruction boundary, never between a branch and its delay slot.
     fn run(&mut self, vm: &mut Vm) -> Exit;
+
+    /// Whether the guest, at its program counter, goes round in a loop that changes nothing. Leaves
+    /// the machine as it is, but for counting one round's accesses to devices. An engine that does
+    /// not look runs every round.
+    fn spin(&mut self, _vm: &mut Vm) -> Option<Spin> {
+        None
+    }
 }
 
 /// The longest run of cycles between two looks at the console.
-const SLICE: u64 = 1 << 20;
+pub(super) const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
-const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+pub(super) const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The longest span that is waited for at once.
-const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
+pub(super) const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 
@@ -92,7 +99,7 @@ impl Vm {
             let span = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
-                SLICE
+                self.patience.slice()
             };
             let most = span.min(limit - retired).min(end - retired);
             let horizon = self.next_event().min(now.0 + most);
@@ -101,7 +108,12 @@ impl Vm {
             self.counters.exits[exit as usize] += 1;
             match exit {
                 Exit::Horizon | Exit::Stop if self.take_yielded() => return Rest::Slice,
-                Exit::Horizon | Exit::Stop => {}
+                Exit::Horizon => {
+                    if let Some(span) = self.skip_rounds(engine, host, limit) {
+                        return Rest::Idle(span);
+                    }
+                }
+                Exit::Stop => {}
                 Exit::Difference => return Rest::Ended(Outcome::Difference),
                 Exit::Wait => self.waiting = Some(Cycles(0)),
             }
@@ -142,8 +154,11 @@ impl Vm {
         None
     }
 
-    /// Lets time pass for a guest that is in WAIT.
+    /// Lets time pass for a guest that is idle.
     pub fn pass(&mut self, time: Nanos) {
+        if let Some(spin) = self.spinning.take() {
+            return self.count_rounds(spin, time.to_cycles().0 / spin.period);
+        }
         let cycles = Cycles(time.to_cycles().0.max(1));
         self.skip(cycles);
         if let Some(waited) = &mut self.waiting {
@@ -179,7 +194,7 @@ impl Vm {
     }
 
     /// The cycle of the next thing that happens by itself.
-    fn next_event(&self) -> u64 {
+    pub(super) fn next_event(&self) -> u64 {
         let board = self
             .board
             .deadline()

@@ -83,6 +83,24 @@ impl Malta {
         })
     }
 
+    /// As [`Device::steady_until`](crate::device::Device::steady_until), of a port.
+    pub(super) fn port_steady_until(&mut self, port: u64, now: Nanos) -> Option<Nanos> {
+        let (chip, offset) = self.port(port);
+        self.device(chip)?.steady_until(offset, now)
+    }
+
+    /// As [`Device::ignores`](crate::device::Device::ignores), of a port.
+    pub(super) fn port_ignores(&mut self, port: u64, value: u32) -> bool {
+        let (chip, offset) = self.port(port);
+        let ignores = self
+            .device(chip)
+            .is_some_and(|device| device.ignores(offset, value));
+        if ignores {
+            self.count_write(chip);
+        }
+        ignores
+    }
+
     pub(super) fn write_port(&mut self, port: u64, width: Width, value: u32, now: Nanos) {
         let (chip, offset) = self.port(port);
         if chip.takes_any_width() {

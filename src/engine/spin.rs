@@ -1,0 +1,149 @@
+//! Finding loops that change nothing, for the VM to skip their rounds.
+//!
+//! The instructions from the program counter on are executed one by one, and what each would do
+//! is looked at first: nothing but general registers, HI and LO may change, what is read must be
+//! there to stay, and what is written must be there already. If that comes back to where it began
+//! with the same registers, it does so for ever. Then all is put back as it was. Instructions are
+//! allowed that such loops are made of; any other ends the search, as do TLB misses and whatever
+//! depends on time.
+
+use crate::interp::block::{Meaning, meaning, meaning_in_slot, predecode};
+use crate::interp::{Op, Step};
+use crate::isa::{Fields, Flow, Insn, Unit};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::device::Width;
+use mirrorball_runtime::vm::{Spin, Vm};
+
+/// The longest round that is looked for, in instructions.
+const LONGEST: u64 = 64;
+
+/// CP0 registers that do not keep still: Random and Count.
+const RESTLESS: [u32; 2] = [1, 9];
+
+/// The loop that the guest goes round in, if it does and changes nothing.
+pub(super) fn find(vm: &mut Vm) -> Option<Spin> {
+    if vm.cpu.stop != 0 {
+        return None;
+    }
+    let start = Registers::of(&vm.cpu);
+    let spin = go_round(vm, &start);
+    start.put_back(&mut vm.cpu);
+    spin
+}
+
+fn go_round(vm: &mut Vm, start: &Registers) -> Option<Spin> {
+    let mut round = Spin {
+        period: 0,
+        until: Nanos(u64::MAX),
+    };
+    while round.period < LONGEST {
+        step(vm, &mut round)?;
+        if vm.cpu.pc == start.pc && Registers::of(&vm.cpu) == *start {
+            return Some(round);
+        }
+    }
+    None
+}
+
+/// The registers that a loop may change on its way.
+#[derive(PartialEq, Eq)]
+struct Registers {
+    pc: u64,
+    gpr: [u64; 32],
+    hi: u64,
+    lo: u64,
+}
+
+impl Registers {
+    fn of(cpu: &Cpu) -> Self {
+        let mut gpr = [0; 32];
+        gpr.copy_from_slice(&cpu.gpr[..32]);
+        Self {
+            pc: cpu.pc,
+            gpr,
+            hi: cpu.hi,
+            lo: cpu.lo,
+        }
+    }
+
+    fn put_back(&self, cpu: &mut Cpu) {
+        cpu.pc = self.pc;
+        cpu.gpr[..32].copy_from_slice(&self.gpr);
+        (cpu.hi, cpu.lo) = (self.hi, self.lo);
+    }
+}
+
+/// Executes the instruction at the program counter, with its delay slot, as part of `round`.
+fn step(vm: &mut Vm, round: &mut Spin) -> Option<()> {
+    let pc = vm.cpu.pc as u32;
+    let (insn, op) = instruction(vm, pc, false)?;
+    let flow = insn.info().flow;
+    if flow == Flow::End {
+        return None;
+    }
+    // Behind the delay slot: where a branch that is not taken leads, and a link.
+    let len = if flow.has_slot() { 8 } else { 4 };
+    vm.cpu.pc = u64::from(pc.wrapping_add(len));
+    round.period += 1;
+    match execute(vm, insn, &op, round)? {
+        Step::Next if flow.has_slot() => {
+            let (insn, op) = instruction(vm, pc.wrapping_add(4), true)?;
+            round.period += 1;
+            (execute(vm, insn, &op, round)? == Step::Next).then_some(())
+        }
+        Step::Next | Step::Skip => Some(()),
+        _ => None,
+    }
+}
+
+/// The instruction at `pc`, in a delay slot or not. It owes nothing, as time stands still.
+fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
+    let pa = vm.peek(Va(u64::from(pc))).filter(|_| pc & 3 == 0)?;
+    if !vm.is_touched(pa) {
+        return None;
+    }
+    let word = vm.instruction(pa);
+    let meaning = if slot { meaning_in_slot } else { meaning };
+    let meaning = meaning(word, vm.cpu.model, vm.space_key());
+    match meaning {
+        Meaning::Insn(insn) => Some((insn, predecode(word, meaning, pc, 0))),
+        _ => None,
+    }
+}
+
+/// Executes one instruction if it is of the kind that may run over and over.
+fn execute(vm: &mut Vm, insn: Insn, op: &Op, round: &mut Spin) -> Option<Step> {
+    use Insn::{Lb, Lbu, Lh, Lhu, Ll, Lw, Lwl, Lwr, Mfc0, Rdhwr, Sb, Sc, Sh, Sw, Swl, Swr, Synci};
+    match insn {
+        Lb | Lbu => load(vm, op, Width::Byte, round)?,
+        Lh | Lhu => load(vm, op, Width::Half, round)?,
+        Lw => load(vm, op, Width::Word, round)?,
+        Sb => return store(vm, op, Width::Byte),
+        Sh => return store(vm, op, Width::Half),
+        Sw => return store(vm, op, Width::Word),
+        Mfc0 if !RESTLESS.contains(&Fields(op.imm).rd()) => {}
+        Ll | Lwl | Lwr | Rdhwr | Sc | Swl | Swr | Synci => return None,
+        _ if insn.info().unit != Unit::Cpu => return None,
+        _ => {}
+    }
+    Some((op.run)(vm, op))
+}
+
+fn address(vm: &Vm, op: &Op) -> Va {
+    Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)))
+}
+
+/// Whether a load may run; `round` learns until when it loads the same.
+fn load(vm: &mut Vm, op: &Op, width: Width, round: &mut Spin) -> Option<()> {
+    let until = vm.steady_until(address(vm, op), width)?;
+    round.until = round.until.min(until);
+    Some(())
+}
+
+/// A store that changes nothing need not run.
+fn store(vm: &mut Vm, op: &Op, width: Width) -> Option<Step> {
+    vm.ignores(address(vm, op), width, vm.cpu.get(op.rt))
+        .then_some(Step::Next)
+}
