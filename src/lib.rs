@@ -16,4 +16,5 @@ pub mod interp;
 pub mod machine;
 pub mod measure;
 pub mod report;
+pub mod trace;
 pub mod translate;

@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Trial::ignorable_test("jit and interp end alike", || end_alike(&INTERP)),
         Trial::ignorable_test("a second run of jit ends alike", || end_alike(&AGAIN)),
         Trial::ignorable_test("the answers are those under QEMU", answers_of_qemu),
+        Trial::ignorable_test("the shell and its programs are seen", processes),
+        Trial::ignorable_test("a system call and a TLB miss are followed", flows),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
             let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
@@ -172,7 +174,7 @@ fn session(engine: &str) -> Result<Session, String> {
     file.write_all(script().as_bytes())
         .map_err(|error| error.to_string())?;
     let path = file.path().display().to_string();
-    let output = debian(engine, &["--script", &path])?;
+    let output = debian(engine, &["--script", &path, "--ps"])?;
     Ok(Session {
         exit: output.status.code(),
         output: output.stdout,
@@ -307,6 +309,64 @@ fn end_alike(other: &Outcome) -> Result<Completion, Failed> {
         }
         (Err(reason), _) | (_, Err(reason)) => cannot_run(reason),
     }
+}
+
+/// Whether the monitor saw what a person would expect: the shell, which lives to the end and
+/// starts all others, and dozens of them, each in an address space of its own.
+fn processes() -> Result<Completion, Failed> {
+    let session = match &*JIT {
+        Ok(session) => session,
+        Err(reason) => return cannot_run(reason),
+    };
+    let lines: Vec<Vec<&str>> = session
+        .end
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .filter(|words: &Vec<&str>| words.get(1).is_some_and(|table| table.starts_with("0x8")))
+        .collect();
+    let number = |words: &[&str], column: usize| words[column].parse::<f64>().unwrap_or(0.0);
+    let shell = lines
+        .iter()
+        .max_by(|a, b| number(a, 3).total_cmp(&number(b, 3)));
+    let shell = shell.ok_or_else(|| format!("no process in\n{}", session.end))?;
+    check(lines.len() > 50, || session.end.clone())?;
+    check(number(shell, 3) > 1e6 && number(shell, 6) > 100.0, || {
+        format!("{shell:?} in\n{}", session.end)
+    })?;
+    for words in &lines {
+        let all = (3..7).all(|column| number(words, column) > 0.0);
+        check(all && number(words, 7) < number(words, 8), || {
+            format!("{words:?} in\n{}", session.end)
+        })?;
+    }
+    Ok(Completion::Completed)
+}
+
+/// What `trace` says of an event well after the first process started.
+fn flows() -> Result<Completion, Failed> {
+    for (flow, parts) in [
+        ("syscall", ["System call 101,", "page table 0x8", "goes on"]),
+        ("tlb", ["TLB miss 101,", "tlbw", "once more"]),
+    ] {
+        if let Err(reason) = DEBIAN.clone() {
+            return cannot_run(&reason);
+        }
+        let arguments = ["trace", "guests/debian/cache/vmlinux", "--append", APPEND];
+        let initrd = ["--initrd", "guests/debian/cache/initrd.gz"];
+        let output = mirrorball()
+            .args(arguments)
+            .args(initrd)
+            .args(["--flow", flow, "--skip", "100"])
+            .stdin(Stdio::null())
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        check(output.status.success(), || {
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        })?;
+        let all = parts.iter().all(|part| text.contains(part));
+        check(all, || text.to_string())?;
+    }
+    Ok(Completion::Completed)
 }
 
 /// What differs from QEMU: how the line starts, what the words start with (nothing: the whole

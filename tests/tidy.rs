@@ -34,6 +34,7 @@ const LAYERS: &[&[&str]] = &[
     &["translate"],
     &["cache"],
     &["engine"],
+    &["trace"],
     &["image"],
     &["console"],
     &["machine"],

@@ -16,6 +16,7 @@ mod measure;
 mod program;
 pub mod run;
 mod top;
+mod trace;
 mod tune;
 
 use std::fmt::Write as _;
@@ -47,6 +48,7 @@ enum Command {
     Run(Box<run::RunArgs>),
     Disasm(disasm::DisasmArgs),
     Inspect(inspect::InspectArgs),
+    Trace(Box<trace::TraceArgs>),
     Bench(Box<bench::BenchArgs>),
     Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
@@ -65,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => args.validate().and_then(run::execute),
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
+        Command::Trace(args) => trace::execute(&args),
         Command::Bench(args) => bench::execute(*args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),

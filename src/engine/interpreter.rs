@@ -33,6 +33,9 @@ impl Interpreter {
         }
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
+                if let Some(exit) = vm.cpu.take_stop() {
+                    return exit;
+                }
                 continue;
             };
             let block = &self.blocks.get(id).block;

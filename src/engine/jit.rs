@@ -325,6 +325,9 @@ impl Engine for Jit {
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
                 missing = None;
+                if let Some(exit) = vm.cpu.take_stop() {
+                    return exit;
+                }
                 continue;
             };
             let cached = self.blocks.get_mut(id);

@@ -8,6 +8,7 @@
 pub mod file;
 pub mod monitor;
 pub mod plot;
+pub mod processes;
 pub mod record;
 pub mod table;
 

@@ -27,6 +27,7 @@ mod through;
 
 pub use exits::Cell;
 pub use region::Region;
+pub use system::done_alone;
 
 use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;

@@ -2,6 +2,7 @@
 //! and writes without consequence. All else is interpreted.
 
 use super::emit::{Emitter, Instruction};
+use crate::isa::{Fields, Insn};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use mirrorball_runtime::cpu::Cpu;
@@ -9,8 +10,24 @@ use mirrorball_runtime::cpu::cp0::{
     CAUSE_DC, CAUSE_IP, Cp0, ENTRYHI_ASID, STATUS_CLEAR_ONLY, STATUS_EXL, STATUS_IE,
     STATUS_KSU_SHIFT,
 };
+use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::cpu::plain::plain;
 use std::mem::offset_of;
+
+/// Whether translated code does a privileged instruction by itself, as long as nothing follows
+/// from it but another value in a register. Else the interpreter does it, and with it the monitor.
+#[must_use]
+pub fn done_alone(model: &Model, insn: Insn, fields: Fields) -> bool {
+    let (reg, sel) = (fields.rd(), fields.select());
+    let plain = plain(model, reg, sel);
+    match insn {
+        Insn::Mfc0 => plain.is_some() || matches!((reg, sel), (9 | 13 | 15, 0) | (16, 1..=3)),
+        Insn::Mtc0 => {
+            matches!((reg, sel), (10 | 12, 0)) || plain.is_some_and(|plain| plain.mask != 0)
+        }
+        _ => false,
+    }
+}
 
 macro_rules! field {
     ($name:ident) => {

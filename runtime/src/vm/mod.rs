@@ -6,10 +6,12 @@ mod access;
 pub mod host;
 mod hypercall;
 mod pages;
+mod processes;
 mod run;
 mod spin;
 mod state;
 mod system;
+mod table;
 
 use crate::addr::{Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
@@ -26,11 +28,13 @@ use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use processes::Processes;
 use spin::Patience;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use processes::Process;
 pub use run::{Engine, Rest};
 pub use spin::Spin;
 
@@ -130,6 +134,12 @@ pub struct Vm {
     output: Vec<u8>,
     /// Bytes typed so far, with the time at which they arrived.
     typed: Vec<(Cycles, u8)>,
+    /// What the guest's processes did.
+    processes: Processes,
+    /// The exception that was last taken.
+    last_exception: Option<Exception>,
+    /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
+    pub stop_at: Option<fn(Exception) -> bool>,
     /// What the monitor counted.
     pub counters: Counters,
 }
@@ -180,6 +190,9 @@ impl Vm {
             wake_at: None,
             output: Vec::new(),
             typed: Vec::new(),
+            processes: Processes::default(),
+            last_exception: None,
+            stop_at: None,
             counters: Counters::default(),
         });
         vm.select_space();
@@ -218,10 +231,15 @@ impl Vm {
     /// Points the CPU at the software TLB of its current address space and mode.
     pub fn select_space(&mut self) {
         let key = self.space_key();
-        if self.cpu.space.is_null() || self.space().key != key {
-            self.cpu.space = self.soft.select(key);
-            self.counters.space_switches += 1;
+        if !self.cpu.space.is_null() {
+            let old = self.space().key;
+            if old == key {
+                return;
+            }
+            self.account_for_space(old, key);
         }
+        self.cpu.space = self.soft.select(key);
+        self.counters.space_switches += 1;
     }
 
     /// The current address space's software TLB.
@@ -253,6 +271,10 @@ impl Vm {
             _ => {}
         }
         self.cpu.raise(exception, pc, slot);
+        self.last_exception = Some(exception);
+        if self.stop_at.is_some_and(|wanted| wanted(exception)) {
+            self.request_stop();
+        }
         tracing::trace!(
             target: "exceptions",
             "{exception:?} at {pc:#010x}{} -> {:#010x} badvaddr {:#010x} cause {:#010x} status {:#010x}",
@@ -265,8 +287,21 @@ impl Vm {
         self.select_space();
     }
 
+    /// The exception that was last taken.
+    #[must_use]
+    pub fn last_exception(&self) -> Option<Exception> {
+        self.last_exception
+    }
+
+    /// How many exceptions were taken.
+    #[must_use]
+    pub fn exceptions_taken(&self) -> u64 {
+        self.counters.exceptions.iter().sum()
+    }
+
     fn note_refill(&mut self, kind: usize, name: &str) {
         self.counters.refills[kind] += 1;
+        self.processes.note_refill();
         self.refilling = Some(self.space().key);
         tracing::trace!(
             target: "tlb",

@@ -124,6 +124,7 @@ impl Vm {
             .write(index, entry)
             .ok_or(Exception::MachineCheck)?;
         self.counters.tlb_writes += 1;
+        self.processes.note_entry(&entry);
         tracing::trace!(target: "tlb", "write {index}: {entry}");
         for gone in self.second.overwritten(&entry) {
             self.soft.forget_entry(&gone);

@@ -121,6 +121,12 @@ pub(in crate::cli) struct RunArgs {
     /// Print a table of what happened, at the end and to standard error
     #[arg(long, help_heading = "Reports")]
     pub(super) stats: bool,
+    /// Print the guest's processes, as far as a monitor sees them, likewise: their address spaces,
+    /// the instructions run in user mode and by the kernel for them, TLB refills, pages, and when
+    /// they were seen, in seconds of the guest's time. A process that started another program has
+    /// another address space, and a line for each
+    #[arg(long, help_heading = "Reports")]
+    pub(super) ps: bool,
     /// Print the instruction count and a hash of registers and memory, likewise
     #[arg(long, help_heading = "Reports")]
     pub(super) hash: bool,

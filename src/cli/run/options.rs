@@ -47,6 +47,7 @@ impl RunArgs {
             check,
             reports: Reports {
                 stats: self.stats,
+                ps: self.ps,
                 hash: self.hash,
                 file: report.map(OutFile::open).transpose()?,
                 trace: self.trace,

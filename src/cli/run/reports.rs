@@ -8,7 +8,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::machine::MachineMemory;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Process, Vm};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -16,7 +16,9 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::{CliError, Exit, complain};
 use crate::engine::AnyEngine;
-use crate::report::{NamedRecord, OutFile, Record, Report, monitor, outcome_name, table};
+use crate::report::{
+    NamedRecord, OutFile, Record, Report, monitor, outcome_name, processes, table,
+};
 
 /// What `--trace` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,6 +40,8 @@ pub enum TraceTopic {
 pub struct Reports {
     /// Whether to print the table of counters at the end.
     pub stats: bool,
+    /// Whether to print the guest's processes at the end.
+    pub ps: bool,
     /// Whether to print instruction count and hash at the end.
     pub hash: bool,
     /// Where to write the record of the run.
@@ -57,6 +61,8 @@ pub struct End {
     pub difference: Option<String>,
     /// A hash of registers and memory.
     pub state: u64,
+    /// The guest's processes.
+    pub processes: Vec<Process>,
     /// Its counters.
     pub report: Report,
 }
@@ -86,6 +92,7 @@ impl End {
             unfinished: None,
             difference: engine.difference().map(str::to_owned),
             state: if hashed { vm.state_hash() } else { 0 },
+            processes: vm.processes(),
             report: Report::gather(vm, engine, host),
         }
     }
@@ -141,6 +148,9 @@ impl Reports {
         if self.stats {
             eprint!("{}", table::render(&end.report));
         }
+        if self.ps {
+            eprint!("{}", processes::render(&end.processes));
+        }
         if self.hash {
             eprintln!("{}", hash(end));
         }
@@ -194,6 +204,9 @@ impl Reports {
         }
         if self.stats {
             eprintln!("{name}\n{}", table::render(&end.report));
+        }
+        if self.ps {
+            eprintln!("{name}\n{}", processes::render(&end.processes));
         }
         if self.hash {
             eprintln!("{name}: {}", hash(end));

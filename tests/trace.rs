@@ -1,0 +1,145 @@
+//! `mirrorball trace`: the tour's system calls and TLB misses, as text and as exit codes.
+
+mod common;
+
+use common::program::{USAGE, mirrorball, refused};
+
+fn trace(arguments: &[&str]) -> String {
+    let output = mirrorball(&[&["trace"], arguments].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    assert_eq!(said, "");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Says that `text` has all of `parts`, in this order.
+#[track_caller]
+fn has_in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("no {part:?} in its place in\n{text}");
+        };
+        rest = after;
+    }
+}
+
+#[test]
+fn a_system_call_goes_by_the_guest_s_vector_and_comes_back() {
+    let text = trace(&["--flow", "syscall"]);
+    has_in_order(
+        &text,
+        &[
+            "System call 1, after ",
+            "Process",
+            "Operating system",
+            "Monitor",
+            "1. 0x",
+            " syscall\n",
+            "v0 ",
+            "2. Exception: system call\n",
+            "EPC 0x",
+            "vector 0x80000180\n",
+            "3. 0x80000180 to 0x",
+            "instructions",
+            "mfc0 EPC",
+            "done by the monitor:\n",
+            "eret",
+            "4. 0x",
+            " eret\n",
+            "5. EXL cleared: user mode\n",
+            "6. 0x",
+            " goes on\n",
+            "In all: ",
+        ],
+    );
+    // It goes on behind the call.
+    let address = |start: &str| {
+        let (_, after) = text.split_once(start).expect("a step");
+        u32::from_str_radix(&after[..8], 16).expect("an address")
+    };
+    assert_eq!(address("6. 0x"), address("1. 0x") + 4);
+    assert!(text.lines().all(|line| line.chars().count() <= 120));
+}
+
+#[test]
+fn a_miss_of_a_page_that_is_there_takes_one_refill() {
+    let text = trace(&["--flow", "tlb"]);
+    has_in_order(
+        &text,
+        &[
+            "TLB miss 1, after ",
+            "Software TLB: no entry",
+            "Guest's TLB: none either.",
+            "Exception: TLB refill",
+            "vector 0x80000000\n",
+            "0x80000000 to 0x80000060",
+            "25 instructions",
+            "tlbwr",
+            "Guest's TLB: 0x00400000",
+            "eret",
+            "once more",
+            "Guest's TLB: hit",
+            "; 1 exception\n",
+        ],
+    );
+}
+
+#[test]
+fn a_miss_of_a_page_that_is_not_there_takes_a_page_fault_as_well() {
+    let text = trace(&["--flow", "tlb", "--skip", "20"]);
+    has_in_order(
+        &text,
+        &[
+            "TLB miss 21, after ",
+            "stores to 0x",
+            "Exception: TLB refill, store",
+            "tlbwr",
+            "nothing is entered",
+            "once more",
+            "Exception: TLB invalid, store",
+            "vector 0x80000180",
+            "once more",
+            "; 3 exceptions\n",
+        ],
+    );
+}
+
+#[test]
+fn what_is_shown_is_the_same_each_time_and_can_be_picked() {
+    let three = trace(&["--flow", "tlb", "--skip", "4", "--count", "3"]);
+    assert_eq!(
+        three,
+        trace(&["--flow", "tlb", "--skip", "4", "--count", "3"])
+    );
+    // A sequence may hold more than one miss; each has its number.
+    let numbers = three.split("TLB miss ").skip(1).map(|text| {
+        let (number, _) = text.split_once(',').expect("a title");
+        number.parse::<u64>().expect("a number")
+    });
+    let each: Vec<String> = numbers
+        .map(|number| trace(&["--flow", "tlb", "--skip", &(number - 1).to_string()]))
+        .collect();
+    assert_eq!(three, each.join("\n"));
+    let first = trace(&["--flow", "syscall"]);
+    let (_, pc) = first.split_once("1. ").expect("a first step");
+    assert_eq!(trace(&["--flow", "syscall", "--at", &pc[..10]]), first);
+}
+
+#[test]
+fn a_guest_without_such_events_is_told_of() {
+    let hello = "guests/prebuilt/hello.el.elf";
+    let output = mirrorball(&["trace", hello, "--flow", "syscall"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.stdout, b"");
+    assert!(said.contains("after 0 of them"), "{said}");
+    let output = mirrorball(&["trace", "--flow", "tlb", "--limit", "1000"]);
+    assert_eq!(output.status.code(), Some(11), "as run does");
+    refused(&["trace"], USAGE, &["--flow"]);
+    refused(&["trace", "--flow", "page"], USAGE, &["syscall, tlb"]);
+    refused(
+        &["trace", "/no/kernel", "--flow", "tlb"],
+        USAGE,
+        &["/no/kernel"],
+    );
+}
