@@ -1,10 +1,12 @@
 //! The monitor as the control socket sees it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
+use mirrorball_runtime::vm::{self, Vm};
 
 use super::{FleetMonitor, lock};
 use crate::control::api::{CodeCacheStatus, MachineMemory, MemoryStatus};
@@ -33,17 +35,24 @@ pub struct Watch {
     monitor: Arc<FleetMonitor>,
     start: Instant,
     samples: Mutex<Samples>,
+    /// For each machine, the instructions of its processes when they were last asked for.
+    ran: Mutex<Vec<HashMap<ProcessKey, u64>>>,
 }
+
+/// What tells the processes of a guest apart: ASID and page table.
+type ProcessKey = (u8, Option<u32>);
 
 impl Watch {
     /// Watches `monitor`.
     #[must_use]
     pub fn new(monitor: Arc<FleetMonitor>) -> Self {
         let start = Instant::now();
-        let nothing = (start, vec![Had::default(); monitor.machines()]);
+        let machines = monitor.machines();
+        let nothing = (start, vec![Had::default(); machines]);
         Self {
             monitor,
             start,
+            ran: Mutex::new(vec![HashMap::new(); machines]),
             samples: Mutex::new(Samples {
                 last: nothing.clone(),
                 before: nothing,
@@ -165,8 +174,36 @@ impl Machines for Watch {
     }
 
     fn processes(&self, name: &str) -> Result<Vec<Process>, ControlError> {
-        self.number(name)?;
-        Err(ControlError::Unsupported("not known".into()))
+        let number = self.number(name)?;
+        let seen = self.monitor.look(number, Vm::processes);
+        let seen = seen.unwrap_or_default();
+        let mut ran = lock(&self.ran);
+        let before = std::mem::take(&mut ran[number]);
+        let key = |process: &vm::Process| (process.asid, process.table);
+        let all = |process: &vm::Process| process.user + process.kernel;
+        let of_late = |process: &vm::Process| {
+            let before = before.get(&key(process)).copied().unwrap_or(0);
+            all(process).saturating_sub(before) as f64
+        };
+        let sum: f64 = seen.iter().map(of_late).sum();
+        let processes = seen.iter().map(|process| Process {
+            asid: process.asid.into(),
+            table: process.table,
+            cpu_share: if sum > 0.0 {
+                of_late(process) / sum
+            } else {
+                0.0
+            },
+            instructions: all(process),
+            pages: process.pages,
+            name_hint: None,
+        });
+        let processes = processes.collect();
+        ran[number] = seen
+            .iter()
+            .map(|process| (key(process), all(process)))
+            .collect();
+        Ok(processes)
     }
 
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {

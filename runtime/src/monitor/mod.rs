@@ -178,6 +178,8 @@ struct Slot<E, H> {
     active: AtomicU64,
     /// Slices since its last epoch for sharing began.
     slices: AtomicU64,
+    /// Slices since the guest was asked for pages that it has not given.
+    asked: AtomicU64,
 }
 
 /// What the scheduler knows of a machine.
@@ -256,6 +258,7 @@ impl<F: Fleet> Monitor<F> {
             snapshot: Mutex::default(),
             active: AtomicU64::new(1000),
             slices: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
         };
         Self {
             config,
@@ -318,6 +321,13 @@ impl<F: Fleet> Monitor<F> {
             target: task.target,
             snapshot,
         }
+    }
+
+    /// Looks at the VM of machine `number` between two slices. `None` if it has none now.
+    pub fn look<T>(&self, number: usize, look: impl FnOnce(&Vm) -> T) -> Option<T> {
+        self.hurry();
+        let held = lock(&self.slots[number].machine);
+        held.as_ref().map(|machine| look(&machine.vm))
     }
 
     /// Wakes machine `number` if it is idle: something was typed.

@@ -5,6 +5,7 @@
 //! does not use (Waldspurger, "Memory Resource Management in VMware ESX Server", section 5).
 
 use super::{Fleet, Monitor, lock};
+use crate::hypercall::Number;
 use crate::vm::Vm;
 use std::sync::TryLockError;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,12 @@ const SPARE: u64 = 256;
 const EPOCH_SLICES: u64 = 64;
 /// What an idle page costs, in pages that are used: a tax of three quarters.
 const IDLE_COST: u64 = 4;
+/// Slices that a guest has to give pages to the balloon before they are swapped.
+const BALLOON_SLICES: u64 = 256;
+/// Memory is nearly used up when less than this fraction of it is left.
+const SCARCE: u64 = 16;
+/// The fraction of its pages that each guest is then asked for.
+const ASKED_FOR: u64 = 8;
 /// Pages that no machine is asked to go below.
 const LEAST_PAGES: u64 = 64;
 
@@ -29,11 +36,29 @@ impl<F: Fleet> Monitor<F> {
                 self.begin_epoch(number, vm);
             }
         }
-        if let Some(target) = target {
-            let surplus = resident(vm).saturating_sub(target.max(LEAST_PAGES));
-            if surplus > 0 {
+        let surplus = self.surplus(vm, target);
+        vm.balloon_target = (vm.pages_given() + surplus) as u32;
+        if surplus == 0 {
+            slot.asked.store(0, Ordering::Relaxed);
+        } else if target.is_some() {
+            // A guest that knows the balloon has some time to give pages of its choice.
+            let listens = vm.counters.hypercalls[Number::BalloonQuery as usize] > 0;
+            let asked = slot.asked.fetch_add(1, Ordering::Relaxed);
+            if !listens || asked >= BALLOON_SLICES {
                 self.take(number, vm, surplus);
             }
+        }
+    }
+
+    /// The pages that a machine is asked to give up: those beyond its target, and some of them
+    /// while machine memory is nearly used up.
+    fn surplus(&self, vm: &Vm, target: Option<u64>) -> u64 {
+        let resident = resident(vm);
+        let beyond = target.map_or(0, |target| resident.saturating_sub(target.max(LEAST_PAGES)));
+        if self.memory.missing(self.memory.limit() / SCARCE) > 0 {
+            beyond.max(resident / ASKED_FOR)
+        } else {
+            beyond
         }
     }
 
