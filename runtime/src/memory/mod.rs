@@ -7,4 +7,4 @@ mod reclaim;
 pub mod share;
 pub mod swap;
 
-pub use reclaim::{Gain, Hands};
+pub use reclaim::{Gain, Hands, Quota};

@@ -17,8 +17,39 @@ pub struct Gain {
     pub seen: u64,
     /// Frames that are free now.
     pub freed: u64,
+    /// Pages that are in no frame any more.
+    pub moved: u64,
     /// Whether the hand came round to its start.
     pub round: bool,
+}
+
+/// How much is wanted of a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quota {
+    /// So many free frames.
+    Frames(u64),
+    /// So many of its pages in no frame, whether or not others share the frames that they were in.
+    Pages(u64),
+}
+
+impl Quota {
+    /// What is left of it after this gain.
+    #[must_use]
+    pub fn left(self, gain: &Gain) -> u64 {
+        match self {
+            Self::Frames(frames) => frames.saturating_sub(gain.freed),
+            Self::Pages(pages) => pages.saturating_sub(gain.moved),
+        }
+    }
+
+    /// The quota that is left after this gain.
+    #[must_use]
+    pub fn after(self, gain: &Gain) -> Self {
+        match self {
+            Self::Frames(_) => Self::Frames(self.left(gain)),
+            Self::Pages(_) => Self::Pages(self.left(gain)),
+        }
+    }
 }
 
 /// The hands of the clocks.
@@ -101,18 +132,18 @@ impl Pmap {
         }
     }
 
-    /// Sends pages to the swap file until `frames` are free, or the hand has come round. Shared
+    /// Sends pages to the swap file until the quota is reached, or the hand has come round. Shared
     /// pages only if `shared`: the frame is free when its last user has gone.
     pub fn swap_some(
         &mut self,
         hands: &mut Hands,
         machine: &MachineMemory,
-        frames: u64,
+        quota: Quota,
         shared: bool,
     ) -> Gain {
         let mut gain = Gain::default();
         for _ in 0..self.len() {
-            if gain.freed >= frames {
+            if quota.left(&gain) == 0 {
                 return gain;
             }
             let index = hands.swap;
@@ -128,15 +159,16 @@ impl Pmap {
             };
             let content = machine.frame(frame);
             if is_zero(content) {
-                self.give_back(index, machine);
+                gain.freed += u64::from(self.give_back(index, machine));
+                gain.moved += 1;
                 self.set(index, Page::Zero);
-                gain.freed += 1;
                 continue;
             }
             let Some(slot) = machine.swap().store(content) else {
                 return gain;
             };
             gain.freed += u64::from(self.give_back(index, machine));
+            gain.moved += 1;
             self.set(index, Page::Swapped(slot));
         }
         gain.round = true;

@@ -6,6 +6,7 @@
 
 use super::{Fleet, Monitor, lock};
 use crate::hypercall::Number;
+use crate::memory::{Gain, Quota};
 use crate::vm::Vm;
 use std::sync::TryLockError;
 use std::sync::atomic::Ordering;
@@ -26,12 +27,15 @@ const ASKED_FOR: u64 = 8;
 const LEAST_PAGES: u64 = 64;
 
 impl<F: Fleet> Monitor<F> {
-    /// After a slice: shares pages, and heeds the machine's target.
-    pub(super) fn tend(&self, number: usize, vm: &mut Vm, target: Option<u64>) {
+    /// After a slice of so many instructions: shares pages, and heeds the machine's target.
+    pub(super) fn tend(&self, number: usize, vm: &mut Vm, ran: u64, target: Option<u64>) {
         let slot = &self.slots[number];
         let slices = slot.slices.fetch_add(1, Ordering::Relaxed);
         if self.config.share_pages > 0 {
-            let gain = vm.share_some(self.config.share_pages, false);
+            // A machine that is idle nearly all the time is looked at as slowly.
+            let most = self.config.share_pages as u64;
+            let pages = (most * ran / self.config.slice).clamp(1, most);
+            let gain = vm.share_some(pages as usize, false);
             if gain.round && slices >= EPOCH_SLICES {
                 self.begin_epoch(number, vm);
             }
@@ -45,7 +49,7 @@ impl<F: Fleet> Monitor<F> {
             let listens = vm.counters.hypercalls[Number::BalloonQuery as usize] > 0;
             let asked = slot.asked.fetch_add(1, Ordering::Relaxed);
             if !listens || asked >= BALLOON_SLICES {
-                self.take(number, vm, surplus);
+                self.take(number, vm, Quota::Pages(surplus));
             }
         }
     }
@@ -68,17 +72,15 @@ impl<F: Fleet> Monitor<F> {
         self.slots[number].slices.store(0, Ordering::Relaxed);
     }
 
-    /// Takes up to `frames` from a machine that is held. Says how many it was.
-    fn take(&self, number: usize, vm: &mut Vm, frames: u64) -> u64 {
-        let mut freed = vm.swap_some(frames, false).freed;
-        if freed < frames {
-            self.begin_epoch(number, vm);
-            freed += vm.swap_some(frames - freed, false).freed;
+    /// Takes what it can of a quota from a machine that is held.
+    fn take(&self, number: usize, vm: &mut Vm, quota: Quota) {
+        let quota = quota.after(&vm.swap_some(quota, false));
+        if quota.left(&Gain::default()) == 0 {
+            return;
         }
-        if freed < frames {
-            freed += vm.swap_some(frames - freed, true).freed;
-        }
-        freed
+        self.begin_epoch(number, vm);
+        let quota = quota.after(&vm.swap_some(quota, false));
+        vm.swap_some(quota, true);
     }
 
     /// The lower, the rather pages are taken from the machine: its share for each page that it
@@ -111,7 +113,7 @@ impl<F: Fleet> Monitor<F> {
                 break;
             }
             if victim == number {
-                self.take(number, vm, missing);
+                self.take(number, vm, Quota::Frames(missing));
                 continue;
             }
             let held = self.slots[victim].machine.try_lock();
@@ -121,7 +123,7 @@ impl<F: Fleet> Monitor<F> {
                 Err(TryLockError::WouldBlock) => continue,
             };
             if let Some(machine) = held.as_mut() {
-                self.take(victim, &mut machine.vm, missing);
+                self.take(victim, &mut machine.vm, Quota::Frames(missing));
                 lock(&self.slots[victim].snapshot).pages = machine.vm.page_counts();
             }
         }

@@ -197,8 +197,9 @@ impl<F: Fleet> Monitor<F> {
                 host,
                 limit,
             } = machine;
+            let before = vm.cpu.retired();
             let rest = vm.run_slice(engine, host, *limit, self.config.slice);
-            self.tend(number, vm, turn.target);
+            self.tend(number, vm, vm.cpu.retired() - before, turn.target);
             if rest != Rest::Slice || vm.take_yielded() || self.is_hurried() {
                 return End::Rest(rest);
             }

@@ -6,10 +6,10 @@
 
 use super::Vm;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
-use crate::memory::Gain;
 use crate::memory::machine::{MachineMemory, VmId};
 use crate::memory::pmap::{Access, Page, PageCounts};
 use crate::memory::share::Content;
+use crate::memory::{Gain, Quota};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -169,10 +169,11 @@ impl Vm {
         gain
     }
 
-    /// Sends pages that were not used in this epoch to the swap file, until `frames` are free.
-    pub fn swap_some(&mut self, frames: u64, shared: bool) -> Gain {
+    /// Sends pages that were not used in this epoch to the swap file, until the quota is reached;
+    /// shared ones only if `shared`.
+    pub fn swap_some(&mut self, quota: Quota, shared: bool) -> Gain {
         self.pmap
-            .swap_some(&mut self.hands, &self.machine, frames, shared)
+            .swap_some(&mut self.hands, &self.machine, quota, shared)
     }
 
     /// Makes the page of `pa`, which is RAM, read as zeros at every address until something is
