@@ -85,7 +85,9 @@ fn ran_in(engines: &[Kind], code: &[u32], limit: u64) -> u64 {
     let mut reference = EveryRound(Interpreter::default());
     let outcome = vm.run(&mut reference, &mut Recorder::default(), limit);
     assert_eq!((outcome, vm.counters.spun), (Outcome::Limit, 0));
-    let expected = (vm.cpu.retired(), vm.state_hash(), vm.counters.exceptions);
+    let accesses = |vm: &Vm| vm.board.accesses().collect::<Vec<_>>();
+    let end = (vm.cpu.retired(), vm.state_hash());
+    let expected = (end, vm.counters.exceptions, accesses(&vm));
     assert!(
         vm.counters.exceptions[0] >= limit / 110_000,
         "interrupts came"
@@ -93,7 +95,8 @@ fn ran_in(engines: &[Kind], code: &[u32], limit: u64) -> u64 {
     let run = |&kind: &Kind| {
         let mut vm = guest(code);
         let end = common::run(kind, &mut vm, limit);
-        let got = (end.instructions, end.state, vm.counters.exceptions);
+        let end = (end.instructions, end.state);
+        let got = (end, vm.counters.exceptions, accesses(&vm));
         assert_eq!(got, expected, "{kind}");
         limit - vm.counters.spun
     };

@@ -133,7 +133,7 @@ pub struct Compiler {
 }
 
 /// With fewer jobs waiting than this, the threads will soon have nothing to do.
-const FEW: usize = 4;
+const FEW: usize = 16;
 
 impl Compiler {
     /// A compiler that translates at once.

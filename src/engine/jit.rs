@@ -105,6 +105,8 @@ pub(super) struct Extra {
     pub heat: u32,
     /// Its heat when blocks were last swept.
     pub swept: u32,
+    /// Its heat in all machines that share a store, as far as that is known.
+    pub wanted: u32,
     /// How often a translation that started here was evicted: the more often, the longer it takes
     /// until it is read from disk again.
     pub evicted: u8,
@@ -337,7 +339,7 @@ impl Engine for Jit {
                 let extra = &self.blocks.get(id).extra;
                 let more = if extra.regions.is_empty() { 1 } else { COVERED };
                 let hot = self.config.hot.saturating_mul(more);
-                let heat = extra.heat;
+                let heat = extra.heat.max(extra.wanted);
                 if extra.translation == 0
                     && heat > hot / EARLY
                     && (heat > hot || self.translates_early())

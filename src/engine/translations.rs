@@ -11,6 +11,8 @@ use crate::translate::{Region, Translation};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vm::Vm;
 
+/// From this heat on it counts that a block is looked for in the store.
+const LUKEWARM: u32 = 8;
 /// A block joins a region when it has this fraction of the heat that starts one.
 const WARM: u32 = 8;
 
@@ -21,6 +23,7 @@ impl Jit {
     pub(super) fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let cached = self.blocks.get(id);
         let (key, halved, heat) = (cached.key, cached.extra.halved, cached.extra.heat);
+        let wanted = heat.max(cached.extra.wanted);
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
@@ -38,20 +41,22 @@ impl Jit {
             .filter_map(|member| blocks.by_key(&key.at(member.pc)))
             .collect();
         let id = self.announce(id, members);
-        self.compiler.submit(Job { id, key, region }, heat);
+        self.compiler.submit(Job { id, key, region }, wanted);
         self.install_done(vm);
     }
 
     /// Installs a translation of block `id`, which is at the CPU's program counter, that an earlier
-    /// run left on disk, if there is one and the guest code is the same.
+    /// run or another machine left in the store, if there is one and the guest code is the same. If
+    /// not, the block is as hot as all who look for it have made it together, as it is translated
+    /// for all of them.
     #[cold]
     pub(super) fn recall(&mut self, vm: &mut Vm, id: BlockId) {
         let Some(store) = self.store.clone() else {
             return;
         };
         let cached = self.blocks.get(id);
-        let key = cached.key;
-        if cached.extra.heat < 1 << cached.extra.evicted.min(16) {
+        let (key, heat) = (cached.key, cached.extra.heat);
+        if heat < 1 << cached.extra.evicted.min(16) {
             return;
         }
         for stored in store.candidates(key) {
@@ -79,6 +84,9 @@ impl Jit {
             self.counters.shared += 1;
             self.install(vm, id, &translation);
             return;
+        }
+        if heat >= LUKEWARM {
+            self.blocks.get_mut(id).extra.wanted = store.want(key, heat - heat / 2);
         }
     }
 

@@ -10,7 +10,7 @@ use super::spec::MachineSpec;
 use super::values::{self, ValueError};
 
 /// Pages that are looked at in a second for equal ones, if nobody says how many.
-const SHARE_RATE: u32 = 4096;
+const SHARE_RATE: u32 = 16_384;
 
 /// What somebody asked of the monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! programs, and [`plot`] draws numbers of any kind.
 
 pub mod file;
+pub mod monitor;
 pub mod plot;
 pub mod record;
 pub mod table;

@@ -188,35 +188,35 @@ fn devices(rows: &mut Rows, report: &Report) {
 }
 
 /// The table while it is filled.
-struct Rows(Table);
+pub(super) struct Rows(Table);
 
 impl Rows {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut table = Table::new();
         table.load_style(NOTHING);
         Self(table)
     }
 
-    fn section(&mut self, name: &str) {
+    pub(super) fn section(&mut self, name: &str) {
         self.0.add_row([name, "", ""]);
     }
 
-    fn row(&mut self, name: &str, value: String, remark: String) {
+    pub(super) fn row(&mut self, name: &str, value: String, remark: String) {
         self.0.add_row([format!("  {name}"), value, remark]);
     }
 
-    fn count(&mut self, name: &str, count: u64) {
+    pub(super) fn count(&mut self, name: &str, count: u64) {
         self.row(name, number(count), String::new());
     }
 
     /// A count that goes without saying if it is zero.
-    fn some(&mut self, name: &str, count: u64) {
+    pub(super) fn some(&mut self, name: &str, count: u64) {
         if count > 0 {
             self.count(name, count);
         }
     }
 
-    fn text(mut self) -> String {
+    pub(super) fn text(mut self) -> String {
         if let Some(column) = self.0.column_mut(0) {
             column.set_padding((0, 1));
         }

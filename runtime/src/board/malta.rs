@@ -10,6 +10,7 @@
 //!
 //! There is no boot code in the flash: a reset leaves the state in which boot code hands over.
 
+mod accesses;
 mod bus;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
 use crate::device::uhci::Uhci;
 use crate::device::{Device, Width};
+pub use accesses::Accesses;
 
 /// What can differ from one Malta to the next.
 #[derive(Clone, Copy, Debug)]
@@ -218,8 +220,7 @@ pub struct Malta {
     next: Option<Nanos>,
     lines: u8,
     request: Option<Request>,
-    reads: [u64; BOARD.len()],
-    writes: [u64; BOARD.len()],
+    accesses: Accesses,
 }
 
 impl Malta {
@@ -247,8 +248,7 @@ impl Malta {
             next: None,
             lines: 0,
             request: None,
-            reads: [0; BOARD.len()],
-            writes: [0; BOARD.len()],
+            accesses: Accesses::default(),
         };
         board.boot();
         board
@@ -319,11 +319,16 @@ impl Malta {
 
     /// How often each device was read and written.
     pub fn accesses(&self) -> impl Iterator<Item = (&'static str, u64, u64)> + '_ {
-        let counts = self.reads.iter().zip(&self.writes);
+        let counts = self.accesses.reads.iter().zip(&self.accesses.writes);
         BOARD
             .iter()
             .zip(counts)
             .map(|(row, (reads, writes))| (row.name, *reads, *writes))
+    }
+
+    /// The counters behind [`Malta::accesses`], to be set back or moved on.
+    pub fn accesses_mut(&mut self) -> &mut Accesses {
+        &mut self.accesses
     }
 
     /// Reads `width` at `pa`, which is not memory.
@@ -387,7 +392,7 @@ impl Malta {
     }
 
     /// Whether writing `value` to `pa` would change nothing, now and as long as nobody writes
-    /// anything else.
+    /// anything else. Then it counts as written.
     pub fn ignores(&mut self, pa: Pa, width: Width, value: u32) -> bool {
         match self.place(pa) {
             Ok(Place::Port(port)) if width == Width::Byte => {
@@ -454,11 +459,11 @@ impl Malta {
     }
 
     fn count_read(&mut self, chip: Chip) {
-        self.reads[chip as usize] += 1;
+        self.accesses.reads[chip as usize] += 1;
     }
 
     fn count_write(&mut self, chip: Chip) {
-        self.writes[chip as usize] += 1;
+        self.accesses.writes[chip as usize] += 1;
     }
 
     fn settle_all(&mut self) {

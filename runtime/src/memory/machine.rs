@@ -99,6 +99,10 @@ struct Pool {
     returned: Vec<u32>,
     /// Frames from here on have never been handed out.
     fresh: u32,
+    /// Frames handed out.
+    handed_out: u64,
+    /// Those of them that had to be cleared: the host had made the others zero.
+    cleared: u64,
 }
 
 /// The frames of the host's memory.
@@ -169,7 +173,9 @@ impl MachineMemory {
     pub fn allocate(&self, user: User) -> Option<Frame> {
         let (frame, dirty) = {
             let mut pool = lock(&self.pool);
+            pool.handed_out += 1;
             if let Some(frame) = pool.used.pop() {
+                pool.cleared += 1;
                 (frame, true)
             } else if let Some(frame) = pool.returned.pop() {
                 (frame, false)
@@ -269,6 +275,14 @@ impl MachineMemory {
     #[must_use]
     pub fn most_in_use(&self) -> u64 {
         self.most.load(Ordering::Relaxed)
+    }
+
+    /// Frames handed out so far, and those of them that had to be cleared for it: the host had
+    /// made the others zero.
+    #[must_use]
+    pub fn handed_out(&self) -> (u64, u64) {
+        let pool = lock(&self.pool);
+        (pool.handed_out, pool.cleared)
     }
 
     /// The frames that may be in use.

@@ -21,19 +21,16 @@ pub struct Gain {
     pub round: bool,
 }
 
-/// The hands of the clocks, and what the one for sharing saw.
+/// The hands of the clocks.
 #[derive(Default, Debug)]
 pub struct Hands {
     share: usize,
     swap: usize,
-    /// The hash of each page when it was last seen, for those that nobody had the like of.
-    seen: Vec<u32>,
 }
 
 impl Pmap {
     /// Looks at some pages: those of zeros lose their frames, those that have their like are
-    /// shared. A page is offered when it has not changed between two rounds, or at once if
-    /// `eager`.
+    /// shared, or all if `eager`.
     pub fn share_some(
         &mut self,
         hands: &mut Hands,
@@ -42,7 +39,6 @@ impl Pmap {
         eager: bool,
     ) -> Gain {
         let mut gain = Gain::default();
-        hands.seen.resize(self.len(), 0);
         // Pages that cannot be shared cost next to nothing.
         for _ in 0..64 * pages.min(1 << 20) {
             if gain.seen >= pages as u64 || gain.round {
@@ -65,11 +61,7 @@ impl Pmap {
                 gain.freed += 1;
                 continue;
             }
-            let hash = hash(content);
-            let before = std::mem::replace(&mut hands.seen[index], hash as u32);
-            if eager || before == hash as u32 {
-                gain.freed += u64::from(self.offer(index, machine, hash, eager));
-            }
+            gain.freed += u64::from(self.offer(index, machine, hash(content), eager));
         }
         gain
     }

@@ -45,6 +45,8 @@ struct Tables {
     mail: FxHashMap<VmId, Vec<Pa>>,
     /// Uses of all shared frames.
     uses: u64,
+    /// The most frames that were ever saved.
+    most_saved: u64,
 }
 
 /// The shared frames.
@@ -159,6 +161,12 @@ impl Shares {
         (tables.frames.len() as u64, tables.uses)
     }
 
+    /// The most frames that sharing ever saved at a time.
+    #[must_use]
+    pub fn most_saved(&self) -> u64 {
+        self.tables().most_saved
+    }
+
     /// The pages of a VM that have met their like since the last call.
     pub fn take_mail(&self, vm: VmId) -> Vec<Pa> {
         self.tables().mail.remove(&vm).unwrap_or_default()
@@ -170,6 +178,7 @@ impl Tables {
         if let Some(shared) = self.frames.get_mut(&frame) {
             shared.users.push(user);
             self.uses += 1;
+            self.most_saved = self.most_saved.max(self.uses - self.frames.len() as u64);
         }
     }
 

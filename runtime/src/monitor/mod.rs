@@ -102,7 +102,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
-            share_pages: 8,
+            share_pages: 32,
         }
     }
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 
 /// Frames that are reclaimed beyond those that are missing, so that it is not done for each.
 const SPARE: u64 = 256;
-/// Slices between two epochs of the clock for sharing.
-const EPOCH_SLICES: u64 = 256;
+/// The least slices between two epochs of the clock for sharing.
+const EPOCH_SLICES: u64 = 64;
 /// What an idle page costs, in pages that are used: a tax of three quarters.
 const IDLE_COST: u64 = 4;
 /// Pages that no machine is asked to go below.

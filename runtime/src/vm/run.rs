@@ -16,7 +16,8 @@ pub trait Engine {
     fn run(&mut self, vm: &mut Vm) -> Exit;
 
     /// Whether the guest, at its program counter, goes round in a loop that changes nothing. Leaves
-    /// the machine as it is. An engine that does not look runs every round.
+    /// the machine as it is, but for counting one round's accesses to devices. An engine that does
+    /// not look runs every round.
     fn spin(&mut self, _vm: &mut Vm) -> Option<Spin> {
         None
     }

@@ -70,7 +70,7 @@ impl Vm {
         self.board.steady_until(pa, width, now)
     }
 
-    /// Whether storing `value` to `va` would change nothing.
+    /// Whether storing `value` to `va` would change nothing. Then a device counts it as stored.
     pub fn ignores(&mut self, va: Va, width: Width, value: u32) -> bool {
         if va.0 & (width.bytes() - 1) != 0 {
             return false;
@@ -104,7 +104,9 @@ impl Vm {
         host: &mut dyn Host,
         limit: u64,
     ) -> Option<Nanos> {
+        let before = *self.board.accesses_mut();
         let spin = engine.spin(self);
+        let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
         self.patience.learn(spin.is_some());
         let spin = spin?;
         let longest = if host.clock().is_some() {
@@ -122,6 +124,7 @@ impl Vm {
             self.spinning = Some(spin);
             return Some(Cycles(rounds * spin.period).to_nanos());
         }
+        self.board.accesses_mut().add(&round, rounds);
         self.count_rounds(spin, rounds);
         None
     }

@@ -86,6 +86,8 @@ struct Shared {
     space: KeySpace,
     file: CodeFile,
     index: Mutex<Index>,
+    /// How hot blocks are of which there is no translation, by address and mode of the entry.
+    wanted: Mutex<FxHashMap<(u32, u32), u32>>,
     /// The lock of the file is the process's: this one is among its threads.
     saving: Mutex<()>,
     /// Whether records are still written.
@@ -123,6 +125,7 @@ impl Store {
             writes: AtomicBool::new(file.writable),
             file,
             index: Mutex::default(),
+            wanted: Mutex::default(),
             saving: Mutex::default(),
             counters: StoreCounters::default(),
         }))
@@ -173,6 +176,16 @@ impl Store {
         let index = self.index();
         let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
         candidates.cloned().unwrap_or_default()
+    }
+
+    /// Notes that somebody whose block with this key has run so often looked for its translation in
+    /// vain. Says how often that block has run for all of them.
+    pub fn want(&self, key: BlockKey, heat: u32) -> u32 {
+        let wanted = self.0.wanted.lock();
+        let mut wanted = wanted.unwrap_or_else(PoisonError::into_inner);
+        let all = wanted.entry((key.pc, record::mode(key))).or_default();
+        *all = all.saturating_add(heat);
+        *all
     }
 
     /// Whether a stored translation was made from just this guest code.

@@ -64,6 +64,7 @@ pub fn run_many(
         .map_err(CliError::NoThread)?;
     monitor.run();
     drop(server);
+    reports.tell_of_monitor(monitor.memory(), monitor.switches());
     monitor.fleet().close();
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
     let ends = names.into_iter().zip(ends.drain(..));

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::memory::machine::MachineMemory;
 use mirrorball_runtime::vm::Vm;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -15,7 +16,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::cli::{CliError, Exit, complain};
 use crate::engine::AnyEngine;
-use crate::report::{NamedRecord, OutFile, Record, Report, outcome_name, table};
+use crate::report::{NamedRecord, OutFile, Record, Report, monitor, outcome_name, table};
 
 /// What `--trace` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -178,6 +179,13 @@ impl Reports {
         eprint!("{}", ends(machines));
         let exits = machines.iter().map(Finished::exit);
         Ok(exits.fold(Exit::Done, Exit::graver))
+    }
+
+    /// Tells what the monitor did.
+    pub(super) fn tell_of_monitor(&self, memory: &MachineMemory, switches: u64) {
+        if self.stats {
+            eprint!("{}", monitor::render(memory, switches));
+        }
     }
 
     fn tell_named(&self, name: &str, end: &End) {

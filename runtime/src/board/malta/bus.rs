@@ -92,8 +92,13 @@ impl Malta {
     /// As [`Device::ignores`](crate::device::Device::ignores), of a port.
     pub(super) fn port_ignores(&mut self, port: u64, value: u32) -> bool {
         let (chip, offset) = self.port(port);
-        self.device(chip)
-            .is_some_and(|device| device.ignores(offset, value))
+        let ignores = self
+            .device(chip)
+            .is_some_and(|device| device.ignores(offset, value));
+        if ignores {
+            self.count_write(chip);
+        }
+        ignores
     }
 
     pub(super) fn write_port(&mut self, port: u64, width: Width, value: u32, now: Nanos) {
