@@ -92,6 +92,7 @@ pub struct Crowd {
     specs: Vec<MachineSpec>,
     store: Option<Store>,
     ends: Mutex<Vec<Vec<End>>>,
+    translations: Mutex<Vec<(u64, u64)>>,
     notices: Mutex<Vec<String>>,
     /// Machine and runs of its engine, if one is to fail.
     fails: Option<(usize, u64)>,
@@ -101,6 +102,12 @@ impl Crowd {
     /// How the machines ended, each as often as it did.
     pub fn ends(&self) -> Vec<Vec<End>> {
         self.ends.lock().expect("no panic").clone()
+    }
+
+    /// The translations of each machine that has ended: those that its engine made, and those that
+    /// it found.
+    pub fn translations(&self) -> Vec<(u64, u64)> {
+        self.translations.lock().expect("no panic").clone()
     }
 
     /// What there was to tell.
@@ -151,6 +158,10 @@ impl Fleet for Crowd {
             output: String::from_utf8_lossy(&machine.host.0).into_owned(),
             difference: machine.engine.engine.difference().map(str::to_owned),
         };
+        if let Some(jit) = machine.engine.engine.jit() {
+            let counted = (jit.counters.translations, jit.counters.shared);
+            self.translations.lock().expect("no panic")[number] = counted;
+        }
         self.ends.lock().expect("no panic")[number].push(end);
     }
 
@@ -168,7 +179,10 @@ impl Fleet for Crowd {
 /// own time, so that its engine does the same in each run.
 pub fn machine(image: &str, settings: &str) -> MachineSpec {
     let path = project("guests/prebuilt").join(format!("{image}.el.elf"));
-    let text = format!("jit-threads=0,console=none,image={},{settings}", path.display());
+    let text = format!(
+        "jit-threads=0,console=none,image={},{settings}",
+        path.display()
+    );
     let settings = short::parse(&text).expect("settings");
     settings.machine(&mut Files::default()).expect("an image")
 }
@@ -203,6 +217,7 @@ pub fn monitor_that_fails(
     let shares: Vec<u32> = specs.iter().map(|spec| spec.share).collect();
     let crowd = Crowd {
         ends: Mutex::new(vec![Vec::new(); specs.len()]),
+        translations: Mutex::new(vec![(0, 0); specs.len()]),
         specs,
         store,
         notices: Mutex::default(),
@@ -218,7 +233,9 @@ pub fn run(specs: Vec<MachineSpec>, setting: Setting) -> (Vec<End>, Monitor<Crow
     monitor.run();
     nothing_is_left(&monitor);
     let ends = monitor.fleet().ends().into_iter();
-    let ends = ends.map(|mut ends| ends.pop().expect("it ended")).collect();
+    let last = |mut ends: Vec<End>| ends.pop();
+    let ends: Option<Vec<End>> = ends.map(last).collect();
+    let ends = ends.unwrap_or_else(|| panic!("{:?}", monitor.fleet().notices()));
     (ends, monitor)
 }
 

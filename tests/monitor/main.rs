@@ -5,12 +5,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod crowd;
-// mod killed;
-// mod leaks;
+mod killed;
+mod leaks;
 mod neighbours;
-// mod process;
-// mod shares;
+mod process;
+mod shares;
 mod sharing;
-// mod short;
-// mod translations;
-// mod wild;
+mod short;
+mod translations;
+mod wild;

@@ -111,6 +111,7 @@ impl Pmap {
         shared: bool,
     ) -> Gain {
         let mut gain = Gain::default();
+        let mut full = false;
         for _ in 0..self.len() {
             if gain.freed >= frames {
                 return gain;
@@ -133,8 +134,13 @@ impl Pmap {
                 gain.freed += 1;
                 continue;
             }
+            // Even if the file is full, pages of zeros have frames to give.
+            if full {
+                continue;
+            }
             let Some(slot) = machine.swap().store(content) else {
-                return gain;
+                full = true;
+                continue;
             };
             gain.freed += u64::from(self.give_back(index, machine));
             self.set(index, Page::Swapped(slot));
