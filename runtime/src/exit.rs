@@ -33,4 +33,6 @@ pub enum Outcome {
     Quit,
     /// Lockstep execution found a difference.
     Difference,
+    /// There is no machine memory for it to go on, and nobody is left to give any back.
+    Starved,
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
+use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use thiserror::Error;
@@ -31,6 +32,8 @@ pub enum StartError {
     Image(#[from] ImageError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
     NoMemory(#[from] MachineMemoryError),
+    #[error("there is no room to load it: {0}")]
+    NoRoom(#[source] MachineMemoryError),
     #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
@@ -82,7 +85,12 @@ impl MachineSpec {
         };
         let mut vm = Vm::in_memory(config, memory)?;
         let initrd = self.initrd.as_deref();
-        image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?.enter(&mut vm);
+        let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
+        if vm.has_lost() {
+            let limit = vm.machine_memory().limit() * PAGE_SIZE;
+            return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
+        }
+        start.enter(&mut vm);
         Ok(vm)
     }
 

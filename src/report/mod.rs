@@ -220,6 +220,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Limit => "limit reached",
         Outcome::Halted => "stopped forever",
         Outcome::Difference => "difference found",
+        Outcome::Starved => "out of memory",
     }
 }
 

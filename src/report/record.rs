@@ -56,6 +56,8 @@ pub enum Ending {
     Quit,
     /// Lockstep execution found a difference.
     Difference,
+    /// There was no machine memory for it to go on.
+    Starved,
 }
 
 impl From<Outcome> for Ending {
@@ -67,6 +69,7 @@ impl From<Outcome> for Ending {
             Outcome::Halted => Self::Halted,
             Outcome::Quit => Self::Quit,
             Outcome::Difference => Self::Difference,
+            Outcome::Starved => Self::Starved,
         }
     }
 }

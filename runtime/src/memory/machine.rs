@@ -11,7 +11,7 @@ use super::share::{Content, Shares};
 use super::swap::SwapFile;
 use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE, Pa};
 use memmap2::{MmapOptions, MmapRaw};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Why machine memory could not be had.
@@ -115,7 +115,6 @@ pub struct MachineMemory {
     limit: u64,
     in_use: AtomicU64,
     most: AtomicU64,
-    short: AtomicBool,
     last_vm: AtomicU32,
     shares: Shares,
     swap: SwapFile,
@@ -157,7 +156,6 @@ impl MachineMemory {
             limit,
             in_use: AtomicU64::new(0),
             most: AtomicU64::new(0),
-            short: AtomicBool::new(false),
             last_vm: AtomicU32::new(0),
             shares: Shares::default(),
             swap,
@@ -194,9 +192,6 @@ impl MachineMemory {
         self.set_owner(frame, user);
         let in_use = self.in_use.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(in_use, Ordering::Relaxed);
-        if in_use > self.limit {
-            self.short.store(true, Ordering::Relaxed);
-        }
         Some(frame)
     }
 
@@ -223,10 +218,7 @@ impl MachineMemory {
                 list.push(frame.0);
             }
         }
-        let in_use = self.in_use.fetch_sub(1, Ordering::Relaxed) - 1;
-        if in_use <= self.limit {
-            self.short.store(false, Ordering::Relaxed);
-        }
+        self.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Says that the frame is private to `user`.
@@ -295,7 +287,7 @@ impl MachineMemory {
     #[inline]
     #[must_use]
     pub fn is_short(&self) -> bool {
-        self.short.load(Ordering::Relaxed)
+        self.frames_in_use() > self.limit
     }
 
     /// How many frames are missing until memory is no longer short, with `more` to spare.

@@ -142,6 +142,7 @@ impl Pmap {
         shared: bool,
     ) -> Gain {
         let mut gain = Gain::default();
+        let mut full = false;
         for _ in 0..self.len() {
             if quota.left(&gain) == 0 {
                 return gain;
@@ -164,8 +165,13 @@ impl Pmap {
                 self.set(index, Page::Zero);
                 continue;
             }
+            // Even if the file is full, pages of zeros have frames to give.
+            if full {
+                continue;
+            }
             let Some(slot) = machine.swap().store(content) else {
-                return gain;
+                full = true;
+                continue;
             };
             gain.freed += u64::from(self.give_back(index, machine));
             gain.moved += 1;

@@ -195,8 +195,10 @@ struct Task {
     stop: bool,
     /// Whether it was woken while it ran.
     woken: bool,
-    /// Whether there was no memory for its last slice.
-    starved: bool,
+    /// Whether it took a frame in its last slice when memory was short, and has had none since.
+    hungry: bool,
+    /// Whether it was told that it has to wait, since there was room for the last time.
+    told: bool,
 }
 
 struct State {
@@ -250,7 +252,8 @@ impl<F: Fleet> Monitor<F> {
                 rebuild: true,
                 stop: false,
                 woken: false,
-                starved: false,
+                hungry: false,
+                told: false,
             });
         }
         let slot = || Slot {

@@ -66,6 +66,11 @@ impl<F: Fleet> Monitor<F> {
         }
     }
 
+    /// Whether nobody has to be asked for memory for now.
+    pub(super) fn has_room(&self) -> bool {
+        self.memory.missing(SPARE) == 0
+    }
+
     fn begin_epoch(&self, number: usize, vm: &mut Vm) {
         let used = vm.begin_epoch();
         self.set_active(number, used, vm.pages_touched());

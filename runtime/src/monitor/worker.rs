@@ -24,13 +24,17 @@ struct Turn {
     stop: bool,
     passed: Option<Nanos>,
     target: Option<u64>,
-    /// Whether there was no memory for the last slice.
-    starved: bool,
+    /// Whether it needs more memory to go on.
+    hungry: bool,
+    /// Whether it was told that it has to wait for that.
+    told: bool,
 }
 
 /// How a slice ended.
 enum End {
     Rest(Rest),
+    /// It has taken more memory than there is.
+    Hungry,
     /// There is no memory to go on with, for this reason.
     Starved(String),
     /// The machine could not be made.
@@ -57,10 +61,11 @@ impl<F: Fleet> Monitor<F> {
             self.work(0);
         });
         for (number, slot) in self.slots.iter().enumerate() {
-            // Somebody asked everybody to quit.
+            // Somebody asked everybody to quit, or there is no memory for anybody.
             if let Some(machine) = lock(&slot.machine).take() {
                 let time = self.standing(number).cpu_time;
-                self.fleet.ended(number, machine, Some(Outcome::Quit), time);
+                let outcome = lock(&self.state).outcome_of_rest(number);
+                self.fleet.ended(number, machine, Some(outcome), time);
             }
         }
     }
@@ -131,11 +136,11 @@ impl<F: Fleet> Monitor<F> {
             End::Rest(Rest::Ended(outcome)) => Some(Some(*outcome)),
             End::Stopped => Some(Some(Outcome::Quit)),
             End::Failed(_) | End::Crashed => Some(None),
-            End::Rest(_) | End::Starved(_) => None,
+            End::Rest(_) | End::Hungry | End::Starved(_) => None,
         };
         match &end {
             End::Failed(why) => self.fleet.notice(number, why),
-            End::Starved(why) if !turn.starved => self.fleet.notice(
+            End::Starved(why) if !turn.told => self.fleet.notice(
                 number,
                 &format!(
                     "pauses: machine memory is used up, and {why}; it goes on when there is room"
@@ -150,8 +155,9 @@ impl<F: Fleet> Monitor<F> {
             self.fleet.ended(number, machine, over.flatten(), time);
         }
         drop(held);
+        let room = self.has_room();
         let mut state = lock(&self.state);
-        state.settle(number, nanos, &end, over);
+        state.settle(number, nanos, &end, over, room);
         if state.tasks[number].is_idle() {
             self.set_alarm(&state);
         }
@@ -185,9 +191,12 @@ impl<F: Fleet> Monitor<F> {
         if let Some(passed) = turn.passed {
             machine.vm.pass(passed);
         }
+        let mut hungry = turn.hungry;
         for _ in 0..self.config.turn.max(1) {
+            // Who needs no more than it has goes on, even if there is no more.
             if self.memory.is_short()
                 && let Err(why) = self.reclaim(number, &mut machine.vm)
+                && hungry
             {
                 return End::Starved(why);
             }
@@ -197,14 +206,22 @@ impl<F: Fleet> Monitor<F> {
                 host,
                 limit,
             } = machine;
-            let before = vm.cpu.retired();
+            let (before, shortages) = (vm.cpu.retired(), vm.shortages());
             let rest = vm.run_slice(engine, host, *limit, self.config.slice);
             self.tend(number, vm, vm.cpu.retired() - before, turn.target);
-            if rest != Rest::Slice || vm.take_yielded() || self.is_hurried() {
+            if rest != Rest::Slice {
                 return End::Rest(rest);
             }
+            hungry = vm.shortages() != shortages;
+            if vm.take_yielded() || self.is_hurried() {
+                break;
+            }
         }
-        End::Rest(Rest::Slice)
+        if hungry {
+            End::Hungry
+        } else {
+            End::Rest(Rest::Slice)
+        }
     }
 
     fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
@@ -253,6 +270,14 @@ impl State {
         self.tasks.iter().all(done) && !self.all_ended()
     }
 
+    /// How a machine ends that has not ended when everybody quits.
+    fn outcome_of_rest(&self, number: usize) -> Outcome {
+        match self.tasks[number].phase {
+            Phase::Starved { .. } => Outcome::Starved,
+            _ => Outcome::Quit,
+        }
+    }
+
     /// Chooses a machine, after those are ready whose time has come.
     fn take_turn(&mut self, thread: usize, now: Instant) -> Option<Turn> {
         for number in 0..self.tasks.len() {
@@ -276,21 +301,27 @@ impl State {
             stop: std::mem::take(&mut task.stop),
             passed: task.passed.take(),
             target: task.target,
-            starved: task.starved,
+            hungry: task.hungry,
+            told: task.told,
         })
     }
 
-    /// What a machine does after its slice.
-    fn settle(&mut self, number: usize, nanos: u64, end: &End, over: Option<Option<Outcome>>) {
+    /// What a machine does after its slice. There is `room` in machine memory, or not.
+    fn settle(
+        &mut self,
+        number: usize,
+        nanos: u64,
+        end: &End,
+        over: Option<Option<Outcome>>,
+        room: bool,
+    ) {
         self.queue.charge(number, nanos);
         let task = &mut self.tasks[number];
         task.cpu_nanos += nanos;
-        task.starved = matches!(end, End::Starved(_));
-        self.asked_in_vain = if task.starved {
-            self.asked_in_vain + 1
-        } else {
-            0
-        };
+        let starved = matches!(end, End::Starved(_));
+        task.hungry = starved || matches!(end, End::Hungry);
+        task.told = !room && (task.told || starved);
+        self.asked_in_vain = if starved { self.asked_in_vain + 1 } else { 0 };
         if let Some(outcome) = over {
             // Somebody may have asked for a reset meanwhile.
             task.phase = Phase::Ended(outcome);

@@ -106,6 +106,10 @@ pub struct Vm {
     pmap: Pmap,
     machine: Arc<MachineMemory>,
     hands: Hands,
+    /// How often it was stopped because it took a frame when machine memory was short.
+    shortages: u64,
+    /// Whether something could not be written to its memory, as there was no frame for it.
+    lost: bool,
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
@@ -172,6 +176,8 @@ impl Vm {
             pmap: Pmap::new(id, config.memory),
             machine: memory,
             hands: Hands::default(),
+            shortages: 0,
+            lost: false,
             board: Malta::new(&MaltaConfig {
                 big_endian: config.big_endian,
                 rtc_base: config.rtc_base,

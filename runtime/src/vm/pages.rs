@@ -13,6 +13,9 @@ use crate::memory::{Gain, Quota};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// Bytes that are loaded before another look at machine memory.
+const LOADED_AT_ONCE: usize = 1 << 20;
+
 impl Vm {
     /// The VM's number in its machine memory.
     #[must_use]
@@ -40,28 +43,59 @@ impl Vm {
 
     /// Where the page of `pa` can be read. `None` where there is no RAM.
     pub(super) fn page_to_read(&mut self, pa: Pa) -> Option<Access> {
+        let had = self.pmap.counts().private;
         let access = self.pmap.read(pa, &self.machine);
-        self.heed_shortage();
+        self.heed_shortage(had);
         access
     }
 
     /// Where the page of `pa` can be written to. `None` where there is no RAM.
     pub(super) fn page_to_write(&mut self, pa: Pa) -> Option<Access> {
+        let had = self.pmap.counts().private;
         let access = self.pmap.write(pa, &self.machine)?;
         if let Some(left) = access.left {
             let mapped = self.pmap.take_mappings(pa);
             let host = self.machine.host(left.ma());
             self.soft.forget_frame(pa.page(), host, mapped);
         }
-        self.heed_shortage();
+        self.heed_shortage(had);
         Some(access)
     }
 
-    /// While machine memory is short, a VM goes no further than its next instruction.
-    fn heed_shortage(&mut self) {
-        if self.machine.is_short() {
+    /// While machine memory is short, a VM that has more private pages than it `had` goes no
+    /// further than its next instruction.
+    fn heed_shortage(&mut self, had: u64) {
+        if self.pmap.counts().private > had && self.machine.is_short() {
+            self.shortages += 1;
             self.request_stop();
         }
+    }
+
+    /// How often the VM was stopped because it took a frame when machine memory was short. That
+    /// is nothing that its guest, or the same guest elsewhere, could know of.
+    #[must_use]
+    pub fn shortages(&self) -> u64 {
+        self.shortages
+    }
+
+    /// Writes `bytes` into RAM at `pa`, as [`Vm::write_physical`] does, but before the machine
+    /// runs. While machine memory is short, what was written goes to the swap file.
+    pub fn load_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        let mut at = pa;
+        for piece in bytes.chunks(LOADED_AT_ONCE) {
+            self.write_physical(at, piece);
+            at = Pa(at.0.wrapping_add(piece.len() as u64));
+            if self.machine.is_short() {
+                self.begin_epoch();
+                self.swap_some(Quota::Frames(self.machine.missing(0)), true);
+            }
+        }
+    }
+
+    /// Whether something that was written to RAM is not there, as there was no frame for it.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.lost
     }
 
     /// The content of a page; `None` if it is zeros.
@@ -104,6 +138,8 @@ impl Vm {
         if let Some(access) = self.page_to_write(pa) {
             self.machine.write(access.ma, bytes);
             self.note_code_write(pa, bytes.len() as u64);
+        } else {
+            self.lost |= self.pmap.is_ram(pa);
         }
     }
 

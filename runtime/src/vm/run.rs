@@ -35,7 +35,7 @@ const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 /// Why a machine came to rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
-    /// Its slice is used up, it yields, or machine memory is short.
+    /// Its slice is used up, it yields, or it wants more of machine memory than there is.
     Slice,
     /// It waits for an interrupt, or for somebody to type. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
@@ -78,6 +78,7 @@ impl Vm {
         slice: u64,
     ) -> Rest {
         let end = self.cpu.retired().saturating_add(slice);
+        let shortages = self.shortages;
         loop {
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
                 return Rest::Ended(outcome);
@@ -95,7 +96,7 @@ impl Vm {
             if retired >= limit {
                 return Rest::Ended(Outcome::Limit);
             }
-            if retired >= end || self.machine.is_short() {
+            if retired >= end || self.shortages != shortages {
                 return Rest::Slice;
             }
             let span = if host.clock().is_some() {

@@ -1,0 +1,16 @@
+//! The monitor with real guests: machines side by side, that share pages, are swapped, crash, and
+//! try to get out. What a machine does must not depend on its neighbours, and nothing of it may
+//! be left when it has gone.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod crowd;
+mod killed;
+mod leaks;
+mod neighbours;
+mod process;
+mod shares;
+mod sharing;
+mod short;
+mod translations;
+mod wild;

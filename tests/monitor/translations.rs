@@ -1,0 +1,31 @@
+//! Machines of the same kernel translate it once.
+
+use crate::crowd::{PLENTY, Setting, alone, machine, run};
+
+#[test]
+fn the_second_machine_finds_what_the_first_translated() {
+    for name in ["sort", "crc32", "tree", "strings"] {
+        let guest = || machine(&format!("bench-{name}.u"), "memory=16M,limit=6M");
+        let wanted = alone(&guest());
+        // One starts when the other has done its work.
+        let one_after_the_other = Setting {
+            slice: 1 << 30,
+            ..PLENTY
+        };
+        let (ends, monitor) = run(vec![guest(), guest()], one_after_the_other);
+        assert_eq!(ends, [wanted.clone(), wanted.clone()]);
+        let [(first, none), (second, found)] = monitor.fleet().translations()[..] else {
+            panic!("two machines");
+        };
+        assert!(first > 5 && none == 0, "{name}: {first} made, {none} found");
+        assert_eq!(found, first, "{name}: all that the first made");
+        // What only both together run often enough.
+        assert!(second * 5 <= first, "{name}: {second} beyond {first}");
+
+        // Side by side they share the work.
+        let (ends, monitor) = run(vec![guest(), guest()], PLENTY);
+        assert_eq!(ends, [wanted.clone(), wanted]);
+        let made: u64 = monitor.fleet().translations().iter().map(|of| of.0).sum();
+        assert!(made * 2 <= first * 3, "{name}: {made} made, {first} alone");
+    }
+}
