@@ -86,6 +86,13 @@ pub struct EngineFacts {
     pub evicted: u64,
 }
 
+impl EngineFacts {
+    /// A number that grows while a machine runs code that is new to it.
+    fn news(&self) -> u64 {
+        self.translations + self.shared
+    }
+}
+
 /// How the monitor is set.
 #[derive(Clone, Copy, Debug)]
 pub struct MonitorConfig {
@@ -93,8 +100,7 @@ pub struct MonitorConfig {
     pub threads: usize,
     /// Instructions in a slice: after each, somebody who has woken up may run.
     pub slice: u64,
-    /// Slices that a machine runs one after the other if nobody else is in a hurry. What one has
-    /// had translated in so long a turn, those that follow it find ready.
+    /// Slices that a machine runs one after the other if nobody else is in a hurry.
     pub turn: u64,
     /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
     pub share_pages: usize,
@@ -105,7 +111,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
-            turn: 64,
+            turn: 4,
             share_pages: 32,
         }
     }

@@ -12,6 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
+/// How many times as long as others the turns are in which code is new to a machine.
+const LONG_TURN: u64 = 16;
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
 /// How often machines may ask in vain, while nobody else runs, before that is their end.
@@ -192,7 +194,17 @@ impl<F: Fleet> Monitor<F> {
             machine.vm.pass(passed);
         }
         let mut hungry = turn.hungry;
-        for _ in 0..self.config.turn.max(1) {
+        let mut known = self.fleet.engine_facts(&machine.engine).news();
+        let short = self.config.turn.max(1);
+        for slice in 0..short * LONG_TURN {
+            if slice > 0 && slice % short == 0 {
+                // What a machine has had translated in a long turn, those that follow find ready.
+                let news = self.fleet.engine_facts(&machine.engine).news();
+                if news == known {
+                    break;
+                }
+                known = news;
+            }
             // Who needs no more than it has goes on, even if there is no more.
             if self.memory.is_short()
                 && let Err(why) = self.reclaim(number, &mut machine.vm)
