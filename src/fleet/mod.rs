@@ -2,7 +2,7 @@
 //!
 //! [`Fleet`] makes machines from their descriptions and shares among them what need not be there
 //! for each: the threads that translate, and translations ([`crate::engine::compiler`]).
-//! [`consoles`] are made once and outlive a reset. [`Watch`] is the monitor as the control socket
+//! `consoles` are made once and outlive a reset. [`Watch`] is the monitor as the control socket
 //! sees it.
 
 mod consoles;

@@ -1,7 +1,7 @@
 //! Machine files: TOML with a table `[monitor]` and a table `[[vm]]` for each machine.
 //!
 //! The document is walked as it was parsed, with the place of each key and value, so that every
-//! mistake is told with its line and column. What a key means is the business of [`super::keys`].
+//! mistake is told with its line and column. What a key means is the business of `super::keys`.
 
 use std::borrow::Cow;
 use std::ops::Range;

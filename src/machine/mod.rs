@@ -1,10 +1,10 @@
 //! What machines to run: one description of a VM, whoever wrote it.
 //!
 //! A VM is described by [`Settings`], which come from the program's switches, from `--vm`
-//! ([`short`]) and from a machine file ([`file`]); all of them know the same keys ([`keys`]). What a
+//! ([`short`]) and from a machine file ([`mod@file`]); all of them know the same keys (`keys`). What a
 //! VM does not say the switches say for all. [`Settings::machines`] reads the files that are named
 //! and makes [`MachineSpec`]s of it, one a VM, which build the VM, its engine and its console
-//! ([`start`]). [`MonitorSpec`] is the same for what the VMs have in common.
+//! (`start`). [`MonitorSpec`] is the same for what the VMs have in common.
 //!
 //! Nothing here runs a machine, and nothing here decides who runs when.
 

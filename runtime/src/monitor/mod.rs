@@ -1,7 +1,7 @@
 //! The monitor: several VMs on a few threads of the host, in one machine memory.
 //!
-//! Each VM is in a slot. A thread of the host ([`worker`]) takes the one that the [`RunQueue`]
-//! chooses, runs it for a slice, and sees to its memory ([`reclaim`]) while it still holds it.
+//! Each VM is in a slot. A thread of the host (`worker`) takes the one that the [`RunQueue`]
+//! chooses, runs it for a slice, and sees to its memory (`reclaim`) while it still holds it.
 //! Everything that happens to a VM is done by whoever holds its slot; what others may know of it is
 //! the [`Snapshot`] that is left at the end of each slice. So a VM's own instruction stream does not
 //! depend on its neighbours: they decide when it runs, never what it sees.

@@ -1,7 +1,7 @@
 //! `mirrorball run`: boots guests and runs them to their end.
 //!
-//! [`args`] and [`several`] are the command line, [`options`] what it asks for, with every file
-//! read. [`one`] and [`many`] run it, and [`reports`] tells what came of it.
+//! `args` and `several` are the command line, `options` what it asks for, with every file
+//! read. `one` and `many` run it, and `reports` tells what came of it.
 
 mod args;
 mod check;
