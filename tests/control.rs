@@ -143,7 +143,7 @@ fn refusals_are_one_line() {
         refused(&all, USAGE, &[&path, part]);
     }
     refused(&["ctl", "share", "tour", "0"], USAGE, &["0"]);
-    refused(&["ctl", "memory", "tour", "64"], USAGE, &["such as 64M"]);
+    refused(&["ctl", "memory", "tour", "64x"], USAGE, &["such as 512M"]);
     refused(&["top", "--interval", "0"], USAGE, &["0.1 to 3600"]);
     // Nothing to draw on: standard input and output are no terminal.
     let output = mirrorball(&["ctl"]);

@@ -23,7 +23,6 @@ use thiserror::Error;
 use crate::cache::persist::Store;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{Workshop, WorkshopError};
-use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Jit};
 use crate::machine::{EngineKind, MachineSpec, MonitorSpec, StartError};
 
@@ -46,8 +45,6 @@ pub type FleetMonitor = Monitor<Fleet>;
 pub enum FleetError {
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
-    #[error(transparent)]
-    Jit(#[from] JitError),
     #[error(transparent)]
     Memory(#[from] MachineMemoryError),
     #[error("cannot make a swap file in {folder}: {source}; name another folder: --swap SIZE:DIR")]
@@ -101,7 +98,8 @@ pub struct Fleet {
     specs: Vec<MachineSpec>,
     consoles: Consoles,
     workshop: Option<Arc<Workshop>>,
-    stores: HashMap<Kin, Store>,
+    /// What is wrong with a store only its machines suffer from.
+    stores: HashMap<Kin, Result<Store, String>>,
     audience: Box<dyn Audience>,
 }
 
@@ -136,7 +134,8 @@ impl Fleet {
                 if let Entry::Vacant(place) = stores.entry(kin(spec)) {
                     let directory = spec.code_cache.as_deref();
                     let big_endian = spec.image.big_endian;
-                    place.insert(Jit::store_in(directory, spec.cpu, big_endian)?);
+                    let store = Jit::store_in(directory, spec.cpu, big_endian);
+                    place.insert(store.map_err(|error| error.to_string()));
                 }
             }
         }
@@ -188,9 +187,9 @@ impl Fleet {
         &self,
         number: usize,
         memory: &Arc<MachineMemory>,
+        store: Option<Store>,
     ) -> Result<Machine<AnyEngine, SharedSession>, StartError> {
         let spec = &self.specs[number];
-        let store = self.stores.get(&kin(spec)).cloned();
         Ok(Machine {
             vm: spec.vm_in(Arc::clone(memory))?,
             engine: spec.engine_among(self.workshop.clone(), store)?,
@@ -209,7 +208,9 @@ impl Guests for Fleet {
         number: usize,
         memory: &Arc<MachineMemory>,
     ) -> Result<Machine<AnyEngine, SharedSession>, String> {
-        self.start(number, memory)
+        let store = self.stores.get(&kin(&self.specs[number]));
+        let store = store.cloned().transpose()?;
+        self.start(number, memory, store)
             .map_err(|error| error.to_string())
     }
 
