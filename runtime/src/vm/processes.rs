@@ -123,6 +123,8 @@ pub(super) struct Processes {
     last: usize,
     /// The instructions that are charged.
     charged: u64,
+    /// Those of the process in use that are not in its account yet, in the kernel and in user mode.
+    spent: [u64; 2],
 }
 
 impl Processes {
@@ -133,10 +135,26 @@ impl Processes {
         }
     }
 
+    /// Charges the process in use, which stays, as the mode changes. False if nobody knows yet whose
+    /// the space is.
+    #[inline]
+    pub fn spend(&mut self, user: bool, ran: u64) -> bool {
+        if self.here.is_none() {
+            return false;
+        }
+        self.spent[usize::from(user)] += ran.saturating_sub(self.charged);
+        self.charged = ran;
+        true
+    }
+
     fn charge(&mut self, user: bool, ran: u64, now: Cycles) {
+        let [kernel, in_user] = std::mem::take(&mut self.spent);
         let instructions = ran.saturating_sub(self.charged);
         self.charged = ran;
-        self.current().charge(user, instructions, now);
+        let account = self.current();
+        account.charge(false, kernel, now);
+        account.charge(true, in_user, now);
+        account.charge(user, instructions, now);
     }
 
     /// A TLB refill exception.
@@ -219,7 +237,17 @@ impl Processes {
 
 impl Vm {
     /// The space of `new` comes in the place of that of `old`.
+    #[inline]
     pub(super) fn account_for_space(&mut self, old: SpaceKey, new: SpaceKey) {
+        let ran = self.cpu.retired();
+        let stays = old.asid == new.asid;
+        if !(stays && self.processes.spend(!old.mode.is_kernel(), ran)) {
+            self.change_process(old, new);
+        }
+    }
+
+    #[cold]
+    fn change_process(&mut self, old: SpaceKey, new: SpaceKey) {
         let now = self.cpu.now(0);
         let (user, to_user) = (!old.mode.is_kernel(), !new.mode.is_kernel());
         self.processes.charge(user, self.cpu.retired(), now);
@@ -263,6 +291,8 @@ impl Vm {
             },
         );
         let instructions = self.cpu.retired().saturating_sub(book.charged);
+        open.charge(false, book.spent[0], self.cpu.now(0));
+        open.charge(true, book.spent[1], self.cpu.now(0));
         open.charge(!self.mode().is_kernel(), instructions, self.cpu.now(0));
         let mut accounts = book.accounts.clone();
         match accounts.get_mut(book.here.unwrap_or(book.last)) {
