@@ -83,7 +83,7 @@ impl Fleet for Idlers {
 fn memory() -> Arc<MachineMemory> {
     let bytes = 8 * PAGES * PAGE_SIZE;
     let swap = SwapFile::create(&std::env::temp_dir(), bytes).expect("a swap file");
-    Arc::new(MachineMemory::with_swap(bytes, swap).expect("the host has memory"))
+    Arc::new(MachineMemory::with_swap(bytes, &[bytes; 2], swap).expect("the host has memory"))
 }
 
 /// Pages of a machine, each with a content of its own, and not used since.

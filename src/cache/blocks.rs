@@ -148,6 +148,12 @@ impl<T: Default> Blocks<T> {
     }
 
     /// The block with this number, if there is one.
+    #[must_use]
+    pub fn try_get(&self, id: BlockId) -> Option<&Cached<T>> {
+        self.slots.get(id)
+    }
+
+    /// The block with this number, if there is one, to be changed.
     pub fn try_get_mut(&mut self, id: BlockId) -> Option<&mut Cached<T>> {
         self.slots.get_mut(id)
     }

@@ -129,6 +129,11 @@ impl CodeCache {
         self.entries.get(&id)
     }
 
+    /// All translations, those being made included.
+    pub fn entries(&self) -> impl Iterator<Item = (TranslationId, &Entry)> {
+        self.entries.iter().map(|(&id, entry)| (id, entry))
+    }
+
     /// Whether so much code with so many links can be placed at all.
     #[must_use]
     pub fn fits(&self, code: usize, links: usize) -> bool {

@@ -10,12 +10,14 @@ use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
+use crate::translate::site::Expectation;
 use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +92,8 @@ pub struct JitCounters {
     pub links: u64,
     /// Translations dropped because their page changed.
     pub invalidated: u64,
+    /// Translations dropped because they expected memory elsewhere.
+    pub astray: u64,
     /// Translations evicted to make room.
     pub evicted: u64,
     /// Units emptied to make room.
@@ -126,7 +130,7 @@ pub(super) struct Extra {
 }
 
 /// A block that lies in a region already needs so many times the heat to start one of its own.
-const COVERED: u32 = 16;
+pub(super) const COVERED: u32 = 16;
 
 /// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
 const EARLY: u32 = 8;
@@ -143,6 +147,8 @@ pub struct Jit {
     /// Translations on disk.
     pub(super) store: Option<Store>,
     entry: Entry,
+    /// What is known of instructions that access memory, by their address.
+    pub(super) sites: BTreeMap<u32, Expectation>,
     /// The bytes of predecoded blocks at which they are swept.
     pub(super) sweep_at: usize,
     /// What was counted.
@@ -232,6 +238,7 @@ impl Jit {
             compiler,
             store,
             entry,
+            sites: BTreeMap::new(),
             sweep_at: config.cache.blocks_bytes(),
             counters: JitCounters::default(),
             _glue: glue,
@@ -315,6 +322,9 @@ impl Engine for Jit {
         vm.cpu.calls = (&raw const CALLS).cast();
         if vm.has_modified() {
             self.drop_modified(vm);
+        }
+        if vm.has_astray() {
+            self.drop_astray(vm);
         }
         self.install_done(vm);
         if self.blocks.bytes() > self.sweep_at {

@@ -2,14 +2,15 @@
 //! translated and installed, and what is stale or in the way is forgotten.
 
 use super::compiler::Job;
-use super::jit::Jit;
-use crate::cache::blocks::{BlockId, BlockKey};
+use super::jit::{COVERED, Extra, Jit};
+use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
+use crate::translate::site::Expectation;
 use crate::translate::{Region, Translation};
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Vm, Way};
 
 /// From this heat on it counts that a block is looked for in the store.
 const LUKEWARM: u32 = 8;
@@ -36,6 +37,7 @@ impl Jit {
             let cached = blocks.get(blocks.by_key(&other)?);
             (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
         });
+        region.learn(&self.sites);
         let members = region.blocks[1..].iter();
         let members = members
             .filter_map(|member| blocks.by_key(&key.at(member.pc)))
@@ -67,9 +69,19 @@ impl Jit {
             {
                 continue;
             }
-            let Some(region) = stored_region(vm, key, &record.blocks) else {
+            let Some(mut region) = stored_region(vm, key, &record.blocks) else {
                 continue;
             };
+            // What is known here it must have known.
+            region.learn(&self.sites);
+            if !region
+                .sites
+                .iter()
+                .all(|site| record.sites.get(site.0) >= Some(site.1))
+            {
+                continue;
+            }
+            region.sites.clone_from(&record.sites);
             if !store.matches(&stored, key, &region) {
                 continue;
             }
@@ -206,6 +218,45 @@ impl Jit {
             vm.soft_tlb().set_code(pc, entry.block, 0);
         }
         Some(entry)
+    }
+
+    /// Forgets translations whose code expects memory where it is not. They are made anew when they
+    /// are next wanted.
+    #[cold]
+    pub(super) fn drop_astray(&mut self, vm: &mut Vm) {
+        let mut astray = vm.take_astray();
+        astray.sort_unstable();
+        for &(pc, way) in &astray {
+            let expectation = match way {
+                Way::Space => Expectation::Space,
+                Way::Device => Expectation::Device,
+            };
+            self.sites.insert(pc, expectation);
+        }
+        let hits = |cached: &Cached<Extra>| {
+            let start = cached.key.pc;
+            let end = start.saturating_add(cached.block.cycles() as u32 * 4);
+            let at = astray.partition_point(|&(pc, _)| pc < start);
+            astray.get(at).is_some_and(|&(pc, _)| pc < end)
+        };
+        let wrong: Vec<TranslationId> = self
+            .code
+            .entries()
+            .filter(|(_, entry)| {
+                let mut blocks = std::iter::once(&entry.block).chain(&entry.members);
+                blocks.any(|&block| self.blocks.try_get(block).is_some_and(hits))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in wrong {
+            let Some(entry) = self.forget(vm, id) else {
+                continue;
+            };
+            self.counters.astray += 1;
+            if let Some(cached) = self.blocks.try_get_mut(entry.block) {
+                cached.extra.heat = self.config.hot.saturating_mul(COVERED);
+            }
+        }
     }
 
     /// Drops predecoded blocks, to bound the memory that they take: those that no translation is

@@ -126,7 +126,8 @@ impl Fleet {
             })?,
             None => SwapFile::none(),
         };
-        let memory = MachineMemory::with_swap(monitor.machine_memory, swap)?;
+        let machines: Vec<u64> = specs.iter().map(|spec| spec.memory.bytes()).collect();
+        let memory = MachineMemory::with_swap(monitor.machine_memory, &machines, swap)?;
         let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;
         let mut stores = HashMap::new();
         if specs.len() > 1 {

@@ -138,6 +138,8 @@ pub struct JitReport {
     pub unchained: u64,
     /// Translations dropped because the guest changed its code.
     pub invalidated: u64,
+    /// Translations dropped because they expected memory elsewhere.
+    pub astray: u64,
     /// Translations evicted to make room.
     pub evicted: u64,
     /// Units of the cache emptied for that.
@@ -336,6 +338,7 @@ impl From<&Jit> for JitReport {
             chained: counters.links,
             unchained: counters.unlinked,
             invalidated: counters.invalidated,
+            astray: counters.astray,
             evicted: counters.evicted,
             evicted_units: counters.evicted_units,
             misses: counters.misses,

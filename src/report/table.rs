@@ -103,6 +103,7 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
     rows.count("exits chained", jit.chained);
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
+    rows.count("made anew, as memory was elsewhere", jit.astray);
     rows.count("refused by Cranelift", jit.refused);
 }
 

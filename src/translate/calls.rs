@@ -2,16 +2,21 @@
 //!
 //! The call may change anything in the machine. Translated code has written its registers back
 //! before, and reads the one that the instruction writes afterwards; cycles of the whole block
-//! are paid. The answer says whether to go on.
+//! are paid. It only comes back to code that goes on behind the instruction.
 
+use super::site::Expectation;
 use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Vm, Way};
 
 /// The functions that translated code finds through `cpu.calls`. All of them interpret an
-/// instruction, for callers that keep values in every register: those survive the call, and the
-/// answer is left in `cpu.status`. Slow paths then cost the fast ones nothing.
+/// instruction, for callers that keep values in every register: those survive the call. Slow paths
+/// then cost the fast ones nothing.
+///
+/// If control does not go on behind the instruction, the call ends its caller as well, whose frame
+/// pointer says where its frame ends.
 #[repr(C)]
 pub struct Calls {
     /// For callers without floating-point values.
@@ -29,8 +34,9 @@ pub static CALLS: Calls = Calls {
 };
 
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
-// SAFETY: every general register that `interpret` may change is saved and restored, the stack stays
-// aligned, and nothing else is written but `cpu.status` of the VM that came in.
+// SAFETY: every general register that `interpret` may change is saved and restored, and the stack
+// stays aligned. Translated code keeps its frame pointer in `rbp`, and below its return address
+// nothing that anybody needs when it has ended; it has no registers to restore.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.
@@ -39,25 +45,36 @@ unsafe extern "C" fn interpret_preserving() {
         "push rcx",
         "push rdx",
         "push rsi",
-        "push rdi",
         "push r8",
         "push r9",
         "push r10",
         "push r11",
+        "push rdi",
         "call {interpret}",
+        "pop rdi",
+        "test rax, rax",
+        "jnz 2f",
         "pop r11",
         "pop r10",
         "pop r9",
         "pop r8",
-        "pop rdi",
         "pop rsi",
         "pop rdx",
         "pop rcx",
-        "mov dword ptr [rdi + {status}], eax",
         "pop rax",
         "ret",
+        // The caller's frame ends here; nobody wants its registers.
+        "2:",
+        "mov rsp, rbp",
+        "pop rbp",
+        "cmp rax, {leave}",
+        "je 3f",
+        "jmp rax",
+        "3:",
+        "xor eax, eax",
+        "ret",
         interpret = sym interpret,
-        status = const std::mem::offset_of!(mirrorball_runtime::cpu::Cpu, status),
+        leave = const LEAVE,
     )
 }
 
@@ -116,6 +133,8 @@ pub struct Call {
     rd: u8,
     owed: u8,
     slot: bool,
+    /// Of an access that did not find what it expected.
+    expectation: Option<Expectation>,
     imm: u32,
     end: u32,
 }
@@ -123,7 +142,13 @@ pub struct Call {
 impl Call {
     /// The call for an instruction of a block that ends at `end`.
     #[must_use]
-    pub fn new(insn: Insn, op: &Op, slot: bool, end: u32) -> Self {
+    pub fn new(
+        insn: Insn,
+        op: &Op,
+        slot: bool,
+        end: u32,
+        expectation: Option<Expectation>,
+    ) -> Self {
         Self {
             insn: insn as u16,
             rs: op.rs.slot() as u8,
@@ -131,6 +156,7 @@ impl Call {
             rd: op.rd.slot() as u8,
             owed: op.owed,
             slot,
+            expectation,
             imm: op.imm,
             end,
         }
@@ -148,7 +174,7 @@ impl Call {
             self.rd,
             self.owed,
             u8::from(self.slot),
-            0,
+            self.expectation.map_or(0, |expectation| expectation as u8),
         ];
         [
             u64::from_le_bytes(bytes),
@@ -157,7 +183,7 @@ impl Call {
     }
 
     fn unpack(first: u64, second: u64) -> Self {
-        let [low, high, rs, rt, rd, owed, slot, _] = first.to_le_bytes();
+        let [low, high, rs, rt, rd, owed, slot, expectation] = first.to_le_bytes();
         Self {
             insn: u16::from_le_bytes([low, high]),
             rs,
@@ -165,6 +191,7 @@ impl Call {
             rd,
             owed,
             slot: slot != 0,
+            expectation: Expectation::from_number(expectation),
             imm: second as u32,
             end: (second >> 32) as u32,
         }
@@ -172,14 +199,13 @@ impl Call {
 }
 
 /// What [`interpret`] answers when translated code goes on behind the instruction.
-const DONE: u32 = 0;
+const DONE: usize = 0;
 /// When it goes back to the dispatcher.
-const LEAVE: u32 = 1;
-/// When the guest took an exception: control goes on at `cpu.pc`.
-pub const RAISED: u32 = 2;
+const LEAVE: usize = 1;
 
-/// Interprets one instruction, and says how control goes on.
-extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> u32 {
+/// Interprets one instruction, and says how control goes on: by one of the above, or with the code
+/// of the exception's vector.
+extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
     vm.cpu.settle_cause();
     let call = Call::unpack(first, second);
     let reg = |slot: u8| {
@@ -197,14 +223,51 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> u32 {
         rd: reg(call.rd),
         owed: call.owed,
     };
+    let before = (vm.counters.device_accesses, vm.counters.soft_misses);
     let step = (op.run)(vm, &op);
     if step == Step::Next {
+        if let Some(expectation) = call.expectation {
+            let after = (vm.counters.device_accesses, vm.counters.soft_misses);
+            note_way(vm, &call, expectation, before, after);
+        }
         return DONE;
     }
     settle(vm, step, call.end, call.owed, call.slot);
     match step {
-        Step::Raise(_) if vm.cpu.stop == 0 => RAISED,
+        Step::Raise(_) if vm.cpu.stop == 0 => {
+            let vector = vm.space().probe_code(Va(vm.cpu.pc));
+            let code = vector.map(|vector| vector.entry);
+            code.filter(|&code| code != 0).unwrap_or(LEAVE)
+        }
         _ => LEAVE,
+    }
+}
+
+/// Notes which way an access went that did not find what it expected, by how often a device was
+/// accessed and a page was missed before and after.
+fn note_way(
+    vm: &mut Vm,
+    call: &Call,
+    expectation: Expectation,
+    before: (u64, u64),
+    after: (u64, u64),
+) {
+    let way = if after.0 != before.0 {
+        Way::Device
+    } else if after.1 == before.1 {
+        Way::Space
+    } else {
+        // It was only not there yet.
+        return;
+    };
+    let expected = match expectation {
+        Expectation::Window => None,
+        Expectation::Space => Some(Way::Space),
+        Expectation::Device => Some(Way::Device),
+    };
+    if Some(way) > expected {
+        let pc = call.end.wrapping_sub(u32::from(call.owed) * 4);
+        vm.note_astray(pc, way);
     }
 }
 
@@ -222,7 +285,8 @@ mod tests {
             rd: Reg::new(7),
             owed: 64,
         };
-        let call = Call::new(Insn::Lw, &op, true, 0x8000_1234);
+        let expectation = Some(Expectation::Space);
+        let call = Call::new(Insn::Lw, &op, true, 0x8000_1234, expectation);
         let [first, second] = call.pack();
         assert_eq!(Call::unpack(first, second), call);
     }

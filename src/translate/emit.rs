@@ -3,11 +3,11 @@
 
 use super::alignment::Alignments;
 use super::budget::Checkpoints;
-use super::calls::{Calls, RAISED};
-use super::exits::Scope;
+use super::calls::Calls;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
+use super::site::Expectation;
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
 use crate::interp::Op;
 use crate::interp::block::{Meaning, Source, predecode};
@@ -106,8 +106,8 @@ pub struct Emitter<'a> {
     pub region: &'a Region,
     /// The machine: the function's argument.
     pub vm: Value,
-    /// The software TLB of the space that the region runs in.
-    pub space: Value,
+    /// The software TLB of the space that a region of a process runs in, or the window.
+    table: Value,
     pub registers: Registers,
     pub fpu: Fpu,
     /// Cycles left, those of the current block already subtracted.
@@ -125,8 +125,6 @@ pub struct Emitter<'a> {
     interpret: i32,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
-    /// See [`Emitter::interrupted`].
-    interrupted: Option<Block>,
     /// The block being translated.
     pub source: &'a Source,
     /// Whether the current path is already closed by a jump or return.
@@ -144,12 +142,13 @@ impl<'a> Emitter<'a> {
         let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
         let call_signature = b.import_signature(call);
-        let space = b.ins().load(
-            types::I64,
-            MemFlagsData::trusted(),
-            vm,
-            offset_of!(Cpu, space) as i32,
-        );
+        let table = if region.kernel {
+            offset_of!(Cpu, window)
+        } else {
+            offset_of!(Cpu, space)
+        };
+        let trusted = MemFlagsData::trusted();
+        let table = b.ins().load(types::I64, trusted, vm, table as i32);
         let registers = Registers::new(&mut b);
         let fpu = Fpu::new(&mut b, region, abilities);
         let left = b.declare_var(types::I64);
@@ -165,7 +164,7 @@ impl<'a> Emitter<'a> {
             b,
             region,
             vm,
-            space,
+            table,
             registers,
             fpu,
             left,
@@ -181,7 +180,6 @@ impl<'a> Emitter<'a> {
                 offset_of!(Calls, interpret) as i32
             },
             alignments: Alignments::default(),
-            interrupted: None,
             source: &region.blocks[0],
             closed: false,
         }
@@ -203,7 +201,6 @@ impl<'a> Emitter<'a> {
             self.enter_fpu_block();
             self.block(source, checkpoints.need(index));
         }
-        self.finish_interrupted();
         self.b.seal_all_blocks();
         self.b.finalize(config);
         (self.links, checkpoints.entry())
@@ -309,6 +306,21 @@ impl<'a> Emitter<'a> {
             .load(ty, MemFlagsData::trusted(), self.vm, offset as i32)
     }
 
+    /// The window, for code that is the kernel's.
+    pub fn window(&mut self) -> Value {
+        debug_assert!(self.region.kernel);
+        self.table
+    }
+
+    /// The software TLB of the space that the region runs in. The kernel's may change meanwhile.
+    pub fn space(&mut self) -> Value {
+        if self.region.kernel {
+            self.load_cpu(types::I64, offset_of!(Cpu, space))
+        } else {
+            self.table
+        }
+    }
+
     /// Stores the cycles left.
     pub fn store_left(&mut self) {
         let left = self.b.use_var(self.left);
@@ -322,13 +334,18 @@ impl<'a> Emitter<'a> {
         self.b.def_var(self.left, left);
     }
 
-    /// Lets the interpreter execute an instruction, with all registers written back. Leaves
-    /// translated code if the instruction was refused or the machine asks for attention.
+    /// Lets the interpreter execute an instruction, with all registers written back. The current
+    /// path only goes on if control goes on behind the instruction.
     pub fn interpret(&mut self, i: &Instruction) {
-        let cold = self
-            .b
-            .current_block()
-            .is_some_and(|block| self.b.func.layout.is_cold(block));
+        self.call_interpreter(i, None);
+    }
+
+    /// As [`Emitter::interpret`], for an access that did not find what it expected.
+    pub fn interpret_access(&mut self, i: &Instruction, expectation: Expectation) {
+        self.call_interpreter(i, Some(expectation));
+    }
+
+    fn call_interpreter(&mut self, i: &Instruction, expectation: Option<Expectation>) {
         self.registers.write_back(&mut self.b, self.vm);
         self.store_cause();
         self.store_left();
@@ -336,7 +353,7 @@ impl<'a> Emitter<'a> {
             let pc = self.next_pc();
             self.store_cpu(pc, offset_of!(Cpu, pc));
         }
-        let call = super::calls::Call::new(i.insn, &i.op, i.slot, self.source.end());
+        let call = super::calls::Call::new(i.insn, &i.op, i.slot, self.source.end(), expectation);
         let packed = call
             .pack()
             .map(|word| self.b.ins().iconst(types::I64, word as i64));
@@ -350,42 +367,6 @@ impl<'a> Emitter<'a> {
             function,
             &[self.vm, packed[0], packed[1]],
         );
-        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
-        let leave = self.interrupted();
-        let on = self.b.create_block();
-        if cold {
-            self.b.set_cold_block(on);
-        }
-        self.b.ins().brif(status, leave, &[], on, &[]);
-        self.begin(on);
-    }
-
-    /// Where all calls of the interpreter lead that do not go on.
-    fn interrupted(&mut self) -> Block {
-        let block = self.interrupted.unwrap_or_else(|| self.cold_block());
-        self.interrupted = Some(block);
-        block
-    }
-
-    /// Translates [`Emitter::interrupted`]: an exception goes on at its vector, everything else at
-    /// the dispatcher. Registers and cycles are already written back.
-    fn finish_interrupted(&mut self) {
-        let Some(block) = self.interrupted else {
-            return;
-        };
-        self.begin(block);
-        let status = self.load_cpu(types::I32, offset_of!(Cpu, status));
-        let raised = self
-            .b
-            .ins()
-            .icmp_imm_s(IntCC::Equal, status, i64::from(RAISED));
-        let (on, leave) = (self.cold_block(), self.cold_block());
-        self.b.ins().brif(raised, on, &[], leave, &[]);
-        self.begin(leave);
-        self.leave();
-        self.begin(on);
-        let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
-        self.look_up(pc, Scope::Direct);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
@@ -409,6 +390,7 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction that may change anything, and mostly does not:
     /// while it is the same space, the block after it is the same too.
     pub fn interpret_and_go_on(&mut self, i: &Instruction) {
+        let before = self.load_cpu(types::I64, offset_of!(Cpu, space));
         self.through_interpreter(i);
         // A TLB write may take the page away that the code is on.
         let stays = match self.next {
@@ -420,7 +402,7 @@ impl<'a> Emitter<'a> {
             return self.go_on_anywhere(false);
         }
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
-        let same = self.b.ins().icmp(IntCC::Equal, space, self.space);
+        let same = self.b.ins().icmp(IntCC::Equal, space, before);
         let (on, off) = (self.b.create_block(), self.cold_block());
         self.b.ins().brif(same, on, &[], off, &[]);
         self.begin(off);

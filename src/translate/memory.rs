@@ -1,53 +1,137 @@
-//! Loads and stores: the inline probe of the software TLB. A miss is interpreted.
+//! Loads and stores: the inline probe. A miss is interpreted.
+//!
+//! What a site asks is what it is expected to find (see [`super::site`]). In the window it does not
+//! ask where the page is, only whether it is in its place: then the access need not wait for the
+//! answer.
 
 use super::emit::{Emitter, Instruction, register_offset};
+use super::site::Expectation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::Space;
+use mirrorball_runtime::mmu::soft::{GRANTS, Space, TO_KSEG0};
 use std::mem::offset_of;
 
-/// A probe whose hit is the current path.
-pub struct Probe {
-    /// Where the bytes are.
-    pub host: Value,
-    /// The path of the miss, still empty.
-    pub miss: Block,
-    /// Where both paths meet, still empty.
-    pub done: Block,
+/// What is accessed: `size` aligned bytes at `va`.
+#[derive(Clone, Copy)]
+pub struct Access {
+    pub va: Value,
+    pub size: u32,
+    pub write: bool,
 }
 
-/// Probes the software TLB for `size` aligned bytes at `va`. Goes on where the probe hit.
+/// Where the bytes are on the host.
+#[derive(Clone, Copy)]
+pub struct Place {
+    base: Value,
+    offset: i32,
+}
+
+/// Translates an access: `hit` is what is done where the bytes are, once for each way there; on a
+/// miss the interpreter executes the instruction, and then there is `missed` to do. What either
+/// results in is the result, of type `result`.
+pub fn access(
+    e: &mut Emitter<'_>,
+    i: &Instruction,
+    access: Access,
+    result: Option<Type>,
+    hit: impl Fn(&mut Emitter<'_>, Place) -> Option<Value>,
+    missed: impl FnOnce(&mut Emitter<'_>) -> Option<Value>,
+) -> Option<Value> {
+    let (done, miss) = (e.b.create_block(), e.cold_block());
+    if let Some(ty) = result {
+        e.b.append_block_param(done, ty);
+    }
+    let expectation = e.region.expectation(i.pc);
+    let place = match expectation {
+        Expectation::Window => Some(ask_window(e, access, miss)),
+        Expectation::Space => Some(ask_space(e, access, miss)),
+        Expectation::Device => None,
+    };
+    if let Some(place) = place {
+        let value = hit(e, place);
+        join(e, done, value);
+    } else {
+        e.b.ins().jump(miss, &[]);
+    }
+    e.begin(miss);
+    e.interpret_access(i, expectation);
+    let value = missed(e);
+    join(e, done, value);
+    e.begin(done);
+    e.alignments.learn(&e.b.func.dfg, access.va, access.size);
+    e.b.block_params(done).first().copied()
+}
+
+fn join(e: &mut Emitter<'_>, done: Block, value: Option<Value>) {
+    let arguments: Vec<BlockArg> = value.into_iter().map(BlockArg::Value).collect();
+    e.b.ins().jump(done, &arguments);
+}
+
+/// Goes on where the window has the page, and to `miss` where it has not.
+fn ask_window(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
+    let trusted = MemFlagsData::trusted();
+    let known = e.alignments.knows(&e.b.func.dfg, access.va, access.size);
+    let low = if known { 0 } else { access.size.ilog2() };
+    let rotated = match low {
+        0 => access.va,
+        _ => e.b.ins().rotr_imm_s(access.va, i64::from(low)),
+    };
+    let index = e.b.ins().ushr_imm_s(rotated, i64::from(PAGE_BITS - low));
+    let index = e.b.ins().uextend(types::I64, index);
+    let window = e.window();
+    let grant = e.b.ins().iadd(window, index);
+    let grant = e.b.ins().load(types::I8, trusted, grant, GRANTS as i32);
+    // A window begins with a page: that is a zero that needs no register.
+    let zero = e.b.ins().ireduce(types::I8, window);
+    let refused = if access.write {
+        IntCC::SignedLessThanOrEqual
+    } else {
+        IntCC::Equal
+    };
+    let refused = e.b.ins().icmp(refused, zero, grant);
+    go_unless(e, refused, miss);
+    let wide = e.b.ins().uextend(types::I64, access.va);
+    let base = e.b.ins().iadd(window, wide);
+    let offset = TO_KSEG0 as i32;
+    Place { base, offset }
+}
+
+/// Goes on where the software TLB has the page, and to `miss` where it has not.
 ///
 /// All is computed before the branches: what is cheap to compute would be computed again behind
 /// each of them.
-pub fn probe(e: &mut Emitter<'_>, va: Value, size: u32, write: bool) -> Probe {
-    let (miss, done) = (e.cold_block(), e.b.create_block());
-    let page = e.b.ins().ushr_imm_s(va, i64::from(PAGE_BITS));
+fn ask_space(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
+    let page = e.b.ins().ushr_imm_s(access.va, i64::from(PAGE_BITS));
     let page = e.b.ins().uextend(types::I64, page);
     let offset = e.b.ins().ishl_imm_s(page, 3);
-    let entry = e.b.ins().iadd(e.space, offset);
-    let table = if write {
+    let space = e.space();
+    let entry = e.b.ins().iadd(space, offset);
+    let table = if access.write {
         offset_of!(Space, write)
     } else {
         offset_of!(Space, read)
     };
     let trusted = MemFlagsData::trusted();
     let addend = e.b.ins().load(types::I64, trusted, entry, table as i32);
-    let wide = e.b.ins().uextend(types::I64, va);
-    let host = e.b.ins().iadd(addend, wide);
-    if !e.alignments.knows(&e.b.func.dfg, va, size) {
-        let low = e.b.ins().band_imm_s(va, i64::from(size - 1));
-        let aligned = e.b.create_block();
-        e.b.ins().brif(low, miss, &[], aligned, &[]);
-        e.begin(aligned);
-        e.alignments.learn(&e.b.func.dfg, va, size);
+    let wide = e.b.ins().uextend(types::I64, access.va);
+    let base = e.b.ins().iadd(addend, wide);
+    if !e.alignments.knows(&e.b.func.dfg, access.va, access.size) {
+        let low = e.b.ins().band_imm_s(access.va, i64::from(access.size - 1));
+        go_unless(e, low, miss);
     }
     let found = e.b.create_block();
     e.b.ins().brif(addend, found, &[], miss, &[]);
     e.begin(found);
-    Probe { host, miss, done }
+    Place { base, offset: 0 }
+}
+
+/// Goes to `off` if the condition is not zero.
+fn go_unless(e: &mut Emitter<'_>, condition: Value, off: Block) {
+    let on = e.b.create_block();
+    e.b.ins().brif(condition, off, &[], on, &[]);
+    e.begin(on);
 }
 
 pub fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
@@ -59,11 +143,6 @@ pub fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
     }
 }
 
-/// Guest memory may hold anything anywhere: it is read and written as it comes.
-pub fn guest() -> MemFlagsData {
-    MemFlagsData::trusted()
-}
-
 /// Swaps bytes if the guest's order is not the host's.
 pub fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
     if e.region.big_endian && ty != types::I8 {
@@ -73,49 +152,87 @@ pub fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
     }
 }
 
-pub fn load_host(e: &mut Emitter<'_>, host: Value, ty: Type) -> Value {
-    let value = e.b.ins().load(ty, guest(), host, 0);
+/// Loads in the host's order.
+pub fn load_as_it_is(e: &mut Emitter<'_>, place: Place, ty: Type) -> Value {
+    let guest = MemFlagsData::trusted();
+    e.b.ins().load(ty, guest, place.base, place.offset)
+}
+
+/// Loads in the guest's order.
+pub fn load_at(e: &mut Emitter<'_>, place: Place, ty: Type) -> Value {
+    let value = load_as_it_is(e, place, ty);
     order(e, value, ty)
 }
 
-/// The hit is through: goes to where the paths meet with `value`; the miss is interpreted, and
-/// reads the register that the interpreter wrote. Sets the register.
-fn finish_load(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe, value: Value) {
-    e.b.append_block_param(probe.done, types::I32);
-    e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
-    e.begin(probe.miss);
-    e.interpret(i);
-    let slow = e.b.ins().load(
-        types::I32,
-        MemFlagsData::trusted(),
-        e.vm,
-        register_offset(i.written()),
-    );
-    e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
-    e.begin(probe.done);
-    let value = e.b.block_params(probe.done)[0];
-    e.set(i.written(), value);
+/// Stores what [`order`] made.
+pub fn store_at(e: &mut Emitter<'_>, place: Place, value: Value) {
+    let guest = MemFlagsData::trusted();
+    e.b.ins().store(guest, value, place.base, place.offset);
 }
 
-/// The hit is through; the miss is interpreted.
-pub fn finish(e: &mut Emitter<'_>, i: &Instruction, probe: &Probe) {
-    e.b.ins().jump(probe.done, &[]);
-    e.begin(probe.miss);
-    e.interpret(i);
-    e.b.ins().jump(probe.done, &[]);
-    e.begin(probe.done);
+/// An access that sets the general register of the instruction; if it misses, the interpreter has
+/// set it.
+fn access_to_register(
+    e: &mut Emitter<'_>,
+    i: &Instruction,
+    what: Access,
+    hit: impl Fn(&mut Emitter<'_>, Place) -> Value,
+) {
+    let trusted = MemFlagsData::trusted();
+    let register = register_offset(i.written());
+    let value = access(
+        e,
+        i,
+        what,
+        Some(types::I32),
+        |e, place| Some(hit(e, place)),
+        |e| Some(e.b.ins().load(types::I32, trusted, e.vm, register)),
+    );
+    if let Some(value) = value {
+        e.set(i.written(), value);
+    }
+}
+
+/// An access that sets no register.
+pub fn access_only(
+    e: &mut Emitter<'_>,
+    i: &Instruction,
+    what: Access,
+    hit: impl Fn(&mut Emitter<'_>, Place),
+) {
+    let hit = |e: &mut Emitter<'_>, place| {
+        hit(e, place);
+        None
+    };
+    access(e, i, what, None, hit, |_| None);
+}
+
+pub fn read(va: Value, size: u32) -> Access {
+    Access {
+        va,
+        size,
+        write: false,
+    }
+}
+
+pub fn write(va: Value, size: u32) -> Access {
+    Access {
+        va,
+        size,
+        write: true,
+    }
 }
 
 fn load(e: &mut Emitter<'_>, i: &Instruction, ty: Type, signed: bool) {
     let va = address(e, i);
-    let probe = probe(e, va, ty.bytes(), false);
-    let value = load_host(e, probe.host, ty);
-    let value = match (ty == types::I32, signed) {
-        (true, _) => value,
-        (false, true) => e.b.ins().sextend(types::I32, value),
-        (false, false) => e.b.ins().uextend(types::I32, value),
-    };
-    finish_load(e, i, &probe, value);
+    access_to_register(e, i, read(va, ty.bytes()), |e, place| {
+        let value = load_at(e, place, ty);
+        match (ty == types::I32, signed) {
+            (true, _) => value,
+            (false, true) => e.b.ins().sextend(types::I32, value),
+            (false, false) => e.b.ins().uextend(types::I32, value),
+        }
+    });
 }
 
 /// Loads.
@@ -138,15 +255,15 @@ loads! {
 fn store(e: &mut Emitter<'_>, i: &Instruction, ty: Type) {
     let va = address(e, i);
     let value = e.get(i.fields.rt());
-    let probe = probe(e, va, ty.bytes(), true);
-    let value = if ty == types::I32 {
-        value
-    } else {
-        e.b.ins().ireduce(ty, value)
-    };
-    let value = order(e, value, ty);
-    e.b.ins().store(guest(), value, probe.host, 0);
-    finish(e, i, &probe);
+    access_only(e, i, write(va, ty.bytes()), |e, place| {
+        let value = if ty == types::I32 {
+            value
+        } else {
+            e.b.ins().ireduce(ty, value)
+        };
+        let value = order(e, value, ty);
+        store_at(e, place, value);
+    });
 }
 
 /// Stores.
@@ -182,18 +299,18 @@ fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let va = address(e, i);
     let old = e.get(i.fields.rt());
     let word = e.b.ins().band_imm_s(va, -4);
-    let probe = probe(e, word, 4, false);
-    let value = load_host(e, probe.host, types::I32);
-    let shift = part(e, va, left);
-    let ones = e.constant(u32::MAX);
-    let (new, mask) = if left {
-        (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
-    } else {
-        (e.b.ins().ushr(value, shift), e.b.ins().ushr(ones, shift))
-    };
-    let kept = e.b.ins().band_not(old, mask);
-    let value = e.b.ins().bor(new, kept);
-    finish_load(e, i, &probe, value);
+    access_to_register(e, i, read(word, 4), |e, place| {
+        let value = load_at(e, place, types::I32);
+        let shift = part(e, va, left);
+        let ones = e.constant(u32::MAX);
+        let (new, mask) = if left {
+            (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
+        } else {
+            (e.b.ins().ushr(value, shift), e.b.ins().ushr(ones, shift))
+        };
+        let kept = e.b.ins().band_not(old, mask);
+        e.b.ins().bor(new, kept)
+    });
 }
 
 /// SWL and SWR: the register is shifted into the word around the address.
@@ -201,20 +318,20 @@ fn store_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let va = address(e, i);
     let value = e.get(i.fields.rt());
     let word = e.b.ins().band_imm_s(va, -4);
-    let probe = probe(e, word, 4, true);
-    let old = load_host(e, probe.host, types::I32);
-    let shift = part(e, va, left);
-    let ones = e.constant(u32::MAX);
-    let (new, mask) = if left {
-        (e.b.ins().ushr(value, shift), e.b.ins().ushr(ones, shift))
-    } else {
-        (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
-    };
-    let kept = e.b.ins().band_not(old, mask);
-    let value = e.b.ins().bor(new, kept);
-    let value = order(e, value, types::I32);
-    e.b.ins().store(guest(), value, probe.host, 0);
-    finish(e, i, &probe);
+    access_only(e, i, write(word, 4), |e, place| {
+        let old = load_at(e, place, types::I32);
+        let shift = part(e, va, left);
+        let ones = e.constant(u32::MAX);
+        let (new, mask) = if left {
+            (e.b.ins().ushr(value, shift), e.b.ins().ushr(ones, shift))
+        } else {
+            (e.b.ins().ishl(value, shift), e.b.ins().ishl(ones, shift))
+        };
+        let kept = e.b.ins().band_not(old, mask);
+        let value = e.b.ins().bor(new, kept);
+        let value = order(e, value, types::I32);
+        store_at(e, place, value);
+    });
 }
 
 pub fn swl(e: &mut Emitter<'_>, i: &Instruction) {
@@ -228,38 +345,40 @@ pub fn swr(e: &mut Emitter<'_>, i: &Instruction) {
 /// LL: a load that is remembered.
 pub fn ll(e: &mut Emitter<'_>, i: &Instruction) {
     let va = address(e, i);
-    let probe = probe(e, va, 4, false);
-    let value = load_host(e, probe.host, types::I32);
-    let one = e.constant(1);
-    e.store_cpu(one, offset_of!(Cpu, ll_bit));
-    e.store_cpu(value, offset_of!(Cpu, ll_value));
-    let va = e.b.ins().uextend(types::I64, va);
-    e.store_cpu(va, offset_of!(Cpu, ll_address));
-    finish_load(e, i, &probe, value);
+    access_to_register(e, i, read(va, 4), |e, place| {
+        let value = load_at(e, place, types::I32);
+        let one = e.constant(1);
+        e.store_cpu(one, offset_of!(Cpu, ll_bit));
+        e.store_cpu(value, offset_of!(Cpu, ll_value));
+        let va = e.b.ins().uextend(types::I64, va);
+        e.store_cpu(va, offset_of!(Cpu, ll_address));
+        value
+    });
 }
 
 /// SC: a store if LL's word is still what it was, and nothing broke the link.
 pub fn sc(e: &mut Emitter<'_>, i: &Instruction) {
     let va = address(e, i);
     let new = e.get(i.fields.rt());
-    let probe = probe(e, va, 4, true);
-    let bit = e.load_cpu(types::I32, offset_of!(Cpu, ll_bit));
-    let zero = e.constant(0);
-    e.store_cpu(zero, offset_of!(Cpu, ll_bit));
-    let wide = e.b.ins().uextend(types::I64, va);
-    let linked = e.load_cpu(types::I64, offset_of!(Cpu, ll_address));
-    let here = e.b.ins().icmp(IntCC::Equal, wide, linked);
-    let here = e.b.ins().uextend(types::I32, here);
-    let value = e.load_cpu(types::I32, offset_of!(Cpu, ll_value));
-    let old = load_host(e, probe.host, types::I32);
-    let same = e.b.ins().icmp(IntCC::Equal, old, value);
-    let same = e.b.ins().uextend(types::I32, same);
-    let holds = e.b.ins().band(here, same);
-    let holds = e.b.ins().band(holds, bit);
-    let stored = e.b.ins().select(holds, new, old);
-    let stored = order(e, stored, types::I32);
-    e.b.ins().store(guest(), stored, probe.host, 0);
-    finish_load(e, i, &probe, holds);
+    access_to_register(e, i, write(va, 4), |e, place| {
+        let bit = e.load_cpu(types::I32, offset_of!(Cpu, ll_bit));
+        let zero = e.constant(0);
+        e.store_cpu(zero, offset_of!(Cpu, ll_bit));
+        let wide = e.b.ins().uextend(types::I64, va);
+        let linked = e.load_cpu(types::I64, offset_of!(Cpu, ll_address));
+        let here = e.b.ins().icmp(IntCC::Equal, wide, linked);
+        let here = e.b.ins().uextend(types::I32, here);
+        let value = e.load_cpu(types::I32, offset_of!(Cpu, ll_value));
+        let old = load_at(e, place, types::I32);
+        let same = e.b.ins().icmp(IntCC::Equal, old, value);
+        let same = e.b.ins().uextend(types::I32, same);
+        let holds = e.b.ins().band(here, same);
+        let holds = e.b.ins().band(holds, bit);
+        let stored = e.b.ins().select(holds, new, old);
+        let stored = order(e, stored, types::I32);
+        store_at(e, place, stored);
+        holds
+    });
 }
 
 pub fn lwl(e: &mut Emitter<'_>, i: &Instruction) {

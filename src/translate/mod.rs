@@ -20,6 +20,7 @@ mod memory;
 mod muldiv;
 mod region;
 mod registers;
+pub mod site;
 mod system;
 #[cfg(test)]
 mod testing;

@@ -1,16 +1,20 @@
 //! Regions: the blocks that are translated into one function.
 
+use super::site::{self, Expectation};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::Unit;
 use mirrorball_runtime::cpu::cp0::STATUS_FR;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Blocks that are translated together. The first one is the entry.
 pub struct Region {
     /// The blocks.
     pub blocks: Vec<Source>,
+    /// What is known of instructions that access memory, by their address, where it is not what is
+    /// expected of all code.
+    pub sites: BTreeMap<u32, Expectation>,
     /// Whether memory is big-endian.
     pub big_endian: bool,
     /// Whether FPU registers are 64 bits wide.
@@ -28,6 +32,7 @@ impl Region {
         let key = vm.space_key();
         Self {
             blocks: vec![source],
+            sites: BTreeMap::new(),
             big_endian: vm.big_endian(),
             fr: key.status & STATUS_FR != 0,
             kernel: key.mode.is_kernel(),
@@ -61,6 +66,7 @@ impl Region {
         // Named one by one, so that nothing new is forgotten here.
         let Self {
             blocks,
+            sites,
             big_endian,
             fr,
             kernel,
@@ -83,6 +89,23 @@ impl Region {
             for (word, _) in code {
                 sink(&word.to_le_bytes());
             }
+        }
+        for (&pc, &expectation) in sites {
+            sink(&site::pack((pc, expectation)).to_le_bytes());
+        }
+    }
+
+    /// What the access of the instruction at `pc` is expected to find.
+    #[must_use]
+    pub fn expectation(&self, pc: u32) -> Expectation {
+        let known = self.sites.get(&pc).copied();
+        known.unwrap_or_else(|| Expectation::of_mode(self.kernel))
+    }
+
+    /// Takes over what is known of its instructions.
+    pub fn learn(&mut self, sites: &BTreeMap<u32, Expectation>) {
+        for block in &self.blocks {
+            self.sites.extend(sites.range(block.pc..block.end()));
         }
     }
 

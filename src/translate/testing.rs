@@ -4,6 +4,7 @@ use super::Region;
 use crate::interp::block::{Meaning, Source};
 use crate::isa::decode;
 use mirrorball_runtime::cpu::model::MODELS;
+use std::collections::BTreeMap;
 
 /// A block of these instruction words.
 pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
@@ -20,6 +21,7 @@ pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
 pub fn region(blocks: Vec<Source>) -> Region {
     Region {
         blocks,
+        sites: BTreeMap::new(),
         big_endian: false,
         fr: false,
         kernel: true,

@@ -202,7 +202,9 @@ pub fn monitor_that_fails(
         0 => SwapFile::none(),
         pages => SwapFile::create(&std::env::temp_dir(), pages * PAGE_SIZE).expect("a file"),
     };
-    let memory = MachineMemory::with_swap(setting.frames * PAGE_SIZE, swap).expect("memory");
+    let machines: Vec<u64> = specs.iter().map(|spec| spec.memory.bytes()).collect();
+    let memory = MachineMemory::with_swap(setting.frames * PAGE_SIZE, &machines, swap);
+    let memory = memory.expect("the host has memory");
     let config = MonitorConfig {
         turn: 1,
         threads: setting.threads,

@@ -14,7 +14,7 @@ mod timer;
 use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::exit::Exit;
-use crate::mmu::soft::Space;
+use crate::mmu::soft::{Space, Window};
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
 use model::Model;
@@ -84,10 +84,10 @@ pub struct Cpu {
     pub horizon: u64,
     /// The current address space's software TLB.
     pub space: *mut Space,
+    /// The window that shows the RAM of kseg0. Always the same.
+    pub window: *mut Window,
     /// For the engine: where translated code finds the functions that it calls.
     pub calls: *const usize,
-    /// For the engine: what the last call from translated code answered.
-    pub status: u32,
     /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
     /// [`STOP_CODE`] and [`STOP_WAIT`].
     pub stop: u32,
@@ -126,8 +126,8 @@ impl Cpu {
             left: 0,
             horizon: 0,
             space: std::ptr::null_mut(),
+            window: std::ptr::null_mut(),
             calls: std::ptr::null(),
-            status: 0,
             stop: 0,
             ll_bit: 0,
             ll_value: 0,

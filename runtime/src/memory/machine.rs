@@ -2,15 +2,20 @@
 //!
 //! One mapping, reserved whole and backed by the host as it is touched. A frame that is handed
 //! out is zero: fresh ones because the host made them so, used ones because they are cleared when
-//! they are handed out again. The backmap says who uses a frame.
+//! they are handed out again. The backmap says who uses a frame. Each VM has a [`Home`] in the
+//! mapping, where its pages lie in one piece as far as they can.
 //!
 //! Who may look at a frame: a private frame belongs to the VM in its backmap, and only whoever
 //! runs or holds that VM touches it; a shared frame is never written while it is shared.
 
+use super::homes::{self, Home, Homes};
 use super::share::{Content, Shares};
 use super::swap::SwapFile;
 use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE, Pa};
+use crate::mmu::soft::Window;
 use memmap2::{MmapOptions, MmapRaw};
+use std::collections::VecDeque;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -86,23 +91,40 @@ const BEYOND: u64 = 1024;
 /// Freed frames that stay backed by the host; what is freed beyond that is given back to it.
 const WARM: usize = 512;
 
-/// Marks of the backmap: free, shared, or else private with its user.
+/// Marks of the backmap: free, shared, or else private with its user. Of the free ones some still
+/// hold what their last user left.
 const FREE: u64 = 0;
 const SHARED: u64 = 1;
+const STALE: u64 = 3;
 
-/// Frames that can be handed out.
-#[derive(Default, Debug)]
+/// Which frames can be handed out.
+#[derive(Debug)]
 struct Pool {
-    /// Frames that hold what their last user left.
-    used: Vec<u32>,
-    /// Frames that the host has taken back, and that are zero again.
-    returned: Vec<u32>,
-    /// Frames from here on have never been handed out.
+    /// Frames that belong to no home, and were used.
+    spare: Vec<u32>,
+    /// Frames of that kind from here on have never been handed out.
     fresh: u32,
+    /// Where they end.
+    end: u32,
+    /// Frames that were freed, the oldest first: those of them that are stale still are backed by
+    /// the host.
+    warm: VecDeque<u32>,
+    homes: Homes,
     /// Frames handed out.
     handed_out: u64,
     /// Those of them that had to be cleared: the host had made the others zero.
     cleared: u64,
+}
+
+impl Pool {
+    /// A frame that belongs to no home.
+    fn take_spare(&mut self) -> Option<u32> {
+        self.spare.pop().or_else(|| {
+            let frame = self.fresh;
+            self.fresh += u32::from(frame < self.end);
+            (frame < self.end).then_some(frame)
+        })
+    }
 }
 
 /// The frames of the host's memory.
@@ -126,32 +148,50 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MachineMemory {
-    /// Machine memory of `bytes` (rounded up to whole pages), without swap.
+    /// Machine memory of `bytes` (rounded up to whole pages), without swap, for one VM of that
+    /// size.
     ///
     /// # Errors
     /// When the host refuses the mapping.
     pub fn new(bytes: u64) -> Result<Self, MachineMemoryError> {
-        Self::with_swap(bytes, SwapFile::none())
+        Self::with_swap(bytes, &[bytes], SwapFile::none())
     }
 
-    /// Machine memory of `bytes`, and a file for what does not fit.
+    /// Machine memory of `bytes`, and a file for what does not fit. There are homes for VMs with so
+    /// much RAM; others find no home, and are slower.
     ///
     /// # Errors
     /// When the host refuses the mapping.
-    pub fn with_swap(bytes: u64, swap: SwapFile) -> Result<Self, MachineMemoryError> {
+    pub fn with_swap(
+        bytes: u64,
+        machines: &[u64],
+        swap: SwapFile,
+    ) -> Result<Self, MachineMemoryError> {
         let limit = bytes.div_ceil(PAGE_SIZE).max(1);
-        let frames = (limit + BEYOND + 1) as usize;
+        // The frame of zeros, the window of those who have none, the frames that belong to no
+        // home, and the homes.
+        let fresh = Frame::ZERO.0 + 1 + homes::WINDOW;
+        let end = fresh + (limit + BEYOND) as u32;
+        let homes = machines.iter().map(|bytes| bytes.div_ceil(PAGE_SIZE));
+        let frames = end + homes.map(homes::frames).sum::<u32>();
         let map = MmapOptions::new()
-            .len(frames << PAGE_BITS)
+            .len((frames as usize) << PAGE_BITS)
             .no_reserve_swap()
             .map_anon()
             .map_err(|source| MachineMemoryError::Reserve { bytes, source })?;
+        // SAFETY: all zero is a number, 0; most of the backmap is never touched.
+        let backmap = unsafe { Box::new_zeroed_slice(frames as usize).assume_init() };
         Ok(Self {
             map: map.into(),
-            backmap: (0..frames).map(|_| AtomicU64::new(FREE)).collect(),
+            backmap,
             pool: Mutex::new(Pool {
-                fresh: 1,
-                ..Pool::default()
+                spare: Vec::new(),
+                fresh,
+                end,
+                warm: VecDeque::new(),
+                homes: Homes::new(end..frames),
+                handed_out: 0,
+                cleared: 0,
             }),
             limit,
             in_use: AtomicU64::new(0),
@@ -162,63 +202,87 @@ impl MachineMemory {
         })
     }
 
+    /// A home for a VM with `bytes` of RAM, if there is a place for it.
+    pub fn take_home(&self, bytes: u64) -> Option<Home> {
+        let frames = homes::frames(bytes.div_ceil(PAGE_SIZE));
+        lock(&self.pool).homes.take(frames)
+    }
+
+    /// Takes a home back. Other VMs may still share frames that are in it.
+    pub fn give_home(&self, home: Home) {
+        // The next one to live there finds an empty window, or does not live there.
+        if self.return_to_host(home.window(), size_of::<Window>()) {
+            lock(&self.pool).homes.give(home);
+        }
+    }
+
+    /// The window of who lives there: the one that is always empty for who has no home.
+    #[must_use]
+    pub fn window(&self, home: Option<&Home>) -> NonNull<Window> {
+        let frame = home.map_or(Frame(Frame::ZERO.0 + 1), Home::window);
+        // The mapping does not start at 0.
+        NonNull::new(self.host(frame.ma()).cast()).unwrap_or(NonNull::dangling())
+    }
+
     /// A number for another VM.
     pub fn next_vm(&self) -> VmId {
         VmId(self.last_vm.fetch_add(1, Ordering::Relaxed) as u16)
     }
 
-    /// Hands out a zeroed frame to `user`. `None` if there is none, even beyond the limit.
-    pub fn allocate(&self, user: User) -> Option<Frame> {
-        let (frame, dirty) = {
+    /// Hands out a zeroed frame to `user`, the one at `home` if it is free. `None` if there is
+    /// none, even beyond the limit.
+    pub fn allocate(&self, user: User, home: Option<Frame>) -> Option<Frame> {
+        let (frame, stale) = {
             let mut pool = lock(&self.pool);
-            pool.handed_out += 1;
-            if let Some(frame) = pool.used.pop() {
-                pool.cleared += 1;
-                (frame, true)
-            } else if let Some(frame) = pool.returned.pop() {
-                (frame, false)
-            } else if (pool.fresh as usize) < self.backmap.len() {
-                pool.fresh += 1;
-                (pool.fresh - 1, false)
-            } else {
+            let in_use = self.frames_in_use() + 1;
+            if in_use > self.limit + BEYOND {
                 return None;
             }
+            let mark = |frame: u32| self.backmap[frame as usize].load(Ordering::Relaxed);
+            let home = home.map(|frame| frame.0);
+            let frame = home
+                .filter(|&frame| matches!(mark(frame), FREE | STALE))
+                .or_else(|| pool.take_spare())?;
+            let stale = mark(frame) == STALE;
+            pool.handed_out += 1;
+            pool.cleared += u64::from(stale);
+            self.set_owner(Frame(frame), user);
+            self.in_use.store(in_use, Ordering::Relaxed);
+            self.most.fetch_max(in_use, Ordering::Relaxed);
+            (Frame(frame), stale)
         };
-        let frame = Frame(frame);
-        if dirty {
+        if stale {
             // SAFETY: the frame is inside the mapping, and nobody's until this returns.
             unsafe { self.host(frame.ma()).write_bytes(0, PAGE_SIZE as usize) };
         }
-        self.set_owner(frame, user);
-        let in_use = self.in_use.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most.fetch_max(in_use, Ordering::Relaxed);
         Some(frame)
     }
 
     /// Takes a frame back that nobody uses any more.
     pub fn free(&self, frame: Frame) {
-        self.backmap[frame.0 as usize].store(FREE, Ordering::Relaxed);
+        let mut pool = lock(&self.pool);
+        self.backmap[frame.0 as usize].store(STALE, Ordering::Relaxed);
+        if frame.0 < pool.end {
+            pool.spare.push(frame.0);
+        }
+        pool.warm.push_back(frame.0);
+        if pool.warm.len() > WARM
+            && let Some(oldest) = pool.warm.pop_front()
+            && self.backmap[oldest as usize].load(Ordering::Relaxed) == STALE
+            && self.return_to_host(Frame(oldest), PAGE_SIZE as usize)
         {
-            let mut pool = lock(&self.pool);
-            if pool.used.len() < WARM {
-                pool.used.push(frame.0);
-            } else {
-                // SAFETY: the frame is nobody's; the host makes it zero when it is next touched.
-                let given = unsafe {
-                    rustix::mm::madvise(
-                        self.host(frame.ma()).cast(),
-                        PAGE_SIZE as usize,
-                        rustix::mm::Advice::LinuxDontNeed,
-                    )
-                };
-                let list = match given {
-                    Ok(()) => &mut pool.returned,
-                    Err(_) => &mut pool.used,
-                };
-                list.push(frame.0);
-            }
+            self.backmap[oldest as usize].store(FREE, Ordering::Relaxed);
         }
         self.in_use.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Lets the host have memory that is nobody's. If it takes it, it is zero when it is next
+    /// touched.
+    fn return_to_host(&self, frame: Frame, bytes: usize) -> bool {
+        let host = self.host(frame.ma()).cast();
+        let advice = rustix::mm::Advice::LinuxDontNeed;
+        // SAFETY: whole pages inside the mapping, which nobody uses.
+        unsafe { rustix::mm::madvise(host, bytes, advice).is_ok() }
     }
 
     /// Says that the frame is private to `user`.
@@ -236,7 +300,7 @@ impl MachineMemory {
     #[must_use]
     pub fn users(&self, frame: Frame) -> Vec<User> {
         match self.backmap[frame.0 as usize].load(Ordering::Relaxed) {
-            FREE => Vec::new(),
+            FREE | STALE => Vec::new(),
             SHARED => self.shares.users(frame),
             mark => vec![User {
                 vm: VmId((mark >> 2) as u16),
@@ -344,23 +408,49 @@ mod tests {
     #[test]
     fn a_frame_is_zero_whoever_had_it_before() {
         let memory = MachineMemory::new(4 * PAGE_SIZE).unwrap();
-        let first = memory.allocate(user(1, 7)).unwrap();
+        let first = memory.allocate(user(1, 7), None).unwrap();
         assert_ne!(first, Frame::ZERO);
         assert_eq!(memory.users(first), [user(1, 7)]);
         memory.write(first.ma(), b"secret");
         memory.free(first);
         assert!(memory.users(first).is_empty());
         assert_eq!(memory.frames_in_use(), 0);
-        let second = memory.allocate(user(2, 9)).unwrap();
+        let second = memory.allocate(user(2, 9), None).unwrap();
         assert_eq!(second, first, "it is used again");
         assert!(memory.frame(second).iter().all(|&byte| byte == 0));
+    }
+
+    #[test]
+    fn who_lives_at_home_finds_the_frame_zeroed_there_unless_another_has_it() {
+        let memory = MachineMemory::new(4 * PAGE_SIZE).unwrap();
+        let home = memory.take_home(4 * PAGE_SIZE).unwrap();
+        assert!(memory.take_home(PAGE_SIZE).is_none(), "it was for one VM");
+        let window = memory.window(Some(&home)).as_ptr().cast::<u8>();
+        let place = |page| home.frame(page);
+        assert_eq!(
+            memory.host(place(1).ma()),
+            window.wrapping_add(size_of::<Window>() + PAGE_SIZE as usize)
+        );
+        let at_home = || memory.allocate(user(1, 1), Some(place(1))).unwrap();
+        assert_eq!(at_home(), place(1));
+        memory.write(place(1).ma(), b"secret");
+        let elsewhere = at_home();
+        assert_ne!(elsewhere, place(1));
+        memory.free(place(1));
+        assert_eq!(at_home(), place(1));
+        assert!(memory.frame(place(1)).iter().all(|&byte| byte == 0));
+        memory.free(place(1));
+        memory.free(elsewhere);
+        memory.give_home(home);
+        assert!(memory.take_home(4 * PAGE_SIZE).is_some());
+        assert_eq!(memory.frames_in_use(), 0);
     }
 
     #[test]
     fn many_freed_frames_go_back_to_the_host_and_come_zero_again() {
         let memory = MachineMemory::new(2048 * PAGE_SIZE).unwrap();
         let frames: Vec<_> = (0..2000)
-            .map(|page| memory.allocate(user(1, page)).unwrap())
+            .map(|page| memory.allocate(user(1, page), None).unwrap())
             .collect();
         for frame in &frames {
             memory.write(frame.ma(), b"x");
@@ -368,7 +458,7 @@ mod tests {
         frames.iter().for_each(|&frame| memory.free(frame));
         assert_eq!((memory.frames_in_use(), memory.most_in_use()), (0, 2000));
         for page in 0..2000 {
-            let frame = memory.allocate(user(1, page)).unwrap();
+            let frame = memory.allocate(user(1, page), None).unwrap();
             assert!(memory.frame(frame).iter().all(|&byte| byte == 0));
         }
     }
@@ -377,13 +467,13 @@ mod tests {
     fn beyond_the_limit_memory_is_short_and_then_there_is_an_end() {
         let memory = MachineMemory::new(100 * PAGE_SIZE).unwrap();
         let mut frames: Vec<_> = (0..100)
-            .map(|page| memory.allocate(user(1, page)).unwrap())
+            .map(|page| memory.allocate(user(1, page), None).unwrap())
             .collect();
         assert!(!memory.is_short());
-        frames.push(memory.allocate(user(1, 100)).unwrap());
+        frames.push(memory.allocate(user(1, 100), None).unwrap());
         assert!(memory.is_short());
         assert_eq!((memory.missing(0), memory.missing(10)), (1, 11));
-        frames.extend(std::iter::from_fn(|| memory.allocate(user(1, 0))));
+        frames.extend(std::iter::from_fn(|| memory.allocate(user(1, 0), None)));
         assert_eq!(frames.len() as u64, 100 + BEYOND);
         frames.drain(..).for_each(|frame| memory.free(frame));
         assert!(!memory.is_short());

@@ -1,10 +1,12 @@
 //! Memory: the host's frames, each VM's map from physical pages to them, and what pages can be
 //! besides present: shared, swapped, given away.
 
+mod homes;
 pub mod machine;
 pub mod pmap;
 mod reclaim;
 pub mod share;
 pub mod swap;
 
+pub use homes::Home;
 pub use reclaim::{Gain, Hands, Quota};

@@ -3,6 +3,7 @@
 //! It is consulted on every miss of the software TLB and by every DMA. A page gets a frame of its
 //! own when it is first written to. Only whoever runs or holds the VM touches its map.
 
+use super::homes::Home;
 use super::machine::{Frame, MachineMemory, User, VmId};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
@@ -103,6 +104,8 @@ fn words_of(pa: Pa, bytes: u64) -> std::ops::RangeInclusive<usize> {
 /// The map of one VM.
 pub struct Pmap {
     vm: VmId,
+    /// Where its pages lie if nothing speaks against it.
+    home: Option<Home>,
     entries: Vec<Entry>,
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
@@ -112,9 +115,10 @@ pub struct Pmap {
 impl Pmap {
     /// The map of a VM with `bytes` of RAM, all absent.
     #[must_use]
-    pub fn new(vm: VmId, bytes: u64) -> Self {
+    pub fn new(vm: VmId, bytes: u64, home: Option<Home>) -> Self {
         Self {
             vm,
+            home,
             entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
             code: FxHashMap::default(),
             counts: PageCounts::default(),
@@ -141,6 +145,24 @@ impl Pmap {
         } else {
             offset - LOW_LIMIT + HIGH_BASE
         })
+    }
+
+    /// The frame that the page with this index has at home.
+    fn home_of(&self, index: usize) -> Option<Frame> {
+        self.home.as_ref().map(|home| home.frame(index))
+    }
+
+    /// The home; from now on there is none.
+    pub(super) fn take_home(&mut self) -> Option<Home> {
+        self.home.take()
+    }
+
+    /// Whether the page of `pa`, which is in `frame`, is at home there.
+    #[inline]
+    #[must_use]
+    pub fn is_at_home(&self, pa: Pa, frame: Frame) -> bool {
+        let home = self.index(pa).and_then(|index| self.home_of(index));
+        home == Some(frame)
     }
 
     /// Whether `pa` is RAM.
@@ -258,7 +280,7 @@ impl Pmap {
                 return None;
             }
         };
-        let frame = machine.allocate(self.user(index))?;
+        let frame = machine.allocate(self.user(index), self.home_of(index))?;
         machine.write(frame.ma(), &*content);
         machine.swap().free(slot);
         self.set(index, Page::Private(frame));
@@ -268,11 +290,11 @@ impl Pmap {
     /// Gives a page a frame of its own; tells that and the one that the page was in.
     #[cold]
     fn own(&mut self, index: usize, machine: &MachineMemory) -> Option<(Frame, Option<Frame>)> {
-        let user = self.user(index);
+        let (user, home) = (self.user(index), self.home_of(index));
         let (frame, left) = match self.entries[index].page {
             Page::Private(frame) => (frame, None),
-            Page::Absent | Page::Ballooned => (machine.allocate(user)?, None),
-            Page::Zero => (machine.allocate(user)?, Some(Frame::ZERO)),
+            Page::Absent | Page::Ballooned => (machine.allocate(user, home)?, None),
+            Page::Zero => (machine.allocate(user, home)?, Some(Frame::ZERO)),
             Page::Swapped(slot) => (self.fetch(index, slot, machine)?, None),
             Page::Shared(shared) if machine.shares().take_back(user, shared) => {
                 machine.set_owner(shared, user);
@@ -280,7 +302,7 @@ impl Pmap {
             }
             Page::Shared(shared) => {
                 // It stays shared until the copy is made: nobody may write to it meanwhile.
-                let frame = machine.allocate(user)?;
+                let frame = machine.allocate(user, home)?;
                 machine.write(frame.ma(), machine.frame(shared));
                 if machine.shares().leave(user, shared) {
                     machine.free(shared);

@@ -230,11 +230,14 @@ impl Pmap {
         found.is_some()
     }
 
-    /// Gives everything back.
+    /// Gives everything back, its home as well: no space leads there any more.
     pub fn clear(&mut self, machine: &MachineMemory) {
         for index in 0..self.len() {
             self.give_back(index, machine);
             self.set(index, Page::Absent);
+        }
+        if let Some(home) = self.take_home() {
+            machine.give_home(home);
         }
     }
 }

@@ -217,7 +217,7 @@ mod tests {
         let shares = memory.shares();
         let frames: Vec<_> = (1..=3)
             .map(|vm| {
-                let frame = memory.allocate(user(vm)).unwrap();
+                let frame = memory.allocate(user(vm), None).unwrap();
                 memory.write(frame.ma(), b"the same in all");
                 frame
             })
@@ -245,8 +245,8 @@ mod tests {
     fn content_is_believed_when_every_byte_is_the_same() {
         let memory = MachineMemory::new(16 * PAGE_SIZE).unwrap();
         let (one, two) = (
-            memory.allocate(user(1)).unwrap(),
-            memory.allocate(user(2)).unwrap(),
+            memory.allocate(user(1), None).unwrap(),
+            memory.allocate(user(2), None).unwrap(),
         );
         memory.write(one.ma(), b"one");
         memory.write(two.ma(), b"two");

@@ -170,7 +170,7 @@ fn more_memory_than_there_is_comes_from_the_swap_file() {
     let pages = RAM / PAGE_SIZE;
     let run = |frames: u64, swap: u64| {
         let swap = SwapFile::create(&std::env::temp_dir(), swap * PAGE_SIZE).unwrap();
-        let memory = MachineMemory::with_swap(frames * PAGE_SIZE, swap).unwrap();
+        let memory = MachineMemory::with_swap(frames * PAGE_SIZE, &[RAM; 2], swap).unwrap();
         let monitor = monitor(&[100; 4], RAM, memory, move |number, vm, call| {
             fill(number, vm, call - 1, pages)
         });

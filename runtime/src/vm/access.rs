@@ -137,6 +137,9 @@ impl Vm {
         let watched = self.written.is_some() || self.pmap.is_code(pa);
         let writable = dirty && page.writable && !watched;
         self.pmap.note_space(pa, is_direct(va), writable);
+        if is_direct(va) && self.pmap.is_at_home(pa, page.ma.into()) {
+            self.soft.allow(pa, writable);
+        }
         if let Some(space) = self.soft.find(key) {
             space.fill_data(va.page(), self.machine.host(page.ma.page()), writable);
         }

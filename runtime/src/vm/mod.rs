@@ -3,6 +3,7 @@
 //! [`Vm`] is `#[repr(C)]` with the CPU first: a pointer to it is what translated code carries.
 
 mod access;
+mod astray;
 pub mod host;
 mod hypercall;
 mod pages;
@@ -13,7 +14,7 @@ mod state;
 mod system;
 mod table;
 
-use crate::addr::{Pa, Va};
+use crate::addr::{PAGE_SIZE, Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::clock::Cycles;
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
@@ -23,17 +24,19 @@ use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
 use crate::hypercall::Number;
 use crate::memory::Hands;
 use crate::memory::machine::{MachineMemory, MachineMemoryError, VmId};
-use crate::memory::pmap::Pmap;
+use crate::memory::pmap::{LOW_LIMIT, Pmap};
 use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
-use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
+use crate::mmu::soft::{Grants, SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
+use astray::Astray;
 use processes::Processes;
 use spin::Patience;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use astray::Way;
 pub use processes::Process;
 pub use run::{Engine, Rest};
 pub use spin::Spin;
@@ -119,6 +122,8 @@ pub struct Vm {
     patience: Patience,
     /// Bytes with code that were written to, for the engine to take.
     modified: Vec<(Pa, u64)>,
+    /// Accesses of translated code that it was not made for.
+    astray: Astray,
     /// If set, no store may use the software TLB and each is noted here.
     written: Option<Vec<(Pa, u8)>>,
     /// While the guest is in WAIT: for how long.
@@ -167,13 +172,19 @@ impl Vm {
         memory: Arc<MachineMemory>,
     ) -> Result<Box<Self>, MachineMemoryError> {
         let id = memory.next_vm();
+        let home = memory.take_home(config.memory);
+        let window = memory.window(home.as_ref());
+        let low_pages = home
+            .as_ref()
+            .map_or(0, |_| config.memory.min(LOW_LIMIT) / PAGE_SIZE);
+        let grants = Grants::new(window, low_pages as usize);
         let mut vm = Box::new(Self {
             cpu: Cpu::new(config.model, config.big_endian),
             tlb: Tlb::new(config.model.tlb_entries),
             second: SecondTlb::new(config.second_tlb, config.model.tlb_entries),
-            soft: SoftTlb::new().map_err(|error| MachineMemoryError::Tables(error.into()))?,
+            soft: SoftTlb::new(grants).map_err(|error| MachineMemoryError::Tables(error.into()))?,
             id,
-            pmap: Pmap::new(id, config.memory),
+            pmap: Pmap::new(id, config.memory, home),
             machine: memory,
             hands: Hands::default(),
             shortages: 0,
@@ -187,6 +198,7 @@ impl Vm {
             refilling: None,
             patience: Patience::default(),
             modified: Vec::new(),
+            astray: Astray::default(),
             written: None,
             waiting: None,
             spinning: None,
@@ -201,6 +213,7 @@ impl Vm {
             stop_at: None,
             counters: Counters::default(),
         });
+        vm.cpu.window = window.as_ptr();
         vm.select_space();
         Ok(vm)
     }

@@ -1,8 +1,8 @@
 //! A stored translation as bytes.
 //!
 //! ```text
-//! magic  head sum  lengths, key …  content  code sum  blocks  links │ code │ padding to 64 bytes
-//!                  └──────────────── head sum ────────────────────┘
+//! magic  head sum  lengths, key …  content  code sum  blocks  links  sites │ code │ padding to 64 bytes
+//!                  └──────────────── head sum ───────────────────────────┘
 //! ```
 //!
 //! All numbers are little-endian. The head sum is keyed with the key space, so that a record from
@@ -10,14 +10,16 @@
 
 use super::space::{Hash, KeySpace};
 use crate::cache::blocks::BlockKey;
+use crate::translate::site::{self, Expectation};
 use crate::translate::{Region, Translation};
+use std::collections::BTreeMap;
 
 /// Records start at multiples of this.
 pub const ALIGNMENT: u64 = 64;
 /// What a record starts with.
-pub const MAGIC: [u8; 8] = *b"mbcode\x001";
+pub const MAGIC: [u8; 8] = *b"mbcode\x002";
 /// The part of the head that every record has.
-pub const FIXED: usize = 128;
+pub const FIXED: usize = 132;
 /// Where what the head sum covers begins.
 const SUMMED: usize = 40;
 /// The most that any of the lists has; far more than regions do.
@@ -44,6 +46,8 @@ pub struct Record {
     pub blocks: Vec<u32>,
     /// As in [`Translation`].
     pub links: Vec<u32>,
+    /// As in [`Region`].
+    pub sites: BTreeMap<u32, Expectation>,
 }
 
 /// What a block depends on beside its words and its address, as a word.
@@ -69,6 +73,7 @@ pub struct Lengths {
     code: u32,
     blocks: u32,
     links: u32,
+    sites: u32,
 }
 
 impl Lengths {
@@ -82,9 +87,11 @@ impl Lengths {
             code: word(fixed, 40)?,
             blocks: word(fixed, 44)?,
             links: word(fixed, 48)?,
+            sites: word(fixed, 52)?,
         };
         let sound = (1..=MOST).contains(&lengths.blocks)
             && lengths.links <= MOST
+            && lengths.sites <= MOST
             && lengths.code <= MOST_CODE;
         sound.then_some(lengths)
     }
@@ -92,7 +99,7 @@ impl Lengths {
     /// The bytes of the head.
     #[must_use]
     pub fn head(self) -> usize {
-        FIXED + 4 * (self.blocks as usize + self.links as usize)
+        FIXED + 4 * (self.blocks as usize + self.links as usize + self.sites as usize)
     }
 
     /// The bytes of the record, with its padding.
@@ -124,13 +131,14 @@ impl Record {
             need: made.need,
             blocks: region.blocks.iter().map(|block| block.pc).collect(),
             links: made.links.clone(),
+            sites: region.sites.clone(),
         }
     }
 
     /// The bytes before its code.
     #[must_use]
     pub fn head_bytes(&self) -> u64 {
-        (FIXED + 4 * (self.blocks.len() + self.links.len())) as u64
+        (FIXED + 4 * (self.blocks.len() + self.links.len() + self.sites.len())) as u64
     }
 
     /// The record with its code, as it is stored.
@@ -138,11 +146,16 @@ impl Record {
     pub fn encode(&self, space: &KeySpace, code: &[u8]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.extend([0; 32]);
-        let counts = [self.blocks.len() as u32, self.links.len() as u32];
+        let sites: Vec<u32> = self
+            .sites
+            .iter()
+            .map(|(&pc, &e)| site::pack((pc, e)))
+            .collect();
         let words = [
             self.code_bytes,
-            counts[0],
-            counts[1],
+            self.blocks.len() as u32,
+            self.links.len() as u32,
+            sites.len() as u32,
             self.pc,
             self.mode,
             self.need,
@@ -150,7 +163,7 @@ impl Record {
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend(self.content);
         bytes.extend(self.code_sum);
-        let lists = self.blocks.iter().chain(&self.links);
+        let lists = self.blocks.iter().chain(&self.links).chain(&sites);
         bytes.extend(lists.flat_map(|word| word.to_le_bytes()));
         let sum = blake3::keyed_hash(&space.0, &bytes[SUMMED..]);
         bytes[8..SUMMED].copy_from_slice(sum.as_bytes());
@@ -167,20 +180,23 @@ impl Record {
         if blake3::keyed_hash(&space.0, &head[SUMMED..]) != hash(head, 8)? {
             return None;
         }
-        let (blocks, links) = head[FIXED..].split_at(4 * lengths.blocks as usize);
-        let list = |bytes: &[u8]| {
+        let (blocks, rest) = head[FIXED..].split_at(4 * lengths.blocks as usize);
+        let (links, sites) = rest.split_at(4 * lengths.links as usize);
+        let list = |bytes: &[u8]| -> Vec<u32> {
             let words = bytes.chunks_exact(4);
             words.filter_map(|bytes| word(bytes, 0)).collect()
         };
+        let sites: Option<_> = list(sites).into_iter().map(site::unpack).collect();
         Some(Self {
-            pc: word(head, 52)?,
-            mode: word(head, 56)?,
-            content: hash(head, 64)?,
-            code_sum: hash(head, 96)?,
+            pc: word(head, 56)?,
+            mode: word(head, 60)?,
+            content: hash(head, 68)?,
+            code_sum: hash(head, 100)?,
             code_bytes: lengths.code,
-            need: word(head, 60)?,
+            need: word(head, 64)?,
             blocks: list(blocks),
             links: list(links),
+            sites: sites?,
         })
     }
 }
@@ -199,6 +215,7 @@ mod tests {
             need: 12,
             blocks: vec![0x8010_0000, 0x8010_0020],
             links: vec![0x8010_0040],
+            sites: BTreeMap::from([(0x8010_0024, Expectation::Space)]),
         }
     }
 
@@ -208,7 +225,7 @@ mod tests {
         let record = record(&code);
         let bytes = record.encode(&space, &code);
         let lengths = Lengths::of(&bytes).unwrap();
-        assert_eq!((lengths.head(), lengths.record()), (140, 256));
+        assert_eq!((lengths.head(), lengths.record()), (148, 256));
         assert_eq!(bytes.len(), 256);
         assert_eq!(Record::decode(&space, &bytes), Some(record));
         assert_eq!(Record::decode(&KeySpace([2; 32]), &bytes), None);

@@ -3,37 +3,37 @@
 
 use super::Format;
 use crate::translate::emit::{Emitter, Instruction};
-use crate::translate::memory::{address, finish, guest, load_host, order, probe};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, Value};
+use crate::translate::memory::{
+    Place, access, access_only, address, load_as_it_is, load_at, order, read, store_at, write,
+};
+use cranelift_codegen::ir::{InstBuilder, Value};
 
 fn load(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, register: u32) {
-    let probe = probe(e, va, format.pattern().bytes(), false);
-    let value = if e.region.big_endian {
-        let pattern = load_host(e, probe.host, format.pattern());
-        e.number_of(format, pattern)
-    } else {
-        load_host(e, probe.host, format.number())
+    let hit = |e: &mut Emitter<'_>, place: Place| {
+        Some(if e.region.big_endian {
+            let pattern = load_at(e, place, format.pattern());
+            e.number_of(format, pattern)
+        } else {
+            load_as_it_is(e, place, format.number())
+        })
     };
-    e.b.append_block_param(probe.done, format.number());
-    e.b.ins().jump(probe.done, &[BlockArg::Value(value)]);
-    e.begin(probe.miss);
-    e.interpret(i);
-    let slow = e.load_fpr(format, register);
-    e.b.ins().jump(probe.done, &[BlockArg::Value(slow)]);
-    e.begin(probe.done);
-    let value = e.b.block_params(probe.done)[0];
-    e.write_fpr(format, register, value);
+    let what = read(va, format.pattern().bytes());
+    let value = access(e, i, what, Some(format.number()), hit, |e| {
+        Some(e.load_fpr(format, register))
+    });
+    if let Some(value) = value {
+        e.write_fpr(format, register, value);
+    }
 }
 
 fn store(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, register: u32) {
     let mut value = e.read_fpr(format, register);
-    let probe = probe(e, va, format.pattern().bytes(), true);
     if e.region.big_endian {
         let pattern = e.pattern_of(format, value);
         value = order(e, pattern, format.pattern());
     }
-    e.b.ins().store(guest(), value, probe.host, 0);
-    finish(e, i, &probe);
+    let what = write(va, format.pattern().bytes());
+    access_only(e, i, what, |e, place| store_at(e, place, value));
 }
 
 fn indexed(e: &mut Emitter<'_>, i: &Instruction) -> Value {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn pmap(bytes: u64) -> Pmap {
-    Pmap::new(VmId(1), bytes)
+    Pmap::new(VmId(1), bytes, None)
 }
 
 #[test]

@@ -8,6 +8,7 @@
 mod code;
 mod pool;
 mod space;
+mod window;
 
 use super::segment::Mode;
 use super::tlb::Entry as TlbEntry;
@@ -17,6 +18,7 @@ use rustix::io::Errno;
 
 pub use code::{CODE_GROUP, CODE_GROUPS, CodeEntry, CodeTable};
 pub use space::{Space, is_direct};
+pub use window::{GRANTS, Grants, TO_KSEG0, Window};
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -36,6 +38,7 @@ const DIRECT_LIMIT: u64 = 1 << 29;
 
 /// All spaces of one CPU.
 pub struct SoftTlb {
+    grants: Grants,
     direct: Direct,
     kernel: Pool,
     others: Pool,
@@ -46,9 +49,10 @@ impl SoftTlb {
     ///
     /// # Errors
     /// What the host said when it was asked for address space.
-    pub fn new() -> Result<Self, Errno> {
+    pub fn new(grants: Grants) -> Result<Self, Errno> {
         let direct = Direct::new()?;
         Ok(Self {
+            grants,
             kernel: Pool::new(Some(&direct))?,
             others: Pool::new(None)?,
             direct,
@@ -71,6 +75,11 @@ impl SoftTlb {
         } else {
             self.others.find(key)
         }
+    }
+
+    /// The page of `pa`, which kseg0 reaches, lies in its own place of the window.
+    pub fn allow(&mut self, pa: Pa, writable: bool) {
+        self.grants.allow(pa, writable);
     }
 
     fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
@@ -102,6 +111,7 @@ impl SoftTlb {
     /// Takes back every permission to write to the page at `pa`, whose bytes are at `host`:
     /// through the TLB only if there may be one, as `mapped` says.
     pub fn protect(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
+        self.grants.protect(pa);
         if pa.0 < DIRECT_LIMIT
             && let Some(space) = self.kernel.spaces().next()
         {
@@ -116,6 +126,7 @@ impl SoftTlb {
     /// Forgets every way to the page at `pa`, whose bytes were at `host`: through the TLB only if
     /// there may be one, as `mapped` says.
     pub fn forget_frame(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
+        self.grants.forbid(pa);
         if pa.0 < DIRECT_LIMIT
             && let Some(space) = self.kernel.spaces().next()
         {
@@ -152,6 +163,7 @@ impl SoftTlb {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
+        self.grants.clear();
         self.direct.clear();
         for space in self.spaces() {
             let key = space.key;
@@ -174,6 +186,10 @@ mod tests {
         }
     }
 
+    fn no_grants() -> Grants {
+        Grants::new(std::ptr::NonNull::dangling(), 0)
+    }
+
     fn space(soft: &mut SoftTlb, asid: u8) -> &mut Space {
         // SAFETY: the space lives in its box for as long as `soft` does.
         unsafe { &mut *soft.select(key(asid)) }
@@ -181,7 +197,7 @@ mod tests {
 
     #[test]
     fn unaligned_and_unknown_addresses_miss() {
-        let mut soft = SoftTlb::new().unwrap();
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
         let space = space(&mut soft, 1);
         let mut page = [0u8; 4096];
         space.fill_data(Va(0x40_0000), page.as_mut_ptr(), false);
@@ -205,7 +221,7 @@ mod tests {
 
     #[test]
     fn no_address_is_found_in_an_empty_table() {
-        let mut soft = SoftTlb::new().unwrap();
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
         let space = space(&mut soft, 1);
         for va in (0..2 * PAGE_SIZE).map(Va) {
             for size in [1, 2, 4, 8] {
@@ -218,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_displaced_entry_is_forgotten_in_its_address_space_only() {
-        let mut soft = SoftTlb::new().unwrap();
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
         let mut page = [0u8; 4096];
         for asid in [1, 2] {
             let space = space(&mut soft, asid);
@@ -237,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_space_that_rested_longest_is_given_up() {
-        let mut soft = SoftTlb::new().unwrap();
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
         let mut page = [0u8; 4096];
         for asid in 0..SPACES as u8 {
             space(&mut soft, asid).fill_data(Va(0), page.as_mut_ptr(), true);
