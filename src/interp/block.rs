@@ -131,6 +131,27 @@ impl Source {
         targets
     }
 
+    /// The function that the block calls, if the code says which.
+    #[must_use]
+    pub fn callee(&self) -> Option<u32> {
+        let (insn, fields, pc) = self.last()?;
+        let info = insn.info();
+        let target = match info.operands.chars().next_back() {
+            _ if info.writes == Writes::N => None,
+            Some('b') => Some(fields.branch_target(pc)),
+            Some('j') => Some(fields.jump_target(pc)),
+            _ => None,
+        };
+        target.filter(|&target| linkable(self.pc, target))
+    }
+
+    /// Whether the block returns from a function.
+    #[must_use]
+    pub fn returns(&self) -> bool {
+        let last = self.last();
+        last.is_some_and(|(insn, fields, _)| insn == Insn::Jr && fields.rs() == 31)
+    }
+
     /// The number of instructions that a run of the whole block executes.
     #[must_use]
     pub fn cycles(&self) -> usize {

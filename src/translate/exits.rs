@@ -45,6 +45,9 @@ impl Emitter<'_> {
         match self.next {
             Next::To(pc) => self.go_to(pc),
             Next::Computed(pc) => {
+                if self.source.returns() {
+                    self.return_inside(pc);
+                }
                 self.registers.write_back(&mut self.b, self.vm);
                 self.store_left();
                 let scope = self.scope();
@@ -66,6 +69,20 @@ impl Emitter<'_> {
             }
         }
         self.closed = true;
+    }
+
+    /// Goes on in the region if `pc` is where a function of it was called. Elsewhere the path goes
+    /// on here.
+    fn return_inside(&mut self, pc: Value) {
+        for site in self.region.return_sites() {
+            let Some(header) = self.header(site) else {
+                continue;
+            };
+            let on = self.b.create_block();
+            let here = self.b.ins().icmp_imm_u(IntCC::Equal, pc, i64::from(site));
+            self.b.ins().brif(here, header, &[], on, &[]);
+            self.begin(on);
+        }
     }
 
     /// Ends the current path after an instruction that may have changed mode or address space:

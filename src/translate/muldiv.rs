@@ -2,6 +2,8 @@
 
 use super::emit::{Emitter, Instruction};
 use super::registers::{HI, LO};
+use crate::interp::block::Meaning;
+use crate::isa::Insn;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -79,7 +81,11 @@ pub fn div(e: &mut Emitter<'_>, i: &Instruction) {
     let one = e.constant(1);
     let divisor = e.b.ins().select(unsafe_, one, t);
     let quotient = e.b.ins().sdiv(s, divisor);
-    let remainder = e.b.ins().srem(s, divisor);
+    let remainder = if is_read(e, Insn::Mfhi) {
+        e.b.ins().srem(s, divisor)
+    } else {
+        remainder(e, s, divisor, quotient)
+    };
     let negative = e.b.ins().icmp_imm_s(IntCC::SignedLessThan, s, 0);
     let minus = e.constant(u32::MAX);
     let by_zero = e.b.ins().select(negative, one, minus);
@@ -92,9 +98,25 @@ pub fn divu(e: &mut Emitter<'_>, i: &Instruction) {
     let one = e.constant(1);
     let divisor = e.b.ins().select(zero, one, t);
     let quotient = e.b.ins().udiv(s, divisor);
-    let remainder = e.b.ins().urem(s, divisor);
+    let remainder = if is_read(e, Insn::Mfhi) {
+        e.b.ins().urem(s, divisor)
+    } else {
+        remainder(e, s, divisor, quotient)
+    };
     let minus = e.constant(u32::MAX);
     finish(e, zero, (minus, s), (quotient, remainder));
+}
+
+/// Whether the current block most likely reads what it divides by this instruction.
+fn is_read(e: &Emitter<'_>, by: Insn) -> bool {
+    let mut code = e.source.code.iter();
+    code.any(|&(_, meaning)| meaning == Meaning::Insn(by))
+}
+
+/// What is left of `s`. Another division would be faster, but is one even if nobody asks.
+fn remainder(e: &mut Emitter<'_>, s: Value, divisor: Value, quotient: Value) -> Value {
+    let product = e.b.ins().imul(quotient, divisor);
+    e.b.ins().isub(s, product)
 }
 
 fn finish(e: &mut Emitter<'_>, zero: Value, by_zero: (Value, Value), result: (Value, Value)) {

@@ -8,6 +8,11 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
 use std::collections::{BTreeMap, VecDeque};
 
+/// The most instructions of a function that becomes part of who calls it.
+const MOST_CALLED: usize = 16;
+/// The most places that a return looks whether it goes to.
+const MOST_RETURNS: usize = 4;
+
 /// Blocks that are translated together. The first one is the entry.
 pub struct Region {
     /// The blocks.
@@ -41,24 +46,53 @@ impl Region {
     }
 
     /// Adds the blocks that control goes on to from those already in the region, nearest first,
-    /// as far as `warm` knows them and until there are `most` instructions.
+    /// as far as `warm` knows them and until there are `most` instructions. Functions that are
+    /// called come last, and whole or not at all.
     pub fn grow(&mut self, most: usize, mut warm: impl FnMut(u32) -> Option<Source>) {
-        let mut size: usize = self.blocks.iter().map(|block| block.code.len()).sum();
-        let mut queue: VecDeque<u32> = self.blocks.iter().flat_map(Source::inside).collect();
+        let mut warm = |pc| warm(pc).filter(Source::translatable);
+        let start = self.blocks.iter().flat_map(Source::inside).collect();
+        let room = most.saturating_sub(self.instructions());
+        let (found, _) = self.explore(start, room, &mut warm);
+        self.blocks.extend(found);
+        let mut next = 0;
+        while let Some(block) = self.blocks.get(next) {
+            next += 1;
+            let Some(callee) = block.callee() else {
+                continue;
+            };
+            let room = most.saturating_sub(self.instructions()).min(MOST_CALLED);
+            let (found, whole) = self.explore([callee].into(), room, &mut warm);
+            if whole {
+                self.blocks.extend(found);
+            }
+        }
+    }
+
+    /// The blocks that control goes on to from `queue` without calls, which are not in the region,
+    /// and whether these are all that are warm: there is room for so many instructions.
+    fn explore(
+        &self,
+        mut queue: VecDeque<u32>,
+        room: usize,
+        warm: &mut impl FnMut(u32) -> Option<Source>,
+    ) -> (Vec<Source>, bool) {
+        let mut found: Vec<Source> = Vec::new();
+        let mut size = 0;
         while let Some(pc) = queue.pop_front() {
-            if self.find(pc).is_some() {
+            if self.find(pc).is_some() || found.iter().any(|block| block.pc == pc) {
                 continue;
             }
-            let Some(source) = warm(pc).filter(|source| source.translatable()) else {
+            let Some(source) = warm(pc) else {
                 continue;
             };
             size += source.code.len();
-            if size > most {
-                break;
+            if size > room {
+                return (found, false);
             }
             queue.extend(source.inside());
-            self.blocks.push(source);
+            found.push(source);
         }
+        (found, true)
     }
 
     /// Feeds all that a translation is made from to `sink`.
@@ -132,12 +166,27 @@ impl Region {
         insns.any(|unit| matches!(unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64))
     }
 
-    /// For each block the blocks of the region that it leads to, calls included.
+    /// Where functions of the region return to in the region.
+    #[must_use]
+    pub fn return_sites(&self) -> Vec<u32> {
+        let returns = self.blocks.iter().filter_map(|block| {
+            let called = self.find(block.callee()?).is_some();
+            let site = block.next();
+            (called && self.find(site).is_some()).then_some(site)
+        });
+        returns.take(MOST_RETURNS).collect()
+    }
+
+    /// For each block the blocks of the region that it leads to, calls and returns included.
     #[must_use]
     pub fn successors(&self) -> Vec<Vec<usize>> {
+        let sites = self.return_sites();
         let inside = |block: &Source| {
-            let targets = block.successors().into_iter();
-            targets.filter_map(|pc| self.find(pc)).collect()
+            let mut targets = block.successors();
+            if block.returns() {
+                targets.extend(&sites);
+            }
+            targets.into_iter().filter_map(|pc| self.find(pc)).collect()
         };
         self.blocks.iter().map(inside).collect()
     }
@@ -152,32 +201,59 @@ impl Region {
 #[cfg(test)]
 mod tests {
     use super::super::testing;
+    use super::*;
+
+    /// As many of these blocks as a region that starts with the first one takes.
+    fn grown(blocks: &[(u32, &[u32], bool)], most: usize) -> Region {
+        let find = |pc: u32| {
+            let (_, words, slot) = *blocks.iter().find(|block| block.0 == pc)?;
+            Some(testing::block(pc, words, slot))
+        };
+        let first = find(blocks[0].0).unwrap();
+        let mut region = testing::region(vec![first]);
+        region.grow(most, find);
+        region
+    }
+
+    fn pcs(region: &Region) -> Vec<u32> {
+        region.blocks.iter().map(|block| block.pc).collect()
+    }
+
+    /// Branches on to a call of something long and back to the start.
+    const BRANCHING: [(u32, &[u32], bool); 4] = [
+        // beq $0, $0, 0x80000020; nop
+        (0x8000_0000, &[0x1000_0007, 0], true),
+        // jal 0x80000040; nop
+        (0x8000_0008, &[0x0c00_0010, 0], true),
+        // j 0x80000000; nop
+        (0x8000_0020, &[0x0800_0000, 0], true),
+        (0x8000_0040, &[0; MOST_CALLED + 1], false),
+    ];
 
     #[test]
-    fn a_region_grows_along_branches_but_not_into_calls() {
-        let blocks = [
-            // beq $0, $0, 0x80000020; nop
-            testing::block(0x8000_0000, &[0x1000_0007, 0], true),
-            // jal 0x80000040; nop
-            testing::block(0x8000_0008, &[0x0c00_0010, 0], true),
-            // j 0x80000000; nop
-            testing::block(0x8000_0020, &[0x0800_0000, 0], true),
-            testing::block(0x8000_0040, &[0x0800_0000, 0], true),
-        ];
-        let find = |pc: u32| {
-            let block = blocks.iter().find(|block| block.pc == pc)?;
-            Some(testing::block(
-                block.pc,
-                &block.code.iter().map(|c| c.0).collect::<Vec<_>>(),
-                block.slot,
-            ))
-        };
-        let mut region = testing::region(vec![find(0x8000_0000).unwrap()]);
-        region.grow(100, find);
-        let pcs: Vec<u32> = region.blocks.iter().map(|block| block.pc).collect();
-        assert_eq!(pcs, [0x8000_0000, 0x8000_0020, 0x8000_0008]);
-        region.blocks.truncate(1);
-        region.grow(4, find);
-        assert_eq!(region.blocks.len(), 2, "no more than four instructions");
+    fn a_region_grows_along_branches_but_not_into_long_functions() {
+        let region = grown(&BRANCHING, 100);
+        assert_eq!(pcs(&region), [0x8000_0000, 0x8000_0020, 0x8000_0008]);
+        assert!(region.return_sites().is_empty());
+        let region = grown(&BRANCHING, 4);
+        assert_eq!(pcs(&region).len(), 2, "no more than four instructions");
+    }
+
+    #[test]
+    fn a_short_function_is_part_of_who_calls_it_and_returns_there() {
+        let region = grown(
+            &[
+                // jal 0x80000040; nop
+                (0x8000_0000, &[0x0c00_0010, 0], true),
+                // j 0x80000000; nop
+                (0x8000_0008, &[0x0800_0000, 0], true),
+                // jr $31; nop
+                (0x8000_0040, &[0x03e0_0008, 0], true),
+            ],
+            100,
+        );
+        assert_eq!(pcs(&region), [0x8000_0000, 0x8000_0008, 0x8000_0040]);
+        assert_eq!(region.return_sites(), [0x8000_0008]);
+        assert_eq!(region.successors(), [vec![2], vec![0], vec![1]]);
     }
 }
