@@ -24,6 +24,21 @@ pub struct Job {
     pub key: BlockKey,
     /// The region.
     pub region: Region,
+    /// How many translations from this entry the store had when the job was handed in: they did
+    /// not fit.
+    pub seen: usize,
+}
+
+/// What came of a job.
+pub enum Outcome {
+    /// A translation.
+    Made(Translation),
+    /// A translation of this very region, which somebody else has made.
+    Found(Translation),
+    /// Meanwhile the store has got another translation from this entry, which may do as well.
+    Overtaken,
+    /// Nothing.
+    Refused(TranslateError),
 }
 
 /// A job that is done.
@@ -31,9 +46,7 @@ pub struct Done {
     /// The job.
     pub job: Job,
     /// What came of it.
-    pub result: Result<Translation, TranslateError>,
-    /// Whether somebody else had done it before.
-    pub found: bool,
+    pub outcome: Outcome,
     /// The time that it took.
     pub time: Duration,
 }
@@ -102,19 +115,25 @@ pub enum WorkshopError {
 /// Takes a translation from the store, or makes it and puts it there.
 fn translate(translator: &mut Translator, store: Option<&Store>, job: Job) -> Done {
     let start = Instant::now();
-    let found = store.and_then(|store| store.find(job.key, &job.region));
-    let is_found = found.is_some();
-    let result = found.map_or_else(|| translator.translate(&job.region), Ok);
+    let outcome = outcome(translator, store, &job);
     let time = start.elapsed();
-    if let (Some(store), Ok(made), false) = (store, &result, is_found) {
+    if let (Some(store), Outcome::Made(made)) = (store, &outcome) {
         store.save(job.key, &job.region, made);
     }
-    Done {
-        job,
-        result,
-        found: is_found,
-        time,
+    Done { job, outcome, time }
+}
+
+fn outcome(translator: &mut Translator, store: Option<&Store>, job: &Job) -> Outcome {
+    if let Some(store) = store {
+        if let Some(found) = store.find(job.key, &job.region) {
+            return Outcome::Found(found);
+        }
+        if store.count(job.key) > job.seen {
+            return Outcome::Overtaken;
+        }
     }
+    let made = translator.translate(&job.region);
+    made.map_or_else(Outcome::Refused, Outcome::Made)
 }
 
 /// Where the jobs of an engine are done.

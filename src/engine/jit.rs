@@ -10,14 +10,13 @@ use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls::CALLS;
-use crate::translate::site::Expectation;
+use crate::translate::site::Sites;
 use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,8 +146,8 @@ pub struct Jit {
     /// Translations on disk.
     pub(super) store: Option<Store>,
     entry: Entry,
-    /// What is known of instructions that access memory, by their address.
-    pub(super) sites: BTreeMap<u32, Expectation>,
+    /// What was found out here about instructions that access memory.
+    pub(super) sites: Sites,
     /// The bytes of predecoded blocks at which they are swept.
     pub(super) sweep_at: usize,
     /// What was counted.
@@ -238,7 +237,7 @@ impl Jit {
             compiler,
             store,
             entry,
-            sites: BTreeMap::new(),
+            sites: Sites::new(),
             sweep_at: config.cache.blocks_bytes(),
             counters: JitCounters::default(),
             _glue: glue,
@@ -273,7 +272,7 @@ impl Jit {
     /// but in all that follow.
     #[cold]
     fn translates_early(&self) -> bool {
-        self.store.is_some() && self.compiler.has_time()
+        self.store.as_ref().is_some_and(Store::lasts) && self.compiler.has_time()
     }
 
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of

@@ -1,16 +1,18 @@
 //! How the JIT comes by its translations and loses them: hot blocks become regions, regions are
 //! translated and installed, and what is stale or in the way is forgotten.
 
-use super::compiler::Job;
+use super::compiler::{Job, Outcome};
 use super::jit::{COVERED, Extra, Jit};
 use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
+use crate::cache::persist::{Store, Stored};
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::Expectation;
 use crate::translate::{Region, Translation};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vm::{Vm, Way};
+use std::sync::Arc;
 
 /// From this heat on it counts that a block is looked for in the store.
 const LUKEWARM: u32 = 8;
@@ -25,12 +27,16 @@ impl Jit {
         let cached = self.blocks.get(id);
         let (key, halved, heat) = (cached.key, cached.extra.halved, cached.extra.heat);
         let wanted = heat.max(cached.extra.wanted);
+        if self.take_around(vm, id) {
+            return;
+        }
         let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
             return;
         }
         let mut region = Region::of_block(vm, source);
+        let seen = self.store.as_ref().map_or(0, |store| store.count(key));
         let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
         region.grow(self.config.region >> halved, |pc| {
             let other = key.at(pc);
@@ -38,12 +44,21 @@ impl Jit {
             (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
         });
         region.learn(&self.sites);
+        if let Some(store) = &self.store {
+            store.teach(&mut region);
+        }
         let members = region.blocks[1..].iter();
         let members = members
             .filter_map(|member| blocks.by_key(&key.at(member.pc)))
             .collect();
         let id = self.announce(id, members);
-        self.compiler.submit(Job { id, key, region }, wanted);
+        let job = Job {
+            id,
+            key,
+            region,
+            seen,
+        };
+        self.compiler.submit(job, wanted);
         self.install_done(vm);
     }
 
@@ -58,48 +73,77 @@ impl Jit {
         };
         let cached = self.blocks.get(id);
         let (key, heat) = (cached.key, cached.extra.heat);
-        if heat < 1 << cached.extra.evicted.min(16) {
+        let least = match cached.extra.regions.is_empty() {
+            true => 1,
+            false => COVERED,
+        };
+        if heat < least << cached.extra.evicted.min(16) {
             return;
         }
         for stored in store.candidates(key) {
-            let record = &stored.record;
-            if !self
-                .code
-                .fits(record.code_bytes as usize, record.links.len())
-            {
-                continue;
+            if self.take(vm, id, &store, &stored) {
+                return;
             }
-            let Some(mut region) = stored_region(vm, key, &record.blocks) else {
-                continue;
-            };
-            // What is known here it must have known.
-            region.learn(&self.sites);
-            if !region
-                .sites
-                .iter()
-                .all(|site| record.sites.get(site.0) >= Some(site.1))
-            {
-                continue;
-            }
-            region.sites.clone_from(&record.sites);
-            if !store.matches(&stored, key, &region) {
-                continue;
-            }
-            let Some(translation) = store.load(&stored) else {
-                continue;
-            };
-            let members = region.blocks[1..].iter();
-            let members = members
-                .map(|member| self.blocks.ensure(vm, key.at(member.pc)))
-                .collect();
-            let id = self.announce(id, members);
-            self.counters.shared += 1;
-            self.install(vm, id, &translation);
-            return;
         }
         if heat >= LUKEWARM {
             self.blocks.get_mut(id).extra.wanted = store.want(key, heat - heat / 2);
         }
+    }
+
+    /// Installs a translation that somebody else has made of a region in which block `id` is not the
+    /// first: then it most likely needs none of its own. Says whether it did.
+    fn take_around(&mut self, vm: &mut Vm, id: BlockId) -> bool {
+        let Some(store) = self.store.clone() else {
+            return false;
+        };
+        let cached = self.blocks.get(id);
+        if !cached.extra.regions.is_empty() {
+            return false;
+        }
+        let key = cached.key;
+        store.around(key).iter().any(|stored| {
+            let first = key.at(stored.record.pc);
+            let there = linkable(key.pc, first.pc) && vm.is_touched(first.pa);
+            there && {
+                let first = self.blocks.ensure(vm, first);
+                let new = self.blocks.get(first).extra.translation == 0;
+                new && self.take(vm, first, &store, stored)
+            }
+        })
+    }
+
+    /// Installs a stored translation that starts with block `id`, if the guest code is the same. The
+    /// CPU is in the state that the block's key says.
+    fn take(&mut self, vm: &mut Vm, id: BlockId, store: &Store, stored: &Arc<Stored>) -> bool {
+        let (key, record) = (self.blocks.get(id).key, &stored.record);
+        let (bytes, links) = (record.code_bytes as usize, record.links.len());
+        if !self.code.fits(bytes, links) {
+            return false;
+        }
+        let Some(mut region) = stored_region(vm, key, &record.blocks) else {
+            return false;
+        };
+        // What was found out here it must have known.
+        region.learn(&self.sites);
+        let mut sites = region.sites.iter();
+        if !sites.all(|(pc, expectation)| record.sites.get(pc) >= Some(expectation)) {
+            return false;
+        }
+        region.sites.clone_from(&record.sites);
+        if !store.matches(stored, key, &region) {
+            return false;
+        }
+        let Some(translation) = store.load(stored) else {
+            return false;
+        };
+        let members = region.blocks[1..].iter();
+        let members = members
+            .map(|member| self.blocks.ensure(vm, key.at(member.pc)))
+            .collect();
+        let id = self.announce(id, members);
+        self.counters.shared += 1;
+        self.install(vm, id, &translation);
+        true
     }
 
     /// Notes that a translation is being made of these blocks.
@@ -124,18 +168,24 @@ impl Jit {
                 continue;
             };
             let block = entry.block;
-            match done.result {
-                Ok(translation) => {
-                    if done.found {
-                        self.counters.shared += 1;
-                    } else {
-                        self.counters.translations += 1;
-                        self.counters.instructions += done.job.region.instructions() as u64;
-                        self.counters.code_bytes += translation.bytes.len() as u64;
-                    }
+            match done.outcome {
+                Outcome::Made(translation) => {
+                    self.counters.translations += 1;
+                    self.counters.instructions += done.job.region.instructions() as u64;
+                    self.counters.code_bytes += translation.bytes.len() as u64;
                     self.install(vm, id, &translation);
                 }
-                Err(error) => {
+                Outcome::Found(translation) => {
+                    self.counters.shared += 1;
+                    self.install(vm, id, &translation);
+                }
+                Outcome::Overtaken => {
+                    self.forget(vm, id);
+                    // One more run, and it is looked for in the store.
+                    let extra = &mut self.blocks.get_mut(block).extra;
+                    extra.heat = self.config.hot.next_power_of_two() - 1;
+                }
+                Outcome::Refused(error) => {
                     tracing::warn!("{error}");
                     self.counters.refused += 1;
                     self.forget(vm, id);
@@ -232,6 +282,9 @@ impl Jit {
                 Way::Device => Expectation::Device,
             };
             self.sites.insert(pc, expectation);
+        }
+        if let Some(store) = &self.store {
+            store.note(&self.sites);
         }
         let hits = |cached: &Cached<Extra>| {
             let start = cached.key.pc;

@@ -174,7 +174,8 @@ impl Call {
             self.rd,
             self.owed,
             u8::from(self.slot),
-            self.expectation.map_or(0, |expectation| expectation as u8),
+            self.expectation
+                .map_or(0, |expectation| 1 + expectation as u8),
         ];
         [
             u64::from_le_bytes(bytes),
@@ -191,7 +192,9 @@ impl Call {
             rd,
             owed,
             slot: slot != 0,
-            expectation: Expectation::from_number(expectation),
+            expectation: expectation
+                .checked_sub(1)
+                .and_then(Expectation::from_number),
             imm: second as u32,
             end: (second >> 32) as u32,
         }
@@ -262,7 +265,7 @@ fn note_way(
     };
     let expected = match expectation {
         Expectation::Window => None,
-        Expectation::Space => Some(Way::Space),
+        Expectation::Either | Expectation::Space => Some(Way::Space),
         Expectation::Device => Some(Way::Device),
     };
     if Some(way) > expected {

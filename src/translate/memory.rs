@@ -44,15 +44,25 @@ pub fn access(
         e.b.append_block_param(done, ty);
     }
     let expectation = e.region.expectation(i.pc);
-    let place = match expectation {
-        Expectation::Window => Some(ask_window(e, access, miss)),
-        Expectation::Space => Some(ask_space(e, access, miss)),
-        Expectation::Device => None,
-    };
-    if let Some(place) = place {
+    let asks_window = matches!(expectation, Expectation::Window | Expectation::Either);
+    let asks_space = matches!(expectation, Expectation::Either | Expectation::Space);
+    let reach = |e: &mut Emitter<'_>, place| {
         let value = hit(e, place);
         join(e, done, value);
-    } else {
+    };
+    if asks_window {
+        let elsewhere = if asks_space { e.cold_block() } else { miss };
+        let place = ask_window(e, access, elsewhere);
+        reach(e, place);
+        if asks_space {
+            e.begin(elsewhere);
+        }
+    }
+    if asks_space {
+        let place = ask_space(e, access, miss);
+        reach(e, place);
+    }
+    if expectation == Expectation::Device {
         e.b.ins().jump(miss, &[]);
     }
     e.begin(miss);

@@ -1,12 +1,12 @@
 //! Regions: the blocks that are translated into one function.
 
-use super::site::{self, Expectation};
+use super::site::{self, Expectation, Sites};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::Unit;
 use mirrorball_runtime::cpu::cp0::STATUS_FR;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The most instructions of a function that becomes part of who calls it.
 const MOST_CALLED: usize = 16;
@@ -17,9 +17,10 @@ const MOST_RETURNS: usize = 4;
 pub struct Region {
     /// The blocks.
     pub blocks: Vec<Source>,
-    /// What is known of instructions that access memory, by their address, where it is not what is
-    /// expected of all code.
-    pub sites: BTreeMap<u32, Expectation>,
+    /// What its accesses are expected to find.
+    pub expects: Expectation,
+    /// The instructions of which something else is known.
+    pub sites: Sites,
     /// Whether memory is big-endian.
     pub big_endian: bool,
     /// Whether FPU registers are 64 bits wide.
@@ -37,7 +38,8 @@ impl Region {
         let key = vm.space_key();
         Self {
             blocks: vec![source],
-            sites: BTreeMap::new(),
+            expects: Expectation::of(vm, key.mode.is_kernel()),
+            sites: Sites::new(),
             big_endian: vm.big_endian(),
             fr: key.status & STATUS_FR != 0,
             kernel: key.mode.is_kernel(),
@@ -100,6 +102,7 @@ impl Region {
         // Named one by one, so that nothing new is forgotten here.
         let Self {
             blocks,
+            expects,
             sites,
             big_endian,
             fr,
@@ -108,6 +111,7 @@ impl Region {
         } = self;
         sink(model.name.as_bytes());
         sink(&[*big_endian, *fr, *kernel].map(u8::from));
+        sink(&[*expects as u8]);
         sink(&(blocks.len() as u64).to_le_bytes());
         for block in blocks {
             let Source {
@@ -133,13 +137,13 @@ impl Region {
     #[must_use]
     pub fn expectation(&self, pc: u32) -> Expectation {
         let known = self.sites.get(&pc).copied();
-        known.unwrap_or_else(|| Expectation::of_mode(self.kernel))
+        known.unwrap_or(self.expects)
     }
 
     /// Takes over what is known of its instructions.
-    pub fn learn(&mut self, sites: &BTreeMap<u32, Expectation>) {
+    pub fn learn(&mut self, sites: &Sites) {
         for block in &self.blocks {
-            self.sites.extend(sites.range(block.pc..block.end()));
+            site::merge(&mut self.sites, sites.range(block.pc..block.end()));
         }
     }
 

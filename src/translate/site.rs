@@ -1,33 +1,54 @@
 //! Sites: the instructions of translated code that access memory, and what each is expected to
 //! find.
 //!
-//! Code of the kernel expects its window, as nearly all of it only ever sees kseg0. A site that
-//! finds memory elsewhere again and again, or a device, is said so of, and its region is made anew.
+//! Code of the kernel expects its window, as nearly all of it only ever sees kseg0. Of a site that
+//! finds memory elsewhere again and again, or a device, this is noted, and its region is made anew.
+
+use mirrorball_runtime::vm::Vm;
+use std::collections::BTreeMap;
 
 /// What a site expects. What it does not expect costs it a call of the interpreter each time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Expectation {
     /// A page in its place of the window.
-    Window = 1,
-    /// A page that the software TLB of the space knows.
-    Space = 2,
+    Window,
+    /// Such a page, or else one that the software TLB of the space knows.
+    Either,
+    /// A page that the software TLB knows.
+    Space,
     /// No memory: every access is the monitor's.
-    Device = 3,
+    Device,
 }
 
 impl Expectation {
-    /// What a site expects of which nothing is known.
+    /// What code of a machine expects as long as nothing else is known of a site. Where machines
+    /// share pages, these are in the place of one of them at most.
     #[must_use]
-    pub fn of_mode(kernel: bool) -> Self {
-        if kernel { Self::Window } else { Self::Space }
+    pub fn of(vm: &Vm, kernel: bool) -> Self {
+        match (kernel, vm.machine_memory().is_for_several()) {
+            (true, false) => Self::Window,
+            (true, true) => Self::Either,
+            (false, _) => Self::Space,
+        }
     }
 
     /// From its number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Window, Self::Space, Self::Device]
+        [Self::Window, Self::Either, Self::Space, Self::Device]
             .into_iter()
             .find(|&expectation| expectation as u8 == number)
+    }
+}
+
+/// Sites of which something is known, by the address of the instruction.
+pub type Sites = BTreeMap<u32, Expectation>;
+
+/// Adds what else is known.
+pub fn merge<'a>(sites: &mut Sites, more: impl IntoIterator<Item = (&'a u32, &'a Expectation)>) {
+    for (&pc, &expectation) in more {
+        let known = sites.entry(pc).or_insert(expectation);
+        *known = expectation.max(*known);
     }
 }
 
@@ -48,11 +69,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_expects_the_least_is_right() {
+        let mut sites = Sites::from([(4, Expectation::Space), (8, Expectation::Device)]);
+        let more = [
+            (4, Expectation::Device),
+            (8, Expectation::Space),
+            (12, Expectation::Space),
+        ];
+        merge(&mut sites, &Sites::from(more));
+        let all = [
+            (4, Expectation::Device),
+            (8, Expectation::Device),
+            (12, Expectation::Space),
+        ];
+        assert_eq!(sites, Sites::from(all));
+    }
+
+    #[test]
     fn a_site_survives_packing() {
-        for expectation in [Expectation::Window, Expectation::Space, Expectation::Device] {
-            let site = (0x8010_0ff4, expectation);
+        for number in 0..4 {
+            let site = (0x8010_0ff4, Expectation::from_number(number).unwrap());
+            assert_eq!(pack(site), 0x8010_0ff4 + u32::from(number));
             assert_eq!(unpack(pack(site)), Some(site));
         }
-        assert_eq!(unpack(0x8010_0ff4), None);
     }
 }

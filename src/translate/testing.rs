@@ -1,10 +1,10 @@
 //! Regions for tests.
 
 use super::Region;
+use super::site::{Expectation, Sites};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::decode;
 use mirrorball_runtime::cpu::model::MODELS;
-use std::collections::BTreeMap;
 
 /// A block of these instruction words.
 pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
@@ -21,7 +21,8 @@ pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
 pub fn region(blocks: Vec<Source>) -> Region {
     Region {
         blocks,
-        sites: BTreeMap::new(),
+        expects: Expectation::Window,
+        sites: Sites::new(),
         big_endian: false,
         fr: false,
         kernel: true,

@@ -13,8 +13,8 @@ pub enum Way {
     Device,
 }
 
-/// So often in a row it may be chance.
-const OFTEN: u16 = 64;
+/// To make code anew takes as long as it goes astray so often.
+const OFTEN: u16 = 4096;
 /// When more instructions than this have gone astray, counting starts anew.
 const MOST: usize = 1 << 14;
 

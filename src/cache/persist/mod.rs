@@ -13,6 +13,7 @@ pub mod space;
 pub use space::KeySpace;
 
 use super::blocks::BlockKey;
+use crate::translate::site::{self, Sites};
 use crate::translate::{Region, Translation};
 use file::{CodeFile, Scan};
 use record::Record;
@@ -62,7 +63,11 @@ pub struct Stored {
 struct Index {
     /// By address and mode of the entry, most blocks first.
     by_entry: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
+    /// By address and mode of the other blocks.
+    by_member: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
     contents: FxHashSet<Hash>,
+    /// What is known of instructions that access memory.
+    sites: Sites,
     /// How far the file was read.
     end: u64,
 }
@@ -90,6 +95,8 @@ struct Shared {
     wanted: Mutex<FxHashMap<(u32, u32), u32>>,
     /// The lock of the file is the process's: this one is among its threads.
     saving: Mutex<()>,
+    /// Whether it is there for later runs.
+    lasts: bool,
     /// Whether records are still written.
     writes: AtomicBool,
     counters: StoreCounters,
@@ -101,7 +108,7 @@ impl Store {
     /// # Errors
     /// If directory or file are not the user's alone, or the host refuses.
     pub fn open(dir: &Path, space: KeySpace) -> Result<Self, PersistError> {
-        let store = Self::with_file(CodeFile::open(dir, &space)?, space);
+        let store = Self::with_file(CodeFile::open(dir, &space)?, space, true);
         let locked = store.0.file.lock(false);
         store.read_on();
         if locked {
@@ -116,10 +123,10 @@ impl Store {
     /// # Errors
     /// If the host has no memory.
     pub fn in_memory(space: KeySpace) -> Result<Self, PersistError> {
-        Ok(Self::with_file(CodeFile::in_memory()?, space))
+        Ok(Self::with_file(CodeFile::in_memory()?, space, false))
     }
 
-    fn with_file(file: CodeFile, space: KeySpace) -> Self {
+    fn with_file(file: CodeFile, space: KeySpace, lasts: bool) -> Self {
         Self(Arc::new(Shared {
             space,
             writes: AtomicBool::new(file.writable),
@@ -127,8 +134,15 @@ impl Store {
             index: Mutex::default(),
             wanted: Mutex::default(),
             saving: Mutex::default(),
+            lasts,
             counters: StoreCounters::default(),
         }))
+    }
+
+    /// Whether what is in it will be there for later runs.
+    #[must_use]
+    pub fn lasts(&self) -> bool {
+        self.0.lasts
     }
 
     /// What was done with the disk.
@@ -176,6 +190,32 @@ impl Store {
         let index = self.index();
         let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
         candidates.cloned().unwrap_or_default()
+    }
+
+    /// The translations in which the block with this key is not the first.
+    #[must_use]
+    pub fn around(&self, key: BlockKey) -> Vec<Arc<Stored>> {
+        let index = self.index();
+        let around = index.by_member.get(&(key.pc, record::mode(key)));
+        around.cloned().unwrap_or_default()
+    }
+
+    /// How many translations there are whose entry is the block with this key.
+    #[must_use]
+    pub fn count(&self, key: BlockKey) -> usize {
+        let index = self.index();
+        let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
+        candidates.map_or(0, Vec::len)
+    }
+
+    /// Notes what somebody found out about instructions that access memory.
+    pub fn note(&self, sites: &Sites) {
+        site::merge(&mut self.index().sites, sites);
+    }
+
+    /// Tells a region all that is known of its instructions.
+    pub fn teach(&self, region: &mut Region) {
+        region.learn(&self.index().sites);
     }
 
     /// Notes that somebody whose block with this key has run so often looked for its translation in
@@ -274,9 +314,15 @@ impl Index {
     /// found first.
     fn insert(&mut self, record: Record, code_at: u64) {
         self.contents.insert(record.content);
+        site::merge(&mut self.sites, &record.sites);
         let entry = self.by_entry.entry((record.pc, record.mode)).or_default();
         let at = entry.partition_point(|other| other.record.blocks.len() > record.blocks.len());
-        entry.insert(at, Arc::new(Stored { record, code_at }));
+        let stored = Arc::new(Stored { record, code_at });
+        entry.insert(at, Arc::clone(&stored));
+        for &pc in &stored.record.blocks[1..] {
+            let around = self.by_member.entry((pc, stored.record.mode));
+            around.or_default().push(Arc::clone(&stored));
+        }
     }
 
     fn remove(&mut self, stored: &Arc<Stored>) {
@@ -285,6 +331,11 @@ impl Index {
             return;
         };
         entry.retain(|other| !Arc::ptr_eq(other, stored));
+        for &pc in &record.blocks[1..] {
+            if let Some(around) = self.by_member.get_mut(&(pc, record.mode)) {
+                around.retain(|other| !Arc::ptr_eq(other, stored));
+            }
+        }
         if !entry
             .iter()
             .any(|other| other.record.content == record.content)

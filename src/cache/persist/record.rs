@@ -10,9 +10,8 @@
 
 use super::space::{Hash, KeySpace};
 use crate::cache::blocks::BlockKey;
-use crate::translate::site::{self, Expectation};
+use crate::translate::site::{self, Sites};
 use crate::translate::{Region, Translation};
-use std::collections::BTreeMap;
 
 /// Records start at multiples of this.
 pub const ALIGNMENT: u64 = 64;
@@ -47,7 +46,7 @@ pub struct Record {
     /// As in [`Translation`].
     pub links: Vec<u32>,
     /// As in [`Region`].
-    pub sites: BTreeMap<u32, Expectation>,
+    pub sites: Sites,
 }
 
 /// What a block depends on beside its words and its address, as a word.
@@ -204,6 +203,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::translate::site::Expectation;
 
     fn record(code: &[u8]) -> Record {
         Record {
@@ -215,7 +215,7 @@ mod tests {
             need: 12,
             blocks: vec![0x8010_0000, 0x8010_0020],
             links: vec![0x8010_0040],
-            sites: BTreeMap::from([(0x8010_0024, Expectation::Space)]),
+            sites: Sites::from([(0x8010_0024, Expectation::Space)]),
         }
     }
 
