@@ -34,14 +34,23 @@ pub struct JitConfig {
     pub cache: CacheConfig,
 }
 
-impl Default for JitConfig {
-    fn default() -> Self {
+impl JitConfig {
+    /// The usual, for translating beside the guest or not: where the guest has to wait for it, it
+    /// must be worth more.
+    #[must_use]
+    pub fn new(background: bool) -> Self {
         Self {
-            hot: 1000,
+            hot: if background { 1000 } else { 4000 },
             region: 200,
-            background: true,
+            background,
             cache: CacheConfig::default(),
         }
+    }
+}
+
+impl Default for JitConfig {
+    fn default() -> Self {
+        Self::new(true)
     }
 }
 

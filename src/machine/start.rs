@@ -128,7 +128,7 @@ impl MachineSpec {
     }
 
     fn jit_config(&self) -> JitConfig {
-        let default = JitConfig::default();
+        let default = JitConfig::new(self.background);
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             region: self.region.map_or(default.region, |most| most as usize),

@@ -11,6 +11,7 @@ use super::Region;
 pub struct Checkpoints {
     /// For each block that looks: the cycles of the longest way to the next one that does.
     needs: Vec<Option<u32>>,
+    any_loop: bool,
 }
 
 /// The depth-first walk that finds the heads of loops, and the longest ways between them.
@@ -19,6 +20,7 @@ struct Walk<'a> {
     successors: &'a [Vec<usize>],
     states: Vec<State>,
     heads: Vec<bool>,
+    any_loop: bool,
     /// The blocks in the order in which the walk left them: successors first, but for back edges.
     left: Vec<usize>,
 }
@@ -48,7 +50,10 @@ impl Walk<'_> {
                     self.states[to] = State::Open;
                     stack.push((to, 0));
                 }
-                State::Open => self.heads[to] = true,
+                State::Open => {
+                    self.heads[to] = true;
+                    self.any_loop = true;
+                }
                 State::Done => {}
             }
         }
@@ -75,6 +80,7 @@ impl Checkpoints {
             successors,
             states: vec![State::Unseen; count],
             heads: vec![false; count],
+            any_loop: false,
             left: Vec::with_capacity(count),
         };
         walk.heads[0] = true;
@@ -85,12 +91,18 @@ impl Checkpoints {
         }
         Self {
             needs: walk.needs(),
+            any_loop: walk.any_loop,
         }
     }
 
     /// The cycles that there must be when block `index` starts, if it looks.
     pub fn need(&self, index: usize) -> Option<u32> {
         self.needs[index]
+    }
+
+    /// Whether the region has loops.
+    pub fn any_loop(&self) -> bool {
+        self.any_loop
     }
 
     /// The cycles that there must be to enter the region.
@@ -120,6 +132,9 @@ mod tests {
         assert_eq!(checkpoints.need(1), None);
         assert_eq!(checkpoints.need(2), Some(6));
         assert_eq!(checkpoints.need(3), None);
+        assert!(checkpoints.any_loop());
+        let straight = [vec![1, 2], vec![2], vec![3], vec![]];
+        assert!(!Checkpoints::of(&region, &straight).any_loop());
     }
 
     #[test]

@@ -67,6 +67,16 @@ impl Instruction {
     }
 }
 
+/// What the translator says of a region beside its code.
+pub struct Frame {
+    /// Where its links lead.
+    pub links: Vec<u32>,
+    /// The cycles that it takes to enter it.
+    pub need: u32,
+    /// Whether it has loops.
+    pub loops: bool,
+}
+
 /// Where control goes after the block, while its delay slot is translated.
 #[derive(Clone, Copy)]
 pub enum Next {
@@ -185,9 +195,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Translates the region. Returns where its links lead, and the cycles that it takes to enter
-    /// it.
-    pub fn run(mut self, config: TargetFrontendConfig) -> (Vec<u32>, u32) {
+    /// Translates the region.
+    pub fn run(mut self, config: TargetFrontendConfig) -> Frame {
         let region = self.region;
         let successors = region.successors();
         let flow = RegisterFlow::of(region, &successors);
@@ -203,7 +212,11 @@ impl<'a> Emitter<'a> {
         }
         self.b.seal_all_blocks();
         self.b.finalize(config);
-        (self.links, checkpoints.entry())
+        Frame {
+            links: self.links,
+            need: checkpoints.entry(),
+            loops: checkpoints.any_loop(),
+        }
     }
 
     /// Translates one block: pays for it, after a look at the budget if the block `need`s one.

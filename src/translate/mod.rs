@@ -39,7 +39,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use emit::Emitter;
+use emit::{Emitter, Frame};
 use fpu::Abilities;
 use std::mem::offset_of;
 
@@ -74,9 +74,34 @@ pub struct Translation {
 /// runs code of the same line.
 pub const CODE_ALIGNMENT: usize = 64;
 
+/// The host, with so much optimization.
+fn isa(optimized: &str) -> Result<OwnedTargetIsa, TranslateError> {
+    let host = |error: &dyn std::fmt::Display| TranslateError::Host(error.to_string());
+    let mut flags = settings::builder();
+    let settings = [
+        ("opt_level", optimized),
+        ("preserve_frame_pointers", "true"),
+        // See `compile`.
+        ("enable_verifier", "false"),
+        ("unwind_info", "false"),
+        ("enable_probestack", "false"),
+        ("enable_heap_access_spectre_mitigation", "false"),
+        ("enable_table_access_spectre_mitigation", "false"),
+    ];
+    for (name, value) in settings {
+        flags.set(name, value).map_err(|e| host(&e))?;
+    }
+    let builder = cranelift_native::builder().map_err(|e| host(&e))?;
+    let isa = builder.finish(settings::Flags::new(flags));
+    isa.map_err(|e| host(&e))
+}
+
 /// The translator, with what it keeps from one translation to the next.
 pub struct Translator {
-    isa: OwnedTargetIsa,
+    /// Where it pays to optimize: in regions with loops.
+    thorough: OwnedTargetIsa,
+    /// For all others.
+    quick: OwnedTargetIsa,
     abilities: Abilities,
     context: Context,
     builder: FunctionBuilderContext,
@@ -88,28 +113,11 @@ impl Translator {
     /// # Errors
     /// If Cranelift has no backend for the host's CPU.
     pub fn new() -> Result<Self, TranslateError> {
-        let host = |error: &dyn std::fmt::Display| TranslateError::Host(error.to_string());
-        let mut flags = settings::builder();
-        let settings = [
-            ("opt_level", "speed"),
-            ("preserve_frame_pointers", "true"),
-            // See `compile`.
-            ("enable_verifier", "false"),
-            ("unwind_info", "false"),
-            ("enable_probestack", "false"),
-            ("enable_heap_access_spectre_mitigation", "false"),
-            ("enable_table_access_spectre_mitigation", "false"),
-        ];
-        for (name, value) in settings {
-            flags.set(name, value).map_err(|e| host(&e))?;
-        }
-        let isa = cranelift_native::builder()
-            .map_err(|e| host(&e))?
-            .finish(settings::Flags::new(flags))
-            .map_err(|e| host(&e))?;
+        let thorough = isa("speed")?;
         Ok(Self {
-            abilities: Abilities::of(&*isa),
-            isa,
+            abilities: Abilities::of(&*thorough),
+            thorough,
+            quick: isa("none")?,
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
         })
@@ -119,10 +127,13 @@ impl Translator {
     /// is set.
     #[must_use]
     pub fn target(&self) -> String {
-        let settings = self.isa.isa_flags();
-        let settings = settings.iter().map(|value| format!("{value} "));
-        let settings: String = settings.collect();
-        format!("{} {settings}{}", self.isa.triple(), self.isa.flags())
+        let of = |isa: &OwnedTargetIsa| {
+            let settings = isa.isa_flags();
+            let settings = settings.iter().map(|value| format!("{value} "));
+            let settings: String = settings.collect();
+            format!("{} {settings}{}", isa.triple(), isa.flags())
+        };
+        of(&self.thorough) + &of(&self.quick)
     }
 
     /// The signature of translated code: the machine in, and the [`Cell::note`] of the link that
@@ -148,8 +159,8 @@ impl Translator {
     /// # Errors
     /// If Cranelift refuses the function, which is a mistake of the translator.
     pub fn translate(&mut self, region: &Region) -> Result<Translation, TranslateError> {
-        let (links, need) = self.build(region);
-        self.compile(region.pc())?;
+        let Frame { links, need, loops } = self.build(region);
+        self.compile(region.pc(), loops)?;
         let bytes = self.linked_code();
         self.context.clear();
         Ok(Translation { bytes, links, need })
@@ -160,29 +171,34 @@ impl Translator {
     /// # Errors
     /// As [`Translator::translate`].
     pub fn explain(&mut self, region: &Region) -> Result<(String, Vec<u8>), TranslateError> {
-        self.build(region);
+        let Frame { loops, .. } = self.build(region);
         let ir = self.context.func.display().to_string();
-        self.compile(region.pc())?;
+        self.compile(region.pc(), loops)?;
         let mut bytes = self.linked_code();
         bytes.truncate(self.code().len());
         self.context.clear();
         Ok((ir, bytes))
     }
 
-    fn build(&mut self, region: &Region) -> (Vec<u32>, u32) {
+    fn build(&mut self, region: &Region) -> Frame {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        Emitter::new(builder, region, self.abilities).run(self.isa.frontend_config())
+        Emitter::new(builder, region, self.abilities).run(self.thorough.frontend_config())
     }
 
     /// Compiles the function. Translated code never returns to translated code, so nobody wants
     /// registers saved from one piece to the next: what was built (and is verified) for the
     /// convention of tail calls is compiled for one that is the same but for saving none.
-    fn compile(&mut self, pc: u32) -> Result<(), TranslateError> {
+    fn compile(&mut self, pc: u32, thoroughly: bool) -> Result<(), TranslateError> {
+        let isa = if thoroughly {
+            &self.thorough
+        } else {
+            &self.quick
+        };
         let verified = if cfg!(debug_assertions) {
-            self.context.verify(&*self.isa).map_err(Into::into)
+            self.context.verify(&**isa).map_err(Into::into)
         } else {
             Ok(())
         };
@@ -194,9 +210,8 @@ impl Translator {
             }
         }
         let compiled = verified.and_then(|()| {
-            let compiled = self
-                .context
-                .compile(&*self.isa, &mut ControlPlane::default());
+            let mut plane = ControlPlane::default();
+            let compiled = self.context.compile(&**isa, &mut plane);
             compiled.map(|_| ()).map_err(|error| error.inner)
         });
         compiled.map_err(|error| {
@@ -247,7 +262,7 @@ impl Translator {
     /// # Errors
     /// As [`Translator::translate`].
     pub fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
-        let mut signature = Signature::new(self.isa.default_call_conv());
+        let mut signature = Signature::new(self.thorough.default_call_conv());
         signature.params = vec![AbiParam::new(types::I64); 2];
         signature.returns.push(AbiParam::new(types::I64));
         self.assemble(signature, |builder, arguments| {
@@ -274,8 +289,8 @@ impl Translator {
         let arguments = builder.block_params(block).to_vec();
         body(&mut builder, &arguments);
         builder.seal_all_blocks();
-        builder.finalize(self.isa.frontend_config());
-        self.compile(0)?;
+        builder.finalize(self.thorough.frontend_config());
+        self.compile(0, true)?;
         let bytes = self.code().to_vec();
         self.context.clear();
         Ok(bytes)
