@@ -9,7 +9,7 @@ use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
-use crate::translate::calls::CALLS;
+use crate::translate::calls;
 use crate::translate::site::Sites;
 use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
@@ -327,7 +327,7 @@ impl Jit {
 
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
-        vm.cpu.calls = (&raw const CALLS).cast();
+        vm.cpu.calls = calls::functions();
         if vm.has_modified() {
             self.drop_modified(vm);
         }

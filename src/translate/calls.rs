@@ -11,27 +11,19 @@ use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::{Vm, Way};
 
-/// The functions that translated code finds through `cpu.calls`. All of them interpret an
-/// instruction, for callers that keep values in every register: those survive the call. Slow paths
-/// then cost the fast ones nothing.
+/// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
+/// every register, without floating-point values among them and with. These survive the call. Slow
+/// paths then cost the fast ones nothing.
 ///
 /// If control does not go on behind the instruction, the call ends its caller as well, whose frame
 /// pointer says where its frame ends.
-#[repr(C)]
-pub struct Calls {
-    /// For callers without floating-point values.
-    // SAFETY: never called from Rust: its convention is that of translated code alone.
-    pub interpret: unsafe extern "C" fn(),
-    /// For those that have some.
-    // SAFETY: as above.
-    pub interpret_floats: unsafe extern "C" fn(),
+#[must_use]
+pub fn functions() -> [usize; 2] {
+    // Never called from Rust: their convention is that of translated code alone.
+    let functions: [unsafe extern "C" fn(); 2] =
+        [interpret_preserving, interpret_preserving_floats];
+    functions.map(|function| function as usize)
 }
-
-/// The one table.
-pub static CALLS: Calls = Calls {
-    interpret: interpret_preserving,
-    interpret_floats: interpret_preserving_floats,
-};
 
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
 // SAFETY: every general register that `interpret` may change is saved and restored, and the stack

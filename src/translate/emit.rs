@@ -3,7 +3,6 @@
 
 use super::alignment::Alignments;
 use super::budget::Checkpoints;
-use super::calls::Calls;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
 use super::registers::{self, Registers};
@@ -131,8 +130,8 @@ pub struct Emitter<'a> {
     pub code_signature: SigRef,
     pub link_signature: SigRef,
     call_signature: SigRef,
-    /// Where the function to be called is in the table of [`Calls`].
-    interpret: i32,
+    /// Where in the CPU the function is that interprets.
+    interpret: usize,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
     /// The block being translated.
@@ -184,11 +183,8 @@ impl<'a> Emitter<'a> {
             code_signature,
             link_signature,
             call_signature,
-            interpret: if region.has_floats() {
-                offset_of!(Calls, interpret_floats) as i32
-            } else {
-                offset_of!(Calls, interpret) as i32
-            },
+            interpret: offset_of!(Cpu, calls)
+                + usize::from(region.has_floats()) * size_of::<usize>(),
             alignments: Alignments::default(),
             source: &region.blocks[0],
             closed: false,
@@ -370,11 +366,7 @@ impl<'a> Emitter<'a> {
         let packed = call
             .pack()
             .map(|word| self.b.ins().iconst(types::I64, word as i64));
-        let table = self.load_cpu(types::I64, offset_of!(Cpu, calls));
-        let function =
-            self.b
-                .ins()
-                .load(types::I64, MemFlagsData::trusted(), table, self.interpret);
+        let function = self.load_cpu(types::I64, self.interpret);
         self.b.ins().call_indirect(
             self.call_signature,
             function,

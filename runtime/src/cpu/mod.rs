@@ -86,8 +86,8 @@ pub struct Cpu {
     pub space: *mut Space,
     /// The window that shows the RAM of kseg0. Always the same.
     pub window: *mut Window,
-    /// For the engine: where translated code finds the functions that it calls.
-    pub calls: *const usize,
+    /// For the engine: the functions that translated code calls.
+    pub calls: [usize; 2],
     /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
     /// [`STOP_CODE`] and [`STOP_WAIT`].
     pub stop: u32,
@@ -127,7 +127,7 @@ impl Cpu {
             horizon: 0,
             space: std::ptr::null_mut(),
             window: std::ptr::null_mut(),
-            calls: std::ptr::null(),
+            calls: [0; 2],
             stop: 0,
             ll_bit: 0,
             ll_value: 0,
