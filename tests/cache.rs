@@ -108,7 +108,14 @@ fn eviction_while_code_is_translated_on_another_thread() {
     }
 }
 
-/// Code for a loop of many small functions, each on a page of its own, of which one changes.
+/// A function that is too long to become part of who calls it.
+fn function(step: i32) -> Vec<u32> {
+    let mut code = vec![addiu(V0, V0, step); 20];
+    code.extend([jr(RA), NOP]);
+    code
+}
+
+/// Code for a loop of many functions, each on a page of its own, of which one changes.
 fn calls(functions: u32) -> Box<Vm> {
     let mut code = vec![addiu(S0, ZERO, 200)];
     for index in 0..functions {
@@ -118,8 +125,7 @@ fn calls(functions: u32) -> Box<Vm> {
     code.extend([addiu(S0, S0, -1), bne(S0, ZERO, -(back + 1)), NOP, WAIT]);
     let mut vm = program(&code);
     for index in 0..functions {
-        let function = CODE + 0x1000 * (index + 1);
-        place(&mut vm, function, &[addiu(V0, V0, 1), jr(RA), NOP]);
+        place(&mut vm, CODE + 0x1000 * (index + 1), &function(1));
     }
     vm
 }
@@ -128,10 +134,10 @@ fn calls(functions: u32) -> Box<Vm> {
 fn one_page_that_changes_costs_what_it_holds() {
     let mut vm = calls(40);
     let mut engine = Jit::new(small(16 << 20, 0, Policy::Fifo)).expect("a JIT");
-    vm.run(&mut engine, &mut Recorder::default(), 8_000);
+    vm.run(&mut engine, &mut Recorder::default(), 40_000);
     let before = engine.counters.clone();
     assert!(before.translations >= 40);
-    place(&mut vm, CODE + 0x1000, &[addiu(V0, V0, 2)]);
+    place(&mut vm, CODE + 0x1000, &function(2));
     let outcome = vm.run(&mut engine, &mut Recorder::default(), u64::MAX);
     assert_eq!(outcome, Outcome::Halted);
     let after = &engine.counters;
@@ -219,11 +225,11 @@ fn other_guest_code_at_the_same_address_is_not_mistaken() {
     let dir = tempfile::tempdir().expect("a directory");
     for step in 1..5 {
         let mut vm = calls(3);
-        place(&mut vm, CODE + 0x1000, &[addiu(V0, V0, step)]);
+        place(&mut vm, CODE + 0x1000, &function(step));
         let config = small(1 << 20, 0, Policy::Fifo);
         let mut jit = with_store(dir.path(), config).expect("a store");
         vm.run(&mut jit, &mut Recorder::default(), u64::MAX);
-        assert_eq!(vm.cpu.gpr[2], 200 * (step as u64 + 2));
+        assert_eq!(vm.cpu.gpr[2], 200 * 20 * (step as u64 + 2));
     }
 }
 
