@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 /// From this heat on it counts that a block is looked for in the store.
 const LUKEWARM: u32 = 8;
+/// How often a block must have run since the last sweep to stay, if that is enough, or else so
+/// often.
+const RUNS: [u32; 5] = [1, 4, 16, 64, u32::MAX];
 /// A block joins a region when it has this fraction of the heat that starts one.
 const WARM: u32 = 8;
 
@@ -313,22 +316,25 @@ impl Jit {
     }
 
     /// Drops predecoded blocks, to bound the memory that they take: those that no translation is
-    /// made of and that did not run since the last time. If that is too few, all of the former.
+    /// made of and that ran least since the last time.
     #[cold]
     pub(super) fn sweep(&mut self, vm: &mut Vm) {
         let most = self.config.cache.blocks_bytes();
         self.counters.sweeps += 1;
-        for thorough in [false, true] {
-            if thorough && self.blocks.bytes() <= most / 4 * 3 {
+        for least in RUNS {
+            self.blocks.drop_others(vm, |cached| {
+                let extra = &cached.extra;
+                let translated = extra.translation != 0 || !extra.regions.is_empty();
+                translated || extra.heat.saturating_sub(extra.swept) >= least
+            });
+            if self.blocks.bytes() <= most / 4 * 3 {
                 break;
             }
-            self.blocks.drop_others(vm, |cached| {
-                let extra = &mut cached.extra;
-                let translated = extra.translation != 0 || !extra.regions.is_empty();
-                let ran = std::mem::replace(&mut extra.swept, extra.heat) != extra.heat;
-                translated || ran && !thorough
-            });
         }
+        self.blocks.drop_others(vm, |cached| {
+            cached.extra.swept = cached.extra.heat;
+            true
+        });
         // What translations are made of stays, however much it is.
         self.sweep_at = most.max(self.blocks.bytes() + most / 4);
     }
