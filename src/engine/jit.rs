@@ -352,7 +352,7 @@ impl Engine for Jit {
             let before = vm.cpu.left;
             let covered = before >= cached.block.cycles();
             if cached.extra.translation == 0 && !cached.extra.declined {
-                cached.extra.heat += 1;
+                cached.extra.heat = cached.extra.heat.saturating_add(1);
                 if self.store.is_some() && cached.extra.heat.is_power_of_two() {
                     self.recall(vm, id);
                 }

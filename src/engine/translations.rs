@@ -8,7 +8,7 @@ use crate::cache::code::{Entry, TranslationId};
 use crate::cache::persist::{Store, Stored};
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
-use crate::translate::site::Expectation;
+use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vm::{Vm, Way};
@@ -186,7 +186,7 @@ impl Jit {
                     self.forget(vm, id);
                     // One more run, and it is looked for in the store.
                     let extra = &mut self.blocks.get_mut(block).extra;
-                    extra.heat = self.config.hot.next_power_of_two() - 1;
+                    extra.heat = u32::MAX >> self.config.hot.leading_zeros();
                 }
                 Outcome::Refused(error) => {
                     tracing::warn!("{error}");
@@ -279,15 +279,16 @@ impl Jit {
     pub(super) fn drop_astray(&mut self, vm: &mut Vm) {
         let mut astray = vm.take_astray();
         astray.sort_unstable();
-        for &(pc, way) in &astray {
-            let expectation = match way {
-                Way::Space => Expectation::Space,
-                Way::Device => Expectation::Device,
-            };
-            self.sites.insert(pc, expectation);
-        }
+        let found: Sites = astray
+            .iter()
+            .map(|&(pc, way)| match way {
+                Way::Space => (pc, Expectation::Space),
+                Way::Device => (pc, Expectation::Device),
+            })
+            .collect();
+        site::merge(&mut self.sites, &found);
         if let Some(store) = &self.store {
-            store.note(&self.sites);
+            store.note(&found);
         }
         let hits = |cached: &Cached<Extra>| {
             let start = cached.key.pc;

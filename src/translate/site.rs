@@ -44,8 +44,14 @@ impl Expectation {
 /// Sites of which something is known, by the address of the instruction.
 pub type Sites = BTreeMap<u32, Expectation>;
 
-/// Adds what else is known.
+/// The most sites that are remembered: a guest that has more of them is after something else.
+const MOST: usize = 1 << 16;
+
+/// Adds what else is known; forgets all when that becomes too much.
 pub fn merge<'a>(sites: &mut Sites, more: impl IntoIterator<Item = (&'a u32, &'a Expectation)>) {
+    if sites.len() >= MOST {
+        sites.clear();
+    }
     for (&pc, &expectation) in more {
         let known = sites.entry(pc).or_insert(expectation);
         *known = expectation.max(*known);

@@ -174,12 +174,22 @@ impl MachineMemory {
         let fresh = Frame::ZERO.0 + 1 + homes::WINDOW;
         let end = fresh + (limit + BEYOND) as u32;
         let homes = machines.iter().map(|bytes| bytes.div_ceil(PAGE_SIZE));
-        let frames = end + homes.map(homes::frames).sum::<u32>();
-        let map = MmapOptions::new()
-            .len((frames as usize) << PAGE_BITS)
-            .no_reserve_swap()
-            .map_anon()
-            .map_err(|source| MachineMemoryError::Reserve { bytes, source })?;
+        let homes: u64 = homes.map(|pages| u64::from(homes::frames(pages))).sum();
+        let most = u32::MAX - end;
+        let frames = end + u32::try_from(homes).unwrap_or(most).min(most);
+        let reserve = |frames: u32| {
+            let mut options = MmapOptions::new();
+            let options = options.len((frames as usize) << PAGE_BITS);
+            options.no_reserve_swap().map_anon()
+        };
+        // A host that is short of address space has none for homes.
+        let (map, frames) = match reserve(frames) {
+            Ok(map) => (map, frames),
+            Err(_) => (
+                reserve(end).map_err(|source| MachineMemoryError::Reserve { bytes, source })?,
+                end,
+            ),
+        };
         // SAFETY: all zero is a number, 0; most of the backmap is never touched.
         let backmap = unsafe { Box::new_zeroed_slice(frames as usize).assume_init() };
         Ok(Self {
@@ -194,7 +204,7 @@ impl MachineMemory {
                 handed_out: 0,
                 cleared: 0,
             }),
-            several: machines.len() > 1,
+            several: machines.len() > 1 || frames == end,
             limit,
             in_use: AtomicU64::new(0),
             most: AtomicU64::new(0),
@@ -204,7 +214,7 @@ impl MachineMemory {
         })
     }
 
-    /// Whether it was made for several VMs, which may share pages.
+    /// Whether it was made for several VMs, which may share pages, or has no homes.
     #[must_use]
     pub fn is_for_several(&self) -> bool {
         self.several
