@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 /// and so finds nothing at others. There are eight times as many for eight bytes.
 #[repr(C, align(4096))]
 pub struct Window {
-    /// 0 for nothing, [`READ`] or [`WRITE`].
+    /// 0 for nothing, 1 for a page that may be read, -1 for one that may be written to as well.
     pub grants: [i8; PAGES << 3],
 }
 
