@@ -3,6 +3,7 @@
 use crate::crowd::{Setting, Watchdog, machine, monitor_that_fails, nothing_is_left};
 use mirrorball::machine::MachineSpec;
 use mirrorball_runtime::monitor::{Command, Phase};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -39,8 +40,19 @@ fn all_memory_comes_back_however_machines_end() {
         let _watchdog = Watchdog::new(60, move || format!("the storm of commands {seed}"));
         // One of them ends by a mistake in the monitor.
         let monitor = monitor_that_fails(guests(), SETTING, Some((2, 300)));
+        let told_all = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| monitor.run());
+            // It comes back when all have ended, and then somebody may be started again.
+            scope.spawn(|| {
+                loop {
+                    let last = told_all.load(Ordering::SeqCst);
+                    monitor.run();
+                    if last {
+                        break;
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
             let mut rng = fastrand::Rng::with_seed(seed);
             for _ in 0..150 {
                 let number = rng.usize(..monitor.machines());
@@ -61,6 +73,7 @@ fn all_memory_comes_back_however_machines_end() {
             for number in 0..monitor.machines() {
                 let _ = monitor.command(number, Command::Stop);
             }
+            told_all.store(true, Ordering::SeqCst);
         });
         nothing_is_left(&monitor);
         let swap = monitor.memory().swap().counters();
