@@ -400,7 +400,11 @@ impl<'a> Emitter<'a> {
         // A TLB write may take the page away that the code is on.
         let stays = match self.next {
             Next::To(_) if is_direct(Va(u64::from(self.source.pc))) => !i.slot,
-            Next::To(_) => !i.slot && matches!(i.insn, Insn::Mtc0 | Insn::Di | Insn::Ei),
+            Next::To(_) => {
+                // As does Wired, with what is kept behind the TLB.
+                let wired = i.insn == Insn::Mtc0 && i.fields.rd() == 6;
+                !i.slot && !wired && matches!(i.insn, Insn::Mtc0 | Insn::Di | Insn::Ei)
+            }
             _ => false,
         };
         if !stays {
