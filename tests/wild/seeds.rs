@@ -98,6 +98,17 @@ fn batches() -> (std::ops::Range<u64>, Duration) {
     }
 }
 
+/// Guests that once ended differently: code went on at a mapped address after it had written Wired,
+/// which took its own page out of the second-level TLB.
+#[test]
+fn guests_that_differed_once_end_alike() {
+    for seed in [63_986_762_758_720, 63_986_762_820_768] {
+        let mut tally = Tally::default();
+        batch(seed / BATCH, &AtomicU64::new(0), &mut tally);
+        assert!(tally.failures.is_empty(), "{}", tally.failures[0]);
+    }
+}
+
 #[test]
 fn random_guests_end_alike_in_both_engines() {
     let start = Instant::now();
