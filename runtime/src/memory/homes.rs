@@ -34,39 +34,38 @@ pub(super) fn frames(pages: u64) -> u32 {
     WINDOW + pages as u32
 }
 
-/// Where homes can be.
+/// Where homes can be. One that was given back is taken again as it is or not at all: where a
+/// window was there are never frames, which others may share still.
 #[derive(Debug)]
 pub(super) struct Homes {
-    /// What is free, in order and never adjoining.
-    free: Vec<Range<u32>>,
+    fresh: Range<u32>,
+    empty: Vec<Range<u32>>,
 }
 
 impl Homes {
     pub fn new(frames: Range<u32>) -> Self {
-        Self { free: vec![frames] }
+        Self {
+            fresh: frames,
+            empty: Vec::new(),
+        }
     }
 
     /// A place of so many frames, if there is one.
     pub fn take(&mut self, frames: u32) -> Option<Home> {
-        let fits = |range: &Range<u32>| range.len() >= frames as usize;
-        let range = self.free.iter_mut().find(|range| fits(range))?;
-        let home = range.start..range.start + frames;
-        range.start = home.end;
-        self.free.retain(|range| !range.is_empty());
-        Some(Home(home))
+        let fits = |home: &Range<u32>| home.len() == frames as usize;
+        if let Some(at) = self.empty.iter().position(fits) {
+            return Some(Home(self.empty.swap_remove(at)));
+        }
+        let home = self.fresh.start..self.fresh.start.checked_add(frames)?;
+        (home.end <= self.fresh.end).then(|| {
+            self.fresh.start = home.end;
+            Home(home)
+        })
     }
 
     /// Takes a place back.
     pub fn give(&mut self, Home(home): Home) {
-        let at = self.free.partition_point(|range| range.start < home.start);
-        self.free.insert(at, home);
-        self.free.dedup_by(|next, range| {
-            let adjoins = range.end == next.start;
-            if adjoins {
-                range.end = next.end;
-            }
-            adjoins
-        });
+        self.empty.push(home);
     }
 }
 
@@ -75,14 +74,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn homes_are_taken_and_given_back_in_any_order() {
+    fn a_home_is_taken_again_as_it_is_or_not_at_all() {
         let mut homes = Homes::new(10..40);
         let [a, b, c] = [(); 3].map(|()| homes.take(10).unwrap());
         assert!(homes.take(1).is_none());
-        homes.give(c);
-        homes.give(a);
-        assert!(homes.take(20).is_none(), "they do not adjoin");
+        let place = b.0.clone();
         homes.give(b);
-        assert_eq!(homes.take(30).unwrap().0, 10..40);
+        assert!(homes.take(5).is_none(), "another window would be there");
+        assert_eq!(homes.take(10).unwrap().0, place);
+        homes.give(a);
+        homes.give(c);
+        assert!(homes.take(20).is_none());
     }
 }
