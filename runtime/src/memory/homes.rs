@@ -4,7 +4,7 @@
 //! A page lies at home unless another VM shares the frame that is there. Address space is all
 //! that a home takes; frames in it are counted like any other.
 
-use super::machine::Frame;
+use super::backmap::Frame;
 use crate::addr::PAGE_SIZE;
 use crate::mmu::soft::Window;
 use std::ops::Range;

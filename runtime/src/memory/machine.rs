@@ -8,10 +8,11 @@
 //! Who may look at a frame: a private frame belongs to the VM in its backmap, and only whoever
 //! runs or holds that VM touches it; a shared frame is never written while it is shared.
 
+use super::backmap::{Backmap, Frame, Use, User, VmId};
 use super::homes::{self, Home, Homes};
 use super::share::{Content, Shares};
 use super::swap::SwapFile;
-use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE, Pa};
+use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE};
 use crate::mmu::soft::Window;
 use memmap2::{MmapOptions, MmapRaw};
 use std::ptr::NonNull;
@@ -44,58 +45,12 @@ pub enum MachineMemoryError {
     },
 }
 
-/// The number of a VM in its monitor; 0 is for one that has none.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct VmId(pub u16);
-
-impl From<Ma> for Frame {
-    fn from(ma: Ma) -> Self {
-        Self(ma.page_number() as u32)
-    }
-}
-
-/// Who uses a frame: a page of a VM.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct User {
-    /// The VM.
-    pub vm: VmId,
-    /// Its page.
-    pub pa: Pa,
-}
-
-/// The number of a frame.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Frame(pub u32);
-
-impl Frame {
-    /// The frame that every page of zeros can be read from. It is never written to.
-    pub const ZERO: Self = Self(0);
-
-    /// The machine address of its first byte.
-    #[must_use]
-    pub const fn ma(self) -> Ma {
-        Ma((self.0 as u64) << PAGE_BITS)
-    }
-
-    /// The machine address of the byte at `pa`, whose page is in this frame.
-    #[must_use]
-    pub const fn at(self, pa: Pa) -> Ma {
-        Ma(self.ma().0 | pa.page_offset())
-    }
-}
-
 /// Frames beyond the limit, so that a VM can always come to its next instruction: then it is
 /// stopped, and memory is reclaimed. The last burst of a DMA is what needs most.
 const BEYOND: u64 = 1024;
 /// Freed frames that stay backed by the host. Twice as many, and half of them are given back to
 /// it: to do that for many at a time is cheap where they adjoin, as all threads stop for it.
 const WARM: usize = 1024;
-
-/// Marks of the backmap: free, shared, or else private with its user. Of the free ones some still
-/// hold what their last user left.
-const FREE: u64 = 0;
-const SHARED: u64 = 1;
-const STALE: u64 = 3;
 
 /// Which frames can be handed out.
 #[derive(Debug)]
@@ -118,12 +73,13 @@ struct Pool {
 
 impl Pool {
     /// A frame that belongs to no home.
-    fn take_spare(&mut self) -> Option<u32> {
-        self.spare.pop().or_else(|| {
+    fn take_spare(&mut self) -> Option<Frame> {
+        let frame = self.spare.pop().or_else(|| {
             let frame = self.fresh;
             self.fresh += u32::from(frame < self.end);
             (frame < self.end).then_some(frame)
-        })
+        });
+        frame.map(Frame)
     }
 }
 
@@ -131,7 +87,7 @@ impl Pool {
 #[derive(Debug)]
 pub struct MachineMemory {
     map: MmapRaw,
-    backmap: Box<[AtomicU64]>,
+    backmap: Backmap,
     pool: Mutex<Pool>,
     several: bool,
     /// Frames that may be in use.
@@ -190,11 +146,9 @@ impl MachineMemory {
                 end,
             ),
         };
-        // SAFETY: all zero is a number, 0; most of the backmap is never touched.
-        let backmap = unsafe { Box::new_zeroed_slice(frames as usize).assume_init() };
         Ok(Self {
             map: map.into(),
-            backmap,
+            backmap: Backmap::new(frames),
             pool: Mutex::new(Pool {
                 spare: Vec::new(),
                 fresh,
@@ -256,18 +210,16 @@ impl MachineMemory {
             if in_use > self.limit + BEYOND {
                 return None;
             }
-            let mark = |frame: u32| self.backmap[frame as usize].load(Ordering::Relaxed);
-            let home = home.map(|frame| frame.0);
-            let frame = home
-                .filter(|&frame| matches!(mark(frame), FREE | STALE))
-                .or_else(|| pool.take_spare())?;
-            let stale = mark(frame) == STALE;
+            let is_free =
+                |&frame: &Frame| matches!(self.backmap.get(frame), Use::Free | Use::Stale);
+            let frame = home.filter(is_free).or_else(|| pool.take_spare())?;
+            let stale = self.backmap.get(frame) == Use::Stale;
             pool.handed_out += 1;
             pool.cleared += u64::from(stale);
-            self.set_owner(Frame(frame), user);
+            self.set_owner(frame, user);
             self.in_use.store(in_use, Ordering::Relaxed);
             self.most.fetch_max(in_use, Ordering::Relaxed);
-            (Frame(frame), stale)
+            (frame, stale)
         };
         if stale {
             // SAFETY: the frame is inside the mapping, and nobody's until this returns.
@@ -279,7 +231,7 @@ impl MachineMemory {
     /// Takes a frame back that nobody uses any more.
     pub fn free(&self, frame: Frame) {
         let mut pool = lock(&self.pool);
-        self.backmap[frame.0 as usize].store(STALE, Ordering::Relaxed);
+        self.backmap.set(frame, Use::Stale);
         if frame.0 < pool.end {
             pool.spare.push(frame.0);
         }
@@ -293,14 +245,13 @@ impl MachineMemory {
 
     /// Gives those of these frames back to the host that are stale still.
     fn cool(&self, mut frames: Vec<u32>) {
-        let mark = |frame: u32| &self.backmap[frame as usize];
         frames.sort_unstable();
         frames.dedup();
-        frames.retain(|&frame| mark(frame).load(Ordering::Relaxed) == STALE);
+        frames.retain(|&frame| self.backmap.get(Frame(frame)) == Use::Stale);
         for run in frames.chunk_by(|&frame, &next| frame + 1 == next) {
             if self.return_to_host(Frame(run[0]), run.len() << PAGE_BITS) {
                 for &frame in run {
-                    mark(frame).store(FREE, Ordering::Relaxed);
+                    self.backmap.set(Frame(frame), Use::Free);
                 }
             }
         }
@@ -317,25 +268,21 @@ impl MachineMemory {
 
     /// Says that the frame is private to `user`.
     pub(super) fn set_owner(&self, frame: Frame, user: User) {
-        let mark = 2 | u64::from(user.vm.0) << 2 | user.pa.page_number() << 18;
-        self.backmap[frame.0 as usize].store(mark, Ordering::Relaxed);
+        self.backmap.set(frame, Use::Private(user));
     }
 
     /// Says that the frame is shared: who uses it is in [`Shares`].
     pub(super) fn set_shared(&self, frame: Frame) {
-        self.backmap[frame.0 as usize].store(SHARED, Ordering::Relaxed);
+        self.backmap.set(frame, Use::Shared);
     }
 
     /// The backmap: who uses the frame.
     #[must_use]
     pub fn users(&self, frame: Frame) -> Vec<User> {
-        match self.backmap[frame.0 as usize].load(Ordering::Relaxed) {
-            FREE | STALE => Vec::new(),
-            SHARED => self.shares.users(frame),
-            mark => vec![User {
-                vm: VmId((mark >> 2) as u16),
-                pa: Pa(mark >> 18 << PAGE_BITS),
-            }],
+        match self.backmap.get(frame) {
+            Use::Free | Use::Stale => Vec::new(),
+            Use::Shared => self.shares.users(frame),
+            Use::Private(user) => vec![user],
         }
     }
 
@@ -427,6 +374,7 @@ impl MachineMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::addr::Pa;
 
     fn user(vm: u16, page: u64) -> User {
         User {

@@ -3,8 +3,9 @@
 //! It is consulted on every miss of the software TLB and by every DMA. A page gets a frame of its
 //! own when it is first written to. Only whoever runs or holds the VM touches its map.
 
+use super::backmap::{Frame, User, VmId};
 use super::homes::Home;
-use super::machine::{Frame, MachineMemory, User, VmId};
+use super::machine::MachineMemory;
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 use rustc_hash::FxHashMap;
@@ -82,6 +83,12 @@ impl PageCounts {
             Page::Swapped(_) => Some(&mut self.swapped),
             Page::Ballooned => Some(&mut self.ballooned),
         }
+    }
+
+    /// The pages that are in frames.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        self.private + self.shared
     }
 
     /// The pages that were ever touched and are not given away.

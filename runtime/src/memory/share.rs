@@ -5,7 +5,8 @@
 //! whoever comes with the same content later publishes a frame and tells the first by mail. All
 //! that happens to a VM's map is done by whoever holds that VM; here is only what VMs share.
 
-use super::machine::{Frame, MachineMemory, User, VmId};
+use super::backmap::{Frame, User, VmId};
+use super::machine::MachineMemory;
 use crate::addr::{PAGE_SIZE, Pa};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -6,7 +6,8 @@
 
 use super::Vm;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
-use crate::memory::machine::{MachineMemory, VmId};
+use crate::memory::VmId;
+use crate::memory::machine::MachineMemory;
 use crate::memory::pmap::{Access, Page, PageCounts};
 use crate::memory::share::Content;
 use crate::memory::{Gain, Quota};
