@@ -34,10 +34,16 @@ fn who_finds_the_swap_file_full_waits_and_the_others_end() {
         assert_eq!(ends[0].passed(), &wanted);
         assert_eq!(ends[1].outcome, Some(Outcome::Starved));
         let notices = monitor.fleet().notices();
-        // Once beside the other, and once more when that has made room by its end.
-        assert!((1..=2).contains(&notices.len()), "{notices:?}");
-        for notice in notices {
-            assert!(notice.starts_with("hog: pauses: "), "{notice}");
+        // The victim pauses as well if the hog was so fast as to have all.
+        let (ends, pauses): (Vec<_>, Vec<_>) = notices
+            .iter()
+            .partition(|notice| notice.contains(" ends: "));
+        assert_eq!(ends.len(), 1, "{notices:?}");
+        assert!(ends[0].starts_with("hog"), "{notices:?}");
+        // The hog once beside the other, and once more when that has made room by its end.
+        assert!((1..=3).contains(&pauses.len()), "{notices:?}");
+        assert!(pauses[0].starts_with("hog: pauses: ") || pauses.len() > 1);
+        for notice in pauses {
             let full = "the swap file is full (64 pages)";
             assert!(notice.contains(full), "{notice}");
         }
@@ -72,7 +78,7 @@ fn who_waits_for_memory_goes_on_when_there_is_some() {
         .iter()
         .flatten()
         .filter(|end| end.outcome == Some(Outcome::Starved));
-    assert!(starved.count() <= 2);
+    assert!(starved.count() <= 1);
     for end in ends.iter().flatten() {
         if end.outcome == Some(Outcome::PowerOff) {
             assert_eq!(end.passed(), &wanted);
@@ -106,7 +112,7 @@ fn a_full_swap_file_is_told_and_the_exit_code_says_so() {
         "{said}"
     );
     assert!(said.contains("the swap file is full (256 pages)"), "{said}");
-    assert!(said.matches("pauses").count() <= 2, "{said}");
+    assert!(said.matches("pauses").count() <= 3, "{said}");
     assert!(said.contains("victim  powered off"), "{said}");
     assert!(said.contains("out of memory"), "{said}");
 }

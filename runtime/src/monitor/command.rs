@@ -1,6 +1,7 @@
 //! What a person may ask of a running monitor.
 
 use super::{Fleet, Monitor, Phase, lock};
+use crate::exit::Outcome;
 use std::time::Instant;
 
 /// A command for one machine.
@@ -72,8 +73,8 @@ impl<F: Fleet> Monitor<F> {
                 state.end_idleness(number, now);
                 let task = &mut state.tasks[number];
                 task.paused = false;
-                task.stop = command == Command::Stop;
-                task.rebuild = !task.stop;
+                task.stop = (command == Command::Stop).then_some(Outcome::Quit);
+                task.rebuild = task.stop.is_none();
                 task.passed = None;
                 if !running {
                     state.make_ready(number);

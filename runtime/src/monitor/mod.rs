@@ -198,7 +198,7 @@ struct Task {
     /// What is to be done when its slice ends.
     paused: bool,
     rebuild: bool,
-    stop: bool,
+    stop: Option<Outcome>,
     /// Whether it was woken while it ran.
     woken: bool,
     /// Whether it took a frame in its last slice when memory was short, and has had none since.
@@ -256,7 +256,7 @@ impl<F: Fleet> Monitor<F> {
                 target: None,
                 paused: false,
                 rebuild: true,
-                stop: false,
+                stop: None,
                 woken: false,
                 hungry: false,
                 told: false,

@@ -57,7 +57,7 @@ impl<F: Fleet> Monitor<F> {
     /// The pages that a machine is asked to give up: those beyond its target, and some of them
     /// while machine memory is nearly used up.
     fn surplus(&self, vm: &Vm, target: Option<u64>) -> u64 {
-        let resident = resident(vm);
+        let resident = vm.page_counts().resident();
         let beyond = target.map_or(0, |target| resident.saturating_sub(target.max(LEAST_PAGES)));
         if self.memory.missing(self.memory.limit() / SCARCE) > 0 {
             beyond.max(resident / ASKED_FOR)
@@ -90,11 +90,10 @@ impl<F: Fleet> Monitor<F> {
 
     /// The lower, the rather pages are taken from the machine: its share for each page that it
     /// holds, idle ones counted several times.
-    fn claim(&self, number: usize, pages: u64) -> u64 {
-        let share = u64::from(lock(&self.state).queue.share(number));
+    pub(super) fn claim(&self, share: u32, number: usize, pages: u64) -> u64 {
         let active = self.slots[number].active.load(Ordering::Relaxed);
         let cost = pages * (active + IDLE_COST * (1000 - active)) / 1000;
-        (share << 32) / cost.max(1)
+        (u64::from(share) << 32) / cost.max(1)
     }
 
     /// Makes room in machine memory, on behalf of machine `number`, which is held. Takes from
@@ -103,14 +102,16 @@ impl<F: Fleet> Monitor<F> {
     /// # Errors
     /// Says why memory is still short.
     pub(super) fn reclaim(&self, number: usize, vm: &mut Vm) -> Result<(), String> {
+        let share = |number| lock(&self.state).queue.share(number);
         let mut victims: Vec<(u64, usize)> = (0..self.slots.len())
             .filter(|&other| other != number)
             .map(|other| {
-                let pages = lock(&self.slots[other].snapshot).pages;
-                (self.claim(other, pages.private + pages.shared), other)
+                let pages = lock(&self.slots[other].snapshot).pages.resident();
+                (self.claim(share(other), other, pages), other)
             })
             .collect();
-        victims.push((self.claim(number, resident(vm)), number));
+        let pages = vm.page_counts().resident();
+        victims.push((self.claim(share(number), number, pages), number));
         victims.sort_unstable();
         for (_, victim) in victims {
             let missing = self.memory.missing(SPARE);
@@ -142,10 +143,4 @@ impl<F: Fleet> Monitor<F> {
             None => format!("the swap file is full ({} pages)", swap.limit),
         })
     }
-}
-
-/// The pages of a machine that are in frames.
-fn resident(vm: &Vm) -> u64 {
-    let pages = vm.page_counts();
-    pages.private + pages.shared
 }

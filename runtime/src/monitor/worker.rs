@@ -16,14 +16,15 @@ use std::time::{Duration, Instant};
 const LONG_TURN: u64 = 16;
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
-/// How often machines may ask in vain, while nobody else runs, before that is their end.
+/// How often machines may ask in vain, while nobody else runs, before one of them ends.
 const PATIENCE: u32 = 50;
 
 /// What a thread has been told to do.
 struct Turn {
     number: usize,
     rebuild: bool,
-    stop: bool,
+    /// Whether and how it ends.
+    stop: Option<Outcome>,
     passed: Option<Nanos>,
     target: Option<u64>,
     /// Whether it needs more memory to go on.
@@ -43,7 +44,7 @@ enum End {
     Failed(String),
     /// The monitor itself failed.
     Crashed,
-    Stopped,
+    Stopped(Outcome),
 }
 
 /// The nanoseconds that this thread has had on a core: what a host that is busy with other things
@@ -63,11 +64,10 @@ impl<F: Fleet> Monitor<F> {
             self.work(0);
         });
         for (number, slot) in self.slots.iter().enumerate() {
-            // Somebody asked everybody to quit, or there is no memory for anybody.
+            // Somebody asked everybody to quit.
             if let Some(machine) = lock(&slot.machine).take() {
                 let time = self.standing(number).cpu_time;
-                let outcome = lock(&self.state).outcome_of_rest(number);
-                self.fleet.ended(number, machine, Some(outcome), time);
+                self.fleet.ended(number, machine, Some(Outcome::Quit), time);
             }
         }
     }
@@ -93,16 +93,33 @@ impl<F: Fleet> Monitor<F> {
             if state.quit || state.all_ended() {
                 return None;
             }
+            if state.all_starve() && state.asked_in_vain > PATIENCE {
+                self.end_greediest(&mut state);
+            }
             if let Some(turn) = state.take_turn(thread, now) {
                 self.set_alarm(&state);
                 return Some(turn);
             }
-            if state.all_starve() && state.asked_in_vain > PATIENCE {
-                state.quit = true;
-                self.changed.notify_all();
-                return None;
-            }
             state = self.rest(state, now);
+        }
+    }
+
+    /// Ends the machine that holds most for its share, when none can go on for want of memory.
+    fn end_greediest(&self, state: &mut State) {
+        let starving = |number: &usize| matches!(state.tasks[*number].phase, Phase::Starved { .. });
+        let claim = |number: &usize| {
+            let pages = lock(&self.slots[*number].snapshot).pages;
+            self.claim(
+                state.queue.share(*number),
+                *number,
+                pages.resident() + pages.swapped,
+            )
+        };
+        let starving = (0..state.tasks.len()).filter(starving);
+        if let Some(number) = starving.min_by_key(claim) {
+            state.asked_in_vain = 0;
+            state.tasks[number].stop = Some(Outcome::Starved);
+            state.make_ready(number);
         }
     }
 
@@ -123,8 +140,8 @@ impl<F: Fleet> Monitor<F> {
         let start = thread_time();
         let slot = &self.slots[number];
         let mut held = lock(&slot.machine);
-        let end = if turn.stop {
-            End::Stopped
+        let end = if let Some(outcome) = turn.stop {
+            End::Stopped(outcome)
         } else {
             let mut run = || self.slices(&turn, &mut held);
             catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(End::Crashed)
@@ -135,8 +152,7 @@ impl<F: Fleet> Monitor<F> {
         let nanos = thread_time().saturating_sub(start);
         let over = match &end {
             End::Rest(Rest::Ended(Outcome::Reset)) if self.fleet.restarts(number) => None,
-            End::Rest(Rest::Ended(outcome)) => Some(Some(*outcome)),
-            End::Stopped => Some(Some(Outcome::Quit)),
+            End::Rest(Rest::Ended(outcome)) | End::Stopped(outcome) => Some(Some(*outcome)),
             End::Failed(_) | End::Crashed => Some(None),
             End::Rest(_) | End::Hungry | End::Starved(_) => None,
         };
@@ -147,6 +163,10 @@ impl<F: Fleet> Monitor<F> {
                 &format!(
                     "pauses: machine memory is used up, and {why}; it goes on when there is room"
                 ),
+            ),
+            End::Stopped(Outcome::Starved) => self.fleet.notice(
+                number,
+                "ends: nobody can go on for want of memory, and it holds most for its share",
             ),
             _ => {}
         }
@@ -282,14 +302,6 @@ impl State {
         self.tasks.iter().all(done) && !self.all_ended()
     }
 
-    /// How a machine ends that has not ended when everybody quits.
-    fn outcome_of_rest(&self, number: usize) -> Outcome {
-        match self.tasks[number].phase {
-            Phase::Starved { .. } => Outcome::Starved,
-            _ => Outcome::Quit,
-        }
-    }
-
     /// Chooses a machine, after those are ready whose time has come.
     fn take_turn(&mut self, thread: usize, now: Instant) -> Option<Turn> {
         for number in 0..self.tasks.len() {
@@ -310,7 +322,7 @@ impl State {
         Some(Turn {
             number,
             rebuild: std::mem::take(&mut task.rebuild),
-            stop: std::mem::take(&mut task.stop),
+            stop: task.stop.take(),
             passed: task.passed.take(),
             target: task.target,
             hungry: task.hungry,
@@ -337,7 +349,7 @@ impl State {
         if let Some(outcome) = over {
             // Somebody may have asked for a reset meanwhile.
             task.phase = Phase::Ended(outcome);
-            task.stop = false;
+            task.stop = None;
             if task.rebuild {
                 self.make_ready(number);
             }
@@ -362,7 +374,7 @@ impl State {
         };
         // Only a reset by the guest comes here with an end.
         task.rebuild |= matches!(end, End::Rest(Rest::Ended(_)));
-        let wanted = task.woken || task.paused || task.rebuild || task.stop;
+        let wanted = task.woken || task.paused || task.rebuild || task.stop.is_some();
         if wanted {
             self.end_idleness(number, now);
         }
