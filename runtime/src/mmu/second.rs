@@ -68,14 +68,13 @@ impl SecondTlb {
     /// Keeps what TLBWR displaced by `new`, unless that is for the same addresses. Returns what
     /// there is no room for, if need be that.
     pub fn keep(&mut self, entry: Entry, new: &Entry) -> Option<Entry> {
-        let valid = entry.halves.iter().any(|half| half.valid);
-        let useful = entry.mask == SMALL && valid && !entry.overlaps(new);
-        if self.sets.is_empty() || !useful {
+        let useful = || entry.mask() == SMALL && entry.is_valid() && !entry.overlaps(new);
+        if self.sets.is_empty() || !useful() {
             return Some(entry);
         }
         self.clock += 1;
         let since = self.clock;
-        let place = self.place(entry.vpn2);
+        let place = self.place(entry.vpn2());
         let set = &mut self.sets[place];
         let age = |kept: &Option<Kept>| kept.map_or(0, |kept| kept.since);
         let oldest = (0..WAYS).min_by_key(|&way| age(&set[way]))?;
@@ -108,10 +107,10 @@ impl SecondTlb {
         if self.sets.is_empty() {
             return Vec::new();
         }
-        if entry.mask != SMALL {
+        if entry.mask() != SMALL {
             return self.take(|kept| kept.entry.overlaps(entry));
         }
-        let place = self.place(entry.vpn2);
+        let place = self.place(entry.vpn2());
         let ways = self.sets[place].iter_mut();
         ways.filter(|way| way.is_some_and(|kept| kept.entry.overlaps(entry)))
             .filter_map(|way| way.take().map(|kept| kept.entry))

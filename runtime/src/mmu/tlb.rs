@@ -5,6 +5,7 @@
 
 use crate::addr::{Pa, Va};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// One half of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -20,45 +21,41 @@ pub struct Half {
     pub valid: bool,
 }
 
-/// One entry: a pair of pages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+/// One entry: a pair of pages, as CP0 registers describe it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
-    /// The virtual address of the pair, page mask applied.
-    pub vpn2: u32,
+    /// EntryHi, page mask applied: the virtual address of the pair, and the address space.
+    hi: u32,
     /// The address bits below the pair's size.
-    pub mask: u32,
-    /// The address space.
-    pub asid: u8,
-    /// Matches in every address space.
-    pub global: bool,
-    /// The even and the odd page.
-    pub halves: [Half; 2],
+    mask: u32,
+    /// EntryLo0 and EntryLo1; both have G or neither has.
+    lo: [u32; 2],
 }
+
+/// G, V and D of EntryLo.
+const GLOBAL: u32 = 1;
+const VALID: u32 = 2;
+const DIRTY: u32 = 4;
+/// What is kept of EntryLo: with it the physical addresses below 4 GiB.
+const LO: u32 = (1 << 26) - 1;
 
 impl Entry {
     /// The entry that the CP0 registers describe.
     #[must_use]
     pub fn from_registers(entry_hi: u32, entry_lo: [u32; 2], page_mask: u32) -> Self {
         let mask = page_mask | 0x1fff;
-        let half = |lo: u32| Half {
-            frame: lo >> 6 << 12,
-            cache: (lo >> 3 & 7) as u8,
-            dirty: lo & 4 != 0,
-            valid: lo & 2 != 0,
-        };
+        let global = entry_lo[0] & entry_lo[1] & GLOBAL;
         Self {
-            vpn2: entry_hi & !mask,
+            hi: entry_hi & !mask | entry_hi & 0xff,
             mask,
-            asid: entry_hi as u8,
-            global: entry_lo[0] & entry_lo[1] & 1 != 0,
-            halves: entry_lo.map(half),
+            lo: entry_lo.map(|lo| lo & LO & !GLOBAL | global),
         }
     }
 
     /// What TLBR puts into EntryHi.
     #[must_use]
     pub fn entry_hi(&self) -> u32 {
-        self.vpn2 | u32::from(self.asid)
+        self.hi
     }
 
     /// What TLBR puts into PageMask.
@@ -70,35 +67,86 @@ impl Entry {
     /// What TLBR puts into EntryLo0 or EntryLo1.
     #[must_use]
     pub fn entry_lo(&self, odd: usize) -> u32 {
-        let half = &self.halves[odd];
-        half.frame >> 12 << 6
-            | u32::from(half.cache) << 3
-            | u32::from(half.dirty) << 2
-            | u32::from(half.valid) << 1
-            | u32::from(self.global)
+        self.lo[odd]
+    }
+
+    /// The virtual address of the pair.
+    #[must_use]
+    pub fn vpn2(&self) -> u32 {
+        self.hi & !self.mask
+    }
+
+    /// The address bits below the pair's size.
+    #[must_use]
+    pub fn mask(&self) -> u32 {
+        self.mask
+    }
+
+    /// The address space.
+    #[must_use]
+    pub fn asid(&self) -> u8 {
+        self.hi as u8
+    }
+
+    /// Whether it matches in every address space.
+    #[must_use]
+    pub fn is_global(&self) -> bool {
+        self.lo[0] & GLOBAL != 0
+    }
+
+    /// The even and the odd page.
+    #[must_use]
+    pub fn halves(&self) -> [Half; 2] {
+        self.lo.map(Half::of)
+    }
+
+    /// Whether either page may be used.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        (self.lo[0] | self.lo[1]) & VALID != 0
     }
 
     /// Whether the entry translates `va` in address space `asid`.
     #[inline]
     #[must_use]
     pub fn matches(&self, va: Va, asid: u8) -> bool {
-        (va.0 as u32 ^ self.vpn2) & !self.mask == 0 && (self.global || self.asid == asid)
+        (va.0 as u32 ^ self.hi) & !self.mask == 0 && (self.is_global() || self.asid() == asid)
     }
 
     /// Whether some address of some address space would match both entries.
     pub(super) fn overlaps(&self, other: &Entry) -> bool {
-        (self.vpn2 ^ other.vpn2) & !(self.mask | other.mask) == 0
-            && (self.global || other.global || self.asid == other.asid)
+        (self.hi ^ other.hi) & !(self.mask | other.mask) == 0
+            && (self.is_global() || other.is_global() || self.asid() == other.asid())
     }
 
     /// The half that translates `va`, and the physical address.
     #[inline]
     #[must_use]
-    pub fn translate(&self, va: Va) -> (&Half, Pa) {
+    pub fn translate(&self, va: Va) -> (Half, Pa) {
         let va = va.0 as u32;
         let within = self.mask >> 1;
-        let half = &self.halves[usize::from(va & (within + 1) != 0)];
+        let half = Half::of(self.lo[usize::from(va & (within + 1) != 0)]);
         (half, Pa(u64::from(half.frame & !within | va & within)))
+    }
+}
+
+// By its meaning: a state's hash does not depend on how an entry is kept.
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.vpn2(), self.mask, self.asid(), self.is_global()).hash(state);
+        self.halves().hash(state);
+    }
+}
+
+impl Half {
+    /// What EntryLo says.
+    fn of(lo: u32) -> Self {
+        Self {
+            frame: lo >> 6 << 12,
+            cache: (lo >> 3 & 7) as u8,
+            dirty: lo & DIRTY != 0,
+            valid: lo & VALID != 0,
+        }
     }
 }
 
@@ -118,20 +166,31 @@ impl fmt::Display for Half {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#010x} size {:#x}", self.vpn2, (self.mask >> 1) + 1)?;
-        if self.global {
+        write!(f, "{:#010x} size {:#x}", self.vpn2(), (self.mask >> 1) + 1)?;
+        if self.is_global() {
             write!(f, " global")?;
         } else {
-            write!(f, " asid {:#x}", self.asid)?;
+            write!(f, " asid {:#x}", self.asid())?;
         }
-        write!(f, ": {}; {}", self.halves[0], self.halves[1])
+        let [even, odd] = self.halves();
+        write!(f, ": {even}; {odd}")
     }
 }
 
 /// The TLB of one CPU.
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tlb {
     entries: Vec<Entry>,
+    /// The addresses and the masks of all entries once more: most searches find nothing, and see
+    /// that here at once.
+    vpn2s: Vec<u32>,
+    masks: Vec<u32>,
+}
+
+impl Hash for Tlb {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.entries.hash(state);
+    }
 }
 
 impl Tlb {
@@ -140,19 +199,35 @@ impl Tlb {
     #[must_use]
     pub fn new(size: usize) -> Self {
         let entry = |index: usize| Entry {
-            vpn2: 0x8000_0000 + (index as u32) * 0x2000,
+            hi: 0x8000_0000 + (index as u32) * 0x2000,
             mask: 0x1fff,
-            ..Entry::default()
+            lo: [0; 2],
         };
+        let entries: Vec<_> = (0..size).map(entry).collect();
         Self {
-            entries: (0..size).map(entry).collect(),
+            vpn2s: entries.iter().map(Entry::vpn2).collect(),
+            masks: entries.iter().map(|entry| entry.mask).collect(),
+            entries,
         }
+    }
+
+    /// Whether some entry, of whatever address space, translates some address that is like `va`
+    /// but for the bits of `mask`.
+    #[inline]
+    fn any_near(&self, va: u32, mask: u32) -> bool {
+        let near = |(&vpn2, &own): (&u32, &u32)| u32::from((va ^ vpn2) & !(mask | own) == 0);
+        let entries = self.vpn2s.iter().zip(&self.masks);
+        // Without a way out before the end the host compares several at a time.
+        entries.map(near).fold(0, std::ops::BitOr::bitor) != 0
     }
 
     /// The entry that translates `va` in address space `asid`.
     #[inline]
     #[must_use]
     pub fn lookup(&self, va: Va, asid: u8) -> Option<&Entry> {
+        if !self.any_near(va.0 as u32, 0) {
+            return None;
+        }
         self.entries.iter().find(|entry| entry.matches(va, asid))
     }
 
@@ -167,17 +242,24 @@ impl Tlb {
     /// Entry `index`; an index that does not exist wraps around.
     #[must_use]
     pub fn read(&self, index: usize) -> &Entry {
-        &self.entries[index % self.entries.len()]
+        &self.entries[self.wrap(index)]
+    }
+
+    /// Divides only if it must.
+    fn wrap(&self, index: usize) -> usize {
+        let count = self.entries.len();
+        if index < count { index } else { index % count }
     }
 
     /// Replaces entry `index` and returns what was there, or `None` (and changes nothing) if the
     /// new entry would match an address that another entry matches too.
     pub fn write(&mut self, index: usize, entry: Entry) -> Option<Entry> {
-        let index = index % self.entries.len();
+        let index = self.wrap(index);
         let duplicate = |(other, old): (usize, &Entry)| other != index && old.overlaps(&entry);
-        if self.entries.iter().enumerate().any(duplicate) {
+        if self.any_near(entry.hi, entry.mask) && self.entries.iter().enumerate().any(duplicate) {
             return None;
         }
+        (self.vpn2s[index], self.masks[index]) = (entry.vpn2(), entry.mask);
         Some(std::mem::replace(&mut self.entries[index], entry))
     }
 
@@ -195,7 +277,7 @@ mod tests {
     #[test]
     fn registers_survive_a_trip_through_an_entry() {
         let entry = Entry::from_registers(0x1234_6055, [0x0012_3457, 0x0012_3417], 0x0000_6000);
-        assert_eq!(entry.vpn2, 0x1234_0000);
+        assert_eq!(entry.vpn2(), 0x1234_0000);
         assert_eq!(entry.entry_hi(), 0x1234_0055);
         assert_eq!(entry.page_mask(), 0x6000);
         assert_eq!(

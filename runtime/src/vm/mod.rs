@@ -121,6 +121,8 @@ pub struct Vm {
     refilling: Option<SpaceKey>,
     /// When the engine is next asked whether the guest spins.
     patience: Patience,
+    /// The space that was in use before this one.
+    previous_space: *mut Space,
     /// Bytes with code that were written to, for the engine to take.
     modified: Vec<(Pa, u64)>,
     /// Accesses of translated code that it was not made for.
@@ -198,6 +200,7 @@ impl Vm {
             config,
             refilling: None,
             patience: Patience::default(),
+            previous_space: std::ptr::null_mut(),
             modified: Vec::new(),
             astray: Astray::default(),
             written: None,
@@ -258,7 +261,15 @@ impl Vm {
             }
             self.account_for_space(old, key);
         }
-        self.cpu.space = self.soft.select(key);
+        // A system call and its return, the kernel and the process in use: most changes lead back.
+        let previous = std::mem::replace(&mut self.previous_space, self.cpu.space);
+        // SAFETY: as in `space`; who has been given to another has its key.
+        let back = unsafe { previous.as_ref() }.is_some_and(|space| space.key == key);
+        self.cpu.space = if back {
+            previous
+        } else {
+            self.soft.select(key)
+        };
         self.counters.space_switches += 1;
     }
 
@@ -321,7 +332,6 @@ impl Vm {
 
     fn note_refill(&mut self, kind: usize, name: &str) {
         self.counters.refills[kind] += 1;
-        self.processes.note_refill();
         self.refilling = Some(self.space().key);
         tracing::trace!(
             target: "tlb",

@@ -13,7 +13,8 @@
 //!
 //! Nothing here is part of the machine's state: the guest cannot see it, nor does a state hash.
 
-use super::Vm;
+use super::{Vm, table};
+use crate::addr::Pa;
 use crate::clock::Cycles;
 use crate::cpu::cp0::STATUS_BEV;
 use crate::mmu::soft::SpaceKey;
@@ -21,6 +22,8 @@ use crate::mmu::tlb::Entry;
 
 /// The most processes that are kept; the one that was not seen for longest goes.
 const MOST: usize = 256;
+/// How often it is believed that the refill handler is still the same.
+const BELIEVED: u32 = 100;
 
 /// What the monitor knows of a process of the guest's, or of its kernel before there was one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -123,6 +126,11 @@ pub(super) struct Processes {
     last: usize,
     /// The instructions that are charged.
     charged: u64,
+    /// The TLB refills that are charged.
+    charged_refills: u64,
+    /// The guest's refill handler, where it loads its page table from, and how often more that is
+    /// believed.
+    handler: Option<(u32, Pa, u32)>,
     /// Those of the process in use that are not in its account yet, in the kernel and in user mode.
     spent: [u64; 2],
 }
@@ -147,30 +155,29 @@ impl Processes {
         true
     }
 
-    fn charge(&mut self, user: bool, ran: u64, now: Cycles) {
+    /// Charges the process in use for what ran until now, and for the TLB refills so far.
+    fn charge(&mut self, user: bool, ran: u64, refills: u64, now: Cycles) {
         let [kernel, in_user] = std::mem::take(&mut self.spent);
         let instructions = ran.saturating_sub(self.charged);
         self.charged = ran;
+        let refills = refills.saturating_sub(std::mem::replace(&mut self.charged_refills, refills));
         let account = self.current();
+        account.process.refills += refills;
         account.charge(false, kernel, now);
         account.charge(true, in_user, now);
         account.charge(user, instructions, now);
     }
 
-    /// A TLB refill exception.
-    pub fn note_refill(&mut self) {
-        self.current().process.refills += 1;
-    }
-
     /// An entry is in the guest's TLB.
     pub fn note_entry(&mut self, entry: &Entry) {
         let account = self.current();
-        let own = !entry.global && entry.asid == account.process.asid;
-        if !own || entry.vpn2 >> 31 != 0 {
+        let own = !entry.is_global() && entry.asid() == account.process.asid;
+        let vpn2 = entry.vpn2();
+        if !own || vpn2 >> 31 != 0 {
             return;
         }
-        let size = (entry.mask >> 1) + 1;
-        for (half, va) in entry.halves.iter().zip([entry.vpn2, entry.vpn2 | size]) {
+        let size = (entry.mask() >> 1) + 1;
+        for (half, va) in entry.halves().iter().zip([vpn2, vpn2 | size]) {
             if half.valid {
                 account.pages.note(va);
             }
@@ -250,10 +257,12 @@ impl Vm {
     fn change_process(&mut self, old: SpaceKey, new: SpaceKey) {
         let now = self.cpu.now(0);
         let (user, to_user) = (!old.mode.is_kernel(), !new.mode.is_kernel());
-        self.processes.charge(user, self.cpu.retired(), now);
+        let refills = self.counters.refills.iter().sum();
+        self.processes
+            .charge(user, self.cpu.retired(), refills, now);
         let left = old.asid != new.asid;
         if (left || to_user) && self.processes.here.is_none() {
-            let table = self.page_table();
+            let table = self.page_table_again();
             self.processes.identify(table, !left);
         }
         if left {
@@ -264,15 +273,29 @@ impl Vm {
     /// The page table of the address space in use, if the guest's refill handler loads one.
     #[must_use]
     pub fn page_table(&self) -> Option<u32> {
+        table::load(self, table::place(self, self.refill_vector()?)?)
+    }
+
+    /// The same for the monitor itself, which asks often: a handler that was found to load one is
+    /// believed to do so for a while.
+    fn page_table_again(&mut self) -> Option<u32> {
+        let vector = self.refill_vector()?;
+        let (known, place) = match self.processes.handler {
+            Some((known, place, times)) if known == vector && times > 0 => (times - 1, place),
+            _ => (BELIEVED, table::place(self, vector)?),
+        };
+        self.processes.handler = Some((vector, place, known));
+        table::load(self, place)
+    }
+
+    /// Where the guest's TLB refill handler is, if it has one.
+    fn refill_vector(&self) -> Option<u32> {
         let cp0 = &self.cpu.cp0;
-        if cp0.status & STATUS_BEV != 0 {
-            return None;
-        }
         let vector = match self.cpu.model.release {
             1 => 0x8000_0000,
             _ => cp0.ebase & 0xffff_f000,
         };
-        super::table::find(self, vector)
+        (cp0.status & STATUS_BEV == 0).then_some(vector)
     }
 
     /// The processes that the guest was seen to run, and its kernel before there was one: those
@@ -291,6 +314,8 @@ impl Vm {
             },
         );
         let instructions = self.cpu.retired().saturating_sub(book.charged);
+        let refills: u64 = self.counters.refills.iter().sum();
+        open.process.refills += refills.saturating_sub(book.charged_refills);
         open.charge(false, book.spent[0], self.cpu.now(0));
         open.charge(true, book.spent[1], self.cpu.now(0));
         open.charge(!self.mode().is_kernel(), instructions, self.cpu.now(0));

@@ -102,7 +102,7 @@ impl Vm {
             let span = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
-                self.patience.slice()
+                self.patience.left(retired)
             };
             let most = span.min(limit - retired).min(end - retired);
             let horizon = self.next_event().min(now.0 + most);
@@ -111,6 +111,7 @@ impl Vm {
             self.counters.exits[exit as usize] += 1;
             match exit {
                 Exit::Horizon | Exit::Stop if self.yields() => return Rest::Slice,
+                Exit::Horizon if self.patience.left(self.cpu.retired()) > 0 => {}
                 Exit::Horizon => {
                     if let Some(span) = self.skip_rounds(engine, host, limit) {
                         return Rest::Idle(span);

@@ -28,30 +28,39 @@ const NEVER: Nanos = Nanos(u64::MAX);
 /// Time is not skipped beyond this cycle, which is centuries away: there is an end to numbers.
 const FAR: u64 = 1 << 60;
 
-/// How many cycles run until the engine is next asked whether the guest spins: few where it did
-/// of late, as it may have been interrupted in it.
-pub(super) struct Patience(u64);
+/// When the engine is next asked whether the guest spins: soon where it did of late, as it may
+/// have been interrupted in it.
+pub(super) struct Patience {
+    span: u64,
+    /// The instructions that have run by then.
+    until: u64,
+}
 
 /// The least of it.
 const SHORT: u64 = 1 << 10;
 
 impl Default for Patience {
     fn default() -> Self {
-        Self(SLICE)
+        Self {
+            span: SLICE,
+            until: SLICE,
+        }
     }
 }
 
 impl Patience {
-    pub(super) fn slice(&self) -> u64 {
-        self.0
+    /// How many instructions run until then.
+    pub(super) fn left(&self, retired: u64) -> u64 {
+        self.until.saturating_sub(retired).min(self.span)
     }
 
-    fn learn(&mut self, spins: bool) {
-        self.0 = if spins {
+    fn learn(&mut self, spins: bool, retired: u64) {
+        self.span = if spins {
             SHORT
         } else {
-            (self.0 * 2).min(SLICE)
+            (self.span * 2).min(SLICE)
         };
+        self.until = retired + self.span;
     }
 }
 
@@ -107,7 +116,7 @@ impl Vm {
         let before = *self.board.accesses_mut();
         let spin = engine.spin(self);
         let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
-        self.patience.learn(spin.is_some());
+        self.patience.learn(spin.is_some(), self.cpu.retired());
         let spin = spin?;
         let longest = if host.clock().is_some() {
             REALTIME_SLICE
@@ -134,6 +143,7 @@ impl Vm {
         if rounds > 0 {
             let cycles = rounds * spin.period;
             self.cpu.left -= cycles as i64;
+            self.patience.until += cycles;
             self.counters.spins += 1;
             self.counters.spun += cycles;
         }

@@ -92,7 +92,7 @@ impl Vm {
         for entry in old.iter().chain(&gone) {
             self.soft.forget_entry(entry);
         }
-        self.refill();
+        self.refill(index);
         Ok(())
     }
 
@@ -111,7 +111,7 @@ impl Vm {
                 self.soft.forget_entry(&gone);
             }
         }
-        self.refill();
+        self.refill(index);
         Ok(())
     }
 
@@ -132,9 +132,9 @@ impl Vm {
         Ok((old != entry).then_some(old))
     }
 
-    /// The guest has written a TLB entry. If it is the one that a space missed, the access that
-    /// will be made again need not come to the monitor.
-    fn refill(&mut self) {
+    /// The guest has written TLB entry `index`. If it is the one that a space missed, the access
+    /// that will be made again need not come to the monitor.
+    fn refill(&mut self, index: usize) {
         let va = Va(u64::from(self.cpu.cp0.bad_vaddr));
         let Some(key) = self.refilling.take() else {
             return;
@@ -142,9 +142,10 @@ impl Vm {
         if segment(va, key.mode) != Segment::Mapped {
             return;
         }
-        let Some(entry) = self.tlb.lookup(va, key.asid) else {
+        let entry = self.tlb.read(index);
+        if !entry.matches(va, key.asid) {
             return;
-        };
+        }
         let (half, pa) = entry.translate(va);
         let page = self.pmap.resident(pa).filter(|_| half.valid);
         if let Some(page) = page {

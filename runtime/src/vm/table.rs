@@ -14,11 +14,16 @@ use crate::addr::{PAGE_SIZE, Pa};
 /// How many instructions of the handler are looked at.
 const LOOKED_AT: u64 = 16;
 
-/// The page table that the refill handler at `vector` would walk now.
-pub(super) fn find(vm: &Vm, vector: u32) -> Option<u32> {
+/// Where the refill handler at `vector` loads its page table's address from.
+pub(super) fn place(vm: &Vm, vector: u32) -> Option<Pa> {
     let handler = direct(vector)?;
     let words = (0..LOOKED_AT).map(|index| vm.instruction(Pa(handler.0 + 4 * index)));
-    let table = vm.instruction(direct(loaded_from(words)?)?);
+    direct(loaded_from(words)?)
+}
+
+/// The page table whose address is at `place` now.
+pub(super) fn load(vm: &Vm, place: Pa) -> Option<u32> {
+    let table = vm.instruction(place);
     let there = direct(table).is_some_and(|pa| vm.pmap.is_ram(pa));
     (there && table >> 29 == 4 && u64::from(table) % PAGE_SIZE == 0).then_some(table)
 }

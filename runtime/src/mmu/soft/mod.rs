@@ -88,18 +88,18 @@ impl SoftTlb {
 
     /// Forgets what came from `entry` of the guest's TLB.
     pub fn forget_entry(&mut self, entry: &TlbEntry) {
-        let asid = (!entry.global).then_some(entry.asid);
+        let asid = (!entry.is_global()).then_some(entry.asid());
         let kernel = self.kernel.spaces_of(asid);
         for space in kernel.chain(self.others.spaces_of(asid)) {
-            if entry.mask > SMALL {
+            if entry.mask() > SMALL {
                 let key = space.key;
                 space.reset(key);
                 continue;
             }
-            let half = u64::from(entry.mask) / 2 + 1;
-            for (start, page) in (u64::from(entry.vpn2)..)
+            let half = u64::from(entry.mask()) / 2 + 1;
+            for (start, page) in (u64::from(entry.vpn2())..)
                 .step_by(half as usize)
-                .zip(&entry.halves)
+                .zip(entry.halves())
             {
                 if page.valid {
                     space.forget(Va(start), half);
