@@ -5,7 +5,7 @@
 //! instruction word means depends on the CPU model and on a few Status bits: see [`Meaning`].
 
 use super::{Op, handler};
-use crate::isa::{Fields, Flow, Info, Insn, Since, Unit, Writes, decode};
+use crate::isa::{Fields, Flow, Immediate, Info, Insn, Since, Unit, Writes, decode};
 use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
@@ -51,10 +51,11 @@ impl Source {
             slot: false,
             split: false,
         };
-        let word_at = |index: usize| vm.instruction(Pa(pa.0 + index as u64 * 4));
+        let mut words = [0; MAX_BLOCK + 1];
+        vm.instructions(pa, &mut words);
         while source.code.len() < room.min(MAX_BLOCK) {
             let index = source.code.len();
-            let word = word_at(index);
+            let word = words[index];
             let meaning = meaning(word, model, key);
             if stands_alone(meaning) && index > 0 {
                 break;
@@ -69,7 +70,7 @@ impl Source {
             }
             source.code.push((word, meaning));
             if flow.has_slot() {
-                let word = word_at(index + 1);
+                let word = words[index + 1];
                 source.code.push((word, meaning_in_slot(word, model, key)));
                 source.slot = true;
             }
@@ -105,10 +106,10 @@ impl Source {
         };
         let info = insn.info();
         let mut targets = Vec::with_capacity(2);
-        if info.operands.contains('b') {
-            targets.push(fields.branch_target(pc));
-        } else if info.operands.contains('j') {
-            targets.push(fields.jump_target(pc));
+        match info.immediate {
+            Immediate::Branch => targets.push(fields.branch_target(pc)),
+            Immediate::Jump => targets.push(fields.jump_target(pc)),
+            _ => {}
         }
         if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) || mostly_goes_on(insn) {
             targets.push(self.next());
@@ -136,10 +137,10 @@ impl Source {
     pub fn callee(&self) -> Option<u32> {
         let (insn, fields, pc) = self.last()?;
         let info = insn.info();
-        let target = match info.operands.chars().next_back() {
+        let target = match info.immediate {
             _ if info.writes == Writes::N => None,
-            Some('b') => Some(fields.branch_target(pc)),
-            Some('j') => Some(fields.jump_target(pc)),
+            Immediate::Branch => Some(fields.branch_target(pc)),
+            Immediate::Jump => Some(fields.jump_target(pc)),
             _ => None,
         };
         target.filter(|&target| linkable(self.pc, target))
@@ -360,16 +361,12 @@ pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
 /// The immediate operand of an instruction, or its word if it has none.
 #[must_use]
 pub fn immediate(info: &Info, fields: Fields, pc: u32) -> u32 {
-    let kind = info
-        .operands
-        .chars()
-        .find(|letter| "aioubj".contains(*letter));
-    match kind {
-        Some('a') => fields.sa(),
-        Some('i' | 'o') => fields.simm(),
-        Some('u') => fields.uimm(),
-        Some('b') if info.unit == Unit::Cpu => fields.branch_target(pc),
-        Some('j') => fields.jump_target(pc),
-        _ => fields.0,
+    match info.immediate {
+        Immediate::Shift => fields.sa(),
+        Immediate::Signed => fields.simm(),
+        Immediate::Unsigned => fields.uimm(),
+        Immediate::Branch if info.unit == Unit::Cpu => fields.branch_target(pc),
+        Immediate::Jump => fields.jump_target(pc),
+        Immediate::Branch | Immediate::None => fields.0,
     }
 }

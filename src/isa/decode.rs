@@ -1,6 +1,7 @@
 //! From an instruction word to an [`Insn`].
 
 use super::{Info, Insn, TABLE};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// The fixed bits of an encoding as the table writes it, and the mask that selects them.
@@ -21,23 +22,62 @@ pub(super) const fn fixed_bits(pattern: &str) -> (u32, u32) {
     (value, mask)
 }
 
-/// The table's lines by major opcode.
-static BUCKETS: LazyLock<[Vec<&'static Info>; 64]> = LazyLock::new(|| {
-    let mut buckets = [const { Vec::new() }; 64];
-    for info in TABLE {
-        buckets[(info.value >> 26) as usize].push(info);
+/// The table's lines by major opcode and function, the lowest six bits.
+struct Index {
+    /// Fixed bits and which they are, and what that is.
+    lines: Vec<(u32, u32, Insn)>,
+    /// Which lines may be for a word, by [`Index::key`].
+    ranges: Box<[Range<u16>]>,
+}
+
+impl Index {
+    const FUNCTIONS: u32 = 64;
+
+    fn key(word: u32) -> usize {
+        (word >> 26 << 6 | word % Self::FUNCTIONS) as usize
     }
-    buckets
-});
+
+    fn new() -> Self {
+        let mut index = Self {
+            lines: Vec::new(),
+            ranges: Box::new([]),
+        };
+        let mut ranges = Vec::new();
+        for major in 0..64 {
+            let of_major = || TABLE.iter().filter(move |info| info.value >> 26 == major);
+            let function = Self::FUNCTIONS - 1;
+            if of_major().all(|info| info.mask & function == function) {
+                for function in 0..Self::FUNCTIONS {
+                    let lines = of_major().filter(|info| info.value % Self::FUNCTIONS == function);
+                    ranges.push(index.add(lines));
+                }
+            } else {
+                let range = index.add(of_major());
+                ranges.extend((0..Self::FUNCTIONS).map(|_| range.clone()));
+            }
+        }
+        index.ranges = ranges.into();
+        index
+    }
+
+    fn add<'a>(&mut self, infos: impl Iterator<Item = &'a Info>) -> Range<u16> {
+        let start = self.lines.len() as u16;
+        self.lines
+            .extend(infos.map(|info| (info.value, info.mask, info.insn)));
+        start..self.lines.len() as u16
+    }
+}
+
+static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
 
 /// The instruction that `word` encodes, or `None` if the encoding is reserved.
 #[must_use]
 pub fn decode(word: u32) -> Option<Insn> {
-    let bucket = &BUCKETS[(word >> 26) as usize];
-    bucket
+    let range = &INDEX.ranges[Index::key(word)];
+    INDEX.lines[usize::from(range.start)..usize::from(range.end)]
         .iter()
-        .find(|info| word & info.mask == info.value)
-        .map(|info| info.insn)
+        .find(|&&(value, mask, _)| word & mask == value)
+        .map(|&(.., insn)| insn)
 }
 
 #[cfg(test)]

@@ -9,6 +9,42 @@ pub mod table;
 pub use decode::decode;
 pub use operand::Fields;
 
+/// The immediate operand of an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Immediate {
+    /// The shift amount.
+    Shift,
+    /// 16 bits, sign-extended.
+    Signed,
+    /// 16 bits, zero-extended.
+    Unsigned,
+    /// The target of a branch.
+    Branch,
+    /// The target of a jump.
+    Jump,
+    /// There is none.
+    None,
+}
+
+impl Immediate {
+    /// The first immediate among operands, see [`operand`].
+    const fn among(operands: &str) -> Self {
+        let letters = operands.as_bytes();
+        let mut i = 0;
+        while i < letters.len() {
+            match letters[i] {
+                b'a' => return Self::Shift,
+                b'i' | b'o' => return Self::Signed,
+                b'u' => return Self::Unsigned,
+                b'b' => return Self::Branch,
+                b'j' => return Self::Jump,
+                _ => i += 1,
+            }
+        }
+        Self::None
+    }
+}
+
 /// Which register an instruction writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Writes {
@@ -82,6 +118,8 @@ pub struct Info {
     pub mask: u32,
     /// The operands, see [`operand`].
     pub operands: &'static str,
+    /// The immediate among them.
+    pub immediate: Immediate,
     /// The register that is written.
     pub writes: Writes,
     /// The release that it came with.
@@ -111,6 +149,7 @@ macro_rules! define {
                 value: decode::fixed_bits($bits).0,
                 mask: decode::fixed_bits($bits).1,
                 operands: $operands,
+                immediate: Immediate::among($operands),
                 writes: Writes::$writes,
                 since: Since::$since,
                 unit: Unit::$unit,

@@ -178,6 +178,22 @@ impl Vm {
         }
     }
 
+    /// The instruction words from `pa` on, which must be RAM, as far as the page goes.
+    pub fn instructions(&self, pa: Pa, words: &mut [u32]) {
+        let start = pa.page_offset() as usize & !3;
+        let content = self.pmap.page(pa).and_then(|page| self.content(page));
+        let Some(content) = content else {
+            return words.fill(0);
+        };
+        for (word, bytes) in words.iter_mut().zip(content[start..].as_chunks().0) {
+            *word = if self.config.big_endian {
+                u32::from_be_bytes(*bytes)
+            } else {
+                u32::from_le_bytes(*bytes)
+            };
+        }
+    }
+
     fn bytes_at(&self, ma: Ma) -> &[u8] {
         let start = ma.page_offset() as usize;
         &self.machine.frame(ma.into())[start..start + 4]
