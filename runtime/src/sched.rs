@@ -83,17 +83,20 @@ impl RunQueue {
         entry.pass = entry.pass.saturating_add(pass);
     }
 
-    /// Chooses who runs next on `thread`, and takes it out of the queue.
-    pub fn choose(&mut self, thread: usize) -> Option<usize> {
+    /// Chooses who runs next on `thread`, and takes it out of the queue. There are `free` threads
+    /// more, which have nothing to do.
+    pub fn choose(&mut self, thread: usize, free: usize) -> Option<usize> {
         let entries = self.entries.iter().enumerate();
         let ready = entries.filter(|(_, entry)| entry.ready);
+        // With a thread for each there is no need to wait for a turn, nor to change threads.
+        let all_run = ready.clone().count() <= 1 + free;
         let (first, least) = ready
             .clone()
             .map(|(machine, entry)| (machine, entry.pass))
             .min_by_key(|&(_, pass)| pass)?;
         let near = |entry: &Entry| {
             let slack = AFFINITY_NANOS * u64::from(LARGEST_SHARE) / entry.share;
-            entry.thread == thread && entry.pass <= least.saturating_add(slack)
+            entry.thread == thread && (all_run || entry.pass <= least.saturating_add(slack))
         };
         // Who ran elsewhere last has its memory in the cache there.
         let elsewhere = ![NOWHERE, thread].contains(&self.entries[first].thread);
@@ -123,7 +126,7 @@ mod tests {
     fn run(queue: &mut RunQueue, machines: usize, slices: u64) -> Vec<u64> {
         let mut had = vec![0; machines];
         for slice in 0..slices {
-            let machine = queue.choose(0).unwrap();
+            let machine = queue.choose(0, 0).unwrap();
             let nanos = 1_000_000 * (1 + slice % 3);
             had[machine] += nanos;
             queue.charge(machine, nanos);
@@ -158,7 +161,7 @@ mod tests {
         run(&mut queue, 3, 1000);
         queue.wake(2);
         let first = (0..4).find(|_| {
-            let machine = queue.choose(0).unwrap();
+            let machine = queue.choose(0, 0).unwrap();
             queue.charge(machine, 1_000_000);
             queue.requeue(machine);
             machine == 2
@@ -177,16 +180,27 @@ mod tests {
     #[test]
     fn a_machine_stays_on_its_thread_while_that_is_fair() {
         let mut queue = queue(&[100, 100]);
-        let first = queue.choose(0).unwrap();
-        let second = queue.choose(1).unwrap();
+        let first = queue.choose(0, 0).unwrap();
+        let second = queue.choose(1, 0).unwrap();
         for _ in 0..10 {
             for machine in [first, second] {
                 queue.charge(machine, 1_000_000);
                 queue.requeue(machine);
             }
-            assert_eq!(queue.choose(1), Some(second));
-            assert_eq!(queue.choose(0), Some(first));
+            assert_eq!(queue.choose(1, 0), Some(second));
+            assert_eq!(queue.choose(0, 0), Some(first));
         }
-        assert_eq!(queue.choose(0), None);
+        assert_eq!(queue.choose(0, 0), None);
+    }
+
+    #[test]
+    fn who_is_busy_stays_where_it_is_while_another_thread_is_free_for_who_wakes() {
+        let mut queue = queue(&[100, 100]);
+        let (busy, idle) = (queue.choose(0, 1).unwrap(), queue.choose(1, 0).unwrap());
+        queue.charge(busy, 1_000_000_000);
+        queue.requeue(busy);
+        queue.wake(idle);
+        assert_eq!(queue.clone().choose(0, 1), Some(busy));
+        assert_eq!(queue.choose(0, 0), Some(idle), "if not, it is fair");
     }
 }

@@ -215,7 +215,15 @@ struct State {
     switches: u64,
     /// How many slices in a row came to nothing for want of memory.
     asked_in_vain: u32,
+    /// The thread that has nothing to do but to look after machines that wake up does so then;
+    /// others that have nothing to do wait for it. `None` if there is no such thread.
+    watch: Option<Instant>,
+    /// The threads that have nothing to do.
+    resting: usize,
 }
+
+/// How late a machine may wake up while others' turns go on.
+const LATE: Duration = Duration::from_millis(1);
 
 /// Several VMs, and what they share.
 pub struct Monitor<F: Fleet> {
@@ -226,7 +234,7 @@ pub struct Monitor<F: Fleet> {
     state: Mutex<State>,
     changed: Condvar,
     /// When turns end before their time, in nanoseconds since `start`: somebody's idleness is over
-    /// then, or somebody wants something.
+    /// by then and no thread is free for it, or somebody wants something.
     alarm: AtomicU64,
     start: Instant,
 }
@@ -280,6 +288,8 @@ impl<F: Fleet> Monitor<F> {
                 quit: false,
                 switches: 0,
                 asked_in_vain: 0,
+                watch: None,
+                resting: 0,
             }),
             changed: Condvar::new(),
             alarm: AtomicU64::new(u64::MAX),
@@ -367,10 +377,19 @@ impl<F: Fleet> Monitor<F> {
         now >= self.alarm.load(Ordering::Relaxed)
     }
 
-    /// Sets the alarm for the next machine whose idleness ends.
+    /// Sees to it that somebody looks after the next machine whose idleness ends: who is on watch,
+    /// or whose turn it is by then.
     fn set_alarm(&self, state: &State) {
-        let next = state.next_deadline().map_or(u64::MAX, |next| {
-            next.saturating_duration_since(self.start).as_nanos() as u64
+        let next = state.next_deadline();
+        if let (Some(watch), Some(next)) = (state.watch, next)
+            && next < watch
+        {
+            self.changed.notify_all();
+        }
+        let next = next.filter(|_| state.watch.is_none());
+        let next = next.map_or(u64::MAX, |next| {
+            let late = next.saturating_duration_since(self.start) + LATE;
+            late.as_nanos() as u64
         });
         self.alarm.store(next, Ordering::Relaxed);
     }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How many times as long as others the turns are in which code is new to a machine.
 const LONG_TURN: u64 = 16;
+/// How long a thread rests that nobody wakes.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
 /// How often machines may ask in vain, while nobody else runs, before one of them ends.
@@ -98,6 +100,9 @@ impl<F: Fleet> Monitor<F> {
             }
             if let Some(turn) = state.take_turn(thread, now) {
                 self.set_alarm(&state);
+                if state.queue.is_ready() {
+                    self.changed.notify_one();
+                }
                 return Some(turn);
             }
             state = self.rest(state, now);
@@ -124,14 +129,25 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// Sleeps until the next machine's time has come, or somebody changes something.
-    fn rest<'a>(&self, state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
-        let time = state
-            .next_deadline()
-            .map_or(Duration::from_secs(3600), |until| {
-                until.saturating_duration_since(now)
-            });
+    fn rest<'a>(&self, mut state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
+        let until = state.next_deadline().unwrap_or(now + LONGEST_REST);
+        let watches = state.watch.is_none();
+        let time = if watches {
+            state.watch = Some(until);
+            self.set_alarm(&state);
+            until.saturating_duration_since(now)
+        } else {
+            LONGEST_REST
+        };
+        state.resting += 1;
         let waited = self.changed.wait_timeout(state, time);
-        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0
+        let mut state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        state.resting -= 1;
+        if watches {
+            state.watch = None;
+            self.set_alarm(&state);
+        }
+        state
     }
 
     /// The turn of one machine, and what comes after it.
@@ -314,7 +330,7 @@ impl State {
                 _ => self.make_ready(number),
             }
         }
-        let number = self.queue.choose(thread)?;
+        let number = self.queue.choose(thread, self.resting)?;
         self.switches += 1;
         let task = &mut self.tasks[number];
         task.phase = Phase::Running;
