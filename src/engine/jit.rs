@@ -138,7 +138,10 @@ pub(super) struct Extra {
 }
 
 /// A block that lies in a region already needs so many times the heat to start one of its own.
-pub(super) const COVERED: u32 = 16;
+pub(super) const COVERED: u32 = 4;
+/// The most guest instructions in that: mostly control returns to the middle of a function, and is
+/// soon where another region starts.
+pub(super) const SHORT: usize = 12;
 
 /// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
 const EARLY: u32 = 8;

@@ -2,7 +2,7 @@
 //! translated and installed, and what is stale or in the way is forgotten.
 
 use super::compiler::{Job, Outcome};
-use super::jit::{COVERED, Extra, Jit};
+use super::jit::{COVERED, Extra, Jit, SHORT};
 use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
 use crate::cache::persist::{Store, Stored};
@@ -29,6 +29,10 @@ impl Jit {
     pub(super) fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let cached = self.blocks.get(id);
         let (key, halved, heat) = (cached.key, cached.extra.halved, cached.extra.heat);
+        let most = match cached.extra.regions.is_empty() {
+            true => self.config.region,
+            false => self.config.region.min(SHORT),
+        };
         let wanted = heat.max(cached.extra.wanted);
         if self.take_around(vm, id) {
             return;
@@ -41,7 +45,7 @@ impl Jit {
         let mut region = Region::of_block(vm, source);
         let seen = self.store.as_ref().map_or(0, |store| store.count(key));
         let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
-        region.grow(self.config.region >> halved, |pc| {
+        region.grow(most >> halved, |pc| {
             let other = key.at(pc);
             let cached = blocks.get(blocks.by_key(&other)?);
             (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
