@@ -23,7 +23,7 @@ use crate::mmu::tlb::Entry;
 /// The most processes that are kept; the one that was not seen for longest goes.
 const MOST: usize = 256;
 /// How often it is believed that the refill handler is still the same.
-const BELIEVED: u32 = 100;
+const BELIEVED: u32 = 16;
 
 /// What the monitor knows of a process of the guest's, or of its kernel before there was one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -128,9 +128,9 @@ pub(super) struct Processes {
     charged: u64,
     /// The TLB refills that are charged.
     charged_refills: u64,
-    /// The guest's refill handler, where it loads its page table from, and how often more that is
-    /// believed.
-    handler: Option<(u32, Pa, u32)>,
+    /// The guest's refill handler, where it loads its page table from, if it does, and how often
+    /// more that is believed.
+    handler: Option<(u32, Option<Pa>, u32)>,
     /// Those of the process in use that are not in its account yet, in the kernel and in user mode.
     spent: [u64; 2],
 }
@@ -276,16 +276,16 @@ impl Vm {
         table::load(self, table::place(self, self.refill_vector()?)?)
     }
 
-    /// The same for the monitor itself, which asks often: a handler that was found to load one is
-    /// believed to do so for a while.
+    /// The same for the monitor itself, which asks often: what was found out about a handler is
+    /// believed for a while.
     fn page_table_again(&mut self) -> Option<u32> {
         let vector = self.refill_vector()?;
-        let (known, place) = match self.processes.handler {
-            Some((known, place, times)) if known == vector && times > 0 => (times - 1, place),
-            _ => (BELIEVED, table::place(self, vector)?),
+        let (place, times) = match self.processes.handler {
+            Some((known, place, times)) if known == vector && times > 0 => (place, times - 1),
+            _ => (table::place(self, vector), BELIEVED),
         };
-        self.processes.handler = Some((vector, place, known));
-        table::load(self, place)
+        self.processes.handler = Some((vector, place, times));
+        table::load(self, place?)
     }
 
     /// Where the guest's TLB refill handler is, if it has one.

@@ -42,8 +42,8 @@ const SHORT: u64 = 1 << 10;
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            span: SLICE,
-            until: SLICE,
+            span: SHORT,
+            until: SHORT,
         }
     }
 }
