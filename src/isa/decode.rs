@@ -34,7 +34,7 @@ impl Index {
     const FUNCTIONS: u32 = 64;
 
     fn key(word: u32) -> usize {
-        (word >> 26 << 6 | word % Self::FUNCTIONS) as usize
+        ((word >> 26) * Self::FUNCTIONS + word % Self::FUNCTIONS) as usize
     }
 
     fn new() -> Self {
