@@ -215,8 +215,8 @@ struct State {
     switches: u64,
     /// How many slices in a row came to nothing for want of memory.
     asked_in_vain: u32,
-    /// The thread that has nothing to do but to look after machines that wake up does so then;
-    /// others that have nothing to do wait for it. `None` if there is no such thread.
+    /// When the thread on watch looks again after machines that wake up, if there is one. It has
+    /// nothing else to do; others that rest sleep until somebody wakes them.
     watch: Option<Instant>,
     /// The threads that have nothing to do.
     resting: usize,

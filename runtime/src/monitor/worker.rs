@@ -100,7 +100,7 @@ impl<F: Fleet> Monitor<F> {
             }
             if let Some(turn) = state.take_turn(thread, now) {
                 self.set_alarm(&state);
-                if state.queue.is_ready() {
+                if state.resting > 0 && state.queue.is_ready() {
                     self.changed.notify_one();
                 }
                 return Some(turn);
@@ -199,7 +199,7 @@ impl<F: Fleet> Monitor<F> {
         if state.tasks[number].is_idle() {
             self.set_alarm(&state);
         }
-        let more = state.queue.is_ready() || state.all_ended();
+        let more = state.resting > 0 && (state.queue.is_ready() || state.all_ended());
         drop(state);
         if more {
             self.changed.notify_one();
