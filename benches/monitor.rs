@@ -129,7 +129,7 @@ fn monitor(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(SWITCHES));
     for share_pages in [0, 32] {
         let config = MonitorConfig {
-            turn: 1,
+            turn: Duration::ZERO,
             threads: 1,
             slice: 100,
             share_pages,

@@ -206,7 +206,7 @@ pub fn monitor_that_fails(
     let memory = MachineMemory::with_swap(setting.frames * PAGE_SIZE, &machines, swap);
     let memory = memory.expect("the host has memory");
     let config = MonitorConfig {
-        turn: 1,
+        turn: Duration::ZERO,
         threads: setting.threads,
         slice: setting.slice,
         share_pages: setting.share_pages,

@@ -100,8 +100,9 @@ pub struct MonitorConfig {
     pub threads: usize,
     /// Instructions in a slice: after each, somebody who has woken up may run.
     pub slice: u64,
-    /// Slices that a machine runs one after the other if nobody else is in a hurry.
-    pub turn: u64,
+    /// How long a machine runs slice after slice if nobody else is in a hurry: the shorter, the more
+    /// of its memory it finds in no cache of the host any more.
+    pub turn: Duration,
     /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
     pub share_pages: usize,
 }
@@ -111,7 +112,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
-            turn: 4,
+            turn: Duration::from_millis(10),
             share_pages: 32,
         }
     }

@@ -99,7 +99,7 @@ fn monitor(
 ) -> Monitor<Machines> {
     let config = MonitorConfig {
         slice: 100,
-        turn: 1,
+        turn: Duration::ZERO,
         ..MonitorConfig::default()
     };
     let fleet = Machines {

@@ -13,7 +13,7 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 /// How many times as long as others the turns are in which code is new to a machine.
-const LONG_TURN: u64 = 16;
+const LONG_TURN: u32 = 16;
 /// How long a thread rests that nobody wakes.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// How long a machine waits that there is no memory for, before it asks again.
@@ -231,16 +231,9 @@ impl<F: Fleet> Monitor<F> {
         }
         let mut hungry = turn.hungry;
         let mut known = self.fleet.engine_facts(&machine.engine).news();
-        let short = self.config.turn.max(1);
-        for slice in 0..short * LONG_TURN {
-            if slice > 0 && slice % short == 0 {
-                // What a machine has had translated in a long turn, those that follow find ready.
-                let news = self.fleet.engine_facts(&machine.engine).news();
-                if news == known {
-                    break;
-                }
-                known = news;
-            }
+        let start = Instant::now();
+        let (longest, mut until) = (self.config.turn * LONG_TURN, self.config.turn);
+        loop {
             // Who needs no more than it has goes on, even if there is no more.
             if self.memory.is_short()
                 && let Err(why) = self.reclaim(number, &mut machine.vm)
@@ -261,8 +254,17 @@ impl<F: Fleet> Monitor<F> {
                 return End::Rest(rest);
             }
             hungry = vm.shortages() != shortages;
-            if vm.take_yielded() || self.is_hurried() {
+            let had = start.elapsed();
+            if vm.take_yielded() || self.is_hurried() || had >= longest {
                 break;
+            }
+            if had >= until {
+                // What a machine has had translated in a long turn, those that follow find ready.
+                let news = self.fleet.engine_facts(engine).news();
+                if news == known {
+                    break;
+                }
+                (known, until) = (news, had + self.config.turn);
             }
         }
         if hungry {
