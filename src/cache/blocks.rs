@@ -3,7 +3,7 @@
 use super::slots::Slots;
 use crate::interp::Block;
 use crate::interp::block::Source;
-use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
+use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
@@ -12,52 +12,68 @@ use std::mem::{size_of, size_of_val};
 /// Everything that the meaning of a block depends on, so that nothing stale can be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BlockKey {
-    /// Where its first instruction is fetched from.
-    pub pa: Pa,
+    /// The number of the physical page that it is fetched from.
+    page: u32,
     /// The virtual address that it runs at.
     pub pc: u32,
-    /// Whether privileged instructions may run.
-    pub kernel: bool,
-    /// Status bits that decide which instructions there are.
-    pub status: u32,
+    /// The Status bits that decide which instructions there are, and [`KERNEL`].
+    pub mode: u32,
 }
+
+/// Set in the mode of blocks whose privileged instructions may run; none of the Status bits that
+/// count.
+const KERNEL: u32 = 1;
 
 impl BlockKey {
     /// The key of another block that code of this one leads to: see
     /// [`linkable`](crate::interp::block::linkable).
     #[must_use]
     pub fn at(self, pc: u32) -> Self {
-        let pa = if pc >> 30 == 2 {
-            Pa(u64::from(pc & 0x1fff_ffff))
+        let page = if pc >> 30 == 2 {
+            (pc & 0x1fff_ffff) >> PAGE_BITS
         } else {
-            Pa(self.pa.page().0 + Va(u64::from(pc)).page_offset())
+            self.page
         };
-        Self { pa, pc, ..self }
+        Self { page, pc, ..self }
     }
 
     /// The key of the block at `pc`, fetched from `pa`, in a space.
     #[must_use]
     pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
         Self {
-            pa,
+            page: (pa.0 >> PAGE_BITS) as u32,
             pc: pc.0 as u32,
-            kernel: space.mode.is_kernel(),
-            status: space.status,
+            mode: space.status | if space.mode.is_kernel() { KERNEL } else { 0 },
         }
+    }
+
+    /// Where its first instruction is fetched from.
+    #[must_use]
+    pub fn pa(self) -> Pa {
+        Pa((u64::from(self.page) << PAGE_BITS) + Va(u64::from(self.pc)).page_offset())
+    }
+
+    /// Whether code of a block with this key that goes to the address of `other` always comes to
+    /// that block.
+    #[must_use]
+    pub fn leads_to(self, other: Self) -> bool {
+        self.mode == other.mode && (other.pc >> 30 == 2 || self.page == other.page)
     }
 }
 
 /// The number of a block. It names another block once this one is dropped.
 pub type BlockId = u32;
 
-/// A block and what an engine keeps with it.
+/// A block and what an engine keeps with it. What is wanted when it runs comes first, and lies in
+/// one cache line of the host.
+#[repr(C, align(64))]
 pub struct Cached<T> {
-    /// What it depends on.
-    pub key: BlockKey,
     /// The predecoded block.
     pub block: Block,
     /// The engine's own.
     pub extra: T,
+    /// What it depends on.
+    pub key: BlockKey,
 }
 
 /// All blocks of one VM.
@@ -122,20 +138,20 @@ impl<T: Default> Blocks<T> {
     }
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
+        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa());
         let cached = Cached {
-            key,
             block: Block::predecode(&source),
             extra: T::default(),
+            key,
         };
-        tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa, source.code.len());
-        vm.add_code(key.pa, cached.block.bytes);
+        tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa(), source.code.len());
+        vm.add_code(key.pa(), cached.block.bytes.into());
         self.predecoded += 1;
         self.bytes += Self::bytes_of(&cached);
         let id = self.slots.insert(cached);
         self.by_key.insert(key, id);
         self.by_page
-            .entry(key.pa.page_number())
+            .entry(u64::from(key.page))
             .or_default()
             .push(id);
         id
@@ -187,7 +203,7 @@ impl<T: Default> Blocks<T> {
         let mut dropped = Vec::new();
         for (pa, bytes) in vm.take_modified() {
             self.drop_from_page(vm, pa.page_number(), &mut dropped, |cached| {
-                let (start, len) = (cached.key.pa, cached.block.bytes);
+                let (start, len) = (cached.key.pa(), u64::from(cached.block.bytes));
                 start.0 + len <= pa.0 || pa.0 + bytes <= start.0
             });
         }
@@ -233,7 +249,7 @@ impl<T: Default> Blocks<T> {
         vm.clear_code(pa);
         for &id in &ids {
             let cached = self.get(id);
-            vm.add_code(cached.key.pa, cached.block.bytes);
+            vm.add_code(cached.key.pa(), cached.block.bytes.into());
         }
         self.by_page.insert(page, ids);
     }

@@ -176,11 +176,7 @@ impl CodeCache {
             return false;
         };
         let (key, other) = (source.key, target.key);
-        let fits = pc == other.pc
-            && target.code != 0
-            && key.kernel == other.kernel
-            && key.status == other.status
-            && (pc >> 30 == 2 || key.pa.page() == other.pa.page());
+        let fits = pc == other.pc && target.code != 0 && key.leads_to(other);
         let link = |link: &Link| link.pc == pc && link.to == 0;
         let Some(index) = source.links.iter().position(link).filter(|_| fits) else {
             return false;

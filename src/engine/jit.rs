@@ -1,6 +1,7 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
 use super::compiler::{Compiler, Workshop, WorkshopError};
+use super::heat::Extra;
 use super::lockstep::guest_listing;
 use super::spin;
 use crate::cache::arena::{Arena, ArenaError};
@@ -109,42 +110,6 @@ pub struct JitCounters {
     /// Times that predecoded blocks were swept.
     pub sweeps: u64,
 }
-
-/// What the JIT keeps with a block.
-#[derive(Default)]
-pub(super) struct Extra {
-    /// How often the block was interpreted.
-    pub heat: u32,
-    /// Its heat when blocks were last swept.
-    pub swept: u32,
-    /// Its heat in all machines that share a store, as far as that is known.
-    pub wanted: u32,
-    /// How often a translation that started here was evicted: the more often, the longer it takes
-    /// until it is read from disk again.
-    pub evicted: u8,
-    /// How often a region that starts here turned out too large and was halved.
-    pub halved: u8,
-    /// Whether the block is left to the interpreter for good.
-    pub declined: bool,
-    /// The translation that starts here, or is being made, or 0.
-    pub translation: TranslationId,
-    /// Its code, or 0.
-    pub code: usize,
-    /// The cycles that it takes to enter it.
-    pub need: i64,
-    /// The translations that it is a part of, without starting them: then it is seldom worth one
-    /// of its own.
-    pub regions: Vec<TranslationId>,
-}
-
-/// A block that lies in a region already needs so many times the heat to start one of its own.
-pub(super) const COVERED: u32 = 4;
-/// The most guest instructions in that: mostly control returns to the middle of a function, and is
-/// soon where another region starts.
-pub(super) const SHORT: usize = 12;
-
-/// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
-const EARLY: u32 = 8;
 
 /// `extern "C"` code that enters translated code.
 type Entry = extern "C" fn(*mut Vm, usize) -> u64;
@@ -280,13 +245,6 @@ impl Jit {
         self.blocks.predecoded()
     }
 
-    /// Whether blocks are translated before they are hot. That seldom pays in the run that does it,
-    /// but in all that follow.
-    #[cold]
-    fn translates_early(&self) -> bool {
-        self.store.as_ref().is_some_and(Store::lasts) && self.compiler.has_time()
-    }
-
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of
     /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
@@ -299,7 +257,7 @@ impl Jit {
                 let cached = self.blocks.get(id);
                 let cycles = match cached.extra.code {
                     0 => cached.block.cycles(),
-                    _ => cached.extra.need,
+                    _ => i64::from(cached.extra.need),
                 };
                 cycles.min(vm.cpu.left)
             }
@@ -351,38 +309,14 @@ impl Engine for Jit {
                 }
                 continue;
             };
-            let cached = self.blocks.get_mut(id);
             let before = vm.cpu.left;
-            let covered = before >= cached.block.cycles();
-            if cached.extra.translation == 0 && !cached.extra.declined {
-                cached.extra.heat = cached.extra.heat.saturating_add(1);
-                if self.store.is_some() && cached.extra.heat.is_power_of_two() {
-                    self.recall(vm, id);
-                }
-                // What was found on disk is not translated once more: the first would have no owner.
-                let extra = &self.blocks.get(id).extra;
-                let more = if extra.regions.is_empty() { 1 } else { COVERED };
-                let hot = self.config.hot.saturating_mul(more);
-                let heat = extra.heat.max(extra.wanted);
-                if extra.translation == 0
-                    && heat > hot / EARLY
-                    && (heat > hot || self.translates_early())
-                {
-                    self.translate(vm, id);
-                }
-            }
-            let cached = self.blocks.get_mut(id);
-            let code = cached.extra.code;
-            if code == 0 && cached.extra.translation != 0 {
-                // It waits to be translated: the hotter, the sooner.
-                cached.extra.heat = cached.extra.heat.saturating_add(1);
-                if cached.extra.heat.is_power_of_two() {
-                    self.compiler
-                        .raise(cached.extra.translation, cached.extra.heat);
-                }
+            let extra = &mut self.blocks.get_mut(id).extra;
+            if extra.code == 0 && extra.warm() {
+                self.attend(vm, id);
             }
             let cached = self.blocks.get(id);
-            let exit = if code != 0 && before >= cached.extra.need {
+            let code = cached.extra.code;
+            let exit = if code != 0 && before >= i64::from(cached.extra.need) {
                 if let Some(Missing { from, pc }) = missing.take()
                     && self.code.link(from, pc, cached.extra.translation)
                 {
@@ -404,7 +338,7 @@ impl Engine for Jit {
             } else {
                 missing = None;
                 self.counters.misses += 1;
-                let exit = if covered {
+                let exit = if before >= cached.block.cycles() {
                     run_block(vm, &cached.block)
                 } else {
                     run_part(vm, &cached.block)

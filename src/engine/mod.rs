@@ -1,6 +1,7 @@
 //! The engines: what executes guest instructions, all behind the runtime's `Engine` trait.
 
 pub mod compiler;
+mod heat;
 pub mod interpreter;
 pub mod jit;
 pub mod lockstep;

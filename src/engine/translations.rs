@@ -2,7 +2,8 @@
 //! translated and installed, and what is stale or in the way is forgotten.
 
 use super::compiler::{Job, Outcome};
-use super::jit::{COVERED, Extra, Jit, SHORT};
+use super::heat::{COVERED, Extra};
+use super::jit::Jit;
 use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
 use crate::cache::persist::{Store, Stored};
@@ -16,6 +17,9 @@ use std::sync::Arc;
 
 /// From this heat on it counts that a block is looked for in the store.
 const LUKEWARM: u32 = 8;
+/// The most guest instructions in a region that starts inside of another: mostly control returns
+/// to the middle of a function, and is soon where another region starts.
+const SHORT: usize = 12;
 /// How often a block must have run since the last sweep to stay, if that is enough, or else so
 /// often.
 const RUNS: [u32; 5] = [1, 4, 16, 64, u32::MAX];
@@ -37,7 +41,7 @@ impl Jit {
         if self.take_around(vm, id) {
             return;
         }
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa);
+        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa());
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
             return;
@@ -48,7 +52,7 @@ impl Jit {
         region.grow(most >> halved, |pc| {
             let other = key.at(pc);
             let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa))
+            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa()))
         });
         region.learn(&self.sites);
         if let Some(store) = &self.store {
@@ -93,7 +97,9 @@ impl Jit {
             }
         }
         if heat >= LUKEWARM {
-            self.blocks.get_mut(id).extra.wanted = store.want(key, heat - heat / 2);
+            let extra = &mut self.blocks.get_mut(id).extra;
+            extra.wanted = store.want(key, heat.saturating_sub(extra.told));
+            extra.told = heat;
         }
     }
 
@@ -110,7 +116,7 @@ impl Jit {
         let key = cached.key;
         store.around(key).iter().any(|stored| {
             let first = key.at(stored.record.pc);
-            let there = linkable(key.pc, first.pc) && vm.is_touched(first.pa);
+            let there = linkable(key.pc, first.pc) && vm.is_touched(first.pa());
             there && {
                 let first = self.blocks.ensure(vm, first);
                 let new = self.blocks.get(first).extra.translation == 0;
@@ -189,8 +195,7 @@ impl Jit {
                 Outcome::Overtaken => {
                     self.forget(vm, id);
                     // One more run, and it is looked for in the store.
-                    let extra = &mut self.blocks.get_mut(block).extra;
-                    extra.heat = u32::MAX >> self.config.hot.leading_zeros();
+                    self.blocks.get_mut(block).extra.heat = self.config.hot;
                 }
                 Outcome::Refused(error) => {
                     tracing::warn!("{error}");
@@ -217,7 +222,7 @@ impl Jit {
         };
         let (block, pc) = (entry.block, entry.key.pc);
         let extra = &mut self.blocks.get_mut(block).extra;
-        (extra.code, extra.need) = (code, i64::from(translation.need));
+        (extra.code, extra.need) = (code, translation.need);
         vm.soft_tlb().set_code(Va(u64::from(pc)), block, code);
         tracing::trace!(
             target: "blocks",
@@ -265,12 +270,11 @@ impl Jit {
         for &member in &entry.members {
             if let Some(cached) = self.blocks.try_get_mut(member) {
                 cached.extra.regions.retain(|&region| region != id);
+                cached.extra.due = 0;
             }
         }
         if let Some(cached) = self.blocks.try_get_mut(entry.block) {
-            cached.extra.translation = 0;
-            cached.extra.code = 0;
-            cached.extra.heat = 0;
+            cached.extra.cool();
             let pc = Va(u64::from(entry.key.pc));
             vm.soft_tlb().set_code(pc, entry.block, 0);
         }
@@ -360,7 +364,7 @@ impl Jit {
 /// The region of the blocks at these addresses as it is in guest memory now, if all of it is there.
 fn stored_region(vm: &Vm, key: BlockKey, blocks: &[u32]) -> Option<Region> {
     let find = |&pc: &u32| {
-        let pa = key.at(pc).pa;
+        let pa = key.at(pc).pa();
         let there = linkable(key.pc, pc) && vm.is_touched(pa);
         let source = there.then(|| Source::find(vm, Va(u64::from(pc)), pa));
         source.filter(Source::translatable)

@@ -168,13 +168,13 @@ impl Source {
     /// The bytes of guest memory that the block depends on: its instructions, and the word behind
     /// them if that is what ends it.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u16 {
         let len = self.code.len() as u64;
         let open = |&(_, meaning): &(u32, Meaning)| flow(meaning) == Flow::Next;
         let full = self.code.len() >= MAX_BLOCK
             || Va(u64::from(self.pc)).page_offset() + len * 4 >= PAGE_SIZE;
         let looked_on = !self.slot && !full && self.code.last().is_some_and(open);
-        (len + u64::from(looked_on)) * 4
+        (len as u16 + u16::from(looked_on)) * 4
     }
 
     /// Where control goes if no branch is taken.
@@ -186,20 +186,16 @@ impl Source {
 
 /// A predecoded block.
 pub struct Block {
+    /// The instructions, ready to run.
+    pub ops: Box<[Op]>,
     /// The virtual address of its first instruction.
     pub pc: u32,
-    /// The address behind its last instruction.
-    pub end: u32,
-    /// Where control goes if no branch is taken.
-    pub next: u32,
+    /// The bytes of guest memory that it depends on.
+    pub bytes: u16,
     /// Whether the last instruction is in a delay slot.
     pub slot: bool,
     /// Whether the block is a branch alone, whose delay slot lies on the next page.
     pub split: bool,
-    /// The bytes of guest memory that it depends on.
-    pub bytes: u64,
-    /// The instructions, ready to run.
-    pub ops: Box<[Op]>,
 }
 
 impl Block {
@@ -211,14 +207,26 @@ impl Block {
             predecode(word, meaning, pc, (source.cycles() - index) as u8)
         };
         Self {
+            ops: source.code.iter().enumerate().map(op).collect(),
             pc: source.pc,
-            end: source.end(),
-            next: source.next(),
+            bytes: source.bytes(),
             slot: source.slot,
             split: source.split,
-            bytes: source.bytes(),
-            ops: source.code.iter().enumerate().map(op).collect(),
         }
+    }
+
+    /// The address behind its last instruction.
+    #[inline]
+    #[must_use]
+    pub fn end(&self) -> u32 {
+        self.pc.wrapping_add(self.ops.len() as u32 * 4)
+    }
+
+    /// Where control goes if no branch is taken.
+    #[inline]
+    #[must_use]
+    pub fn next(&self) -> u32 {
+        self.pc.wrapping_add(self.cycles() as u32 * 4)
     }
 
     /// The number of instructions that a run of the whole block executes.

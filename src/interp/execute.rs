@@ -15,12 +15,12 @@ pub fn run_block(vm: &mut Vm, block: &Block) -> Option<Exit> {
         return run_split(vm, block);
     }
     vm.cpu.left -= block.ops.len() as i64;
-    vm.cpu.pc = u64::from(block.next);
+    vm.cpu.pc = u64::from(block.next());
     for op in &block.ops {
         let step = (op.run)(vm, op);
         if step != Step::Next {
             let slot = block.slot && op.owed == 1;
-            return settle(vm, step, block.end, op.owed, slot);
+            return settle(vm, step, block.end(), op.owed, slot);
         }
     }
     None
@@ -40,7 +40,7 @@ pub fn run_part(vm: &mut Vm, block: &Block) -> Option<Exit> {
     for op in &block.ops[..count] {
         let step = (op.run)(vm, op);
         if step != Step::Next {
-            return settle(vm, step, block.end, op.owed, false);
+            return settle(vm, step, block.end(), op.owed, false);
         }
     }
     vm.cpu.left += (whole - count) as i64;
@@ -76,20 +76,20 @@ pub fn settle(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> Option
 /// Runs a branch whose delay slot lies on another page.
 fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
     let branch = &block.ops[0];
-    let slot_pc = block.end;
+    let slot_pc = block.end();
     vm.cpu.left -= 2;
-    vm.cpu.pc = u64::from(block.next);
+    vm.cpu.pc = u64::from(block.next());
     let step = (branch.run)(vm, branch);
     if step != Step::Next {
-        return settle(vm, step, block.next, branch.owed, false);
+        return settle(vm, step, block.next(), branch.owed, false);
     }
     let pa = match vm.fetch(Va(u64::from(slot_pc))) {
         Ok(pa) => pa,
-        Err(exception) => return settle(vm, Step::Raise(exception), block.next, 1, true),
+        Err(exception) => return settle(vm, Step::Raise(exception), block.next(), 1, true),
     };
     let word = vm.instruction(pa);
     let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
     let op: Op = predecode(word, meaning, slot_pc, 1);
     let step = (op.run)(vm, &op);
-    settle(vm, step, block.next, 1, true)
+    settle(vm, step, block.next(), 1, true)
 }

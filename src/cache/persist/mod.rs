@@ -188,7 +188,7 @@ impl Store {
     #[must_use]
     pub fn candidates(&self, key: BlockKey) -> Vec<Arc<Stored>> {
         let index = self.index();
-        let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
+        let candidates = index.by_entry.get(&(key.pc, key.mode));
         candidates.cloned().unwrap_or_default()
     }
 
@@ -196,7 +196,7 @@ impl Store {
     #[must_use]
     pub fn around(&self, key: BlockKey) -> Vec<Arc<Stored>> {
         let index = self.index();
-        let around = index.by_member.get(&(key.pc, record::mode(key)));
+        let around = index.by_member.get(&(key.pc, key.mode));
         around.cloned().unwrap_or_default()
     }
 
@@ -204,7 +204,7 @@ impl Store {
     #[must_use]
     pub fn count(&self, key: BlockKey) -> usize {
         let index = self.index();
-        let candidates = index.by_entry.get(&(key.pc, record::mode(key)));
+        let candidates = index.by_entry.get(&(key.pc, key.mode));
         candidates.map_or(0, Vec::len)
     }
 
@@ -223,7 +223,7 @@ impl Store {
     pub fn want(&self, key: BlockKey, heat: u32) -> u32 {
         let wanted = self.0.wanted.lock();
         let mut wanted = wanted.unwrap_or_else(PoisonError::into_inner);
-        let all = wanted.entry((key.pc, record::mode(key))).or_default();
+        let all = wanted.entry((key.pc, key.mode)).or_default();
         *all = all.saturating_add(heat);
         *all
     }

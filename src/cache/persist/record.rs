@@ -49,17 +49,11 @@ pub struct Record {
     pub sites: Sites,
 }
 
-/// What a block depends on beside its words and its address, as a word.
-#[must_use]
-pub fn mode(key: BlockKey) -> u32 {
-    key.status | u32::from(key.kernel)
-}
-
 /// The hash of all guest code in a region, in a key space.
 #[must_use]
 pub fn content(space: &KeySpace, key: BlockKey, region: &Region) -> Hash {
     let mut hasher = blake3::Hasher::new_keyed(&space.0);
-    hasher.update(&mode(key).to_le_bytes());
+    hasher.update(&key.mode.to_le_bytes());
     region.feed(|bytes| {
         hasher.update(bytes);
     });
@@ -123,7 +117,7 @@ impl Record {
     pub fn new(key: BlockKey, region: &Region, content: Hash, made: &Translation) -> Self {
         Self {
             pc: key.pc,
-            mode: mode(key),
+            mode: key.mode,
             content,
             code_sum: *blake3::hash(&made.bytes).as_bytes(),
             code_bytes: made.bytes.len() as u32,

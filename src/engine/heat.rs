@@ -1,0 +1,123 @@
+//! Heat: how often a block was interpreted, and at which heat something is to be done for it.
+
+use super::jit::Jit;
+use crate::cache::blocks::BlockId;
+use crate::cache::code::TranslationId;
+use crate::cache::persist::Store;
+use mirrorball_runtime::vm::Vm;
+
+/// A block that lies in a region already needs so many times the heat to start one of its own.
+pub(super) const COVERED: u32 = 4;
+/// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
+const EARLY: u32 = 8;
+/// Below this heat a block is looked after whenever its heat has doubled, above it four times as
+/// often.
+const TEPID: u32 = 16;
+
+/// What the JIT keeps with a block. What is wanted whenever the block runs comes first.
+#[repr(C)]
+#[derive(Default)]
+pub(super) struct Extra {
+    /// The code of the translation that starts here, or 0.
+    pub code: usize,
+    /// The cycles that it takes to enter it.
+    pub need: u32,
+    /// The translation that starts here, or is being made, or 0.
+    pub translation: TranslationId,
+    /// How often the block was interpreted.
+    pub heat: u32,
+    /// The heat at which there is something to be done for it.
+    pub due: u32,
+    /// The translations that it is a part of, without starting them: then it is seldom worth one
+    /// of its own.
+    pub regions: Vec<TranslationId>,
+    /// Its heat in all machines that share a store, as far as that is known.
+    pub wanted: u32,
+    /// How much of its heat the store was told of.
+    pub told: u32,
+    /// Its heat when blocks were last swept.
+    pub swept: u32,
+    /// How often a translation that started here was evicted: the more often, the longer it takes
+    /// until it is read from disk again.
+    pub evicted: u8,
+    /// How often a region that starts here turned out too large and was halved.
+    pub halved: u8,
+    /// Whether the block is left to the interpreter for good.
+    pub declined: bool,
+}
+
+impl Extra {
+    /// There is no translation that starts here, and the block is cold.
+    pub fn cool(&mut self) {
+        (self.translation, self.code) = (0, 0);
+        (self.heat, self.told, self.due) = (0, 0, 0);
+    }
+
+    /// The block has run once more, without translated code. Says whether something is to be done.
+    #[inline(always)]
+    pub fn warm(&mut self) -> bool {
+        self.heat = self.heat.saturating_add(1);
+        self.heat >= self.due
+    }
+
+    /// The heat above which a region that starts here is translated, if `hot` is that for a block
+    /// that lies in none.
+    fn threshold(&self, hot: u32) -> u32 {
+        hot.saturating_mul(if self.regions.is_empty() { 1 } else { COVERED })
+    }
+
+    /// The heat at which to look after it again if nothing is done before.
+    fn next_look(&self) -> u32 {
+        if self.heat < TEPID {
+            (self.heat + 1).next_power_of_two()
+        } else {
+            self.heat.saturating_add(self.heat / 4)
+        }
+    }
+}
+
+impl Jit {
+    /// Does what is due for block `id`, which is at the CPU's program counter and has no code yet.
+    #[cold]
+    pub(super) fn attend(&mut self, vm: &mut Vm, id: BlockId) {
+        let extra = &self.blocks.get(id).extra;
+        if extra.translation != 0 {
+            // It waits to be translated: the hotter, the sooner.
+            self.compiler.raise(extra.translation, extra.heat);
+        } else if !extra.declined {
+            self.recall(vm, id);
+            self.translate_if_hot(vm, id);
+        }
+        let (hot, looks) = (self.config.hot, self.store.is_some());
+        let extra = &mut self.blocks.get_mut(id).extra;
+        extra.due = if extra.declined {
+            u32::MAX
+        } else if extra.translation != 0 || looks && extra.heat > extra.threshold(hot) {
+            extra.next_look()
+        } else {
+            let hot = extra.threshold(hot).max(extra.heat).saturating_add(1);
+            if looks {
+                extra.next_look().min(hot)
+            } else {
+                hot
+            }
+        };
+    }
+
+    /// Has the region translated that starts with block `id`, if it is hot and has not just been
+    /// found in the store.
+    fn translate_if_hot(&mut self, vm: &mut Vm, id: BlockId) {
+        let (extra, hot) = (&self.blocks.get(id).extra, self.config.hot);
+        let heat = extra.heat.max(extra.wanted);
+        let is_hot = heat > extra.threshold(hot) || heat > hot / EARLY && self.translates_early();
+        if is_hot && extra.translation == 0 {
+            self.translate(vm, id);
+        }
+    }
+
+    /// Whether blocks are translated before they are hot. That seldom pays in the run that does it,
+    /// but in all that follow.
+    fn translates_early(&self) -> bool {
+        self.store.as_ref().is_some_and(Store::lasts) && self.compiler.has_time()
+    }
+}
