@@ -41,7 +41,12 @@ impl Vm {
                 self.check_interrupts();
             }
             // Count, Compare, Cause: another deadline, or a software interrupt.
-            9 | 11 | 13 => self.request_stop(),
+            9 | 11 | 13 => {
+                self.check_interrupts();
+                if self.cpu.cp0.timer < self.cpu.horizon {
+                    self.request_stop();
+                }
+            }
             // Wired resets Random.
             6 => {
                 self.cpu.cp0.random = 1;
