@@ -34,10 +34,12 @@ pub struct Direct {
 const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
 const CODE_TABLES: usize = 1 << STATUSES.len();
 
-/// Memory that is zero, and there when it is touched.
+/// Memory that is zero, and there when it is touched: shared memory, though nobody else has it. Of
+/// private memory the host would map zeros when it is first read, and stop all threads to change
+/// that when it is then written to.
 fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
-    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    let flags = MapFlags::SHARED | MapFlags::NORESERVE;
     // SAFETY: a mapping where the host likes it.
     let memory = unsafe { mmap_anonymous(null_mut(), count * size_of::<T>(), protection, flags)? };
     NonNull::new(memory.cast()).ok_or(Errno::NOMEM)
