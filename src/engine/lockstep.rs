@@ -97,7 +97,8 @@ impl Lockstep {
         if starved {
             twin.cpu.set_horizon(vm.cpu.now(0));
         }
-        vm.cpu.set_horizon(Cycles(horizon));
+        // A deadline that is new and was beyond the step's horizon stopped nobody.
+        vm.cpu.set_horizon(Cycles(horizon.min(vm.next_event())));
         let now = vm.cpu.now(0);
         self.path.clear();
         let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));

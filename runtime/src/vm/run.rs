@@ -24,7 +24,7 @@ pub trait Engine {
 }
 
 /// The longest run of cycles between two looks at the console.
-pub(super) const SLICE: u64 = 1 << 20;
+const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
 pub(super) const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The longest span that is waited for at once.
@@ -102,7 +102,7 @@ impl Vm {
             let span = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
-                self.patience.left(retired)
+                self.patience.left(retired).min(SLICE)
             };
             let most = span.min(limit - retired).min(end - retired);
             let horizon = self.next_event().min(now.0 + most);
@@ -197,8 +197,10 @@ impl Vm {
         None
     }
 
-    /// The cycle of the next thing that happens by itself.
-    pub(super) fn next_event(&self) -> u64 {
+    /// The cycle of the next thing that happens by itself. A horizon is never beyond it: engines
+    /// stop when something comes nearer than theirs.
+    #[must_use]
+    pub fn next_event(&self) -> u64 {
         let board = self
             .board
             .deadline()

@@ -8,7 +8,7 @@
 
 use super::Vm;
 use super::host::Host;
-use super::run::{Engine, LONGEST_WAIT, REALTIME_SLICE, SLICE};
+use super::run::{Engine, LONGEST_WAIT, REALTIME_SLICE};
 use crate::addr::{Pa, Va};
 use crate::clock::{Cycles, Nanos};
 use crate::device::Width;
@@ -38,6 +38,8 @@ pub(super) struct Patience {
 
 /// The least of it.
 const SHORT: u64 = 1 << 10;
+/// The most of it: a look takes as long as hundreds of instructions.
+const LONG: u64 = 1 << 22;
 
 impl Default for Patience {
     fn default() -> Self {
@@ -58,7 +60,7 @@ impl Patience {
         self.span = if spins {
             SHORT
         } else {
-            (self.span * 2).min(SLICE)
+            (self.span * 2).min(LONG)
         };
         self.until = retired + self.span;
     }
