@@ -5,6 +5,8 @@
 //! so that it runs soon and yet does not catch up on the time that it did not want. This is policy
 //! alone: it knows no machine, no thread and no clock.
 
+use std::time::Duration;
+
 /// The share that a machine has if nobody says otherwise.
 pub const DEFAULT_SHARE: u32 = 100;
 /// The largest share.
@@ -111,6 +113,16 @@ impl RunQueue {
         Some(chosen)
     }
 
+    /// How long a turn of this machine is, if those of the largest share that wants to run take
+    /// `longest`: all have a turn in the same time.
+    #[must_use]
+    pub fn turn(&self, machine: usize, longest: Duration) -> Duration {
+        let own = self.entries[machine].share;
+        let ready = self.entries.iter().filter(|entry| entry.ready);
+        let most = ready.map(|entry| entry.share).fold(own, u64::max);
+        longest * own as u32 / most as u32
+    }
+
     /// Whether somebody wants to run.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -175,6 +187,16 @@ mod tests {
     fn the_smallest_share_is_not_starved() {
         let had = run(&mut queue(&[1, 10_000]), 2, 100_000);
         assert!(had[0] > 0);
+    }
+
+    #[test]
+    fn turns_are_as_long_as_shares_are_large() {
+        let mut queue = queue(&[100, 400]);
+        let turn = |queue: &RunQueue, machine| queue.turn(machine, Duration::from_millis(20));
+        assert_eq!(turn(&queue, 0), Duration::from_millis(5));
+        assert_eq!(turn(&queue, 1), Duration::from_millis(20));
+        queue.remove(1);
+        assert_eq!(turn(&queue, 0), Duration::from_millis(20));
     }
 
     #[test]

@@ -100,8 +100,8 @@ pub struct MonitorConfig {
     pub threads: usize,
     /// Instructions in a slice: after each, somebody who has woken up may run.
     pub slice: u64,
-    /// How long a machine runs slice after slice if nobody else is in a hurry: the shorter, the more
-    /// of its memory it finds in no cache of the host any more.
+    /// How long a machine of the largest share runs slice after slice if nobody else is in a hurry.
+    /// The shorter, the more often it finds the caches of the host filled by others.
     pub turn: Duration,
     /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
     pub share_pages: usize,
@@ -112,7 +112,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
-            turn: Duration::from_millis(10),
+            turn: Duration::from_millis(20),
             share_pages: 32,
         }
     }

@@ -13,7 +13,7 @@ use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 /// How many times as long as others the turns are in which code is new to a machine.
-const LONG_TURN: u32 = 16;
+const LONG_TURN: u32 = 8;
 /// How long a thread rests that nobody wakes.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// How long a machine waits that there is no memory for, before it asks again.
@@ -24,6 +24,8 @@ const PATIENCE: u32 = 50;
 /// What a thread has been told to do.
 struct Turn {
     number: usize,
+    /// How long it runs if nothing comes between.
+    span: Duration,
     rebuild: bool,
     /// Whether and how it ends.
     stop: Option<Outcome>,
@@ -83,7 +85,7 @@ impl<F: Fleet> Monitor<F> {
 
     /// Runs one slice on `thread`, if a machine is ready. For those who look at single steps.
     pub fn step(&self, thread: usize) -> bool {
-        let turn = lock(&self.state).take_turn(thread, Instant::now());
+        let turn = lock(&self.state).take_turn(thread, Instant::now(), self.config.turn);
         turn.map(|turn| self.turn(turn)).is_some()
     }
 
@@ -98,7 +100,7 @@ impl<F: Fleet> Monitor<F> {
             if state.all_starve() && state.asked_in_vain > PATIENCE {
                 self.end_greediest(&mut state);
             }
-            if let Some(turn) = state.take_turn(thread, now) {
+            if let Some(turn) = state.take_turn(thread, now, self.config.turn) {
                 self.set_alarm(&state);
                 if state.resting > 0 && state.queue.is_ready() {
                     self.changed.notify_one();
@@ -232,7 +234,7 @@ impl<F: Fleet> Monitor<F> {
         let mut hungry = turn.hungry;
         let mut known = self.fleet.engine_facts(&machine.engine).news();
         let start = Instant::now();
-        let (longest, mut until) = (self.config.turn * LONG_TURN, self.config.turn);
+        let (longest, mut until) = (turn.span * LONG_TURN, turn.span);
         loop {
             // Who needs no more than it has goes on, even if there is no more.
             if self.memory.is_short()
@@ -264,7 +266,7 @@ impl<F: Fleet> Monitor<F> {
                 if news == known {
                     break;
                 }
-                (known, until) = (news, had + self.config.turn);
+                (known, until) = (news, had + turn.span);
             }
         }
         if hungry {
@@ -321,7 +323,8 @@ impl State {
     }
 
     /// Chooses a machine, after those are ready whose time has come.
-    fn take_turn(&mut self, thread: usize, now: Instant) -> Option<Turn> {
+    /// The longest turn is `longest`.
+    fn take_turn(&mut self, thread: usize, now: Instant, longest: Duration) -> Option<Turn> {
         for number in 0..self.tasks.len() {
             let task = &self.tasks[number];
             if task.deadline().is_none_or(|until| until > now) {
@@ -334,11 +337,13 @@ impl State {
         }
         let number = self.queue.choose(thread, self.resting)?;
         self.switches += 1;
+        let span = self.queue.turn(number, longest);
         let task = &mut self.tasks[number];
         task.phase = Phase::Running;
         task.woken = false;
         Some(Turn {
             number,
+            span,
             rebuild: std::mem::take(&mut task.rebuild),
             stop: task.stop.take(),
             passed: task.passed.take(),
