@@ -262,8 +262,14 @@ impl<T: Default> Blocks<T> {
         Some(cached)
     }
 
+    /// All blocks.
+    pub fn iter(&self) -> impl Iterator<Item = &Cached<T>> {
+        self.slots.iter()
+    }
+
     /// About how much memory a block takes, tables included.
-    fn bytes_of(cached: &Cached<T>) -> usize {
+    #[must_use]
+    pub fn bytes_of(cached: &Cached<T>) -> usize {
         size_of::<Cached<T>>() + size_of_val(&*cached.block.ops) + TABLES
     }
 

@@ -59,6 +59,11 @@ impl<T> Slots<T> {
         self.chunks.get_mut(chunk)?[at].as_mut()
     }
 
+    /// All values.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().flatten().flatten()
+    }
+
     /// Takes the value with this number away, if there is one.
     pub fn remove(&mut self, number: u32) -> Option<T> {
         let (chunk, at) = place(number);
@@ -84,5 +89,6 @@ mod tests {
         assert_eq!(slots.get(numbers[300]), None);
         assert_eq!(slots.insert(7), numbers[300], "free numbers come first");
         assert_eq!(slots.get_mut(1 << 20), None);
+        assert_eq!(slots.iter().sum::<u32>(), (0..600).sum::<u32>() - 300 + 7);
     }
 }

@@ -4,9 +4,9 @@
 use super::compiler::{Job, Outcome};
 use super::heat::{COVERED, Extra};
 use super::jit::Jit;
-use crate::cache::blocks::{BlockId, BlockKey, Cached};
+use crate::cache::blocks::{BlockId, BlockKey, Blocks, Cached};
 use crate::cache::code::{Entry, TranslationId};
-use crate::cache::persist::{Store, Stored};
+use crate::cache::persist::Stored;
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
@@ -20,8 +20,8 @@ const LUKEWARM: u32 = 8;
 /// The most guest instructions in a region that starts inside of another: mostly control returns
 /// to the middle of a function, and is soon where another region starts.
 const SHORT: usize = 12;
-/// How often a block must have run since the last sweep to stay, if that is enough, or else so
-/// often.
+/// How often a block must have run since the last sweep to stay: the least of these that makes
+/// enough room.
 const RUNS: [u32; 5] = [1, 4, 16, 64, u32::MAX];
 /// A block joins a region when it has this fraction of the heat that starts one.
 const WARM: u32 = 8;
@@ -79,34 +79,35 @@ impl Jit {
     /// for all of them.
     #[cold]
     pub(super) fn recall(&mut self, vm: &mut Vm, id: BlockId) {
-        let Some(store) = self.store.clone() else {
+        let Some(store) = &self.store else {
             return;
         };
-        let cached = self.blocks.get(id);
-        let (key, heat) = (cached.key, cached.extra.heat);
-        let least = match cached.extra.regions.is_empty() {
+        let cached = self.blocks.get_mut(id);
+        let (key, extra) = (cached.key, &mut cached.extra);
+        let least = match extra.regions.is_empty() {
             true => 1,
             false => COVERED,
         };
-        if heat < least << cached.extra.evicted.min(16) {
+        if extra.heat < least << extra.evicted.min(16) {
             return;
         }
-        for stored in store.candidates(key) {
-            if self.take(vm, id, &store, &stored) {
+        let runs = match extra.heat {
+            ..LUKEWARM => 0,
+            heat => heat.saturating_sub(std::mem::replace(&mut extra.told, heat)),
+        };
+        let (stored, wanted) = store.look(key, runs);
+        extra.wanted = wanted;
+        for stored in &stored {
+            if self.take(vm, id, stored) {
                 return;
             }
-        }
-        if heat >= LUKEWARM {
-            let extra = &mut self.blocks.get_mut(id).extra;
-            extra.wanted = store.want(key, heat.saturating_sub(extra.told));
-            extra.told = heat;
         }
     }
 
     /// Installs a translation that somebody else has made of a region in which block `id` is not the
     /// first: then it most likely needs none of its own. Says whether it did.
     fn take_around(&mut self, vm: &mut Vm, id: BlockId) -> bool {
-        let Some(store) = self.store.clone() else {
+        let Some(store) = &self.store else {
             return false;
         };
         let cached = self.blocks.get(id);
@@ -120,14 +121,14 @@ impl Jit {
             there && {
                 let first = self.blocks.ensure(vm, first);
                 let new = self.blocks.get(first).extra.translation == 0;
-                new && self.take(vm, first, &store, stored)
+                new && self.take(vm, first, stored)
             }
         })
     }
 
     /// Installs a stored translation that starts with block `id`, if the guest code is the same. The
     /// CPU is in the state that the block's key says.
-    fn take(&mut self, vm: &mut Vm, id: BlockId, store: &Store, stored: &Arc<Stored>) -> bool {
+    fn take(&mut self, vm: &mut Vm, id: BlockId, stored: &Arc<Stored>) -> bool {
         let (key, record) = (self.blocks.get(id).key, &stored.record);
         let (bytes, links) = (record.code_bytes as usize, record.links.len());
         if !self.code.fits(bytes, links) {
@@ -143,10 +144,9 @@ impl Jit {
             return false;
         }
         region.sites.clone_from(&record.sites);
-        if !store.matches(stored, key, &region) {
-            return false;
-        }
-        let Some(translation) = store.load(stored) else {
+        let store = self.store.as_ref();
+        let same = store.filter(|store| store.matches(stored, key, &region));
+        let Some(translation) = same.and_then(|store| store.load(stored)) else {
             return false;
         };
         let members = region.blocks[1..].iter();
@@ -330,19 +330,28 @@ impl Jit {
     pub(super) fn sweep(&mut self, vm: &mut Vm) {
         let most = self.config.cache.blocks_bytes();
         self.counters.sweeps += 1;
-        for least in RUNS {
-            self.blocks.drop_others(vm, |cached| {
-                let extra = &cached.extra;
-                let translated = extra.translation != 0 || !extra.regions.is_empty();
-                translated || extra.heat.saturating_sub(extra.swept) >= least
-            });
-            if self.blocks.bytes() <= most / 4 * 3 {
-                break;
+        let runs = |extra: &Extra| {
+            let translated = extra.translation != 0 || !extra.regions.is_empty();
+            (!translated).then(|| extra.heat.saturating_sub(extra.swept))
+        };
+        // What there is to gain from each.
+        let mut gains = [0; RUNS.len()];
+        for cached in self.blocks.iter() {
+            let runs = runs(&cached.extra).unwrap_or(u32::MAX);
+            if let Some(place) = RUNS.iter().position(|&least| runs < least) {
+                gains[place] += Blocks::bytes_of(cached);
             }
         }
-        self.blocks.drop_others(vm, |cached| {
-            cached.extra.swept = cached.extra.heat;
-            true
+        let mut left = self.blocks.bytes();
+        let enough = gains.iter().position(|&gain| {
+            left -= gain;
+            left <= most / 4 * 3
+        });
+        let least = RUNS[enough.unwrap_or(RUNS.len() - 1)];
+        self.blocks.drop_others(vm, |Cached { extra, .. }| {
+            let kept = runs(extra).is_none_or(|runs| runs >= least);
+            extra.swept = extra.heat;
+            kept
         });
         // What translations are made of stays, however much it is.
         self.sweep_at = most.max(self.blocks.bytes() + most / 4);

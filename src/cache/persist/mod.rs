@@ -58,11 +58,20 @@ pub struct Stored {
     code_at: u64,
 }
 
+/// What is known of an entry.
+#[derive(Default)]
+struct Place {
+    /// The translations, most blocks first.
+    stored: Vec<Arc<Stored>>,
+    /// How often the block has run while there was none, for all who look for it together.
+    wanted: u32,
+}
+
 /// What is known to be on disk.
 #[derive(Default)]
 struct Index {
-    /// By address and mode of the entry, most blocks first.
-    by_entry: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
+    /// By address and mode of the entry.
+    by_entry: FxHashMap<(u32, u32), Place>,
     /// By address and mode of the other blocks.
     by_member: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
     contents: FxHashSet<Hash>,
@@ -91,8 +100,6 @@ struct Shared {
     space: KeySpace,
     file: CodeFile,
     index: Mutex<Index>,
-    /// How hot blocks are of which there is no translation, by address and mode of the entry.
-    wanted: Mutex<FxHashMap<(u32, u32), u32>>,
     /// The lock of the file is the process's: this one is among its threads.
     saving: Mutex<()>,
     /// Whether it is there for later runs.
@@ -132,7 +139,6 @@ impl Store {
             writes: AtomicBool::new(file.writable),
             file,
             index: Mutex::default(),
-            wanted: Mutex::default(),
             saving: Mutex::default(),
             lasts,
             counters: StoreCounters::default(),
@@ -185,11 +191,26 @@ impl Store {
     }
 
     /// The translations whose entry is the block with this key.
-    #[must_use]
-    pub fn candidates(&self, key: BlockKey) -> Vec<Arc<Stored>> {
+    fn candidates(&self, key: BlockKey) -> Vec<Arc<Stored>> {
         let index = self.index();
-        let candidates = index.by_entry.get(&(key.pc, key.mode));
-        candidates.cloned().unwrap_or_default()
+        let place = index.by_entry.get(&(key.pc, key.mode));
+        place.map_or_else(Vec::new, |place| place.stored.clone())
+    }
+
+    /// The translations whose entry is the block with this key, for somebody whose block has run so
+    /// often since it last looked. If there are none, says how often it has run for all who look.
+    #[must_use]
+    pub fn look(&self, key: BlockKey, runs: u32) -> (Vec<Arc<Stored>>, u32) {
+        let mut index = self.index();
+        let place = (key.pc, key.mode);
+        if runs == 0 && !index.by_entry.contains_key(&place) {
+            return Default::default();
+        }
+        let place = index.by_entry.entry(place).or_default();
+        if place.stored.is_empty() {
+            place.wanted = place.wanted.saturating_add(runs);
+        }
+        (place.stored.clone(), place.wanted)
     }
 
     /// The translations in which the block with this key is not the first.
@@ -204,8 +225,8 @@ impl Store {
     #[must_use]
     pub fn count(&self, key: BlockKey) -> usize {
         let index = self.index();
-        let candidates = index.by_entry.get(&(key.pc, key.mode));
-        candidates.map_or(0, Vec::len)
+        let place = index.by_entry.get(&(key.pc, key.mode));
+        place.map_or(0, |place| place.stored.len())
     }
 
     /// Notes what somebody found out about instructions that access memory.
@@ -216,16 +237,6 @@ impl Store {
     /// Tells a region all that is known of its instructions.
     pub fn teach(&self, region: &mut Region) {
         region.learn(&self.index().sites);
-    }
-
-    /// Notes that somebody whose block with this key has run so often looked for its translation in
-    /// vain. Says how often that block has run for all of them.
-    pub fn want(&self, key: BlockKey, heat: u32) -> u32 {
-        let wanted = self.0.wanted.lock();
-        let mut wanted = wanted.unwrap_or_else(PoisonError::into_inner);
-        let all = wanted.entry((key.pc, key.mode)).or_default();
-        *all = all.saturating_add(heat);
-        *all
     }
 
     /// Whether a stored translation was made from just this guest code.
@@ -315,7 +326,8 @@ impl Index {
     fn insert(&mut self, record: Record, code_at: u64) {
         self.contents.insert(record.content);
         site::merge(&mut self.sites, &record.sites);
-        let entry = self.by_entry.entry((record.pc, record.mode)).or_default();
+        let place = self.by_entry.entry((record.pc, record.mode));
+        let entry = &mut place.or_default().stored;
         let at = entry.partition_point(|other| other.record.blocks.len() > record.blocks.len());
         let stored = Arc::new(Stored { record, code_at });
         entry.insert(at, Arc::clone(&stored));
@@ -327,9 +339,10 @@ impl Index {
 
     fn remove(&mut self, stored: &Arc<Stored>) {
         let record = &stored.record;
-        let Some(entry) = self.by_entry.get_mut(&(record.pc, record.mode)) else {
+        let Some(place) = self.by_entry.get_mut(&(record.pc, record.mode)) else {
             return;
         };
+        let entry = &mut place.stored;
         entry.retain(|other| !Arc::ptr_eq(other, stored));
         for &pc in &record.blocks[1..] {
             if let Some(around) = self.by_member.get_mut(&(pc, record.mode)) {
