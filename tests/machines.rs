@@ -220,6 +220,34 @@ fn one_machine_is_told_of_as_ever() {
     );
 }
 
+/// A machine that is the only one of its monitor keeps translations for the next run, too.
+#[test]
+fn a_single_copy_has_a_code_cache() {
+    let folder = Folder::new();
+    let (image, kept) = ("guests/prebuilt/bench-mfc0.k.el.elf", folder.path("kept"));
+    let report = folder.path("report.json");
+    let run = || {
+        let output = mirrorball(&[
+            "run",
+            image,
+            "--count",
+            "1",
+            "--code-cache",
+            &kept,
+            "--report",
+            &report,
+        ]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        let record: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+        let counted = |name: &str| record[0]["jit"][name].as_u64();
+        (counted("translations"), counted("shared"))
+    };
+    let (made, found) = run();
+    assert!(made > Some(0) && found == Some(0), "{made:?} {found:?}");
+    let (made, found) = run();
+    assert!(made == Some(0) && found > Some(0), "{made:?} {found:?}");
+}
+
 /// The example of the documentation, with the files that it names.
 #[test]
 fn the_documented_file_passes_the_check() {

@@ -130,14 +130,15 @@ impl Fleet {
         let memory = MachineMemory::with_swap(monitor.machine_memory, &machines, swap)?;
         let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;
         let mut stores = HashMap::new();
-        if specs.len() > 1 {
-            for spec in specs.iter().filter(translates) {
-                if let Entry::Vacant(place) = stores.entry(kin(spec)) {
-                    let directory = spec.code_cache.as_deref();
-                    let big_endian = spec.image.big_endian;
-                    let store = Jit::store_in(directory, spec.cpu, big_endian);
-                    place.insert(store.map_err(|error| error.to_string()));
-                }
+        for spec in specs.iter().filter(translates) {
+            let directory = spec.code_cache.as_deref();
+            // Who is alone has nobody to keep translations for.
+            if specs.len() == 1 && directory.is_none() {
+                break;
+            }
+            if let Entry::Vacant(place) = stores.entry(kin(spec)) {
+                let store = Jit::store_in(directory, spec.cpu, spec.image.big_endian);
+                place.insert(store.map_err(|error| error.to_string()));
             }
         }
         let background = specs.iter().any(|spec| spec.background);

@@ -124,6 +124,9 @@ pub struct JitReport {
     pub translated: u64,
     /// Regions of blocks translated.
     pub translations: u64,
+    /// Regions that an earlier run or another machine had translated.
+    #[serde(default)]
+    pub shared: u64,
     /// Guest instructions in them.
     pub instructions: u64,
     /// Seconds that translating took, beside the guest or in its way.
@@ -156,7 +159,7 @@ pub struct JitReport {
     pub sweeps: u64,
     /// Regions that Cranelift refused.
     pub refused: u64,
-    /// What was done with translations on disk, if there are.
+    /// What was done with translations on disk, if there are, by all machines that share them.
     pub disk: Option<DiskReport>,
 }
 
@@ -331,6 +334,7 @@ impl From<&Jit> for JitReport {
         Self {
             translated: counters.translated,
             translations: counters.translations,
+            shared: counters.shared,
             instructions: counters.instructions,
             compile_seconds: counters.compile_time.as_secs_f64(),
             code_bytes: counters.code_bytes,
@@ -347,7 +351,10 @@ impl From<&Jit> for JitReport {
             block_bytes: jit.block_bytes() as u64,
             sweeps: counters.sweeps,
             refused: counters.refused,
-            disk: jit.store().map(|store| DiskReport::from(store.counters())),
+            disk: jit
+                .store()
+                .filter(|store| store.lasts())
+                .map(|store| DiskReport::from(store.counters())),
         }
     }
 }

@@ -100,6 +100,7 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
         number(jit.entries),
         format!("{} instructions each", ratio(jit.translated, jit.entries)),
     );
+    rows.some("regions found translated", jit.shared);
     rows.count("exits chained", jit.chained);
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
@@ -128,8 +129,8 @@ fn cache(rows: &mut Rows, jit: &JitReport) {
         format!("swept {} times", number(jit.sweeps)),
     );
     if let Some(disk) = &jit.disk {
-        rows.count("read from disk", disk.loaded);
-        rows.count("written to disk", disk.saved);
+        rows.count("read from disk, in all", disk.loaded);
+        rows.count("written to disk, in all", disk.saved);
         rows.some("damaged on disk", disk.damaged);
     }
 }
