@@ -1,10 +1,11 @@
 //! Heat: how often a block was interpreted, and at which heat something is to be done for it.
 
 use super::jit::Jit;
-use crate::cache::blocks::BlockId;
+use crate::cache::blocks::{BlockId, Cached};
 use crate::cache::code::TranslationId;
 use crate::cache::persist::Store;
 use mirrorball_runtime::vm::Vm;
+use std::mem::offset_of;
 
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 pub(super) const COVERED: u32 = 4;
@@ -45,6 +46,12 @@ pub(super) struct Extra {
     /// Whether the block is left to the interpreter for good.
     pub declined: bool,
 }
+
+// One look at a block that is interpreted is one cache line.
+const _: () = {
+    let wanted = offset_of!(Cached<Extra>, extra) + offset_of!(Extra, regions);
+    assert!(wanted <= align_of::<Cached<Extra>>());
+};
 
 impl Extra {
     /// There is no translation that starts here, and the block is cold.
@@ -119,5 +126,34 @@ impl Jit {
     /// but in all that follow.
     fn translates_early(&self) -> bool {
         self.store.as_ref().is_some_and(Store::lasts) && self.compiler.has_time()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_looked_after_at_a_few_of_its_runs() {
+        let mut extra = Extra::default();
+        let mut looks = Vec::new();
+        for _ in 0..100 {
+            if extra.warm() {
+                looks.push(extra.heat);
+                extra.due = extra.next_look();
+            }
+        }
+        assert_eq!(looks, [1, 2, 4, 8, 16, 20, 25, 31, 38, 47, 58, 72, 90]);
+        extra.cool();
+        assert!(extra.warm(), "what was forgotten is looked after at once");
+    }
+
+    #[test]
+    fn who_lies_in_a_region_needs_more_heat() {
+        let mut extra = Extra::default();
+        assert_eq!(extra.threshold(1000), 1000);
+        extra.regions.push(1);
+        assert_eq!(extra.threshold(1000), 1000 * COVERED);
+        assert_eq!(extra.threshold(u32::MAX), u32::MAX);
     }
 }
