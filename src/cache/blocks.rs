@@ -16,12 +16,12 @@ pub struct BlockKey {
     page: u32,
     /// The virtual address that it runs at.
     pub pc: u32,
-    /// The Status bits that decide which instructions there are, and [`KERNEL`].
+    /// The Status bits that decide which instructions there are, and in bit 0 whether privileged
+    /// ones may run.
     pub mode: u32,
 }
 
-/// Set in the mode of blocks whose privileged instructions may run; none of the Status bits that
-/// count.
+/// That bit, which is none of the Status bits that count.
 const KERNEL: u32 = 1;
 
 impl BlockKey {

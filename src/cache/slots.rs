@@ -89,6 +89,9 @@ mod tests {
         assert_eq!(slots.get(numbers[300]), None);
         assert_eq!(slots.insert(7), numbers[300], "free numbers come first");
         assert_eq!(slots.get_mut(1 << 20), None);
-        assert_eq!(slots.iter().sum::<usize>(), (0..600).sum::<usize>() - 300 + 7);
+        assert_eq!(
+            slots.iter().sum::<usize>(),
+            (0..600).sum::<usize>() - 300 + 7
+        );
     }
 }

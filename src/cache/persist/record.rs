@@ -31,7 +31,7 @@ const MOST_CODE: u32 = 1 << 22;
 pub struct Record {
     /// The guest address of the entry.
     pub pc: u32,
-    /// See [`mode`].
+    /// See [`BlockKey::mode`].
     pub mode: u32,
     /// The hash of the guest code.
     pub content: Hash,
