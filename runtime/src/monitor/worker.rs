@@ -322,8 +322,8 @@ impl State {
         self.tasks.iter().all(done) && !self.all_ended()
     }
 
-    /// Chooses a machine, after those are ready whose time has come.
-    /// The longest turn is `longest`.
+    /// Chooses a machine, after those are ready whose time has come. No turn is longer than
+    /// `longest`, but in new code.
     fn take_turn(&mut self, thread: usize, now: Instant, longest: Duration) -> Option<Turn> {
         for number in 0..self.tasks.len() {
             let task = &self.tasks[number];
