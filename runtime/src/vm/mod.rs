@@ -273,6 +273,13 @@ impl Vm {
         self.counters.space_switches += 1;
     }
 
+    /// Empties all software TLBs.
+    pub(super) fn clear_spaces(&mut self) {
+        // Only the space that is entered is sure to stay.
+        self.previous_space = std::ptr::null_mut();
+        self.soft.clear(self.cpu.space);
+    }
+
     /// The current address space's software TLB.
     #[inline(always)]
     #[must_use]
@@ -386,7 +393,7 @@ impl Vm {
     pub fn watch_writes(&mut self) {
         if self.written.is_none() {
             self.written = Some(Vec::new());
-            self.soft.clear();
+            self.clear_spaces();
         }
     }
 

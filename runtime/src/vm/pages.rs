@@ -207,7 +207,7 @@ impl Vm {
 
     /// Begins an epoch: from now on it shows which pages are used. Says how many were in the last.
     pub fn begin_epoch(&mut self) -> u64 {
-        self.soft.clear();
+        self.clear_spaces();
         self.pmap.begin_epoch()
     }
 

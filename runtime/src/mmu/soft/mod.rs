@@ -161,20 +161,18 @@ impl SoftTlb {
             .for_each(|table| table.set(pc, block, code));
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self) {
+    /// Forgets everything. All spaces may be gone, but for the one that is `entered` now.
+    pub fn clear(&mut self, entered: *const Space) {
         self.grants.clear();
         self.direct.clear();
-        for space in self.spaces() {
-            let key = space.key;
-            space.reset(key);
-        }
+        self.kernel.clear(entered);
+        self.others.clear(entered);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::pool::SPACES;
+    use super::pool::{CLEARS, SPACES};
     use super::*;
     use crate::addr::PAGE_SIZE;
 
@@ -249,6 +247,32 @@ mod tests {
         soft.protect(Pa(0), page.as_mut_ptr(), true);
         assert!(space(&mut soft, 2).probe_write(Va(0x40_1000), 1).is_none());
         assert!(space(&mut soft, 2).probe_read(Va(0x40_1000), 1).is_some());
+    }
+
+    #[test]
+    fn spaces_that_rested_for_long_are_gone() {
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut page = [0u8; 4096];
+        for asid in 1..=3 {
+            let space = space(&mut soft, asid);
+            space.fill_data(Va(0x40_0000), page.as_mut_ptr(), true);
+            space.fill_code(Va(0x40_0000), 7, 0);
+        }
+        let entered: *mut Space = space(&mut soft, 3);
+        (0..CLEARS).for_each(|_| soft.clear(entered));
+        assert!((1..=3).all(|asid| soft.find(key(asid)).is_some()));
+        space(&mut soft, 2);
+        (1..CLEARS).for_each(|_| soft.clear(entered));
+        assert!(soft.find(key(1)).is_some());
+        soft.clear(entered);
+        assert!(soft.find(key(1)).is_none());
+        for asid in 1..=3 {
+            let space = space(&mut soft, asid);
+            assert_eq!(space.key, key(asid));
+            assert!(space.probe_read(Va(0x40_0000), 1).is_none());
+            assert!(space.probe_code(Va(0x40_0000)).is_none());
+        }
+        assert!(std::ptr::eq(entered, soft.select(key(3))));
     }
 
     #[test]

@@ -12,10 +12,12 @@ use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
 
+/// Spaces are given up at one in so many clearings.
+pub const CLEARS: u32 = 16;
 /// How many spaces a pool has before the one that rested longest is given up.
 pub const SPACES: usize = 16;
 
@@ -99,10 +101,16 @@ pub struct Pool {
     /// The space that was last entered, by ASID.
     hints: [u8; 256],
     clock: u64,
+    /// How often the spaces were cleared since those that rested were given up.
+    clears: u32,
+    /// When that was.
+    given_up: u64,
 }
 
+#[derive(Clone, Copy)]
 struct Use {
-    key: SpaceKey,
+    /// `None` is for a place that is free: the host has its memory.
+    key: Option<SpaceKey>,
     /// When the space was last entered.
     last: u64,
 }
@@ -118,6 +126,8 @@ impl Pool {
             uses: Vec::with_capacity(SPACES),
             hints: [0; 256],
             clock: 0,
+            clears: 0,
+            given_up: 0,
         };
         for space in (0..SPACES).map(|index| pool.place(index).cast::<u8>()) {
             let Some(direct) = direct else { break };
@@ -165,27 +175,30 @@ impl Pool {
 
     fn index_of(&self, key: SpaceKey) -> Option<usize> {
         let hint = usize::from(self.hints[usize::from(key.asid)]);
-        if self.uses.get(hint).is_some_and(|used| used.key == key) {
+        if self
+            .uses
+            .get(hint)
+            .is_some_and(|used| used.key == Some(key))
+        {
             return Some(hint);
         }
-        self.uses.iter().position(|used| used.key == key)
+        self.uses.iter().position(|used| used.key == Some(key))
     }
 
     /// Makes a space for `key`, if need be of the one that rested longest.
     #[cold]
     fn make(&mut self, key: SpaceKey, direct: Option<&Direct>) -> usize {
-        let index = if self.uses.len() < SPACES {
-            self.uses.push(Use { key, last: 0 });
-            self.uses.len() - 1
-        } else {
-            let oldest = self
-                .uses
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, used)| used.last);
-            oldest.map_or(0, |(index, _)| index)
+        let uses = self.uses.iter().enumerate();
+        // Free places come first.
+        let oldest = uses.min_by_key(|(_, used)| used.key.map(|_| used.last));
+        let index = match oldest {
+            Some((index, used)) if used.key.is_none() || self.uses.len() == SPACES => index,
+            _ => {
+                self.uses.push(Use { key: None, last: 0 });
+                self.uses.len() - 1
+            }
         };
-        self.uses[index].key = key;
+        self.uses[index].key = Some(key);
         let direct = direct.map(|direct| direct.code_of(key));
         self.space(index).prepare(direct);
         self.space(index).reset(key);
@@ -201,11 +214,43 @@ impl Pool {
     /// The spaces in use of address space `asid`, or of all.
     pub fn spaces_of(&mut self, asid: Option<u8>) -> impl Iterator<Item = &mut Space> {
         let first = self.memory.as_ptr();
-        let wanted = move |used: &Use| asid.is_none_or(|asid| asid == used.key.asid);
+        let wanted = move |used: &Use| {
+            let key = used.key;
+            key.is_some_and(|key| asid.is_none_or(|asid| asid == key.asid))
+        };
         let uses = self.uses.iter().enumerate();
         // SAFETY: as in `space`; each is handed out once.
         uses.filter(move |(_, used)| wanted(used))
             .map(move |(index, _)| unsafe { &mut *first.add(index) })
+    }
+
+    /// Empties all spaces. Now and then the host gets the memory of those that were not entered
+    /// since it last did, unless they are `entered` now.
+    pub fn clear(&mut self, entered: *const Space) {
+        self.clears += 1;
+        let gives_up = self.clears == CLEARS;
+        for index in 0..self.uses.len() {
+            let Use { key, last } = self.uses[index];
+            let Some(key) = key else { continue };
+            let rested = last <= self.given_up && !std::ptr::eq(self.place(index), entered);
+            if gives_up && rested && self.return_to_host(index) {
+                self.uses[index].key = None;
+            } else {
+                self.space(index).reset(key);
+            }
+        }
+        if gives_up {
+            (self.clears, self.given_up) = (0, self.clock);
+        }
+    }
+
+    /// Lets the host have the memory of a space that nobody is in. Says whether it took it: then the
+    /// place is as one that was never used. The tables of kseg0 and kseg1, which every space of the
+    /// kernel shows, must be empty.
+    fn return_to_host(&self, index: usize) -> bool {
+        let place = self.place(index).cast();
+        // SAFETY: the place is the pool's own, and all zero it is a valid space.
+        unsafe { madvise(place, size_of::<Space>(), Advice::LinuxRemove).is_ok() }
     }
 
     /// The spaces in use.
