@@ -39,7 +39,7 @@ impl CacheConfig {
     /// The most bytes of predecoded blocks that are kept beside the code.
     #[must_use]
     pub fn blocks_bytes(&self) -> usize {
-        self.bytes.clamp(4 << 20, 8 << 20)
+        self.bytes.clamp(4 << 20, 5 << 20)
     }
 }
 
