@@ -149,8 +149,6 @@ pub struct Compiler {
     place: Place,
     store: Option<Store>,
     done: (Sender<Done>, Receiver<Done>),
-    /// Jobs that were handed in and have not come back.
-    out: usize,
 }
 
 /// With fewer jobs waiting than this, the threads will soon have nothing to do.
@@ -164,7 +162,6 @@ impl Compiler {
             place: Place::Here(Box::new(translator)),
             store,
             done: channel(),
-            out: 0,
         }
     }
 
@@ -176,14 +173,12 @@ impl Compiler {
             place: Place::Workshop(workshop, number),
             store,
             done: channel(),
-            out: 0,
         }
     }
 
     /// Hands a job in, whose first block has run `heat` times. Its result comes from
     /// [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job, heat: u32) {
-        self.out += 1;
         match &mut self.place {
             Place::Here(translator) => {
                 let done = translate(translator, self.store.as_ref(), job);
@@ -214,14 +209,8 @@ impl Compiler {
     }
 
     /// A job that is done, if there is one.
-    #[inline]
     pub fn poll(&mut self) -> Option<Done> {
-        if self.out == 0 {
-            return None;
-        }
-        let done = self.done.1.try_recv().ok()?;
-        self.out -= 1;
-        Some(done)
+        self.done.1.try_recv().ok()
     }
 
     /// Whether there are threads, with time for what is not urgent.

@@ -69,7 +69,7 @@ impl Extra {
 
     /// The heat above which a region that starts here is translated, if `hot` is that for a block
     /// that lies in none.
-    fn threshold(&self, hot: u32) -> u32 {
+    pub fn threshold(&self, hot: u32) -> u32 {
         hot.saturating_mul(if self.regions.is_empty() { 1 } else { COVERED })
     }
 
@@ -95,19 +95,16 @@ impl Jit {
             self.recall(vm, id);
             self.translate_if_hot(vm, id);
         }
-        let (hot, looks) = (self.config.hot, self.store.is_some());
         let extra = &mut self.blocks.get_mut(id).extra;
+        let hot = extra.threshold(self.config.hot);
         extra.due = if extra.declined {
             u32::MAX
-        } else if extra.translation != 0 || looks && extra.heat > extra.threshold(hot) {
+        } else if extra.translation != 0 || extra.heat > hot {
             extra.next_look()
+        } else if self.store.is_some() {
+            extra.next_look().min(hot.saturating_add(1))
         } else {
-            let hot = extra.threshold(hot).max(extra.heat).saturating_add(1);
-            if looks {
-                extra.next_look().min(hot)
-            } else {
-                hot
-            }
+            hot.saturating_add(1)
         };
     }
 

@@ -84,11 +84,7 @@ impl Jit {
         };
         let cached = self.blocks.get_mut(id);
         let (key, extra) = (cached.key, &mut cached.extra);
-        let least = match extra.regions.is_empty() {
-            true => 1,
-            false => COVERED,
-        };
-        if extra.heat < least << extra.evicted.min(16) {
+        if extra.heat < extra.threshold(1) << extra.evicted.min(16) {
             return;
         }
         let runs = match extra.heat {

@@ -128,15 +128,15 @@ impl Fleet {
         };
         let machines: Vec<u64> = specs.iter().map(|spec| spec.memory.bytes()).collect();
         let memory = MachineMemory::with_swap(monitor.machine_memory, &machines, swap)?;
-        let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;
+        let several = specs.len() > 1;
+        // Others find what one has had translated, and so do later runs.
+        let keeps = |spec: &&MachineSpec| {
+            spec.engine != EngineKind::Interp && (several || spec.code_cache.is_some())
+        };
         let mut stores = HashMap::new();
-        for spec in specs.iter().filter(translates) {
-            let directory = spec.code_cache.as_deref();
-            // Who is alone has nobody to keep translations for.
-            if specs.len() == 1 && directory.is_none() {
-                break;
-            }
+        for spec in specs.iter().filter(keeps) {
             if let Entry::Vacant(place) = stores.entry(kin(spec)) {
+                let directory = spec.code_cache.as_deref();
                 let store = Jit::store_in(directory, spec.cpu, spec.image.big_endian);
                 place.insert(store.map_err(|error| error.to_string()));
             }

@@ -175,14 +175,11 @@ impl Pool {
 
     fn index_of(&self, key: SpaceKey) -> Option<usize> {
         let hint = usize::from(self.hints[usize::from(key.asid)]);
-        if self
-            .uses
-            .get(hint)
-            .is_some_and(|used| used.key == Some(key))
-        {
+        let has_key = |used: &Use| used.key == Some(key);
+        if self.uses.get(hint).is_some_and(has_key) {
             return Some(hint);
         }
-        self.uses.iter().position(|used| used.key == Some(key))
+        self.uses.iter().position(has_key)
     }
 
     /// Makes a space for `key`, if need be of the one that rested longest.
@@ -214,13 +211,10 @@ impl Pool {
     /// The spaces in use of address space `asid`, or of all.
     pub fn spaces_of(&mut self, asid: Option<u8>) -> impl Iterator<Item = &mut Space> {
         let first = self.memory.as_ptr();
-        let wanted = move |used: &Use| {
-            let key = used.key;
-            key.is_some_and(|key| asid.is_none_or(|asid| asid == key.asid))
-        };
+        let is_wanted = move |key: SpaceKey| asid.is_none_or(|asid| asid == key.asid);
         let uses = self.uses.iter().enumerate();
         // SAFETY: as in `space`; each is handed out once.
-        uses.filter(move |(_, used)| wanted(used))
+        uses.filter(move |(_, used)| used.key.is_some_and(is_wanted))
             .map(move |(index, _)| unsafe { &mut *first.add(index) })
     }
 
