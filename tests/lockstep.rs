@@ -28,7 +28,7 @@ fn adding() -> Box<Vm> {
 }
 
 fn lockstep() -> Lockstep {
-    Lockstep::new(eager_jit(), 0)
+    Lockstep::new(eager_jit(), 0).expect("address space")
 }
 
 /// Runs `vm` for a while, in which there is no difference, lets `sabotage` change it, and returns

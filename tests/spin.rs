@@ -82,7 +82,7 @@ fn ran(code: &[u32]) -> u64 {
 
 fn ran_in(engines: &[Kind], code: &[u32], limit: u64) -> u64 {
     let mut vm = guest(code);
-    let mut reference = EveryRound(Interpreter::default());
+    let mut reference = EveryRound(Interpreter::new().expect("address space"));
     let outcome = vm.run(&mut reference, &mut Recorder::default(), limit);
     assert_eq!((outcome, vm.counters.spun), (Outcome::Limit, 0));
     let accesses = |vm: &Vm| vm.board.accesses().collect::<Vec<_>>();

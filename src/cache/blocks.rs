@@ -2,9 +2,11 @@
 
 use super::slots::Slots;
 use crate::interp::Block;
-use crate::interp::block::Source;
+use crate::interp::block::{MAX_BLOCK, Source, code_address};
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
-use mirrorball_runtime::mmu::soft::SpaceKey;
+use mirrorball_runtime::mmu::soft::{
+    CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, SpaceKey, word_of,
+};
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
 use std::mem::{size_of, size_of_val};
@@ -14,7 +16,7 @@ use std::mem::{size_of, size_of_val};
 pub struct BlockKey {
     /// The number of the physical page that it is fetched from.
     page: u32,
-    /// The virtual address that it runs at.
+    /// The [`code_address`] that it starts at.
     pub pc: u32,
     /// The Status bits that decide which instructions there are, and in bit 0 whether privileged
     /// ones may run.
@@ -42,7 +44,7 @@ impl BlockKey {
     pub fn new(pc: Va, pa: Pa, space: SpaceKey) -> Self {
         Self {
             page: (pa.0 >> PAGE_BITS) as u32,
-            pc: pc.0 as u32,
+            pc: code_address(pc),
             mode: space.status | if space.mode.is_kernel() { KERNEL } else { 0 },
         }
     }
@@ -59,10 +61,53 @@ impl BlockKey {
     pub fn leads_to(self, other: Self) -> bool {
         self.mode == other.mode && (other.pc >> 30 == 2 || self.page == other.page)
     }
+
+    /// Where the block is while the program counter of the CPU is in its page, or in kseg0 or kseg1
+    /// if it is.
+    #[must_use]
+    pub fn va(self, vm: &Vm) -> Va {
+        let pc = Va(u64::from(self.pc));
+        if self.pc >> 30 == 2 {
+            pc
+        } else {
+            Va(Va(vm.cpu.pc).page().0 | pc.0)
+        }
+    }
+
+    /// What tells the code pages of one physical page apart.
+    fn view(self) -> View {
+        View {
+            mode: self.mode,
+            segment: if self.pc >> 30 == 2 { self.pc >> 29 } else { 0 },
+        }
+    }
 }
 
-/// The number of a block. It names another block once this one is dropped.
+/// What else the code of a page depends on: the mode, and whether it is seen in kseg0, in kseg1, or
+/// mapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct View {
+    mode: u32,
+    segment: u32,
+}
+
+/// The number of a block, never 0. It names another block once this one is dropped.
 pub type BlockId = u32;
+
+/// What an engine keeps with a block.
+pub trait Keep: Default {
+    /// What is left of it when its block is dropped to save memory.
+    fn fade(&self) -> u8 {
+        0
+    }
+
+    /// What there is of it when such a block is made again.
+    fn revive(_faded: u8) -> Self {
+        Self::default()
+    }
+}
+
+impl Keep for () {}
 
 /// A block and what an engine keeps with it. What is wanted when it runs comes first, and lies in
 /// one cache line of the host.
@@ -74,45 +119,82 @@ pub struct Cached<T> {
     pub extra: T,
     /// What it depends on.
     pub key: BlockKey,
+    /// See [`Source::print`].
+    pub print: u32,
 }
+
+/// The code page of a physical page in one view.
+struct Viewed {
+    view: View,
+    slot: CodeSlot,
+    /// The blocks in it.
+    blocks: u32,
+    /// What is left of blocks that were dropped to save memory, by the word that they start at.
+    faded: Option<Box<[u8; CODE_WORDS]>>,
+}
+
+/// Why there is no place for blocks.
+#[derive(Debug, thiserror::Error)]
+#[error("the host has no address space for tables of guest code: {0}; run fewer machines")]
+pub struct BlocksError(std::io::Error);
 
 /// All blocks of one VM.
 pub struct Blocks<T> {
     slots: Slots<Cached<T>>,
-    by_key: FxHashMap<BlockKey, BlockId>,
-    by_page: FxHashMap<u64, Vec<BlockId>>,
+    code: CodePages,
+    by_page: FxHashMap<u32, Vec<Viewed>>,
+    count: usize,
     predecoded: u64,
+    again: u64,
     bytes: usize,
 }
 
-/// What a block takes in the tables, and what the allocator adds.
-const TABLES: usize = 4 + 2 * (size_of::<BlockKey>() + 4) + 8 + 32;
+/// What the allocator adds to what a block takes.
+const TABLES: usize = 16;
 
-impl<T> Default for Blocks<T> {
-    fn default() -> Self {
-        Self {
-            slots: Slots::default(),
-            by_key: FxHashMap::default(),
-            by_page: FxHashMap::default(),
-            predecoded: 0,
-            bytes: 0,
-        }
-    }
+/// The words of a code page in which a block that overlaps these bytes of the page may start.
+fn starts(pa: Pa, bytes: u64) -> std::ops::Range<usize> {
+    let first = (pa.page_offset() / 4) as usize;
+    let last = ((pa.page_offset() + bytes).div_ceil(4) as usize).min(CODE_WORDS);
+    first.saturating_sub(MAX_BLOCK + 1)..last
 }
 
-impl<T: Default> Blocks<T> {
+impl<T: Keep> Blocks<T> {
+    /// No blocks.
+    ///
+    /// # Errors
+    /// If the host has no address space for them.
+    pub fn new() -> Result<Self, BlocksError> {
+        let code = CodePages::new().map_err(|error| BlocksError(error.into()))?;
+        Ok(Self {
+            slots: Slots::default(),
+            code,
+            by_page: FxHashMap::default(),
+            count: 0,
+            predecoded: 0,
+            again: 0,
+            bytes: 0,
+        })
+    }
+
     /// The block at the CPU's program counter. If the fetch is refused the guest gets its
-    /// exception, for one cycle, and there is no block.
+    /// exception, for one cycle, and there is no block; nor is there one while the blocks are
+    /// [full](Blocks::is_full).
     #[inline]
     pub fn at_pc(&mut self, vm: &mut Vm) -> Option<BlockId> {
-        match vm.space().probe_code(Va(vm.cpu.pc)) {
-            Some(entry) => Some(entry.block),
-            None => self.find(vm),
+        let pc = Va(vm.cpu.pc);
+        let entry = self.code.entry(vm.space().code_slot(pc), pc);
+        if entry.block != 0 && pc.0 & 3 == 0 {
+            return Some(entry.block);
         }
+        self.find(vm)
     }
 
     #[cold]
     fn find(&mut self, vm: &mut Vm) -> Option<BlockId> {
+        if self.is_full() {
+            return None;
+        }
         let pc = Va(vm.cpu.pc);
         let pa = match vm.fetch(pc) {
             Ok(pa) => pa,
@@ -124,43 +206,93 @@ impl<T: Default> Blocks<T> {
         };
         let key = BlockKey::new(pc, pa, vm.space_key());
         let id = self.ensure(vm, key);
-        vm.space_mut().fill_code(pc, id, 0);
+        if let Some(viewed) = self.viewed(key) {
+            vm.space_mut().fill_code(pc, viewed.slot);
+        }
         Some(id)
     }
 
+    /// Whether there is hardly room for more pages with code: some blocks have to be dropped.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.code.len() + 16 > CODE_PAGES
+    }
+
+    fn viewed(&self, key: BlockKey) -> Option<&Viewed> {
+        let views = self.by_page.get(&key.page)?;
+        views.iter().find(|viewed| viewed.view == key.view())
+    }
+
+    /// The code page for a key, made now if there was none.
+    fn view(&mut self, key: BlockKey) -> &mut Viewed {
+        let views = self.by_page.entry(key.page).or_default();
+        let there = views.iter().position(|viewed| viewed.view == key.view());
+        let index = there.unwrap_or_else(|| {
+            let slot = self.code.take();
+            views.push(Viewed {
+                view: key.view(),
+                slot: slot.expect("an engine drops blocks before all code pages are used"),
+                blocks: 0,
+                faded: None,
+            });
+            views.len() - 1
+        });
+        &mut views[index]
+    }
+
     /// The block with this key, predecoded now if it was not yet. The CPU is in the state that the
-    /// key says.
+    /// key says, and its program counter in the page if that is mapped.
     pub fn ensure(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
-        match self.by_key.get(&key) {
-            Some(&id) => id,
+        match self.by_key(&key) {
+            Some(id) => id,
             None => self.insert(vm, key),
         }
     }
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa());
+        let source = Source::find(vm, key.va(vm), key.pa());
+        let word = word_of(Va(u64::from(key.pc)));
+        let viewed = self.view(key);
+        viewed.blocks += 1;
+        let slot = viewed.slot;
+        let faded = viewed.faded.as_mut().map(|faded| std::mem::take(&mut faded[word]));
         let cached = Cached {
             block: Block::predecode(&source),
-            extra: T::default(),
+            extra: faded.map_or_else(T::default, T::revive),
             key,
+            print: source.print(),
         };
-        tracing::trace!(target: "blocks", "block {:#010x} at {}: {} instructions", key.pc, key.pa(), source.code.len());
+        tracing::trace!(target: "blocks", "block {} at {}: {} instructions", key.va(vm), key.pa(), source.code.len());
         vm.add_code(key.pa(), cached.block.bytes.into());
         self.predecoded += 1;
+        self.again += u64::from(faded.is_some_and(|faded| faded > 0));
+        self.count += 1;
         self.bytes += Self::bytes_of(&cached);
         let id = self.slots.insert(cached);
-        self.by_key.insert(key, id);
-        self.by_page
-            .entry(u64::from(key.page))
-            .or_default()
-            .push(id);
+        self.code.page_mut(slot).entries[word].block = id;
         id
     }
 
     /// The number of the block with this key, if it is kept.
     #[must_use]
     pub fn by_key(&self, key: &BlockKey) -> Option<BlockId> {
-        self.by_key.get(key).copied()
+        let viewed = self.viewed(*key)?;
+        let entry = self.code.entry(viewed.slot, Va(u64::from(key.pc)));
+        (entry.block != 0).then_some(entry.block)
+    }
+
+    /// Says where the code for the block with this key is: the offset that
+    /// [`CodeEntry::code`] wants, 0 for none.
+    pub fn set_code(&mut self, key: &BlockKey, code: i32) {
+        if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
+            self.code.entry_mut(slot, Va(u64::from(key.pc))).code = code;
+        }
+    }
+
+    /// Where the code pages are, for translated code.
+    #[must_use]
+    pub fn code_pages(&self) -> usize {
+        self.code.address()
     }
 
     /// The block with this number, if there is one.
@@ -202,64 +334,117 @@ impl<T: Default> Blocks<T> {
     pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
         let mut dropped = Vec::new();
         for (pa, bytes) in vm.take_modified() {
-            self.drop_from_page(vm, pa.page_number(), &mut dropped, |cached| {
+            let overlaps = |cached: &Cached<T>| {
                 let (start, len) = (cached.key.pa(), u64::from(cached.block.bytes));
-                start.0 + len <= pa.0 || pa.0 + bytes <= start.0
-            });
+                start.0 + len > pa.0 && pa.0 + bytes > start.0
+            };
+            let page = pa.page_number() as u32;
+            let before = dropped.len();
+            dropped.extend(self.take_from(page, starts(pa, bytes), |cached| overlaps(cached)));
+            if dropped.len() > before {
+                self.note_code(vm, page);
+            }
         }
         dropped
     }
 
-    /// Drops every block that the engine does not want to `keep`.
+    /// Drops every block that the engine does not want to `keep`, and code pages that have none.
     pub fn drop_others(&mut self, vm: &mut Vm, mut keep: impl FnMut(&mut Cached<T>) -> bool) {
-        let pages: Vec<u64> = self.by_page.keys().copied().collect();
+        let pages: Vec<u32> = self.by_page.keys().copied().collect();
         for page in pages {
-            self.drop_from_page(vm, page, &mut Vec::new(), &mut keep);
+            let gone = self.take_from(page, 0..CODE_WORDS, |cached| !keep(cached));
+            if gone.is_empty() {
+                continue;
+            }
+            for cached in gone {
+                self.fade(&cached);
+            }
+            self.note_code(vm, page);
         }
-        self.by_key.shrink_to_fit();
+        self.give_back_code(vm);
     }
 
-    /// Drops the blocks of a page that are not to be kept.
-    fn drop_from_page(
-        &mut self,
-        vm: &mut Vm,
-        page: u64,
-        dropped: &mut Vec<Cached<T>>,
-        mut keep: impl FnMut(&mut Cached<T>) -> bool,
-    ) {
-        let Some(mut ids) = self.by_page.remove(&page) else {
-            return;
-        };
-        let before = ids.len();
-        ids.retain(|&id| {
-            let kept = keep(self.get_mut(id));
-            if !kept {
-                dropped.extend(self.remove(vm, id));
-            }
-            kept
-        });
-        if ids.len() == before {
-            self.by_page.insert(page, ids);
+    /// Remembers what the engine wants of a block that was dropped to save memory.
+    fn fade(&mut self, cached: &Cached<T>) {
+        let faded = cached.extra.fade();
+        let key = cached.key;
+        if faded > 0 {
+            let word = word_of(Va(u64::from(key.pc)));
+            let table = &mut self.view(key).faded;
+            table.get_or_insert_with(|| Box::new([0; CODE_WORDS]))[word] = faded;
+        }
+    }
+
+    /// Gives back code pages without blocks if many are in use.
+    fn give_back_code(&mut self, vm: &mut Vm) {
+        if self.code.len() < CODE_PAGES / 2 {
             return;
         }
-        let pa = Pa(page * PAGE_SIZE);
-        if ids.is_empty() {
+        vm.soft_tlb().clear_code();
+        let code = &mut self.code;
+        self.by_page.retain(|_, views| {
+            views.retain(|viewed| {
+                if viewed.blocks == 0 {
+                    code.give_back(viewed.slot);
+                }
+                viewed.blocks > 0
+            });
+            !views.is_empty()
+        });
+    }
+
+    /// Takes away the blocks of a page that start at one of these words and are `gone`.
+    fn take_from(
+        &mut self,
+        page: u32,
+        words: std::ops::Range<usize>,
+        mut gone: impl FnMut(&mut Cached<T>) -> bool,
+    ) -> Vec<Cached<T>> {
+        let mut taken = Vec::new();
+        let Self {
+            slots,
+            code,
+            by_page,
+            count,
+            bytes,
+            ..
+        } = self;
+        for viewed in by_page.get_mut(&page).into_iter().flatten() {
+            if viewed.blocks == 0 {
+                continue;
+            }
+            for entry in &mut code.page_mut(viewed.slot).entries[words.clone()] {
+                let there = slots.get_mut(entry.block);
+                if entry.block == 0 || !there.is_some_and(&mut gone) {
+                    continue;
+                }
+                let cached = slots.remove(entry.block);
+                *entry = CodeEntry::default();
+                viewed.blocks -= 1;
+                *count -= 1;
+                *bytes -= cached.as_ref().map_or(0, Self::bytes_of);
+                taken.extend(cached);
+            }
+        }
+        taken
+    }
+
+    /// Says anew what code was made from on a page that has lost some.
+    fn note_code(&self, vm: &mut Vm, page: u32) {
+        let pa = Pa(u64::from(page) * PAGE_SIZE);
+        let views = self.by_page.get(&page).into_iter().flatten();
+        let mut views = views.filter(|viewed| viewed.blocks > 0).peekable();
+        if views.peek().is_none() {
             return vm.remove_code(pa);
         }
         vm.clear_code(pa);
-        for &id in &ids {
-            let cached = self.get(id);
-            vm.add_code(cached.key.pa(), cached.block.bytes.into());
+        for viewed in views {
+            for entry in &self.code.page(viewed.slot).entries {
+                if let Some(cached) = self.slots.get(entry.block) {
+                    vm.add_code(cached.key.pa(), cached.block.bytes.into());
+                }
+            }
         }
-        self.by_page.insert(page, ids);
-    }
-
-    fn remove(&mut self, vm: &mut Vm, id: BlockId) -> Option<Cached<T>> {
-        let cached = self.slots.remove(id)?;
-        self.bytes -= Self::bytes_of(&cached);
-        self.by_key.remove(&cached.key);
-        vm.soft_tlb().forget_code(Va(u64::from(cached.key.pc)), id);
-        Some(cached)
     }
 
     /// All blocks.
@@ -267,16 +452,22 @@ impl<T: Default> Blocks<T> {
         self.slots.iter()
     }
 
-    /// About how much memory a block takes, tables included.
+    /// About how much memory a block takes.
     #[must_use]
     pub fn bytes_of(cached: &Cached<T>) -> usize {
         size_of::<Cached<T>>() + size_of_val(&*cached.block.ops) + TABLES
     }
 
-    /// About how much memory all blocks take.
+    /// About how much memory all blocks take, without their code pages.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// How much memory code pages take.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        self.code.len() * size_of::<CodePage>()
     }
 
     /// The number of blocks that were ever predecoded.
@@ -285,15 +476,21 @@ impl<T: Default> Blocks<T> {
         self.predecoded
     }
 
+    /// How many of them had been dropped before to save memory, though they were of use.
+    #[must_use]
+    pub fn predecoded_again(&self) -> u64 {
+        self.again
+    }
+
     /// The number of blocks kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.count
     }
 
     /// Whether no block is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.count == 0
     }
 }

@@ -7,9 +7,10 @@
 use super::arena::ArenaError;
 use super::blocks::{BlockId, BlockKey};
 use super::units::{NoPlace, Policy, Units};
-use crate::translate::{CODE_ALIGNMENT, Cell, Translation};
+use crate::translate::{CODE_ALIGNMENT, Cell, Glue, Translation};
 use rustc_hash::FxHashMap;
 use std::mem::size_of;
+use std::ops::RangeInclusive;
 
 /// The number of a translation; 0 is none.
 pub type TranslationId = u32;
@@ -36,10 +37,10 @@ impl Default for CacheConfig {
 }
 
 impl CacheConfig {
-    /// The most bytes of predecoded blocks that are kept beside the code.
+    /// The bytes of predecoded blocks that are kept beside the code, at the least and at the most.
     #[must_use]
-    pub fn blocks_bytes(&self) -> usize {
-        self.bytes.clamp(4 << 20, 5 << 20)
+    pub fn blocks_bytes(&self) -> RangeInclusive<usize> {
+        self.bytes.clamp(4 << 20, 5 << 20)..=(4 * self.bytes).clamp(8 << 20, 64 << 20)
     }
 }
 
@@ -79,22 +80,55 @@ pub struct CodeCache {
     last: TranslationId,
     /// Where open links lead.
     stub: u64,
+    /// What the offsets of code count from: the stub for what is not translated.
+    origin: usize,
+    /// What enters translated code.
+    entry: usize,
 }
 
 impl CodeCache {
-    /// An empty cache. Open links lead to the code at `stub`.
+    /// A cache with no code but the `glue`.
     ///
     /// # Errors
     /// If the host has no memory for code.
-    pub fn new(config: CacheConfig, stub: usize) -> Result<Self, ArenaError> {
-        let units = Units::new(config.bytes, config.unit_bytes, config.policy)?;
+    pub fn new(config: CacheConfig, glue: &Glue) -> Result<Self, ArenaError> {
+        let pieces = [&glue.untranslated, &glue.unlinked, &glue.entry];
+        let bytes = pieces.map(|code| code.len().next_multiple_of(CODE_ALIGNMENT));
+        let total = bytes.iter().sum();
+        let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, total)?;
+        let mut offset = units.bytes();
+        let [origin, stub, entry] = std::array::from_fn(|index| {
+            let address = units.arena().write(offset, pieces[index]);
+            offset += bytes[index];
+            address.unwrap_or_default()
+        });
         Ok(Self {
             resident: vec![Vec::new(); units.count()],
             units,
             entries: FxHashMap::default(),
             last: 0,
             stub: stub as u64,
+            origin,
+            entry,
         })
+    }
+
+    /// What the offsets of code count from.
+    #[must_use]
+    pub fn origin(&self) -> usize {
+        self.origin
+    }
+
+    /// The offset of code at an address.
+    #[must_use]
+    pub fn offset_of(&self, code: usize) -> i32 {
+        code.wrapping_sub(self.origin) as i32
+    }
+
+    /// The code that enters translated code: see [`Glue::entry`].
+    #[must_use]
+    pub fn entry(&self) -> usize {
+        self.entry
     }
 
     /// A number for a translation that is about to be made from `block` and `members`.

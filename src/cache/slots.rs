@@ -28,7 +28,7 @@ fn place(number: u32) -> (usize, usize) {
 }
 
 impl<T> Slots<T> {
-    /// Keeps a value. Returns its number, which may have been another's that is gone.
+    /// Keeps a value. Returns its number, which is not 0 and may have been another's that is gone.
     pub fn insert(&mut self, value: T) -> u32 {
         let number = self.free.pop().unwrap_or_else(|| self.grow());
         let (chunk, at) = place(number);
@@ -38,9 +38,11 @@ impl<T> Slots<T> {
 
     /// Adds a chunk; returns its first number, the others are free.
     fn grow(&mut self) -> u32 {
-        let first = (self.chunks.len() * CHUNK) as u32;
+        let end = ((self.chunks.len() + 1) * CHUNK) as u32;
+        // 0 names nothing.
+        let first = (end - CHUNK as u32).max(1);
         self.chunks.push((0..CHUNK).map(|_| None).collect());
-        self.free.extend((first + 1..first + CHUNK as u32).rev());
+        self.free.extend((first + 1..end).rev());
         first
     }
 
@@ -84,6 +86,7 @@ mod tests {
         for (value, &number) in numbers.iter().enumerate() {
             assert_eq!(slots.get(number), Some(&value));
         }
+        assert!(!numbers.contains(&0));
         assert_eq!(slots.remove(numbers[300]), Some(300));
         assert_eq!(slots.remove(numbers[300]), None);
         assert_eq!(slots.get(numbers[300]), None);

@@ -62,11 +62,17 @@ pub struct Units {
 }
 
 impl Units {
-    /// `bytes` of memory for code, in units of `unit_bytes`: a sixteenth of it if that is 0.
+    /// `bytes` of memory for code, in units of `unit_bytes`: a sixteenth of it if that is 0. Behind
+    /// them is room for `glue` bytes of code that stays.
     ///
     /// # Errors
     /// If the host refuses.
-    pub fn new(bytes: usize, unit_bytes: usize, policy: Policy) -> Result<Self, ArenaError> {
+    pub fn new(
+        bytes: usize,
+        unit_bytes: usize,
+        policy: Policy,
+        glue: usize,
+    ) -> Result<Self, ArenaError> {
         let bytes = bytes.max(PAGE);
         let unit_bytes = match unit_bytes {
             0 => bytes.div_ceil(UNITS),
@@ -75,7 +81,7 @@ impl Units {
         let unit_bytes = unit_bytes.next_multiple_of(PAGE);
         let count = (bytes / unit_bytes).max(1);
         Ok(Self {
-            arena: Arena::new(count * unit_bytes)?,
+            arena: Arena::new(count * unit_bytes + glue.next_multiple_of(PAGE))?,
             policy,
             unit_bytes,
             units: vec![Unit::default(); count],
@@ -206,7 +212,7 @@ mod tests {
     use super::*;
 
     fn full(policy: Policy) -> Units {
-        let mut units = Units::new(4 * PAGE, PAGE, policy).unwrap();
+        let mut units = Units::new(4 * PAGE, PAGE, policy, 0).unwrap();
         for offset in [0, PAGE, 2 * PAGE, 3 * PAGE] {
             assert_eq!(units.reserve(3000), Ok(offset));
         }
@@ -263,13 +269,13 @@ mod tests {
 
     #[test]
     fn sizes_are_made_to_fit() {
-        let mut units = Units::new(10, 0, Policy::Fifo).unwrap();
+        let mut units = Units::new(10, 0, Policy::Fifo, 0).unwrap();
         assert_eq!((units.count(), units.unit_bytes()), (1, PAGE));
         assert_eq!(units.reserve(PAGE + 1), Err(NoPlace::TooLarge));
         assert_eq!(units.reserve(PAGE), Ok(0));
         assert_eq!(units.reserve(1), Err(NoPlace::Full));
         assert_eq!(units.victims(), [0]);
-        let units = Units::new(256 << 10, 1 << 30, Policy::Fifo).unwrap();
+        let units = Units::new(256 << 10, 1 << 30, Policy::Fifo, 0).unwrap();
         assert_eq!((units.count(), units.unit_bytes()), (1, 256 << 10));
     }
 }

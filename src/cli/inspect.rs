@@ -101,7 +101,7 @@ fn place(image: &Image, address: Va) -> Option<Pa> {
 
 fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
     let source = Source::find(vm, address, place);
-    let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
+    let guest = guest_listing(source.code.iter().map(|&(word, _)| word), address.0 as u32);
     let instructions = source.code.len();
     if !source.translatable() {
         return Ok(Findings {

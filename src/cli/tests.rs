@@ -62,7 +62,7 @@ fn a_run_has_defaults_that_repeat() {
     assert!(reports.trace.is_empty() && machine.script.is_none() && machine.initrd.is_none());
     assert!(machine.image.big_endian && machine.background && machine.hypercalls);
     assert_eq!(machine.console, ConsoleSpec::Terminal);
-    assert_eq!((machine.share, machine.second_tlb), (100, 0));
+    assert_eq!((machine.share, machine.second_tlb), (100, 1024));
     assert_eq!(machine.cache, crate::cache::code::CacheConfig::default());
 }
 

@@ -72,7 +72,7 @@ pub(super) struct TraceArgs {
         help_heading = "Machine"
     )]
     append: Option<String>,
-    /// Keep N entries that the guest's TLB displaced at random
+    /// Entries of the machine's second-level TLB [default: 1024]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::SECOND_TLB),
           help_heading = "Machine")]
     second_tlb: Option<u32>,

@@ -8,7 +8,7 @@
 use super::queue::{Queue, Ticket};
 use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
-use crate::cache::persist::Store;
+use crate::cache::persist::{Store, Wanted};
 use crate::translate::{Region, TranslateError, Translation, Translator};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,15 +63,31 @@ pub struct Workshop {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     engines: AtomicU64,
+    /// Whether the host has threads for it beside those that run guests.
+    spare: bool,
 }
 
 impl Workshop {
+    /// A thread for one engine, which runs its guest on one thread.
+    ///
+    /// # Errors
+    /// As [`Workshop::new`].
+    pub fn for_one() -> Result<Arc<Self>, WorkshopError> {
+        let threads = std::thread::available_parallelism();
+        Self::build(1, threads.is_ok_and(|threads| threads.get() > 1))
+    }
+
     /// So many threads, at least one.
     ///
     /// # Errors
     /// If the host has no thread to give, or Cranelift does not know its CPU.
     pub fn new(threads: usize) -> Result<Arc<Self>, WorkshopError> {
+        Self::build(threads, false)
+    }
+
+    fn build(threads: usize, spare: bool) -> Result<Arc<Self>, WorkshopError> {
         let mut workshop = Self {
+            spare,
             queue: Arc::default(),
             threads: Vec::new(),
             engines: AtomicU64::new(0),
@@ -128,7 +144,7 @@ fn outcome(translator: &mut Translator, store: Option<&Store>, job: &Job) -> Out
         if let Some(found) = store.find(job.key, &job.region) {
             return Outcome::Found(found);
         }
-        if store.count(job.key) > job.seen {
+        if store.count(Wanted::entry(job.key, &job.region)) > job.seen {
             return Outcome::Overtaken;
         }
     }
@@ -211,6 +227,11 @@ impl Compiler {
     /// A job that is done, if there is one.
     pub fn poll(&mut self) -> Option<Done> {
         self.done.1.try_recv().ok()
+    }
+
+    /// Whether the host has threads for translating beside those that run guests.
+    pub fn is_spare(&self) -> bool {
+        matches!(&self.place, Place::Workshop(workshop, _) if workshop.spare)
     }
 
     /// Whether there are threads, with time for what is not urgent.

@@ -1,7 +1,7 @@
 //! Heat: how often a block was interpreted, and at which heat something is to be done for it.
 
 use super::jit::Jit;
-use crate::cache::blocks::{BlockId, Cached};
+use crate::cache::blocks::{BlockId, Cached, Keep};
 use crate::cache::code::TranslationId;
 use crate::cache::persist::Store;
 use mirrorball_runtime::vm::Vm;
@@ -9,8 +9,8 @@ use std::mem::offset_of;
 
 /// A block that lies in a region already needs so many times the heat to start one of its own.
 pub(super) const COVERED: u32 = 4;
-/// What is kept for other runs is translated at this fraction of the heat if nothing hotter waits.
-const EARLY: u32 = 8;
+/// Blocks are translated at this fraction of the heat if a thread has nothing hotter to do.
+const EARLY: u32 = 16;
 /// Below this heat a block is looked after whenever its heat has doubled, above it four times as
 /// often.
 const TEPID: u32 = 16;
@@ -52,6 +52,23 @@ const _: () = {
     let wanted = offset_of!(Cached<Extra>, extra) + offset_of!(Extra, regions);
     assert!(wanted <= align_of::<Cached<Extra>>());
 };
+
+/// Heat is remembered in steps of so much: 255 of them are as hot as a block gets before it is
+/// translated.
+const FADED: u32 = 4;
+
+impl Keep for Extra {
+    fn fade(&self) -> u8 {
+        (self.heat / FADED).min(255) as u8
+    }
+
+    fn revive(faded: u8) -> Self {
+        Self {
+            heat: u32::from(faded) * FADED,
+            ..Self::default()
+        }
+    }
+}
 
 impl Extra {
     /// There is no translation that starts here, and the block is cold.
@@ -97,14 +114,13 @@ impl Jit {
         }
         let extra = &mut self.blocks.get_mut(id).extra;
         let hot = extra.threshold(self.config.hot);
+        let first = if self.store.is_some() { 0 } else { self.config.hot / EARLY + 1 };
         extra.due = if extra.declined {
             u32::MAX
         } else if extra.translation != 0 || extra.heat > hot {
             extra.next_look()
-        } else if self.store.is_some() {
-            extra.next_look().min(hot.saturating_add(1))
         } else {
-            hot.saturating_add(1)
+            extra.next_look().max(first).min(hot.saturating_add(1))
         };
     }
 
@@ -119,10 +135,11 @@ impl Jit {
         }
     }
 
-    /// Whether blocks are translated before they are hot. That seldom pays in the run that does it,
-    /// but in all that follow.
+    /// Whether blocks are translated before they are hot: while the thread that does it has time
+    /// and takes none from guests, or for the runs that follow.
     fn translates_early(&self) -> bool {
-        self.store.as_ref().is_some_and(Store::lasts) && self.compiler.has_time()
+        let lasts = self.store.as_ref().is_some_and(Store::lasts);
+        self.compiler.has_time() && (lasts || self.compiler.is_spare())
     }
 }
 

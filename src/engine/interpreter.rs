@@ -1,7 +1,7 @@
 //! The interpreter as an engine.
 
 use super::spin;
-use crate::cache::blocks::Blocks;
+use crate::cache::blocks::{Blocks, BlocksError};
 use crate::interp::{run_block, run_part};
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
@@ -10,12 +10,21 @@ use mirrorball_runtime::vm::{Engine, Spin, Vm};
 const MOST_BYTES: usize = 32 << 20;
 
 /// Executes everything by interpreting predecoded blocks.
-#[derive(Default)]
 pub struct Interpreter {
     blocks: Blocks<()>,
 }
 
 impl Interpreter {
+    /// An interpreter for one VM.
+    ///
+    /// # Errors
+    /// If the host has no address space for its tables.
+    pub fn new() -> Result<Self, BlocksError> {
+        Ok(Self {
+            blocks: Blocks::new()?,
+        })
+    }
+
     /// The number of blocks that were predecoded.
     #[must_use]
     pub fn predecoded(&self) -> u64 {
@@ -33,13 +42,16 @@ impl Interpreter {
         }
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
+                if self.blocks.is_full() {
+                    self.blocks.drop_others(vm, |_| false);
+                }
                 if let Some(exit) = vm.cpu.take_stop() {
                     return exit;
                 }
                 continue;
             };
             let block = &self.blocks.get(id).block;
-            enter(block.pc);
+            enter(vm.cpu.pc as u32);
             let exit = if vm.cpu.left >= block.cycles() {
                 run_block(vm, block)
             } else {

@@ -4,15 +4,16 @@ use super::compiler::{Compiler, Workshop, WorkshopError};
 use super::heat::Extra;
 use super::lockstep::guest_listing;
 use super::spin;
-use crate::cache::arena::{Arena, ArenaError};
-use crate::cache::blocks::Blocks;
+use super::sweep::Sweeping;
+use crate::cache::arena::ArenaError;
+use crate::cache::blocks::{Blocks, BlocksError};
 use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::translate::calls;
 use crate::translate::site::Sites;
-use crate::translate::{CODE_ALIGNMENT, Region, TranslateError, Translator, host};
+use crate::translate::{INTERPRET, Region, TranslateError, Translator, host};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
@@ -61,6 +62,9 @@ pub enum JitError {
     /// No memory for code.
     #[error(transparent)]
     Arena(#[from] ArenaError),
+    /// No place for blocks.
+    #[error(transparent)]
+    Blocks(#[from] BlocksError),
     /// Nobody to translate.
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
@@ -89,8 +93,15 @@ pub struct JitCounters {
     pub compile_time: Duration,
     /// Bytes of host code made.
     pub code_bytes: u64,
-    /// Blocks that Cranelift refused.
+    /// Blocks left to the interpreter for good: Cranelift refused them.
     pub refused: u64,
+    /// Because they always trap or give the CPU away.
+    pub trapping: u64,
+    /// Because their code alone is larger than a unit of the cache.
+    pub oversized: u64,
+    /// Blocks left to the interpreter for now, as their delay slot on the next page could not be
+    /// seen.
+    pub unseen: u64,
     /// Times that translated code was entered from the dispatcher.
     pub entries: u64,
     /// Times that the dispatcher found no translation that could be entered.
@@ -122,15 +133,13 @@ pub struct Jit {
     pub(super) compiler: Compiler,
     /// Translations on disk.
     pub(super) store: Option<Store>,
-    entry: Entry,
+    enter: Entry,
     /// What was found out here about instructions that access memory.
     pub(super) sites: Sites,
-    /// The bytes of predecoded blocks at which they are swept.
-    pub(super) sweep_at: usize,
+    /// When predecoded blocks are swept.
+    pub(super) sweeping: Sweeping,
     /// What was counted.
     pub counters: JitCounters,
-    /// The memory of `entry` and of the stub that open links lead to.
-    _glue: Arena,
 }
 
 impl Jit {
@@ -193,31 +202,26 @@ impl Jit {
         workshop: Option<Arc<Workshop>>,
         store: Option<Store>,
     ) -> Result<Self, JitError> {
-        let (entry, stub) = (translator.entry()?, translator.stub()?);
-        let behind = entry.len().next_multiple_of(CODE_ALIGNMENT);
-        let mut glue = Arena::new(behind + stub.len())?;
-        let address = glue.write(0, &entry).unwrap_or_default();
-        let stub = glue.write(behind, &stub).unwrap_or_default();
+        let code = CodeCache::new(config.cache, &translator.glue()?)?;
         // SAFETY: the translator made this code with just this signature; it lives as long as
         // the engine.
-        let entry = unsafe { std::mem::transmute::<usize, Entry>(address) };
+        let enter = unsafe { std::mem::transmute::<usize, Entry>(code.entry()) };
         let compiler = if config.background {
-            let workshop = workshop.map_or_else(|| Workshop::new(1), Ok)?;
+            let workshop = workshop.map_or_else(Workshop::for_one, Ok)?;
             Compiler::beside(workshop, store.clone())
         } else {
             Compiler::inline(translator, store.clone())
         };
         Ok(Self {
             config,
-            blocks: Blocks::default(),
-            code: CodeCache::new(config.cache, stub)?,
+            blocks: Blocks::new()?,
+            code,
             compiler,
             store,
-            entry,
+            enter,
             sites: Sites::new(),
-            sweep_at: config.cache.blocks_bytes(),
+            sweeping: Sweeping::new(&config.cache),
             counters: JitCounters::default(),
-            _glue: glue,
         })
     }
 
@@ -237,6 +241,18 @@ impl Jit {
     #[must_use]
     pub fn block_bytes(&self) -> usize {
         self.blocks.bytes()
+    }
+
+    /// How many bytes the tables take that lead to code.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        self.blocks.code_bytes()
+    }
+
+    /// The number of blocks that were predecoded although they had been before.
+    #[must_use]
+    pub fn predecoded_again(&self) -> u64 {
+        self.blocks.predecoded_again()
     }
 
     /// The number of blocks that were predecoded.
@@ -271,7 +287,7 @@ impl Jit {
     /// The block at `pc`, fetched from `pa`: guest code and host code as text.
     pub fn explain(&self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
         let source = Source::find(vm, pc, pa);
-        let guest = guest_listing(source.code.iter().map(|&(word, _)| word), source.pc);
+        let guest = guest_listing(source.code.iter().map(|&(word, _)| word), pc.0 as u32);
         let host = if source.translatable() {
             let explained = Translator::new()
                 .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));
@@ -289,6 +305,8 @@ impl Jit {
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
         vm.cpu.calls = calls::functions();
+        vm.cpu.code_pages = self.blocks.code_pages();
+        vm.cpu.code_origin = self.code.origin();
         if vm.has_modified() {
             self.drop_modified(vm);
         }
@@ -296,14 +314,19 @@ impl Engine for Jit {
             self.drop_astray(vm);
         }
         self.install_done(vm);
-        if self.blocks.bytes() > self.sweep_at {
+        if self.blocks.bytes() > self.sweeping.at {
             self.sweep(vm);
         }
         // The link that translated code has just missed.
         let mut missing: Option<Missing> = None;
+        // Whether the next block is to be interpreted, although there is code for it.
+        let mut interpret = false;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
                 missing = None;
+                if self.blocks.is_full() {
+                    self.forget_all(vm);
+                }
                 if let Some(exit) = vm.cpu.take_stop() {
                     return exit;
                 }
@@ -316,21 +339,23 @@ impl Engine for Jit {
             }
             let cached = self.blocks.get(id);
             let code = cached.extra.code;
-            let exit = if code != 0 && before >= i64::from(cached.extra.need) {
+            let covered = before >= i64::from(cached.extra.need);
+            let forced = std::mem::take(&mut interpret);
+            let exit = if code != 0 && covered && !forced {
                 if let Some(Missing { from, pc }) = missing.take()
                     && self.code.link(from, pc, cached.extra.translation)
                 {
                     self.counters.links += 1;
                 }
-                let pc = Va(vm.cpu.pc);
-                vm.space_mut().fill_code(pc, id, code);
+                vm.cpu.code_base = Va(vm.cpu.pc).page().0 as u32;
                 self.counters.entries += 1;
                 self.code.units_mut().note_use(code);
-                let note = (self.entry)(vm, code);
+                let note = (self.enter)(vm, code);
                 vm.cpu.settle_cause();
                 missing = Missing::from_note(note);
+                interpret = note == INTERPRET;
                 if let Some(missing) = &missing {
-                    vm.cpu.pc = u64::from(missing.pc);
+                    vm.cpu.pc = vm.cpu.code_va(missing.pc).0;
                     self.counters.unlinked += 1;
                 }
                 self.counters.translated += (before - vm.cpu.left) as u64;
@@ -368,14 +393,15 @@ impl Engine for Jit {
 /// A link that was open when translated code came to it.
 struct Missing {
     from: TranslationId,
-    /// Where it leads: control goes on there.
+    /// The [`code_address`](crate::interp::block::code_address) that it leads to: control goes on
+    /// there.
     pc: u32,
 }
 
 impl Missing {
-    /// What a [`Cell::note`](crate::translate::Cell) says; 0 is no link.
+    /// What a [`Cell::note`](crate::translate::Cell) says; translation 0 is no link.
     fn from_note(note: u64) -> Option<Self> {
-        (note != 0).then_some(Self {
+        (note as TranslationId != 0).then_some(Self {
             from: note as TranslationId,
             pc: (note >> 32) as u32,
         })

@@ -6,6 +6,7 @@
 //! the JIT that went astray. Where rounds of a loop are skipped, the twin runs them all.
 
 use super::{Interpreter, Jit, spin};
+use crate::cache::blocks::BlocksError;
 use crate::isa::disasm::disassemble;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
@@ -51,18 +52,20 @@ impl Lockstep {
     /// Lockstep execution with this JIT, which must be new. The two are compared after every
     /// block, or, if `stride` is not 0, after so many instructions: then what lies between blocks
     /// takes part, too, links and regions above all.
-    #[must_use]
-    pub fn new(jit: Jit, stride: u64) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// As [`Interpreter::new`].
+    pub fn new(jit: Jit, stride: u64) -> Result<Self, BlocksError> {
+        Ok(Self {
             jit,
             stride,
-            interpreter: Interpreter::default(),
+            interpreter: Interpreter::new()?,
             twin: None,
             next_sweep: SWEEP,
             path: Vec::new(),
             counters: LockstepCounters::default(),
             difference: None,
-        }
+        })
     }
 
     /// The JIT.

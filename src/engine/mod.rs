@@ -7,6 +7,7 @@ pub mod jit;
 pub mod lockstep;
 mod queue;
 mod spin;
+mod sweep;
 mod translations;
 
 pub use interpreter::Interpreter;

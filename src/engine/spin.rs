@@ -108,7 +108,7 @@ fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
     let meaning = if slot { meaning_in_slot } else { meaning };
     let meaning = meaning(word, vm.cpu.model, vm.space_key());
     match meaning {
-        Meaning::Insn(insn) => Some((insn, predecode(word, meaning, pc, 0))),
+        Meaning::Insn(insn) => Some((insn, predecode(word, meaning, 0))),
         _ => None,
     }
 }

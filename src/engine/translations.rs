@@ -4,14 +4,14 @@
 use super::compiler::{Job, Outcome};
 use super::heat::{COVERED, Extra};
 use super::jit::Jit;
-use crate::cache::blocks::{BlockId, BlockKey, Blocks, Cached};
+use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
-use crate::cache::persist::Stored;
+use crate::cache::persist::record::Member;
+use crate::cache::persist::{Stored, Wanted};
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation};
-use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vm::{Vm, Way};
 use std::sync::Arc;
 
@@ -20,9 +20,6 @@ const LUKEWARM: u32 = 8;
 /// The most guest instructions in a region that starts inside of another: mostly control returns
 /// to the middle of a function, and is soon where another region starts.
 const SHORT: usize = 12;
-/// How often a block must have run since the last sweep to stay: the least of these that makes
-/// enough room.
-const RUNS: [u32; 5] = [1, 4, 16, 64, u32::MAX];
 /// A block joins a region when it has this fraction of the heat that starts one.
 const WARM: u32 = 8;
 
@@ -41,18 +38,26 @@ impl Jit {
         if self.take_around(vm, id) {
             return;
         }
-        let source = Source::find(vm, Va(u64::from(key.pc)), key.pa());
+        let source = Source::find(vm, key.va(vm), key.pa());
+        if source.is_cut() {
+            // When it has run as often again there may be more to be seen.
+            self.blocks.get_mut(id).extra.heat = 0;
+            self.counters.unseen += 1;
+            return;
+        }
         if !source.translatable() {
             self.blocks.get_mut(id).extra.declined = true;
+            self.counters.trapping += 1;
             return;
         }
         let mut region = Region::of_block(vm, source);
-        let seen = self.store.as_ref().map_or(0, |store| store.count(key));
+        let store = self.store.as_ref();
+        let seen = store.map_or(0, |store| store.count(Wanted::entry(key, &region)));
         let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
         region.grow(most >> halved, |pc| {
             let other = key.at(pc);
             let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm).then(|| Source::find(vm, Va(u64::from(pc)), other.pa()))
+            (cached.extra.heat > warm).then(|| Source::find(vm, other.va(vm), other.pa()))
         });
         region.learn(&self.sites);
         if let Some(store) = &self.store {
@@ -83,7 +88,8 @@ impl Jit {
             return;
         };
         let cached = self.blocks.get_mut(id);
-        let (key, extra) = (cached.key, &mut cached.extra);
+        let sought = Wanted::new(cached.key, cached.print);
+        let extra = &mut cached.extra;
         if extra.heat < extra.threshold(1) << extra.evicted.min(16) {
             return;
         }
@@ -91,7 +97,7 @@ impl Jit {
             ..LUKEWARM => 0,
             heat => heat.saturating_sub(std::mem::replace(&mut extra.told, heat)),
         };
-        let (stored, wanted) = store.look(key, runs);
+        let (stored, wanted) = store.look(sought, runs);
         extra.wanted = wanted;
         for stored in &stored {
             if self.take(vm, id, stored) {
@@ -111,8 +117,9 @@ impl Jit {
             return false;
         }
         let key = cached.key;
-        store.around(key).iter().any(|stored| {
-            let first = key.at(stored.record.pc);
+        let around = store.around(Wanted::new(key, cached.print));
+        around.iter().any(|stored| {
+            let first = key.at(stored.record.blocks[0].pc);
             let there = linkable(key.pc, first.pc) && vm.is_touched(first.pa());
             there && {
                 let first = self.blocks.ensure(vm, first);
@@ -151,7 +158,7 @@ impl Jit {
             .collect();
         let id = self.announce(id, members);
         self.counters.shared += 1;
-        self.install(vm, id, &translation);
+        self.install(id, &translation);
         true
     }
 
@@ -182,21 +189,21 @@ impl Jit {
                     self.counters.translations += 1;
                     self.counters.instructions += done.job.region.instructions() as u64;
                     self.counters.code_bytes += translation.bytes.len() as u64;
-                    self.install(vm, id, &translation);
+                    self.install(id, &translation);
                 }
                 Outcome::Found(translation) => {
                     self.counters.shared += 1;
-                    self.install(vm, id, &translation);
+                    self.install(id, &translation);
                 }
                 Outcome::Overtaken => {
-                    self.forget(vm, id);
+                    self.forget(id);
                     // One more run, and it is looked for in the store.
                     self.blocks.get_mut(block).extra.heat = self.config.hot;
                 }
                 Outcome::Refused(error) => {
                     tracing::warn!("{error}");
                     self.counters.refused += 1;
-                    self.forget(vm, id);
+                    self.forget(id);
                     self.blocks.get_mut(block).extra.declined = true;
                 }
             }
@@ -205,37 +212,40 @@ impl Jit {
 
     /// Installs a translation that was announced. If it is too large for the cache, half of its
     /// region may be small enough.
-    fn install(&mut self, vm: &mut Vm, id: TranslationId, translation: &Translation) {
+    fn install(&mut self, id: TranslationId, translation: &Translation) {
         let code = loop {
             match self.code.place(id, translation) {
                 Ok(code) => break code,
-                Err(NoPlace::Full) => self.make_room(vm),
-                Err(NoPlace::TooLarge) => return self.give_up(vm, id, translation),
+                Err(NoPlace::Full) => self.make_room(),
+                Err(NoPlace::TooLarge) => return self.give_up(id, translation),
             }
         };
         let Some(entry) = self.code.get(id) else {
             return;
         };
-        let (block, pc) = (entry.block, entry.key.pc);
+        let (block, key) = (entry.block, entry.key);
         let extra = &mut self.blocks.get_mut(block).extra;
         (extra.code, extra.need) = (code, translation.need);
-        vm.soft_tlb().set_code(Va(u64::from(pc)), block, code);
+        self.blocks.set_code(&key, self.code.offset_of(code));
         tracing::trace!(
             target: "blocks",
-            "translated {pc:#010x}: {} blocks, {} bytes",
+            "translated {:#010x} at {}: {} blocks, {} bytes",
+            key.pc,
+            key.pa(),
             entry.members.len() + 1,
             translation.bytes.len()
         );
     }
 
     /// Forgets a translation that is larger than a unit. The next one from there is to be smaller.
-    fn give_up(&mut self, vm: &mut Vm, id: TranslationId, translation: &Translation) {
-        let Some(entry) = self.forget(vm, id) else {
+    fn give_up(&mut self, id: TranslationId, translation: &Translation) {
+        let Some(entry) = self.forget(id) else {
             return;
         };
         let extra = &mut self.blocks.get_mut(entry.block).extra;
         if entry.members.is_empty() {
             extra.declined = true;
+            self.counters.oversized += 1;
             tracing::debug!(
                 "the code for {:#010x} takes {} bytes, more than a unit of the cache has",
                 entry.key.pc,
@@ -247,12 +257,12 @@ impl Jit {
     }
 
     /// Evicts what the policy chooses. The blocks stay, and become hot again if they are.
-    fn make_room(&mut self, vm: &mut Vm) {
+    fn make_room(&mut self) {
         for unit in self.code.victims() {
             self.counters.evicted_units += 1;
             for id in unit {
                 self.counters.evicted += 1;
-                if let Some(entry) = self.forget(vm, id) {
+                if let Some(entry) = self.forget(id) {
                     let extra = &mut self.blocks.get_mut(entry.block).extra;
                     extra.evicted = extra.evicted.saturating_add(1);
                 }
@@ -261,7 +271,7 @@ impl Jit {
     }
 
     /// Forgets a translation: nothing leads to it any more.
-    fn forget(&mut self, vm: &mut Vm, id: TranslationId) -> Option<Entry> {
+    fn forget(&mut self, id: TranslationId) -> Option<Entry> {
         let entry = self.code.forget(id)?;
         for &member in &entry.members {
             if let Some(cached) = self.blocks.try_get_mut(member) {
@@ -271,8 +281,7 @@ impl Jit {
         }
         if let Some(cached) = self.blocks.try_get_mut(entry.block) {
             cached.extra.cool();
-            let pc = Va(u64::from(entry.key.pc));
-            vm.soft_tlb().set_code(pc, entry.block, 0);
+            self.blocks.set_code(&entry.key, 0);
         }
         Some(entry)
     }
@@ -310,7 +319,7 @@ impl Jit {
             .map(|(id, _)| id)
             .collect();
         for id in wrong {
-            let Some(entry) = self.forget(vm, id) else {
+            let Some(entry) = self.forget(id) else {
                 continue;
             };
             self.counters.astray += 1;
@@ -320,37 +329,14 @@ impl Jit {
         }
     }
 
-    /// Drops predecoded blocks, to bound the memory that they take: those that no translation is
-    /// made of and that ran least since the last time.
+    /// Forgets all translations and drops all blocks.
     #[cold]
-    pub(super) fn sweep(&mut self, vm: &mut Vm) {
-        let most = self.config.cache.blocks_bytes();
-        self.counters.sweeps += 1;
-        let runs = |extra: &Extra| {
-            let translated = extra.translation != 0 || !extra.regions.is_empty();
-            (!translated).then(|| extra.heat.saturating_sub(extra.swept))
-        };
-        // What there is to gain from each.
-        let mut gains = [0; RUNS.len()];
-        for cached in self.blocks.iter() {
-            let runs = runs(&cached.extra).unwrap_or(u32::MAX);
-            if let Some(place) = RUNS.iter().position(|&least| runs < least) {
-                gains[place] += Blocks::bytes_of(cached);
-            }
+    pub(super) fn forget_all(&mut self, vm: &mut Vm) {
+        let all: Vec<TranslationId> = self.code.entries().map(|(id, _)| id).collect();
+        for id in all {
+            self.forget(id);
         }
-        let mut left = self.blocks.bytes();
-        let enough = gains.iter().position(|&gain| {
-            left -= gain;
-            left <= most / 4 * 3
-        });
-        let least = RUNS[enough.unwrap_or(RUNS.len() - 1)];
-        self.blocks.drop_others(vm, |Cached { extra, .. }| {
-            let kept = runs(extra).is_none_or(|runs| runs >= least);
-            extra.swept = extra.heat;
-            kept
-        });
-        // What translations are made of stays, however much it is.
-        self.sweep_at = most.max(self.blocks.bytes() + most / 4);
+        self.blocks.drop_others(vm, |_| false);
     }
 
     /// Drops what was made from code that has changed.
@@ -358,7 +344,7 @@ impl Jit {
         for cached in self.blocks.drop_modified(vm) {
             let own = Some(cached.extra.translation).filter(|&id| id != 0);
             for id in own.into_iter().chain(cached.extra.regions) {
-                if self.forget(vm, id).is_some_and(|entry| entry.code != 0) {
+                if self.forget(id).is_some_and(|entry| entry.code != 0) {
                     self.counters.invalidated += 1;
                 }
             }
@@ -367,11 +353,11 @@ impl Jit {
 }
 
 /// The region of the blocks at these addresses as it is in guest memory now, if all of it is there.
-fn stored_region(vm: &Vm, key: BlockKey, blocks: &[u32]) -> Option<Region> {
-    let find = |&pc: &u32| {
-        let pa = key.at(pc).pa();
-        let there = linkable(key.pc, pc) && vm.is_touched(pa);
-        let source = there.then(|| Source::find(vm, Va(u64::from(pc)), pa));
+fn stored_region(vm: &Vm, key: BlockKey, blocks: &[Member]) -> Option<Region> {
+    let find = |&Member { pc, .. }: &Member| {
+        let key = key.at(pc);
+        let there = linkable(key.pc, pc) && vm.is_touched(key.pa());
+        let source = there.then(|| Source::find(vm, key.va(vm), key.pa()));
         source.filter(Source::translatable)
     };
     let mut sources = blocks.iter().map(find);

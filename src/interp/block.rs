@@ -10,8 +10,10 @@ use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use mirrorball_runtime::cpu::model::Model;
-use mirrorball_runtime::mmu::soft::SpaceKey;
+use mirrorball_runtime::mmu::soft::{SpaceKey, is_direct};
 use mirrorball_runtime::vm::Vm;
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
 
 /// The most instructions in a block.
 pub const MAX_BLOCK: usize = 64;
@@ -27,16 +29,31 @@ pub enum Meaning {
     Unusable(u8),
 }
 
+/// The address by which code is known: its virtual address in kseg0 and kseg1, where each page of
+/// memory has its place; elsewhere its offset in the page, whatever address the page is mapped at.
+#[must_use]
+pub fn code_address(va: Va) -> u32 {
+    if is_direct(va) {
+        va.0 as u32
+    } else {
+        va.page_offset() as u32
+    }
+}
+
 /// A block as it stands in guest memory.
 pub struct Source {
-    /// The virtual address of its first instruction.
+    /// The [`code_address`] of its first instruction.
     pub pc: u32,
     /// The instructions' words and meanings.
     pub code: Vec<(u32, Meaning)>,
     /// Whether the last instruction is in a delay slot.
     pub slot: bool,
-    /// Whether the block is a branch alone, whose delay slot lies on the next page.
+    /// Whether the block is a branch at the end of its page. Its delay slot is there only if what
+    /// the next page holds could be seen: that page need not be the same when the block runs.
     pub split: bool,
+    /// Where J or JAL at its end leads, as a [`code_address`]: out of a mapped page nowhere that
+    /// the code knows.
+    pub jump: Option<u32>,
 }
 
 impl Source {
@@ -46,10 +63,11 @@ impl Source {
         let (key, model) = (vm.space_key(), vm.cpu.model);
         let room = ((PAGE_SIZE - pa.page_offset()) / 4) as usize;
         let mut source = Self {
-            pc: pc.0 as u32,
+            pc: code_address(pc),
             code: Vec::with_capacity(8),
             slot: false,
             split: false,
+            jump: None,
         };
         let mut words = [0; MAX_BLOCK + 1];
         vm.instructions(pa, &mut words);
@@ -62,9 +80,8 @@ impl Source {
             }
             let flow = flow(meaning);
             if flow.has_slot() && index + 2 > room {
-                source.split = index == 0;
-                if source.split {
-                    source.code.push((word, meaning));
+                if index == 0 {
+                    source.find_split(vm, pc, (word, meaning));
                 }
                 break;
             }
@@ -78,14 +95,47 @@ impl Source {
                 break;
             }
         }
+        source.jump = source.find_jump(pc);
         source
     }
 
-    /// Whether the block can be translated: what leaves the CPU for the monitor every time, and a
-    /// branch whose delay slot nobody can see, is left to the interpreter.
+    /// Makes the block one of a branch at `pc`, the end of its page, and of its delay slot, if there
+    /// is something to be seen of that.
+    fn find_split(&mut self, vm: &Vm, pc: Va, branch: (u32, Meaning)) {
+        self.split = true;
+        self.code.push(branch);
+        let slot = vm.peek(Va(u64::from((pc.0 as u32).wrapping_add(4))));
+        if let Some(pa) = slot.filter(|&pa| vm.is_touched(pa)) {
+            let word = vm.instruction(pa);
+            let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
+            self.code.push((word, meaning));
+            self.slot = true;
+        }
+    }
+
+    /// Where J or JAL at the end leads if the block lies at `start`.
+    fn find_jump(&self, start: Va) -> Option<u32> {
+        let (insn, fields, pc) = self.last()?;
+        if insn.info().immediate != Immediate::Jump {
+            return None;
+        }
+        let pc = start.0 as u32 + (pc - self.pc);
+        let target = fields.jump_target(pc);
+        let stays = Va(u64::from(target)).page() == start.page();
+        (is_direct(start) || stays).then(|| code_address(Va(u64::from(target))))
+    }
+
+    /// Whether the block can be translated: what leaves the CPU for the monitor every time is left
+    /// to the interpreter, and a branch as long as its delay slot cannot be seen.
     #[must_use]
     pub fn translatable(&self) -> bool {
-        !self.split && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+        !self.is_cut() && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+    }
+
+    /// Whether the delay slot at the end of the block could not be seen.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.split && !self.slot
     }
 
     /// The instruction that ends the block's straight run, with its address.
@@ -108,7 +158,7 @@ impl Source {
         let mut targets = Vec::with_capacity(2);
         match info.immediate {
             Immediate::Branch => targets.push(fields.branch_target(pc)),
-            Immediate::Jump => targets.push(fields.jump_target(pc)),
+            Immediate::Jump => targets.extend(self.jump),
             _ => {}
         }
         if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) || mostly_goes_on(insn) {
@@ -140,7 +190,7 @@ impl Source {
         let target = match info.immediate {
             _ if info.writes == Writes::N => None,
             Immediate::Branch => Some(fields.branch_target(pc)),
-            Immediate::Jump => Some(fields.jump_target(pc)),
+            Immediate::Jump => self.jump,
             _ => None,
         };
         target.filter(|&target| linkable(self.pc, target))
@@ -156,7 +206,7 @@ impl Source {
     /// The number of instructions that a run of the whole block executes.
     #[must_use]
     pub fn cycles(&self) -> usize {
-        self.code.len() + usize::from(self.split)
+        self.code.len() + usize::from(self.is_cut())
     }
 
     /// The address behind the last instruction.
@@ -165,10 +215,24 @@ impl Source {
         self.pc.wrapping_add(self.code.len() as u32 * 4)
     }
 
+    /// A number that tells the block's code from other code, most likely.
+    #[must_use]
+    pub fn print(&self) -> u32 {
+        let mut hasher = FxHasher::default();
+        for &(word, _) in &self.code {
+            hasher.write_u32(word);
+        }
+        hasher.finish() as u32
+    }
+
     /// The bytes of guest memory that the block depends on: its instructions, and the word behind
     /// them if that is what ends it.
     #[must_use]
     pub fn bytes(&self) -> u16 {
+        if self.split {
+            // Code for it looks at the delay slot whenever it runs.
+            return 4;
+        }
         let len = self.code.len() as u64;
         let open = |&(_, meaning): &(u32, Meaning)| flow(meaning) == Flow::Next;
         let full = self.code.len() >= MAX_BLOCK
@@ -184,12 +248,10 @@ impl Source {
     }
 }
 
-/// A predecoded block.
+/// A predecoded block. It runs at whatever address the program counter has.
 pub struct Block {
     /// The instructions, ready to run.
     pub ops: Box<[Op]>,
-    /// The virtual address of its first instruction.
-    pub pc: u32,
     /// The bytes of guest memory that it depends on.
     pub bytes: u16,
     /// Whether the last instruction is in a delay slot.
@@ -203,30 +265,15 @@ impl Block {
     #[must_use]
     pub fn predecode(source: &Source) -> Self {
         let op = |(index, &(word, meaning)): (usize, &(u32, Meaning))| {
-            let pc = source.pc.wrapping_add(index as u32 * 4);
-            predecode(word, meaning, pc, (source.cycles() - index) as u8)
+            predecode(word, meaning, (source.cycles() - index) as u8)
         };
+        let seen = if source.split { 1 } else { source.code.len() };
         Self {
-            ops: source.code.iter().enumerate().map(op).collect(),
-            pc: source.pc,
+            ops: source.code[..seen].iter().enumerate().map(op).collect(),
             bytes: source.bytes(),
-            slot: source.slot,
+            slot: source.slot && !source.split,
             split: source.split,
         }
-    }
-
-    /// The address behind its last instruction.
-    #[inline]
-    #[must_use]
-    pub fn end(&self) -> u32 {
-        self.pc.wrapping_add(self.ops.len() as u32 * 4)
-    }
-
-    /// Where control goes if no branch is taken.
-    #[inline]
-    #[must_use]
-    pub fn next(&self) -> u32 {
-        self.pc.wrapping_add(self.cycles() as u32 * 4)
     }
 
     /// The number of instructions that a run of the whole block executes.
@@ -329,9 +376,9 @@ fn uses_odd_pair(word: u32, info: &Info) -> bool {
     })
 }
 
-/// Makes an instruction ready to run at `pc`.
+/// Makes an instruction ready to run.
 #[must_use]
-pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
+pub fn predecode(word: u32, meaning: Meaning, owed: u8) -> Op {
     let fields = Fields(word);
     let (rs, rt, rd) = (
         Reg::new(fields.rs()),
@@ -355,7 +402,7 @@ pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
         Meaning::Insn(insn) => {
             let info = insn.info();
             op.run = handler(insn);
-            op.imm = immediate(info, fields, pc);
+            op.imm = immediate(info, fields);
             match info.writes {
                 Writes::D => op.rd = rd.destination(),
                 Writes::T => op.rt = rt.destination(),
@@ -366,15 +413,16 @@ pub fn predecode(word: u32, meaning: Meaning, pc: u32, owed: u8) -> Op {
     op
 }
 
-/// The immediate operand of an instruction, or its word if it has none.
+/// The immediate operand of an instruction, or its word if it has none. Branches hold the distance
+/// from what lies behind their delay slot, jumps the lower 28 bits of their target.
 #[must_use]
-pub fn immediate(info: &Info, fields: Fields, pc: u32) -> u32 {
+pub fn immediate(info: &Info, fields: Fields) -> u32 {
     match info.immediate {
         Immediate::Shift => fields.sa(),
         Immediate::Signed => fields.simm(),
         Immediate::Unsigned => fields.uimm(),
-        Immediate::Branch if info.unit == Unit::Cpu => fields.branch_target(pc),
-        Immediate::Jump => fields.jump_target(pc),
+        Immediate::Branch if info.unit == Unit::Cpu => fields.branch_target(0).wrapping_sub(8),
+        Immediate::Jump => fields.jump_target(0),
         Immediate::Branch | Immediate::None => fields.0,
     }
 }

@@ -8,16 +8,27 @@ use crate::isa::Fields;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::Vm;
 
+/// Where a jump leads: into the 256 MiB of its delay slot.
+fn jump_target(vm: &Vm, op: &Op) -> u64 {
+    let slot = (vm.cpu.pc as u32).wrapping_sub(4);
+    u64::from(slot & 0xf000_0000 | op.imm)
+}
+
+/// Goes where a branch that is taken leads.
+fn take(vm: &mut Vm, op: &Op) {
+    vm.cpu.pc = u64::from((vm.cpu.pc as u32).wrapping_add(op.imm));
+}
+
 /// `j` target
 pub fn j(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.pc = u64::from(op.imm);
+    vm.cpu.pc = jump_target(vm, op);
     Step::Next
 }
 
 /// `jal` target
 pub fn jal(vm: &mut Vm, op: &Op) -> Step {
     vm.cpu.set(Reg::RA, vm.cpu.pc as u32);
-    vm.cpu.pc = u64::from(op.imm);
+    vm.cpu.pc = jump_target(vm, op);
     Step::Next
 }
 
@@ -43,7 +54,7 @@ macro_rules! branches {
             let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
             let _ = $t;
             if $condition {
-                vm.cpu.pc = u64::from(op.imm);
+                take(vm, op);
             }
             Step::Next
         }
@@ -55,7 +66,7 @@ macro_rules! branches {
             if !($condition) {
                 return Step::Skip;
             }
-            vm.cpu.pc = u64::from(op.imm);
+            take(vm, op);
             Step::Next
         })*
     };

@@ -6,6 +6,12 @@ use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::Vm;
 
+/// The address behind the instructions of a block at the program counter.
+#[inline]
+fn end(vm: &Vm, block: &Block) -> u32 {
+    (vm.cpu.pc as u32).wrapping_add(block.ops.len() as u32 * 4)
+}
+
 /// Runs a whole block. The caller has seen that `cpu.left` covers it.
 ///
 /// Returns why the engine must leave, if it must.
@@ -14,13 +20,14 @@ pub fn run_block(vm: &mut Vm, block: &Block) -> Option<Exit> {
     if block.split {
         return run_split(vm, block);
     }
+    let end = end(vm, block);
     vm.cpu.left -= block.ops.len() as i64;
-    vm.cpu.pc = u64::from(block.next());
+    vm.cpu.pc = u64::from(end);
     for op in &block.ops {
         let step = (op.run)(vm, op);
         if step != Step::Next {
             let slot = block.slot && op.owed == 1;
-            return settle(vm, step, block.end(), op.owed, slot);
+            return settle(vm, step, end, op.owed, slot);
         }
     }
     None
@@ -35,12 +42,13 @@ pub fn run_part(vm: &mut Vm, block: &Block) -> Option<Exit> {
     if block.split || count >= whole || count > unparted {
         return run_block(vm, block);
     }
+    let end = end(vm, block);
     vm.cpu.left -= whole as i64;
-    vm.cpu.pc = u64::from(block.pc) + count as u64 * 4;
+    vm.cpu.pc = u64::from((vm.cpu.pc as u32).wrapping_add(count as u32 * 4));
     for op in &block.ops[..count] {
         let step = (op.run)(vm, op);
         if step != Step::Next {
-            return settle(vm, step, block.end(), op.owed, false);
+            return settle(vm, step, end, op.owed, false);
         }
     }
     vm.cpu.left += (whole - count) as i64;
@@ -76,20 +84,21 @@ pub fn settle(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> Option
 /// Runs a branch whose delay slot lies on another page.
 fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
     let branch = &block.ops[0];
-    let slot_pc = block.end();
+    let slot_pc = end(vm, block);
+    let next = slot_pc.wrapping_add(4);
     vm.cpu.left -= 2;
-    vm.cpu.pc = u64::from(block.next());
+    vm.cpu.pc = u64::from(next);
     let step = (branch.run)(vm, branch);
     if step != Step::Next {
-        return settle(vm, step, block.next(), branch.owed, false);
+        return settle(vm, step, next, branch.owed, false);
     }
-    let pa = match vm.fetch(Va(u64::from(slot_pc))) {
+    let pa = match vm.fetch_to_see(Va(u64::from(slot_pc))) {
         Ok(pa) => pa,
-        Err(exception) => return settle(vm, Step::Raise(exception), block.next(), 1, true),
+        Err(exception) => return settle(vm, Step::Raise(exception), next, 1, true),
     };
     let word = vm.instruction(pa);
     let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
-    let op: Op = predecode(word, meaning, slot_pc, 1);
+    let op: Op = predecode(word, meaning, 1);
     let step = (op.run)(vm, &op);
-    settle(vm, step, block.next(), 1, true)
+    settle(vm, step, next, 1, true)
 }

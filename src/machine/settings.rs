@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::mmu::second;
 
 use super::error::{Problem, SpecError};
 use super::kinds::{ConsoleSpec, EngineKind, PolicyName, SOCKET_PATH};
@@ -156,7 +157,9 @@ impl Settings {
             cpu: self.cpu.unwrap_or_else(default_model),
             memory: self.memory.unwrap_or_default(),
             rtc: self.rtc.unwrap_or_default(),
-            second_tlb: self.second_tlb.unwrap_or(0) as usize,
+            second_tlb: self
+                .second_tlb
+                .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
             realtime: self.is_realtime(),
             script,
             limit: self.limit,

@@ -119,10 +119,11 @@ impl MachineSpec {
     ) -> Result<AnyEngine, StartError> {
         let jit = || Jit::among(self.jit_config(), workshop, store);
         Ok(match self.engine {
-            EngineKind::Interp => AnyEngine::Interpreter(Interpreter::default()),
+            EngineKind::Interp => AnyEngine::Interpreter(Interpreter::new().map_err(JitError::from)?),
             EngineKind::Jit => AnyEngine::Jit(Box::new(jit()?)),
             EngineKind::Lockstep => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(jit()?, self.stride)))
+                let lockstep = Lockstep::new(jit()?, self.stride).map_err(JitError::from)?;
+                AnyEngine::Lockstep(Box::new(lockstep))
             }
         })
     }

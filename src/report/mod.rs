@@ -157,8 +157,19 @@ pub struct JitReport {
     pub block_bytes: u64,
     /// Times that predecoded blocks were swept to make room.
     pub sweeps: u64,
-    /// Regions that Cranelift refused.
+    /// Predecoded blocks that had been dropped before to save memory.
+    pub predecoded_again: u64,
+    /// Bytes of the tables that lead to code.
+    pub table_bytes: u64,
+    /// Blocks left to the interpreter for good: regions that Cranelift refused.
     pub refused: u64,
+    /// Those that always trap or give the CPU away.
+    pub trapping: u64,
+    /// Those whose code alone is larger than a unit of the cache.
+    pub oversized: u64,
+    /// Blocks left to the interpreter for now, as their delay slot on the next page could not be
+    /// seen.
+    pub unseen: u64,
     /// What was done with translations on disk, if there are, by all machines that share them.
     pub disk: Option<DiskReport>,
 }
@@ -350,7 +361,12 @@ impl From<&Jit> for JitReport {
             cache_peak: units.peak() as u64,
             block_bytes: jit.block_bytes() as u64,
             sweeps: counters.sweeps,
+            predecoded_again: jit.predecoded_again(),
+            table_bytes: jit.table_bytes() as u64,
             refused: counters.refused,
+            trapping: counters.trapping,
+            oversized: counters.oversized,
+            unseen: counters.unseen,
             disk: jit
                 .store()
                 .filter(|store| store.lasts())

@@ -105,7 +105,10 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
     rows.count("made anew, as memory was elsewhere", jit.astray);
-    rows.count("refused by Cranelift", jit.refused);
+    rows.count("interpreted: always trap or wait", jit.trapping);
+    rows.count("interpreted: refused by Cranelift", jit.refused);
+    rows.count("interpreted: larger than a unit", jit.oversized);
+    rows.count("not yet: delay slot unseen", jit.unseen);
 }
 
 fn cache(rows: &mut Rows, jit: &JitReport) {
@@ -126,8 +129,13 @@ fn cache(rows: &mut Rows, jit: &JitReport) {
     rows.row(
         "predecoded blocks",
         bytes(jit.block_bytes),
-        format!("swept {} times", number(jit.sweeps)),
+        format!(
+            "swept {} times, {} blocks came back",
+            number(jit.sweeps),
+            number(jit.predecoded_again)
+        ),
     );
+    rows.row("tables that lead to code", bytes(jit.table_bytes), String::new());
     if let Some(disk) = &jit.disk {
         rows.count("read from disk, in all", disk.loaded);
         rows.count("written to disk, in all", disk.saved);

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
 
 fn link(e: &mut Emitter<'_>, register: usize) {
-    let address = e.constant(e.source.next());
+    let address = e.address(e.source.next());
     e.set(register, address);
 }
 
@@ -18,13 +18,22 @@ fn jump(e: &mut Emitter<'_>, next: Next) {
     }
 }
 
+/// Where J and JAL lead.
+fn jump_target(e: &Emitter<'_>, i: &Instruction) -> Next {
+    if e.is_direct() {
+        Next::To(i.fields.jump_target(i.pc))
+    } else {
+        Next::Jump(i.fields.jump_target(0))
+    }
+}
+
 pub fn j(e: &mut Emitter<'_>, i: &Instruction) {
-    jump(e, Next::To(i.op.imm));
+    jump(e, jump_target(e, i));
 }
 
 pub fn jal(e: &mut Emitter<'_>, i: &Instruction) {
     link(e, 31);
-    jump(e, Next::To(i.op.imm));
+    jump(e, jump_target(e, i));
 }
 
 pub fn jr(e: &mut Emitter<'_>, i: &Instruction) {
@@ -45,6 +54,7 @@ fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
 /// A branch whose delay slot runs only if it is taken.
 fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
     e.settle_cause();
+    e.write_back_early();
     let (taken, skipped) = (e.b.create_block(), e.b.create_block());
     e.b.ins().brif(condition, taken, &[], skipped, &[]);
     e.begin(skipped);
@@ -61,12 +71,12 @@ macro_rules! branches {
     ($($name:ident $likely:ident $compare:ident $condition:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
             let condition = $compare(e, i, IntCC::$condition);
-            branch(e, condition, i.op.imm);
+            branch(e, condition, i.fields.branch_target(i.pc));
         }
 
         pub fn $likely(e: &mut Emitter<'_>, i: &Instruction) {
             let condition = $compare(e, i, IntCC::$condition);
-            branch_likely(e, condition, i.op.imm);
+            branch_likely(e, condition, i.fields.branch_target(i.pc));
         })*
     };
 }

@@ -9,6 +9,7 @@ use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
+use mirrorball_runtime::mmu::soft::{CodePage, word_of};
 use mirrorball_runtime::vm::{Vm, Way};
 
 /// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
@@ -227,15 +228,23 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
         }
         return DONE;
     }
-    settle(vm, step, call.end, call.owed, call.slot);
+    let end = vm.cpu.code_va(call.end).0 as u32;
+    settle(vm, step, end, call.owed, call.slot);
     match step {
-        Step::Raise(_) if vm.cpu.stop == 0 => {
-            let vector = vm.space().probe_code(Va(vm.cpu.pc));
-            let code = vector.map(|vector| vector.entry);
-            code.filter(|&code| code != 0).unwrap_or(LEAVE)
-        }
+        Step::Raise(_) if vm.cpu.stop == 0 => enter(vm).unwrap_or(LEAVE),
         _ => LEAVE,
     }
+}
+
+/// The translation at the program counter, which is aligned, to be gone on to.
+fn enter(vm: &mut Vm) -> Option<usize> {
+    let pc = Va(vm.cpu.pc);
+    let page = vm.cpu.code_pages + vm.space().code_slot(pc).offset();
+    // SAFETY: code that an engine translated runs while its code pages are where it says, and slots
+    // name none but these.
+    let entry = unsafe { (*(page as *const CodePage)).entries[word_of(pc)] };
+    vm.cpu.code_base = pc.page().0 as u32;
+    (entry.code != 0).then(|| vm.cpu.code_origin.wrapping_add_signed(entry.code as isize))
 }
 
 /// Notes which way an access went that did not find what it expected, by how often a device was
@@ -261,6 +270,7 @@ fn note_way(
         Expectation::Device => Some(Way::Device),
     };
     if Some(way) > expected {
+        // It is in kseg0 or kseg1: others expect nothing.
         let pc = call.end.wrapping_sub(u32::from(call.owed) * 4);
         vm.note_astray(pc, way);
     }

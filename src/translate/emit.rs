@@ -29,7 +29,7 @@ pub struct Instruction {
     pub insn: Insn,
     /// Its word.
     pub fields: Fields,
-    /// Where it is.
+    /// Its [`code_address`](crate::interp::block::code_address), as all addresses of code here.
     pub pc: u32,
     /// As the interpreter would run it.
     pub op: Op,
@@ -44,7 +44,7 @@ impl Instruction {
             return None;
         };
         let pc = source.pc.wrapping_add(index as u32 * 4);
-        let op = predecode(word, meaning, pc, (source.cycles() - index) as u8);
+        let op = predecode(word, meaning, (source.cycles() - index) as u8);
         let slot = source.slot && index + 1 == source.code.len();
         Some(Self {
             insn,
@@ -85,6 +85,8 @@ pub enum Next {
     Either(Value, u32, u32),
     /// To a computed address.
     Computed(Value),
+    /// Out of a mapped page, to these lower 28 bits of an address.
+    Jump(u32),
 }
 
 /// The function that emits one instruction.
@@ -127,11 +129,14 @@ pub struct Emitter<'a> {
     pub next: Next,
     /// The guest addresses that links lead to, by the number of the cell.
     pub links: Vec<u32>,
-    pub code_signature: SigRef,
     pub link_signature: SigRef,
     call_signature: SigRef,
     /// Where in the CPU the function is that interprets.
     interpret: usize,
+    /// Whether registers are written back before whatever may leave, and not only when it does.
+    /// Without loops that costs little, as each is written back once on most ways through the
+    /// region, and spares the code for doing it wherever the region may be left.
+    pub eager: bool,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
     /// The block being translated.
@@ -146,7 +151,6 @@ impl<'a> Emitter<'a> {
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
         let vm = b.block_params(entry)[0];
-        let code_signature = b.import_signature(Translator::code_signature());
         let link_signature = b.import_signature(Translator::link_signature());
         let mut call = Signature::new(CallConv::PreserveAll);
         call.params.extend([AbiParam::new(types::I64); 3]);
@@ -180,11 +184,11 @@ impl<'a> Emitter<'a> {
             headers,
             next: Next::To(0),
             links: Vec::new(),
-            code_signature,
             link_signature,
             call_signature,
             interpret: offset_of!(Cpu, calls)
                 + usize::from(region.has_floats()) * size_of::<usize>(),
+            eager: false,
             alignments: Alignments::default(),
             source: &region.blocks[0],
             closed: false,
@@ -195,8 +199,9 @@ impl<'a> Emitter<'a> {
     pub fn run(mut self, config: TargetFrontendConfig) -> Frame {
         let region = self.region;
         let successors = region.successors();
-        let flow = RegisterFlow::of(region, &successors);
         let checkpoints = Checkpoints::of(region, &successors);
+        self.eager = !checkpoints.any_loop();
+        let flow = RegisterFlow::of(region, &successors, self.eager);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.enter_fpu();
         self.b.ins().jump(self.headers[0], &[]);
@@ -225,6 +230,9 @@ impl<'a> Emitter<'a> {
         if let Some(need) = need {
             self.check_budget(before, need);
         }
+        if source.split {
+            self.check_slot(before);
+        }
         let after = self.b.ins().iadd_imm_s(before, -(source.cycles() as i64));
         self.b.def_var(self.left, after);
         let slots = usize::from(source.slot);
@@ -248,6 +256,23 @@ impl<'a> Emitter<'a> {
         self.registers.write_back(&mut self.b, self.vm);
         self.store_cpu(left, offset_of!(Cpu, left));
         self.leave_at(self.source.pc);
+        self.begin(body);
+    }
+
+    /// Has the interpreter run the current block, which is a branch, unless its delay slot on the
+    /// next page is what it was.
+    fn check_slot(&mut self, left: Value) {
+        let (other, body) = (self.cold_block(), self.b.create_block());
+        let slot = self.address(self.source.end().wrapping_sub(4));
+        let place = memory::ask_space(self, memory::read(slot, 1), other);
+        let word = memory::load_at(self, place, types::I32);
+        let (expected, _) = self.source.code[1];
+        let same = self.b.ins().icmp_imm_u(IntCC::Equal, word, i64::from(expected));
+        self.b.ins().brif(same, body, &[], other, &[]);
+        self.begin(other);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(left, offset_of!(Cpu, left));
+        self.leave_to_interpreter(self.source.pc);
         self.begin(body);
     }
 
@@ -296,6 +321,28 @@ impl<'a> Emitter<'a> {
         self.registers.write(&mut self.b, register, value);
     }
 
+    /// The virtual address of code.
+    pub fn address(&mut self, pc: u32) -> Value {
+        if self.is_direct() {
+            return self.constant(pc);
+        }
+        let base = self.load_cpu(types::I32, offset_of!(Cpu, code_base));
+        self.b.ins().iadd_imm_s(base, i64::from(pc as i32))
+    }
+
+    /// Whether the region lies in kseg0 or kseg1.
+    pub fn is_direct(&self) -> bool {
+        is_direct(Va(u64::from(self.region.pc())))
+    }
+
+    /// Where a jump of a mapped page with these lower 28 bits leads.
+    pub fn jump_target(&mut self, low: u32) -> Value {
+        let slot = self.source.end().wrapping_sub(4);
+        let slot = self.address(slot);
+        let segment = self.b.ins().band_imm_s(slot, 0xf000_0000_u32 as i32 as i64);
+        self.b.ins().bor_imm_s(segment, i64::from(low))
+    }
+
     /// A 32-bit constant.
     pub fn constant(&mut self, value: u32) -> Value {
         self.b.ins().iconst(types::I32, i64::from(value))
@@ -327,6 +374,14 @@ impl<'a> Emitter<'a> {
             self.load_cpu(types::I64, offset_of!(Cpu, space))
         } else {
             self.table
+        }
+    }
+
+    /// Writes registers back before something that may leave, if that is the region's way.
+    pub fn write_back_early(&mut self) {
+        if self.eager {
+            self.registers.write_back(&mut self.b, self.vm);
+            self.registers.clean();
         }
     }
 
@@ -362,6 +417,8 @@ impl<'a> Emitter<'a> {
             let pc = self.next_pc();
             self.store_cpu(pc, offset_of!(Cpu, pc));
         }
+        // What code at mapped addresses accesses is no question of its address.
+        let expectation = expectation.filter(|_| self.is_direct());
         let call = super::calls::Call::new(i.insn, &i.op, i.slot, self.source.end(), expectation);
         let packed = call
             .pack()
@@ -399,7 +456,7 @@ impl<'a> Emitter<'a> {
         self.through_interpreter(i);
         // A TLB write may take the page away that the code is on.
         let stays = match self.next {
-            Next::To(_) if is_direct(Va(u64::from(self.source.pc))) => !i.slot,
+            Next::To(_) if self.is_direct() => !i.slot,
             Next::To(_) => {
                 // As does Wired, with what is kept behind the TLB.
                 let wired = i.insn == Insn::Mtc0 && i.fields.rd() == 6;
@@ -434,12 +491,13 @@ impl<'a> Emitter<'a> {
     /// The address that control goes to after the current block, as 64 bits.
     fn next_pc(&mut self) -> Value {
         let pc = match self.next {
-            Next::To(pc) => self.constant(pc),
+            Next::To(pc) => self.address(pc),
             Next::Either(condition, yes, no) => {
-                let (yes, no) = (self.constant(yes), self.constant(no));
+                let (yes, no) = (self.address(yes), self.address(no));
                 self.b.ins().select(condition, yes, no)
             }
             Next::Computed(pc) => pc,
+            Next::Jump(low) => self.jump_target(low),
         };
         self.b.ins().uextend(types::I64, pc)
     }

@@ -9,12 +9,12 @@ use super::emit::{Emitter, Next};
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    BlockArg, ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value,
+    ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value,
     types,
 };
-use mirrorball_runtime::addr::{PAGE_BITS, Va};
+use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{CODE_GROUP, CODE_GROUPS, CodeEntry, Space, is_direct};
+use mirrorball_runtime::mmu::soft::{CodeEntry, Space};
 use std::mem::{offset_of, size_of};
 
 /// A cell, as code and cache lay it out: what a direct exit jumps through.
@@ -27,14 +27,17 @@ pub struct Cell {
     pub note: u64,
 }
 
-/// The part of the address space that a program counter is in.
+/// What translated code returns instead of a [`Cell::note`] when the block at the program counter is
+/// to be interpreted this time, although there is code for it. No link has such a note, as no
+/// translation has number 0.
+pub const INTERPRET: u64 = 1 << 32;
+
+/// The part of the address space in which code is looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Scope {
-    /// Most likely kseg0 or kseg1.
-    Direct,
-    /// What the TLB maps.
+    /// What the TLB maps: all that a process sees.
     Mapped,
-    /// Nobody knows.
+    /// All of it.
     Anywhere,
 }
 
@@ -42,12 +45,15 @@ impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
         self.store_cause();
+        self.write_back_early();
         match self.next {
             Next::To(pc) => self.go_to(pc),
+            Next::Jump(low) => self.go_to_jump(low),
             Next::Computed(pc) => {
                 if self.source.returns() {
                     self.return_inside(pc);
                 }
+                self.check_alignment(pc);
                 self.registers.write_back(&mut self.b, self.vm);
                 self.store_left();
                 let scope = self.scope();
@@ -79,7 +85,8 @@ impl Emitter<'_> {
                 continue;
             };
             let on = self.b.create_block();
-            let here = self.b.ins().icmp_imm_u(IntCC::Equal, pc, i64::from(site));
+            let site = self.address(site);
+            let here = self.b.ins().icmp(IntCC::Equal, pc, site);
             self.b.ins().brif(here, header, &[], on, &[]);
             self.begin(on);
         }
@@ -90,8 +97,12 @@ impl Emitter<'_> {
     pub fn go_on_anywhere(&mut self, computed: bool) {
         self.store_cause();
         let pc = match self.next {
-            Next::To(pc) if !computed => self.constant(pc),
-            _ => self.load_cpu(types::I32, offset_of!(Cpu, pc)),
+            Next::To(pc) if !computed => self.address(pc),
+            _ => {
+                let pc = self.load_cpu(types::I32, offset_of!(Cpu, pc));
+                self.check_alignment(pc);
+                pc
+            }
         };
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
@@ -110,9 +121,43 @@ impl Emitter<'_> {
         if linkable(self.source.pc, pc) {
             self.follow_link(pc);
         } else {
-            let pc = self.constant(pc);
-            self.look_up(pc, Scope::Anywhere);
+            let scope = self.scope();
+            let pc = self.address(pc);
+            self.look_up(pc, scope);
         }
+    }
+
+    /// Jumps to these lower 28 bits of an address: inside the page, if it leads there as it did when
+    /// the region was found.
+    fn go_to_jump(&mut self, low: u32) {
+        let pc = self.jump_target(low);
+        if let Some(inside) = self.source.jump {
+            let here = self.address(inside);
+            let same = self.b.ins().icmp(IntCC::Equal, pc, here);
+            let (stays, leaves) = (self.b.create_block(), self.cold_block());
+            self.b.ins().brif(same, stays, &[], leaves, &[]);
+            self.begin(stays);
+            self.go_to(inside);
+            self.begin(leaves);
+        }
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_left();
+        let scope = self.scope();
+        self.look_up(pc, scope);
+    }
+
+    /// Goes back to the dispatcher if the address `pc` of code, where control goes on, is none.
+    fn check_alignment(&mut self, pc: Value) {
+        let low = self.b.ins().band_imm_s(pc, 3);
+        let (odd, even) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(low, odd, &[], even, &[]);
+        self.begin(odd);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_left();
+        let pc = self.b.ins().uextend(types::I64, pc);
+        self.store_cpu(pc, offset_of!(Cpu, pc));
+        self.leave();
+        self.begin(even);
     }
 
     /// Jumps to what the link for `pc` holds, with the address of the cell: the stub needs it.
@@ -142,8 +187,7 @@ impl Emitter<'_> {
             .return_call_indirect(self.link_signature, code, &[self.vm, cell]);
     }
 
-    /// The code table that has `pc`, as far as `scope` says which. What is not found there is
-    /// looked for by the dispatcher.
+    /// The table that has the slot of the page of `pc`, to be indexed by the number of the page.
     fn code_table(&mut self, pc: Value, scope: Scope) -> Value {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
@@ -153,10 +197,6 @@ impl Emitter<'_> {
                 .b
                 .ins()
                 .iadd_imm_s(space, offset_of!(Space, code) as i64),
-            Scope::Direct => self
-                .b
-                .ins()
-                .load(types::I64, trusted, space, (tables + 16) as i32),
             Scope::Anywhere => {
                 let segment = self.b.ins().ushr_imm_s(pc, 30);
                 let segment = self.b.ins().uextend(types::I64, segment);
@@ -167,75 +207,62 @@ impl Emitter<'_> {
         }
     }
 
-    /// Where a computed jump of this region most likely goes.
+    /// Where the jumps of this region go.
     pub fn scope(&self) -> Scope {
-        match (self.region.kernel, is_direct(Va(u64::from(self.source.pc)))) {
-            (true, true) => Scope::Direct,
-            (true, false) => Scope::Anywhere,
-            (false, _) => Scope::Mapped,
+        if self.region.kernel {
+            Scope::Anywhere
+        } else {
+            Scope::Mapped
         }
     }
 
-    /// Looks `pc` up in a code table of the space that is current now.
+    /// Looks the aligned address `pc` up in the space that is current now, and goes on there: by the
+    /// slot of its page to the code page, and by its word there to the code.
     pub fn look_up(&mut self, pc: Value, scope: Scope) {
         let trusted = MemFlagsData::trusted();
         let table = self.code_table(pc, scope);
-        let group = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
-        let group = self.b.ins().band_imm_s(group, CODE_GROUPS as i64 - 1);
-        let group = self.b.ins().ishl_imm_s(
-            group,
-            i64::from((CODE_GROUP * size_of::<CodeEntry>()).ilog2()),
-        );
-        let entry_bits = size_of::<CodeEntry>().ilog2();
-        let within = self.b.ins().ishl_imm_s(pc, i64::from(entry_bits - 2));
-        let mask = (CODE_GROUP - 1) << entry_bits;
-        let within = self.b.ins().band_imm_s(within, mask as i64);
-        let index = self.b.ins().bor(group, within);
-        let index = self.b.ins().uextend(types::I64, index);
-        let entry = self.b.ins().iadd(table, index);
-        let tag = self.b.ins().load(
-            types::I32,
-            trusted,
-            entry,
-            offset_of!(CodeEntry, tag) as i32,
-        );
-        let code = self.b.ins().load(
-            types::I64,
-            trusted,
-            entry,
-            offset_of!(CodeEntry, entry) as i32,
-        );
-        let wanted = self.b.ins().bxor_imm_s(pc, 1);
-        let (here, known, unknown) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.cold_block(),
-        );
-        self.b.append_block_param(unknown, types::I32);
-        let same = self.b.ins().icmp(IntCC::Equal, tag, wanted);
-        self.b
+        let page = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
+        let page = self.b.ins().uextend(types::I64, page);
+        let page = self.b.ins().ishl_imm_s(page, 2);
+        let slot = self.b.ins().iadd(table, page);
+        let slot = self.b.ins().uload32(trusted, slot, 0);
+        let pages = self.load_cpu(types::I64, offset_of!(Cpu, code_pages));
+        let word = self.b.ins().band_imm_s(pc, PAGE_SIZE as i64 - 4);
+        let word = self.b.ins().uextend(types::I64, word);
+        let word = self
+            .b
             .ins()
-            .brif(same, here, &[], unknown, &[BlockArg::Value(pc)]);
-        self.begin(here);
-        self.b
-            .ins()
-            .brif(code, known, &[], unknown, &[BlockArg::Value(pc)]);
-        self.begin(known);
-        self.b
-            .ins()
-            .return_call_indirect(self.code_signature, code, &[self.vm]);
-        self.begin(unknown);
-        let pc = self.b.block_params(unknown)[0];
+            .ishl_imm_s(word, i64::from(size_of::<CodeEntry>().ilog2() - 2));
+        let entry = self.b.ins().iadd(pages, slot);
+        let entry = self.b.ins().iadd(entry, word);
+        let code = offset_of!(CodeEntry, code) as i32;
+        let code = self.b.ins().sload32(trusted, entry, code);
+        let origin = self.load_cpu(types::I64, offset_of!(Cpu, code_origin));
+        let code = self.b.ins().iadd(origin, code);
+        let base = self.b.ins().band_imm_s(pc, -(PAGE_SIZE as i64));
+        self.store_cpu(base, offset_of!(Cpu, code_base));
         let pc = self.b.ins().uextend(types::I64, pc);
-        self.store_cpu(pc, offset_of!(Cpu, pc));
-        self.leave();
+        self.b
+            .ins()
+            .return_call_indirect(self.link_signature, code, &[self.vm, pc]);
     }
 
     /// Goes back to the dispatcher, to go on at `pc`. Registers are already written back.
     pub fn leave_at(&mut self, pc: u32) {
-        let pc = self.b.ins().iconst(types::I64, i64::from(pc));
+        self.leave_with(pc, 0);
+    }
+
+    /// As [`Emitter::leave_at`], for the block at `pc` to be interpreted this time.
+    pub fn leave_to_interpreter(&mut self, pc: u32) {
+        self.leave_with(pc, INTERPRET);
+    }
+
+    fn leave_with(&mut self, pc: u32, note: u64) {
+        let pc = self.address(pc);
+        let pc = self.b.ins().uextend(types::I64, pc);
         self.store_cpu(pc, offset_of!(Cpu, pc));
-        self.leave();
+        let note = self.b.ins().iconst(types::I64, note as i64);
+        self.b.ins().return_(&[note]);
     }
 
     /// Goes back to the dispatcher, which finds the address to go on at in the CPU.

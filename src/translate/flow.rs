@@ -102,9 +102,16 @@ fn settle(blocks: usize, mut step: impl FnMut(usize) -> bool) {
 }
 
 impl RegisterFlow {
-    /// Works out the flow of a region whose blocks lead to these `successors`.
-    pub fn of(region: &Region, successors: &[Vec<usize>]) -> Self {
+    /// Works out the flow of a region whose blocks lead to these `successors`. An `eager` one has
+    /// written everything back when a block ends.
+    pub fn of(region: &Region, successors: &[Vec<usize>], eager: bool) -> Self {
         let count = region.blocks.len();
+        if eager {
+            return Self {
+                preload: 0,
+                entries: vec![Entry::default(); count],
+            };
+        }
         let usages: Vec<Usage> = region.blocks.iter().map(usage).collect();
         let mut live = vec![0; count];
         settle(count, |block| {
@@ -150,7 +157,7 @@ mod tests {
 
     fn flow(blocks: Vec<Source>) -> RegisterFlow {
         let region = region(blocks);
-        RegisterFlow::of(&region, &region.successors())
+        RegisterFlow::of(&region, &region.successors(), false)
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub fn access(
     hit: impl Fn(&mut Emitter<'_>, Place) -> Option<Value>,
     missed: impl FnOnce(&mut Emitter<'_>) -> Option<Value>,
 ) -> Option<Value> {
+    e.write_back_early();
     let (done, miss) = (e.b.create_block(), e.cold_block());
     if let Some(ty) = result {
         e.b.append_block_param(done, ty);
@@ -112,7 +113,7 @@ fn ask_window(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
 ///
 /// All is computed before the branches: what is cheap to compute would be computed again behind
 /// each of them.
-fn ask_space(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
+pub fn ask_space(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
     let page = e.b.ins().ushr_imm_s(access.va, i64::from(PAGE_BITS));
     let page = e.b.ins().uextend(types::I64, page);
     let offset = e.b.ins().ishl_imm_s(page, 3);

@@ -26,7 +26,7 @@ mod system;
 mod testing;
 mod through;
 
-pub use exits::Cell;
+pub use exits::{Cell, INTERPRET};
 pub use region::Region;
 pub use system::done_alone;
 
@@ -41,6 +41,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use emit::{Emitter, Frame};
 use fpu::Abilities;
+use mirrorball_runtime::cpu::Cpu;
 use std::mem::offset_of;
 
 /// Why a translation failed.
@@ -68,6 +69,19 @@ pub struct Translation {
     pub links: Vec<u32>,
     /// The cycles that there must be for the code to do anything but leave again.
     pub need: u32,
+}
+
+/// The code around translations, which lives as long as its engine.
+pub struct Glue {
+    /// The stub that is found in place of code which is not translated: it goes back to the
+    /// dispatcher, at the guest address that it is told.
+    pub untranslated: Vec<u8>,
+    /// The stub that open links lead to: it returns the note of the cell that it was reached
+    /// through.
+    pub unlinked: Vec<u8>,
+    /// Code of the host's calling convention that enters translated code:
+    /// `extern "C" fn(vm, code) -> note`.
+    pub entry: Vec<u8>,
 }
 
 /// Code and cells start on cache lines of their own: a store to a cell would stop a host that
@@ -146,8 +160,8 @@ impl Translator {
         signature
     }
 
-    /// As [`Translator::code_signature`], with the address of the cell that was jumped through.
-    /// Only the stub takes it.
+    /// As [`Translator::code_signature`], with what only stubs take: the address of the cell that
+    /// was jumped through, or that of the guest code that was looked up.
     fn link_signature() -> Signature {
         let mut signature = Self::code_signature();
         signature.params.push(AbiParam::new(types::I64));
@@ -242,12 +256,31 @@ impl Translator {
         bytes
     }
 
-    /// The stub that an open link leads to: it returns the note of the cell that it was reached
-    /// through.
+    /// The code around translations.
     ///
     /// # Errors
     /// As [`Translator::translate`].
-    pub fn stub(&mut self) -> Result<Vec<u8>, TranslateError> {
+    pub fn glue(&mut self) -> Result<Glue, TranslateError> {
+        Ok(Glue {
+            untranslated: self.untranslated()?,
+            unlinked: self.unlinked()?,
+            entry: self.entry()?,
+        })
+    }
+
+    fn untranslated(&mut self) -> Result<Vec<u8>, TranslateError> {
+        self.assemble(Self::link_signature(), |builder, arguments| {
+            let (vm, pc) = (arguments[0], arguments[1]);
+            let trusted = MemFlagsData::trusted();
+            builder
+                .ins()
+                .store(trusted, pc, vm, offset_of!(Cpu, pc) as i32);
+            let nothing = builder.ins().iconst(types::I64, 0);
+            builder.ins().return_(&[nothing]);
+        })
+    }
+
+    fn unlinked(&mut self) -> Result<Vec<u8>, TranslateError> {
         self.assemble(Self::link_signature(), |builder, arguments| {
             let note = offset_of!(Cell, note) as i32;
             let trusted = MemFlagsData::trusted();
@@ -256,12 +289,7 @@ impl Translator {
         })
     }
 
-    /// Code of the host's calling convention that enters translated code:
-    /// `extern "C" fn(vm, code) -> note`.
-    ///
-    /// # Errors
-    /// As [`Translator::translate`].
-    pub fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
+    fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
         let mut signature = Signature::new(self.thorough.default_call_conv());
         signature.params = vec![AbiParam::new(types::I64); 2];
         signature.returns.push(AbiParam::new(types::I64));

@@ -37,8 +37,8 @@ impl Region {
     pub fn of_block(vm: &Vm, source: Source) -> Self {
         let key = vm.space_key();
         Self {
+            expects: Expectation::of(vm, key.mode.is_kernel(), source.pc),
             blocks: vec![source],
-            expects: Expectation::of(vm, key.mode.is_kernel()),
             sites: Sites::new(),
             big_endian: vm.big_endian(),
             fr: key.status & STATUS_FR != 0,
@@ -119,8 +119,11 @@ impl Region {
                 code,
                 slot,
                 split,
+                jump,
             } = block;
             sink(&pc.to_le_bytes());
+            // No address of an instruction is odd.
+            sink(&jump.unwrap_or(1).to_le_bytes());
             sink(&[*slot, *split].map(u8::from));
             sink(&(code.len() as u64).to_le_bytes());
             // What a word means follows from the CPU model and the mode.

@@ -3,7 +3,11 @@
 //!
 //! Code of the kernel expects its window, as nearly all of it only ever sees kseg0. Of a site that
 //! finds memory elsewhere again and again, or a device, this is noted, and its region is made anew.
+//! That is so in kseg0 and kseg1; code at mapped addresses, a module of the kernel, say, or that of
+//! a process, expects any memory.
 
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::mmu::soft::is_direct;
 use mirrorball_runtime::vm::Vm;
 use std::collections::BTreeMap;
 
@@ -21,11 +25,12 @@ pub enum Expectation {
 }
 
 impl Expectation {
-    /// What code of a machine expects as long as nothing else is known of a site. Where machines
-    /// share pages, these are in the place of one of them at most.
+    /// What code at `pc` expects as long as nothing else is known of a site. Where machines share
+    /// pages, these are in the place of one of them at most.
     #[must_use]
-    pub fn of(vm: &Vm, kernel: bool) -> Self {
-        match (kernel, vm.machine_memory().is_for_several()) {
+    pub fn of(vm: &Vm, kernel: bool, pc: u32) -> Self {
+        let several = vm.machine_memory().is_for_several();
+        match (kernel, several || !is_direct(Va(u64::from(pc)))) {
             (true, false) => Self::Window,
             (true, true) => Self::Either,
             (false, _) => Self::Space,

@@ -14,6 +14,7 @@ pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
         code: words.iter().map(meaning).collect(),
         slot,
         split: false,
+        jump: None,
     }
 }
 

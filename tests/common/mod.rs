@@ -65,15 +65,15 @@ pub fn eager_jit() -> Jit {
 impl Kind {
     pub fn engine(self) -> AnyEngine {
         match self {
-            Self::Interpreter => AnyEngine::Interpreter(Interpreter::default()),
+            Self::Interpreter => AnyEngine::Interpreter(Interpreter::new().expect("address space")),
             Self::Jit => {
                 let jit = Jit::new(JitConfig::default()).expect("the host has a JIT");
                 AnyEngine::Jit(Box::new(jit))
             }
             Self::EagerJit => AnyEngine::Jit(Box::new(eager_jit())),
-            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), 0))),
+            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), 0).expect("address space"))),
             Self::Strides(stride) => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), stride)))
+                AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), stride).expect("address space")))
             }
         }
     }

@@ -129,7 +129,7 @@ pub fn both(
     let mut engine = manner.jit();
     let (a, b) = (
         run_in_steps(&mut translated, &mut engine, limit, manner.step),
-        run(&mut interpreted, &mut Interpreter::default(), limit),
+        run(&mut interpreted, &mut Interpreter::new().expect("address space"), limit),
     );
     if engine.counters.refused > 0 {
         return Err("Cranelift refused a translation".into());
@@ -140,7 +140,7 @@ pub fn both(
     let difference = translated
         .compare_cpu(&interpreted)
         .or_else(|| translated.compare_all_memory(&interpreted));
-    let mut lockstep = Lockstep::new(manner.jit(), 0);
+    let mut lockstep = Lockstep::new(manner.jit(), 0).expect("address space");
     run(&mut make(), &mut lockstep, limit);
     Err(format!(
         "{manner:?}\ntranslated:  {a:x?}\ninterpreted: {b:x?}\n{}\nin lockstep: {}",

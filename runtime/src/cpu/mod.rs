@@ -14,7 +14,7 @@ mod timer;
 use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::exit::Exit;
-use crate::mmu::soft::{Space, Window};
+use crate::mmu::soft::{Space, Window, is_direct};
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
 use model::Model;
@@ -88,6 +88,12 @@ pub struct Cpu {
     pub window: *mut Window,
     /// For the engine: the functions that translated code calls.
     pub calls: [usize; 2],
+    /// For the engine: where its [code pages](crate::mmu::soft::CodePages) are.
+    pub code_pages: usize,
+    /// For the engine: what the offsets of translated code count from.
+    pub code_origin: usize,
+    /// For translated code at mapped addresses: the address of the page that it runs in.
+    pub code_base: u32,
     /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
     /// [`STOP_CODE`] and [`STOP_WAIT`].
     pub stop: u32,
@@ -128,6 +134,9 @@ impl Cpu {
             space: std::ptr::null_mut(),
             window: std::ptr::null_mut(),
             calls: [0; 2],
+            code_pages: 0,
+            code_origin: 0,
+            code_base: 0,
             stop: 0,
             ll_bit: 0,
             ll_value: 0,
@@ -192,6 +201,18 @@ impl Cpu {
         } else {
             None
         }
+    }
+
+    /// The virtual address of code that translated code knows by its place: by its address in kseg0
+    /// and kseg1, elsewhere by the distance from the page that it runs in.
+    #[inline]
+    #[must_use]
+    pub fn code_va(&self, place: u32) -> Va {
+        Va(u64::from(if is_direct(Va(u64::from(place))) {
+            place
+        } else {
+            self.code_base.wrapping_add(place)
+        }))
     }
 
     /// Whether FPU registers are 64 bits wide (Status.FR).

@@ -12,20 +12,25 @@
 use super::tlb::Entry;
 use crate::addr::Va;
 
+/// The entries of a machine that does not say how many it has: enough for what a few programs use
+/// between two changes of address space.
+pub const DEFAULT_ENTRIES: usize = 1024;
 /// Entries whose addresses share a place.
 const WAYS: usize = 4;
+/// By how many sets neighbouring address spaces differ: an odd number, so that all sets are used.
+const SPREAD: u32 = 37;
 /// The mask of a pair of 4 KiB pages. Larger ones are not kept.
 const SMALL: u32 = 0x1fff;
 
 /// A displaced entry.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Kept {
     entry: Entry,
     since: u64,
 }
 
 /// The second-level TLB of one CPU.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SecondTlb {
     sets: Vec<[Option<Kept>; WAYS]>,
     /// When the guest last wrote or read each entry of its TLB by its index.
@@ -34,6 +39,12 @@ pub struct SecondTlb {
 }
 
 impl SecondTlb {
+    /// Whether there is any room.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
     /// Room for `entries` (rounded up) behind a TLB of `size`; none if that is 0.
     #[must_use]
     pub fn new(entries: usize, size: usize) -> Self {
@@ -50,8 +61,21 @@ impl SecondTlb {
         }
     }
 
-    fn place(&self, va: u32) -> usize {
-        (va >> 13) as usize & (self.sets.len() - 1)
+    /// The set for `va` in address space `asid`, or for a global entry: the same address is in use
+    /// in many address spaces, so these differ in where it is.
+    fn place(&self, va: u32, asid: Option<u8>) -> usize {
+        let spread = asid.map_or(0, |asid| (u32::from(asid) + 1) * SPREAD);
+        ((va >> 13) ^ spread) as usize & (self.sets.len() - 1)
+    }
+
+    fn place_of(&self, entry: &Entry) -> usize {
+        let asid = (!entry.is_global()).then_some(entry.asid());
+        self.place(entry.vpn2(), asid)
+    }
+
+    /// The sets that may have an entry for `va` in address space `asid`.
+    fn places(&self, va: Va, asid: u8) -> [usize; 2] {
+        [Some(asid), None].map(|asid| self.place(va.0 as u32, asid))
     }
 
     /// The entry that translates `va` in address space `asid`.
@@ -60,8 +84,8 @@ impl SecondTlb {
         if self.sets.is_empty() {
             return None;
         }
-        let set = &self.sets[self.place(va.0 as u32)];
-        let entries = set.iter().flatten().map(|kept| &kept.entry);
+        let sets = self.places(va, asid).map(|place| &self.sets[place]);
+        let entries = sets.into_iter().flatten().flatten().map(|kept| &kept.entry);
         entries.into_iter().find(|entry| entry.matches(va, asid))
     }
 
@@ -74,7 +98,7 @@ impl SecondTlb {
         }
         self.clock += 1;
         let since = self.clock;
-        let place = self.place(entry.vpn2());
+        let place = self.place_of(&entry);
         let set = &mut self.sets[place];
         let age = |kept: &Option<Kept>| kept.map_or(0, |kept| kept.since);
         let oldest = (0..WAYS).min_by_key(|&way| age(&set[way]))?;
@@ -84,7 +108,11 @@ impl SecondTlb {
 
     /// Takes out the entries that `gone` says.
     fn take(&mut self, gone: impl Fn(&Kept) -> bool) -> Vec<Entry> {
-        let ways = self.sets.iter_mut().flatten();
+        Self::take_from(&mut self.sets, gone)
+    }
+
+    fn take_from(sets: &mut [[Option<Kept>; WAYS]], gone: impl Fn(&Kept) -> bool) -> Vec<Entry> {
+        let ways = sets.iter_mut().flatten();
         ways.filter(|way| way.as_ref().is_some_and(&gone))
             .filter_map(|way| way.take().map(|kept| kept.entry))
             .collect()
@@ -95,11 +123,12 @@ impl SecondTlb {
         if self.sets.is_empty() {
             return None;
         }
-        let place = self.place(va.0 as u32);
-        let way = self.sets[place]
-            .iter_mut()
-            .find(|way| way.is_some_and(|kept| kept.entry.matches(va, asid)))?;
-        way.take().map(|kept| kept.entry)
+        let matches = |kept: &Kept| kept.entry.matches(va, asid);
+        let mut gone = self.places(va, asid).into_iter().flat_map(|place| {
+            let set = std::slice::from_mut(&mut self.sets[place]);
+            Self::take_from(set, matches)
+        });
+        gone.next()
     }
 
     /// The guest writes `entry`: what is kept for the same addresses is out of date.
@@ -107,14 +136,16 @@ impl SecondTlb {
         if self.sets.is_empty() {
             return Vec::new();
         }
-        if entry.mask() != SMALL {
-            return self.take(|kept| kept.entry.overlaps(entry));
+        let overlaps = |kept: &Kept| kept.entry.overlaps(entry);
+        if entry.mask() != SMALL || entry.is_global() {
+            return self.take(overlaps);
         }
-        let place = self.place(entry.vpn2());
-        let ways = self.sets[place].iter_mut();
-        ways.filter(|way| way.is_some_and(|kept| kept.entry.overlaps(entry)))
-            .filter_map(|way| way.take().map(|kept| kept.entry))
-            .collect()
+        let places = self.places(Va(u64::from(entry.vpn2())), entry.asid());
+        let sets = &mut self.sets;
+        let taken = places.into_iter().flat_map(|place| {
+            Self::take_from(std::slice::from_mut(&mut sets[place]), overlaps)
+        });
+        taken.collect()
     }
 
     /// The guest has written or read its TLB's entry `index`, while TLBWR spares the first `wired`.

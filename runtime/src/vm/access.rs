@@ -85,6 +85,21 @@ impl Vm {
         Ok(pa)
     }
 
+    /// As [`Vm::fetch`], after which the software TLB knows the page, so that code can look at the
+    /// instruction.
+    ///
+    /// # Errors
+    /// The exception that the fetch takes.
+    pub fn fetch_to_see(&mut self, pc: Va) -> Result<Pa, Exception> {
+        let pa = self.fetch(pc)?;
+        if self.space().probe_read(pc, 4).is_none()
+            && let Some(page) = self.pmap.resident(pa)
+        {
+            self.learn(self.space().key, pc, pa, page, false);
+        }
+        Ok(pa)
+    }
+
     /// Loads from `va`, zero-extended. `owed` as in [`Cpu::now`](crate::cpu::Cpu::now).
     ///
     /// # Errors

@@ -51,8 +51,8 @@ pub struct VmConfig {
     pub memory: u64,
     /// The byte order of CPU and memory.
     pub big_endian: bool,
-    /// Entries of the second-level TLB that the monitor keeps behind the guest's; 0 for none. It
-    /// spares the guest refills, and so changes its instruction count.
+    /// Entries of the machine's second-level TLB; 0 for the bare CPU. It spares the guest refills,
+    /// and so decides on its instruction count.
     pub second_tlb: usize,
     /// Whether the guest may make hypercalls. If not, HYPCALL is a reserved instruction.
     pub hypercalls: bool,

@@ -34,6 +34,9 @@ impl Vm {
         (cpu.ll_bit, cpu.ll_value, self.linked()).hash(hasher);
         cpu.cp0.hash(hasher);
         self.tlb.hash(hasher);
+        if !self.second.is_empty() {
+            self.second.hash(hasher);
+        }
         cpu.now(0).hash(hasher);
     }
 
@@ -71,6 +74,9 @@ impl Vm {
         }
         if self.tlb != other.tlb {
             let _ = write!(text, "tlb: {:x?} against {:x?}; ", self.tlb, other.tlb);
+        }
+        if self.second != other.second {
+            let _ = write!(text, "the second levels of the TLB differ; ");
         }
         (!text.is_empty()).then_some(text)
     }

@@ -16,7 +16,7 @@ use super::blocks::BlockKey;
 use crate::translate::site::{self, Sites};
 use crate::translate::{Region, Translation};
 use file::{CodeFile, Scan};
-use record::Record;
+use record::{Member, Record};
 use rustc_hash::{FxHashMap, FxHashSet};
 use space::Hash;
 use std::path::{Path, PathBuf};
@@ -58,6 +58,30 @@ pub struct Stored {
     code_at: u64,
 }
 
+/// What the translations of a block are found by: its place and code, and the mode.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Wanted {
+    member: Member,
+    mode: u32,
+}
+
+impl Wanted {
+    /// What the translations of the block with this key and [print](crate::interp::block::Source::print) are found by.
+    #[must_use]
+    pub fn new(key: BlockKey, print: u32) -> Self {
+        Self {
+            member: Member { pc: key.pc, print },
+            mode: key.mode,
+        }
+    }
+
+    /// The same for the entry of a region.
+    #[must_use]
+    pub fn entry(key: BlockKey, region: &Region) -> Self {
+        Self::new(key, region.blocks[0].print())
+    }
+}
+
 /// What is known of an entry.
 #[derive(Default)]
 struct Place {
@@ -70,10 +94,10 @@ struct Place {
 /// What is known to be on disk.
 #[derive(Default)]
 struct Index {
-    /// By address and mode of the entry.
-    by_entry: FxHashMap<(u32, u32), Place>,
-    /// By address and mode of the other blocks.
-    by_member: FxHashMap<(u32, u32), Vec<Arc<Stored>>>,
+    /// By what their entry is found by.
+    by_entry: FxHashMap<Wanted, Place>,
+    /// By what the other blocks are found by.
+    by_member: FxHashMap<Wanted, Vec<Arc<Stored>>>,
     contents: FxHashSet<Hash>,
     /// What is known of instructions that access memory.
     sites: Sites,
@@ -190,42 +214,41 @@ impl Store {
         tracing::warn!("{path}: {what}; dropped {count}, to be translated anew");
     }
 
-    /// The translations whose entry is the block with this key.
-    fn candidates(&self, key: BlockKey) -> Vec<Arc<Stored>> {
+    /// The translations whose entry is this block.
+    fn candidates(&self, wanted: Wanted) -> Vec<Arc<Stored>> {
         let index = self.index();
-        let place = index.by_entry.get(&(key.pc, key.mode));
+        let place = index.by_entry.get(&wanted);
         place.map_or_else(Vec::new, |place| place.stored.clone())
     }
 
-    /// The translations whose entry is the block with this key, for somebody whose block has run so
-    /// often since it last looked. If there are none, says how often it has run for all who look.
+    /// The translations whose entry is this block, for an engine where it has run so often since it
+    /// last looked. If there are none, says how often it has run in all engines that look.
     #[must_use]
-    pub fn look(&self, key: BlockKey, runs: u32) -> (Vec<Arc<Stored>>, u32) {
+    pub fn look(&self, wanted: Wanted, runs: u32) -> (Vec<Arc<Stored>>, u32) {
         let mut index = self.index();
-        let place = (key.pc, key.mode);
-        if runs == 0 && !index.by_entry.contains_key(&place) {
+        if runs == 0 && !index.by_entry.contains_key(&wanted) {
             return Default::default();
         }
-        let place = index.by_entry.entry(place).or_default();
+        let place = index.by_entry.entry(wanted).or_default();
         if place.stored.is_empty() {
             place.wanted = place.wanted.saturating_add(runs);
         }
         (place.stored.clone(), place.wanted)
     }
 
-    /// The translations in which the block with this key is not the first.
+    /// The translations in which this block is not the first.
     #[must_use]
-    pub fn around(&self, key: BlockKey) -> Vec<Arc<Stored>> {
+    pub fn around(&self, wanted: Wanted) -> Vec<Arc<Stored>> {
         let index = self.index();
-        let around = index.by_member.get(&(key.pc, key.mode));
+        let around = index.by_member.get(&wanted);
         around.cloned().unwrap_or_default()
     }
 
-    /// How many translations there are whose entry is the block with this key.
+    /// How many translations there are whose entry is this block.
     #[must_use]
-    pub fn count(&self, key: BlockKey) -> usize {
+    pub fn count(&self, wanted: Wanted) -> usize {
         let index = self.index();
-        let place = index.by_entry.get(&(key.pc, key.mode));
+        let place = index.by_entry.get(&wanted);
         place.map_or(0, |place| place.stored.len())
     }
 
@@ -252,7 +275,7 @@ impl Store {
         if !self.index().contents.contains(&content) {
             return None;
         }
-        let candidates = self.candidates(key);
+        let candidates = self.candidates(Wanted::entry(key, region));
         let mut same = candidates
             .iter()
             .filter(|stored| stored.record.content == content);
@@ -267,7 +290,7 @@ impl Store {
         let sound = |code: &Vec<u8>| *blake3::hash(code).as_bytes() == record.code_sum;
         let Some(bytes) = code.filter(sound) else {
             self.index().remove(stored);
-            self.warn_damaged(1, &format!("the code for {:#010x} is damaged", record.pc));
+            self.warn_damaged(1, &format!("the code for {:#010x} is damaged", record.blocks[0].pc));
             return None;
         };
         self.0.counters.loaded.fetch_add(1, Ordering::Relaxed);
@@ -326,26 +349,30 @@ impl Index {
     fn insert(&mut self, record: Record, code_at: u64) {
         self.contents.insert(record.content);
         site::merge(&mut self.sites, &record.sites);
-        let place = self.by_entry.entry((record.pc, record.mode));
+        let mode = record.mode;
+        let wanted = move |&member: &Member| Wanted { member, mode };
+        let place = self.by_entry.entry(wanted(&record.blocks[0]));
         let entry = &mut place.or_default().stored;
         let at = entry.partition_point(|other| other.record.blocks.len() > record.blocks.len());
         let stored = Arc::new(Stored { record, code_at });
         entry.insert(at, Arc::clone(&stored));
-        for &pc in &stored.record.blocks[1..] {
-            let around = self.by_member.entry((pc, stored.record.mode));
+        for member in &stored.record.blocks[1..] {
+            let around = self.by_member.entry(wanted(member));
             around.or_default().push(Arc::clone(&stored));
         }
     }
 
     fn remove(&mut self, stored: &Arc<Stored>) {
         let record = &stored.record;
-        let Some(place) = self.by_entry.get_mut(&(record.pc, record.mode)) else {
+        let mode = record.mode;
+        let wanted = move |&member: &Member| Wanted { member, mode };
+        let Some(place) = self.by_entry.get_mut(&wanted(&record.blocks[0])) else {
             return;
         };
         let entry = &mut place.stored;
         entry.retain(|other| !Arc::ptr_eq(other, stored));
-        for &pc in &record.blocks[1..] {
-            if let Some(around) = self.by_member.get_mut(&(pc, record.mode)) {
+        for member in &record.blocks[1..] {
+            if let Some(around) = self.by_member.get_mut(&wanted(member)) {
                 around.retain(|other| !Arc::ptr_eq(other, stored));
             }
         }

@@ -10,15 +10,16 @@
 
 use super::space::{Hash, KeySpace};
 use crate::cache::blocks::BlockKey;
+use crate::interp::block::Source;
 use crate::translate::site::{self, Sites};
 use crate::translate::{Region, Translation};
 
 /// Records start at multiples of this.
 pub const ALIGNMENT: u64 = 64;
 /// What a record starts with.
-pub const MAGIC: [u8; 8] = *b"mbcode\x002";
+pub const MAGIC: [u8; 8] = *b"mbcode\x003";
 /// The part of the head that every record has.
-pub const FIXED: usize = 132;
+pub const FIXED: usize = 128;
 /// Where what the head sum covers begins.
 const SUMMED: usize = 40;
 /// The most that any of the lists has; far more than regions do.
@@ -29,8 +30,6 @@ const MOST_CODE: u32 = 1 << 22;
 /// All of a record but the code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
-    /// The guest address of the entry.
-    pub pc: u32,
     /// See [`BlockKey::mode`].
     pub mode: u32,
     /// The hash of the guest code.
@@ -41,12 +40,30 @@ pub struct Record {
     pub code_bytes: u32,
     /// As in [`Translation`].
     pub need: u32,
-    /// The guest addresses of the region's blocks.
-    pub blocks: Vec<u32>,
+    /// The region's blocks.
+    pub blocks: Vec<Member>,
     /// As in [`Translation`].
     pub links: Vec<u32>,
     /// As in [`Region`].
     pub sites: Sites,
+}
+
+/// A block of a region, as far as it is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Member {
+    /// Its [`code_address`](crate::interp::block::code_address).
+    pub pc: u32,
+    /// See [`Source::print`].
+    pub print: u32,
+}
+
+impl Member {
+    fn of(block: &Source) -> Self {
+        Self {
+            pc: block.pc,
+            print: block.print(),
+        }
+    }
 }
 
 /// The hash of all guest code in a region, in a key space.
@@ -92,7 +109,7 @@ impl Lengths {
     /// The bytes of the head.
     #[must_use]
     pub fn head(self) -> usize {
-        FIXED + 4 * (self.blocks as usize + self.links as usize + self.sites as usize)
+        FIXED + 4 * (2 * self.blocks as usize + self.links as usize + self.sites as usize)
     }
 
     /// The bytes of the record, with its padding.
@@ -116,13 +133,12 @@ impl Record {
     #[must_use]
     pub fn new(key: BlockKey, region: &Region, content: Hash, made: &Translation) -> Self {
         Self {
-            pc: key.pc,
             mode: key.mode,
             content,
             code_sum: *blake3::hash(&made.bytes).as_bytes(),
             code_bytes: made.bytes.len() as u32,
             need: made.need,
-            blocks: region.blocks.iter().map(|block| block.pc).collect(),
+            blocks: region.blocks.iter().map(Member::of).collect(),
             links: made.links.clone(),
             sites: region.sites.clone(),
         }
@@ -131,7 +147,7 @@ impl Record {
     /// The bytes before its code.
     #[must_use]
     pub fn head_bytes(&self) -> u64 {
-        (FIXED + 4 * (self.blocks.len() + self.links.len() + self.sites.len())) as u64
+        (FIXED + 4 * (2 * self.blocks.len() + self.links.len() + self.sites.len())) as u64
     }
 
     /// The record with its code, as it is stored.
@@ -149,15 +165,15 @@ impl Record {
             self.blocks.len() as u32,
             self.links.len() as u32,
             sites.len() as u32,
-            self.pc,
             self.mode,
             self.need,
         ];
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend(self.content);
         bytes.extend(self.code_sum);
-        let lists = self.blocks.iter().chain(&self.links).chain(&sites);
-        bytes.extend(lists.flat_map(|word| word.to_le_bytes()));
+        let blocks = self.blocks.iter().flat_map(|block| [block.pc, block.print]);
+        let lists = blocks.chain(self.links.iter().chain(&sites).copied());
+        bytes.extend(lists.flat_map(u32::to_le_bytes));
         let sum = blake3::keyed_hash(&space.0, &bytes[SUMMED..]);
         bytes[8..SUMMED].copy_from_slice(sum.as_bytes());
         bytes.extend(code);
@@ -173,7 +189,7 @@ impl Record {
         if blake3::keyed_hash(&space.0, &head[SUMMED..]) != hash(head, 8)? {
             return None;
         }
-        let (blocks, rest) = head[FIXED..].split_at(4 * lengths.blocks as usize);
+        let (blocks, rest) = head[FIXED..].split_at(8 * lengths.blocks as usize);
         let (links, sites) = rest.split_at(4 * lengths.links as usize);
         let list = |bytes: &[u8]| -> Vec<u32> {
             let words = bytes.chunks_exact(4);
@@ -181,13 +197,18 @@ impl Record {
         };
         let sites: Option<_> = list(sites).into_iter().map(site::unpack).collect();
         Some(Self {
-            pc: word(head, 56)?,
-            mode: word(head, 60)?,
-            content: hash(head, 68)?,
-            code_sum: hash(head, 100)?,
+            mode: word(head, 56)?,
+            content: hash(head, 64)?,
+            code_sum: hash(head, 96)?,
             code_bytes: lengths.code,
-            need: word(head, 64)?,
-            blocks: list(blocks),
+            need: word(head, 60)?,
+            blocks: list(blocks)
+                .chunks_exact(2)
+                .map(|words| Member {
+                    pc: words[0],
+                    print: words[1],
+                })
+                .collect(),
             links: list(links),
             sites: sites?,
         })
@@ -201,13 +222,14 @@ mod tests {
 
     fn record(code: &[u8]) -> Record {
         Record {
-            pc: 0x8010_0000,
             mode: 1,
             content: [7; 32],
             code_sum: *blake3::hash(code).as_bytes(),
             code_bytes: code.len() as u32,
             need: 12,
-            blocks: vec![0x8010_0000, 0x8010_0020],
+            blocks: [(0x8010_0000, 5), (0x8010_0020, 6)]
+                .map(|(pc, print)| Member { pc, print })
+                .to_vec(),
             links: vec![0x8010_0040],
             sites: Sites::from([(0x8010_0024, Expectation::Space)]),
         }
@@ -219,7 +241,7 @@ mod tests {
         let record = record(&code);
         let bytes = record.encode(&space, &code);
         let lengths = Lengths::of(&bytes).unwrap();
-        assert_eq!((lengths.head(), lengths.record()), (148, 256));
+        assert_eq!((lengths.head(), lengths.record()), (152, 256));
         assert_eq!(bytes.len(), 256);
         assert_eq!(Record::decode(&space, &bytes), Some(record));
         assert_eq!(Record::decode(&KeySpace([2; 32]), &bytes), None);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mirrorball_runtime::cpu::model::{MODELS, Model};
+use mirrorball_runtime::mmu::second::DEFAULT_ENTRIES;
 
 use super::reports::TraceTopic;
 use super::several::SeveralArgs;
@@ -71,9 +72,10 @@ pub(in crate::cli) struct RunArgs {
         help_heading = "Machine"
     )]
     rtc: RtcStart,
-    /// Keep N entries that the guest's TLB displaced at random, and spare it their refills; its
-    /// instruction count then differs
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+    /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
+    /// random, and spares the guest those refills. 0 is the bare CPU; the guest's instruction count
+    /// depends on it
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_ENTRIES as u32,
           value_parser = clap::value_parser!(u32).range(values::SECOND_TLB), help_heading = "Machine")]
     second_tlb: u32,
     /// Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU that it

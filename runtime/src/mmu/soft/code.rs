@@ -1,133 +1,183 @@
-//! Code tables: from program counters to blocks and their translations.
+//! Code pages: where the engine's code for one page of physical memory is found, whatever virtual
+//! address maps it.
+//!
+//! A space names the code page of each virtual page by its [`CodeSlot`]; a code page has an entry
+//! for each instruction word. So what the engine makes from a page is found at once by all spaces
+//! that map the page, and one store makes or removes it for all of them.
 
-use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
+use super::pool::{release, reserve};
+use crate::addr::{PAGE_SIZE, Va};
+use rustix::io::Errno;
+use rustix::mm::{Advice, madvise};
+use std::ptr::NonNull;
 
-/// Entries that a page maps to: one group, so that forgetting a page costs one group. A group
-/// fills a page of the host.
-pub const CODE_GROUP: usize = PAGE_SIZE as usize / size_of::<CodeEntry>();
-/// Groups in a table.
-pub const CODE_GROUPS: usize = 512;
+/// The instruction words of a page.
+pub const CODE_WORDS: usize = PAGE_SIZE as usize / 4;
+/// The most code pages of an engine, the empty one included.
+pub const CODE_PAGES: usize = 1 << 13;
 
-/// Where the code for one virtual address of one space is. All zero, it is for none.
+/// The code for one instruction word. All zero, there is none.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CodeEntry {
-    /// The tag of the virtual address, made by `code_tag`.
-    pub tag: u32,
-    /// The engine's number for the block.
+    /// The offset of the translated code from [`Cpu::code_origin`](crate::cpu::Cpu::code_origin),
+    /// where the stub lies that goes back to the dispatcher.
+    pub code: i32,
+    /// The engine's number for the block that starts here; 0 is none.
     pub block: u32,
-    /// The block's translated code, or 0 while there is none.
-    pub entry: usize,
 }
 
-const NO_CODE: CodeEntry = CodeEntry {
-    tag: 0,
-    block: 0,
-    entry: 0,
-};
-
-/// A table of code, most of which is never touched.
+/// The code of one page.
 #[repr(C, align(4096))]
-pub struct CodeTable {
-    groups: [[CodeEntry; CODE_GROUP]; CODE_GROUPS],
-    /// Which groups may hold entries, a bit each.
-    used: [u64; CODE_GROUPS / 64],
+pub struct CodePage {
+    /// An entry for each word.
+    pub entries: [CodeEntry; CODE_WORDS],
 }
 
-/// What the entry of an aligned program counter is marked with; never 0.
-#[inline(always)]
-#[must_use]
-pub const fn code_tag(pc: Va) -> u32 {
-    pc.0 as u32 ^ 1
-}
+/// Which code page it is: its offset in bytes from the first one, which is always empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+pub struct CodeSlot(pub(super) u32);
 
-#[inline(always)]
-const fn group_of(pc: Va) -> usize {
-    (pc.0 >> PAGE_BITS) as usize % CODE_GROUPS
-}
-
-/// Translated code computes the same.
-#[inline(always)]
-const fn place(pc: Va) -> (usize, usize) {
-    (group_of(pc), (pc.0 >> 2) as usize % CODE_GROUP)
-}
-
-/// The numbers of the bits that are set.
-pub(super) fn bits(mut word: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let bit = word.trailing_zeros() as usize;
-        word &= word.checked_sub(1)?;
-        Some(bit)
-    })
-}
-
-impl CodeTable {
-    /// The entry of `pc`, if it is present.
+impl CodeSlot {
+    /// The offset of the code page from the first one.
     #[inline(always)]
     #[must_use]
-    pub fn probe(&self, pc: Va) -> Option<&CodeEntry> {
-        let (group, index) = place(pc);
-        let entry = &self.groups[group][index];
-        (entry.tag == code_tag(pc) && pc.0 & 3 == 0).then_some(entry)
+    pub const fn offset(self) -> usize {
+        self.0 as usize
     }
 
-    /// Makes the entry of `pc`.
-    pub fn fill(&mut self, pc: Va, block: u32, entry: usize) {
-        let (group, index) = place(pc);
-        self.used[group / 64] |= 1 << (group % 64);
-        self.groups[group][index] = CodeEntry {
-            tag: code_tag(pc),
-            block,
-            entry,
-        };
+    /// Whether it is the code page that has no code.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// The number of the word at `pc` in its page.
+#[inline(always)]
+#[must_use]
+pub const fn word_of(pc: Va) -> usize {
+    (pc.0 >> 2) as usize % CODE_WORDS
+}
+
+/// All code pages of one engine.
+pub struct CodePages {
+    memory: NonNull<CodePage>,
+    /// How many were ever in use.
+    begun: usize,
+    free: Vec<CodeSlot>,
+}
+
+// SAFETY: the memory belongs to this value alone.
+unsafe impl Send for CodePages {}
+
+impl CodePages {
+    /// No code pages but the empty one.
+    ///
+    /// # Errors
+    /// What the host said when it was asked for address space.
+    pub fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            memory: reserve(CODE_PAGES)?,
+            begun: 1,
+            free: Vec::new(),
+        })
     }
 
-    /// The entry of `pc` if it is for this block.
-    fn entry_of(&mut self, pc: Va, block: u32) -> Option<&mut CodeEntry> {
-        let (group, index) = place(pc);
-        if self.used[group / 64] >> (group % 64) & 1 == 0 {
+    /// Where the first one is, for translated code.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.memory.as_ptr() as usize
+    }
+
+    /// How many are in use.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.begun - 1 - self.free.len()
+    }
+
+    /// Whether none is in use.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An unused code page without entries, if there is one left.
+    pub fn take(&mut self) -> Option<CodeSlot> {
+        if let Some(slot) = self.free.pop() {
+            return Some(slot);
+        }
+        if self.begun == CODE_PAGES {
             return None;
         }
-        let entry = &mut self.groups[group][index];
-        (entry.tag == code_tag(pc) && entry.block == block).then_some(entry)
+        self.begun += 1;
+        Some(CodeSlot(((self.begun - 1) * size_of::<CodePage>()) as u32))
     }
 
-    /// Forgets the entry of a block of the engine.
-    pub(super) fn forget(&mut self, pc: Va, block: u32) {
-        if let Some(entry) = self.entry_of(pc, block) {
-            *entry = NO_CODE;
-        }
+    /// Gives a code page and its memory back. No space may name it any more.
+    pub fn give_back(&mut self, slot: CodeSlot) {
+        self.page_mut(slot).entries.fill(CodeEntry::default());
+        // SAFETY: the page is this value's own, and all zero it is a code page.
+        let _ = unsafe { madvise(self.place(slot).cast(), size_of::<CodePage>(), Advice::LinuxRemove) };
+        self.free.push(slot);
     }
 
-    /// Sets the translated code of a block, if there is an entry for it.
-    pub(super) fn set(&mut self, pc: Va, block: u32, code: usize) {
-        if let Some(entry) = self.entry_of(pc, block) {
-            entry.entry = code;
-        }
+    fn place(&self, slot: CodeSlot) -> *mut CodePage {
+        let index = slot.0 as usize / size_of::<CodePage>();
+        assert!(index < self.begun);
+        // SAFETY: the mapping has room for that many.
+        unsafe { self.memory.as_ptr().add(index) }
     }
 
-    /// Forgets the entries of the page that starts at `page`.
-    pub(super) fn forget_page(&mut self, page: Va) {
-        let group = group_of(page);
-        if self.used[group / 64] >> (group % 64) & 1 == 0 {
-            return;
-        }
-        let mut left = false;
-        for entry in &mut self.groups[group] {
-            if u64::from(entry.tag & !(PAGE_SIZE as u32 - 1)) == page.0 && entry.tag != 0 {
-                *entry = NO_CODE;
-            }
-            left |= entry.tag != 0;
-        }
-        self.used[group / 64] &= !(u64::from(!left) << (group % 64));
+    /// The code page of a slot.
+    #[must_use]
+    pub fn page(&self, slot: CodeSlot) -> &CodePage {
+        // SAFETY: it is mapped, and any bytes are a code page.
+        unsafe { &*self.place(slot) }
     }
 
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        for (word, used) in self.used.iter_mut().enumerate() {
-            for bit in bits(std::mem::take(used)) {
-                self.groups[word * 64 + bit].fill(NO_CODE);
-            }
-        }
+    /// The code page of a slot, to be changed. The empty one stays empty.
+    pub fn page_mut(&mut self, slot: CodeSlot) -> &mut CodePage {
+        assert!(!slot.is_empty());
+        // SAFETY: as in `page`; `&mut self` keeps every other access away.
+        unsafe { &mut *self.place(slot) }
+    }
+
+    /// The entry of the word at `pc` in the code page of a slot.
+    #[inline(always)]
+    #[must_use]
+    pub fn entry(&self, slot: CodeSlot, pc: Va) -> CodeEntry {
+        self.page(slot).entries[word_of(pc)]
+    }
+
+    /// The same, to be changed.
+    pub fn entry_mut(&mut self, slot: CodeSlot, pc: Va) -> &mut CodeEntry {
+        &mut self.page_mut(slot).entries[word_of(pc)]
+    }
+}
+
+impl Drop for CodePages {
+    fn drop(&mut self) {
+        release(self.memory, CODE_PAGES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_page_that_was_given_back_is_empty_when_it_is_taken_again() {
+        let mut pages = CodePages::new().unwrap();
+        let (first, second) = (pages.take().unwrap(), pages.take().unwrap());
+        assert!(first != second && !first.is_empty() && pages.len() == 2);
+        let entry = CodeEntry { code: 64, block: 7 };
+        *pages.entry_mut(first, Va(0x40_0ffc)) = entry;
+        assert_eq!(pages.entry(first, Va(0x77_0ffc)), entry);
+        assert_eq!(pages.entry(second, Va(0x40_0ffc)), CodeEntry::default());
+        pages.give_back(first);
+        assert_eq!((pages.len(), pages.take()), (1, Some(first)));
+        assert_eq!(pages.entry(first, Va(0x40_0ffc)), CodeEntry::default());
     }
 }

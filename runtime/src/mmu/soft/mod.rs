@@ -16,7 +16,7 @@ use crate::addr::{Pa, Va};
 use pool::{Direct, Pool};
 use rustix::io::Errno;
 
-pub use code::{CODE_GROUP, CODE_GROUPS, CodeEntry, CodeTable};
+pub use code::{CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, word_of};
 pub use space::{Space, is_direct};
 pub use window::{GRANTS, Grants, TO_KSEG0, Window};
 
@@ -138,27 +138,10 @@ impl SoftTlb {
         }
     }
 
-    /// Every table that may have an entry for `pc`.
-    fn code_tables(&mut self, pc: Va) -> impl Iterator<Item = &mut CodeTable> {
-        let direct = is_direct(pc);
-        let spaces = self.kernel.spaces().chain(self.others.spaces());
-        let own = spaces.map(|space| &mut space.code);
-        self.direct
-            .code()
-            .filter(move |_| direct)
-            .chain(own.filter(move |_| !direct))
-    }
-
-    /// Forgets the code entries of a block of the engine.
-    pub fn forget_code(&mut self, pc: Va, block: u32) {
-        self.code_tables(pc)
-            .for_each(|table| table.forget(pc, block));
-    }
-
-    /// Sets the translated code of a block in every space that has an entry for it.
-    pub fn set_code(&mut self, pc: Va, block: u32, code: usize) {
-        self.code_tables(pc)
-            .for_each(|table| table.set(pc, block, code));
+    /// Forgets which code pages there are.
+    pub fn clear_code(&mut self) {
+        self.direct.clear_code();
+        self.spaces().for_each(Space::clear_code);
     }
 
     /// Forgets everything. All spaces may be gone, but for the one that is `entered` now.
@@ -226,7 +209,7 @@ mod tests {
                 assert_eq!(space.probe_read(va, size), None, "{va}");
                 assert_eq!(space.probe_write(va, size), None, "{va}");
             }
-            assert!(space.probe_code(va).is_none(), "{va}");
+            assert!(space.code_slot(va).is_empty(), "{va}");
         }
     }
 
@@ -237,12 +220,12 @@ mod tests {
         for asid in [1, 2] {
             let space = space(&mut soft, asid);
             space.fill_data(Va(0x40_1000), page.as_mut_ptr(), true);
-            space.fill_code(Va(0x40_1ffc), 7, 0);
+            space.fill_code(Va(0x40_1ffc), CodeSlot(8192));
         }
         let entry = TlbEntry::from_registers(0x40_0001, [2, 2], 0);
         soft.forget_entry(&entry);
         assert!(space(&mut soft, 1).probe_read(Va(0x40_1000), 1).is_none());
-        assert!(space(&mut soft, 1).probe_code(Va(0x40_1ffc)).is_none());
+        assert!(space(&mut soft, 1).code_slot(Va(0x40_1ffc)).is_empty());
         assert!(space(&mut soft, 2).probe_write(Va(0x40_1000), 1).is_some());
         soft.protect(Pa(0), page.as_mut_ptr(), true);
         assert!(space(&mut soft, 2).probe_write(Va(0x40_1000), 1).is_none());
@@ -256,7 +239,7 @@ mod tests {
         for asid in 1..=3 {
             let space = space(&mut soft, asid);
             space.fill_data(Va(0x40_0000), page.as_mut_ptr(), true);
-            space.fill_code(Va(0x40_0000), 7, 0);
+            space.fill_code(Va(0x40_0000), CodeSlot(8192));
         }
         let entered: *mut Space = space(&mut soft, 3);
         (0..CLEARS).for_each(|_| soft.clear(entered));
@@ -270,7 +253,7 @@ mod tests {
             let space = space(&mut soft, asid);
             assert_eq!(space.key, key(asid));
             assert!(space.probe_read(Va(0x40_0000), 1).is_none());
-            assert!(space.probe_code(Va(0x40_0000)).is_none());
+            assert!(space.code_slot(Va(0x40_0000)).is_empty());
         }
         assert!(std::ptr::eq(entered, soft.select(key(3))));
     }

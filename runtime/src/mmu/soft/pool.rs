@@ -5,8 +5,7 @@
 //! same memory, mapped into each of them.
 
 use super::SpaceKey;
-use super::code::CodeTable;
-use super::space::{PAGES, Space};
+use super::space::{DIRECT_PAGES, PAGES, Space};
 use crate::addr::PAGE_BITS;
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
@@ -29,7 +28,7 @@ const DIRECT_BYTES: usize = PAGES / 4 * size_of::<u64>();
 /// for code a table for each set of Status bits that spaces differ in.
 pub struct Direct {
     file: OwnedFd,
-    code: NonNull<CodeTable>,
+    code: NonNull<[u32; DIRECT_PAGES]>,
 }
 
 /// The Status bits that say which instructions there are.
@@ -39,7 +38,7 @@ const CODE_TABLES: usize = 1 << STATUSES.len();
 /// Memory that is zero, and there when it is touched: shared memory, though nobody else has it. Of
 /// private memory the host would map zeros when it is first read, and stop all threads to change
 /// that when it is then written to.
-fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
+pub(super) fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::SHARED | MapFlags::NORESERVE;
     // SAFETY: a mapping where the host likes it.
@@ -48,7 +47,7 @@ fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
 }
 
 /// Gives memory back that was reserved for `count` of a type.
-fn release<T>(memory: NonNull<T>, count: usize) {
+pub(super) fn release<T>(memory: NonNull<T>, count: usize) {
     // SAFETY: the mapping is the caller's own, and whoever had a pointer into it is gone.
     let unmapped = unsafe { munmap(memory.as_ptr().cast(), count * size_of::<T>()) };
     debug_assert!(unmapped.is_ok());
@@ -67,23 +66,24 @@ impl Direct {
     }
 
     /// The table of code for spaces of this key.
-    fn code_of(&self, key: SpaceKey) -> *mut CodeTable {
+    fn code_of(&self, key: SpaceKey) -> *mut u32 {
         let bits = STATUSES.iter().enumerate();
         let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
         // SAFETY: there are as many tables as such numbers.
-        unsafe { self.code.as_ptr().add(index.sum()) }
+        unsafe { self.code.as_ptr().add(index.sum()).cast() }
     }
 
-    /// The tables of code.
-    pub fn code(&mut self) -> impl Iterator<Item = &mut CodeTable> {
-        let first = self.code.as_ptr();
-        // SAFETY: the memory is mapped and zero or what a table wrote; each is handed out once.
-        (0..CODE_TABLES).map(move |index| unsafe { &mut *first.add(index) })
+    /// Forgets which code pages there are.
+    pub fn clear_code(&mut self) {
+        let bytes = CODE_TABLES * size_of::<[u32; DIRECT_PAGES]>();
+        // SAFETY: the memory is these tables' own, and all zero they are empty.
+        let emptied = unsafe { madvise(self.code.as_ptr().cast(), bytes, Advice::LinuxRemove) };
+        assert!(emptied.is_ok(), "the host empties memory of its own: {emptied:?}");
     }
 
     /// Empties them.
     pub fn clear(&mut self) {
-        self.code().for_each(CodeTable::clear);
+        self.clear_code();
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let emptied = fallocate(&self.file, flags, 0, 2 * DIRECT_BYTES as u64);
         assert!(

@@ -1,11 +1,15 @@
-//! One space: the software TLB and the code tables of one address space and mode.
+//! One space: the software TLB of one address space and mode, and which code its pages have.
 
 use super::SpaceKey;
-use super::code::{CodeEntry, CodeTable, bits};
+use super::code::CodeSlot;
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
 
 /// Pages of the 32-bit address space, and so entries of a table.
 pub const PAGES: usize = 1 << (32 - PAGE_BITS);
+/// The number of the first page of kseg0.
+const DIRECT_PAGE: usize = 0x8000_0000 >> PAGE_BITS;
+/// Pages of kseg0 and kseg1.
+pub const DIRECT_PAGES: usize = PAGES / 4;
 /// Entries that one host page of a table holds.
 const CHUNK: usize = PAGE_SIZE as usize / size_of::<u64>();
 
@@ -16,14 +20,15 @@ pub struct Space {
     pub read: [u64; PAGES],
     /// The same for writing.
     pub write: [u64; PAGES],
-    /// Code at mapped addresses.
-    pub code: CodeTable,
-    /// The code tables by the two uppermost bits of an address: that of kseg0 and kseg1 belongs to
-    /// all spaces of the kernel where the same instructions exist.
-    pub tables: [*mut CodeTable; 4],
+    /// For each page its [`CodeSlot`].
+    pub code: [u32; PAGES],
+    /// Tables like `code` by the two uppermost bits of an address, to be indexed by the number of
+    /// the page: that of kseg0 and kseg1 belongs to all spaces of the kernel where the same
+    /// instructions exist.
+    pub tables: [*mut u32; 4],
     /// Whose tables these are.
     pub key: SpaceKey,
-    /// Which chunks of `read` and `write` may hold entries, a bit each. Those of kseg0 and kseg1
+    /// Which chunks of `read`, `write` and `code` may hold entries, a bit each. Those of kseg0 and kseg1
     /// are not counted: see [`is_direct`].
     chunks: [u64; PAGES / CHUNK / 64],
 }
@@ -52,6 +57,15 @@ fn resolve(addend: u64, va: Va, size: u32) -> Option<*mut u8> {
     (addend != 0 && aligned).then(|| addend.wrapping_add(va.0) as *mut u8)
 }
 
+/// The numbers of the bits that are set.
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = word.trailing_zeros() as usize;
+        word &= word.checked_sub(1)?;
+        Some(bit)
+    })
+}
+
 /// Clears the entries of a chunk that lead to the page at `host`.
 fn clear_entries(table: &mut [u64; PAGES], chunk: usize, host: *mut u8) {
     let first = chunk * CHUNK;
@@ -64,10 +78,12 @@ fn clear_entries(table: &mut [u64; PAGES], chunk: usize, host: *mut u8) {
 }
 
 impl Space {
-    /// Makes fresh memory, which is all zero, an empty space. Its code in kseg0 and kseg1 is in
+    /// Makes fresh memory, which is all zero, an empty space. The code of kseg0 and kseg1 is in
     /// the table `direct`, if it has such code.
-    pub(super) fn prepare(&mut self, direct: Option<*mut CodeTable>) {
-        let own = &raw mut self.code;
+    pub(super) fn prepare(&mut self, direct: Option<*mut u32>) {
+        let own = (&raw mut self.code).cast();
+        // Indexed by the number of the page, as the others are.
+        let direct = direct.map(|table| table.wrapping_sub(DIRECT_PAGE));
         self.tables = [own, own, direct.unwrap_or(own), own];
     }
 
@@ -76,10 +92,17 @@ impl Space {
         for chunk in self.used_chunks() {
             self.read[chunk * CHUNK..][..CHUNK].fill(0);
             self.write[chunk * CHUNK..][..CHUNK].fill(0);
+            self.code[chunk * CHUNK..][..CHUNK].fill(0);
         }
         self.chunks.fill(0);
-        self.code.clear();
         self.key = key;
+    }
+
+    /// Forgets which code pages there are.
+    pub(super) fn clear_code(&mut self) {
+        for chunk in self.used_chunks() {
+            self.code[chunk * CHUNK..][..CHUNK].fill(0);
+        }
     }
 
     fn used_chunks(&self) -> impl Iterator<Item = usize> + use<> {
@@ -101,26 +124,40 @@ impl Space {
         resolve(self.write[page_index(va)], va, size)
     }
 
-    /// The code entry of `pc`, if it is present.
+    /// Where the slot of the page of `va` is.
     #[inline(always)]
-    #[must_use]
-    pub fn probe_code(&self, pc: Va) -> Option<&CodeEntry> {
-        // SAFETY: the tables live as long as the space, and nobody holds a reference to one.
-        unsafe { (*self.tables[segment(pc)]).probe(pc) }
+    fn code_place(&self, va: Va) -> *mut u32 {
+        self.tables[segment(va)].wrapping_add(page_index(va))
     }
 
-    /// Makes the code entry of `pc`.
-    pub fn fill_code(&mut self, pc: Va, block: u32, entry: usize) {
-        // SAFETY: as in `probe_code`.
-        unsafe { (*self.tables[segment(pc)]).fill(pc, block, entry) }
+    /// The code page of the page of `pc`; the empty one if the space knows none.
+    #[inline(always)]
+    #[must_use]
+    pub fn code_slot(&self, pc: Va) -> CodeSlot {
+        // SAFETY: each table has a place for every page of its part of the address space, and lives
+        // as long as the space; there is no reference to any of them.
+        CodeSlot(unsafe { *self.code_place(pc) })
+    }
+
+    /// Says which code page the page of `pc` has.
+    pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) {
+        self.use_chunk(pc);
+        // SAFETY: as in `code_slot`.
+        unsafe { *self.code_place(pc) = slot.0 }
+    }
+
+    /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1.
+    fn use_chunk(&mut self, va: Va) {
+        if !is_direct(va) {
+            let chunk = page_index(va) / CHUNK;
+            self.chunks[chunk / 64] |= 1 << (chunk % 64);
+        }
     }
 
     /// Makes the entry of the page of `va`, whose bytes lie at `host`.
     pub fn fill_data(&mut self, va: Va, host: *mut u8, writable: bool) {
+        self.use_chunk(va);
         let index = page_index(va);
-        if !is_direct(va) {
-            self.chunks[index / CHUNK / 64] |= 1 << (index / CHUNK % 64);
-        }
         let addend = (host as u64).wrapping_sub(va.page().0);
         self.read[index] = addend;
         self.write[index] = if writable { addend } else { 0 };
@@ -132,8 +169,8 @@ impl Space {
             let index = page_index(page);
             if self.chunks[index / CHUNK / 64] >> (index / CHUNK % 64) & 1 != 0 {
                 (self.read[index], self.write[index]) = (0, 0);
+                self.code[index] = 0;
             }
-            self.code.forget_page(page);
         }
     }
 
