@@ -88,7 +88,8 @@ fn every_policy_runs_every_guest_in_next_to_nothing() {
 fn eviction_in_lockstep() {
     for (policy, stride) in POLICIES.into_iter().zip([0, 97, 1009]) {
         let jit = Jit::new(small(16 << 10, 4 << 10, policy)).expect("a JIT");
-        let mut engine = AnyEngine::Lockstep(Box::new(Lockstep::new(jit, stride).expect("address space")));
+        let mut engine =
+            AnyEngine::Lockstep(Box::new(Lockstep::new(jit, stride).expect("address space")));
         let end = end_of(&mut guest("tour.el"), &mut engine);
         assert_eq!(end, *TOUR, "{policy:?}, stride {stride}");
         assert!(engine.jit().expect("a JIT").counters.evicted_units > 10);
@@ -214,7 +215,8 @@ fn what_is_read_is_right_in_lockstep_and_in_a_small_cache() {
     for (bytes, stride) in [(16 << 20, 101), (16 << 10, 499), (64 << 10, 0)] {
         let config = small(bytes, 0, Policy::LeastUsed);
         let jit = with_store(dir.path(), config).expect("a store");
-        let mut engine = AnyEngine::Lockstep(Box::new(Lockstep::new(jit, stride).expect("address space")));
+        let mut engine =
+            AnyEngine::Lockstep(Box::new(Lockstep::new(jit, stride).expect("address space")));
         let end = end_of(&mut guest("tour.el"), &mut engine);
         assert_eq!(end, *TOUR);
     }

@@ -9,7 +9,7 @@ use mirrorball_runtime::mmu::soft::{
 };
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
-use std::mem::{size_of, size_of_val};
+use std::mem::{offset_of, size_of, size_of_val};
 
 /// Everything that the meaning of a block depends on, so that nothing stale can be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -53,6 +53,12 @@ impl BlockKey {
     #[must_use]
     pub fn pa(self) -> Pa {
         Pa((u64::from(self.page) << PAGE_BITS) + Va(u64::from(self.pc)).page_offset())
+    }
+
+    /// Whether privileged instructions may run.
+    #[must_use]
+    pub fn is_kernel(self) -> bool {
+        self.mode & KERNEL != 0
     }
 
     /// Whether code of a block with this key that goes to the address of `other` always comes to
@@ -255,7 +261,10 @@ impl<T: Keep> Blocks<T> {
         let viewed = self.view(key);
         viewed.blocks += 1;
         let slot = viewed.slot;
-        let faded = viewed.faded.as_mut().map(|faded| std::mem::take(&mut faded[word]));
+        let faded = viewed
+            .faded
+            .as_mut()
+            .map(|faded| std::mem::take(&mut faded[word]));
         let cached = Cached {
             block: Block::predecode(&source),
             extra: faded.map_or_else(T::default, T::revive),
@@ -286,6 +295,33 @@ impl<T: Keep> Blocks<T> {
     pub fn set_code(&mut self, key: &BlockKey, code: i32) {
         if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
             self.code.entry_mut(slot, Va(u64::from(key.pc))).code = code;
+        }
+    }
+
+    /// Where the runs that are left to the block with this key are counted, from the first code page
+    /// on.
+    #[must_use]
+    pub fn runs_place(&self, key: &BlockKey) -> usize {
+        let slot = self
+            .viewed(*key)
+            .map_or_else(CodeSlot::default, |viewed| viewed.slot);
+        let word = word_of(Va(u64::from(key.pc)));
+        slot.offset() + offset_of!(CodePage, runs) + word * size_of::<i16>()
+    }
+
+    /// How many runs are left to the block with this key.
+    #[must_use]
+    pub fn runs(&self, key: &BlockKey) -> i16 {
+        let word = word_of(Va(u64::from(key.pc)));
+        let viewed = self.viewed(*key);
+        viewed.map_or(0, |viewed| self.code.page(viewed.slot).runs[word])
+    }
+
+    /// Leaves so many runs to the block with this key.
+    pub fn set_runs(&mut self, key: &BlockKey, runs: i16) {
+        let word = word_of(Va(u64::from(key.pc)));
+        if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
+            self.code.page_mut(slot).runs[word] = runs;
         }
     }
 

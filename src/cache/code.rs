@@ -29,7 +29,7 @@ pub struct CacheConfig {
 impl Default for CacheConfig {
     fn default() -> Self {
         Self {
-            bytes: 16 << 20,
+            bytes: 48 << 20,
             unit_bytes: 0,
             policy: Policy::default(),
         }

@@ -12,7 +12,7 @@ use crate::machine::{PolicyName, values};
 pub(super) struct CacheArgs {
     /// Keep at most so many bytes of translated code, 4K to 1G: a number with b, K, M or G. When
     /// they are used up, code is evicted and translated again if it is still hot
-    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "16M")]
+    #[arg(long, value_name = "BYTES", value_parser = values::bytes, default_value = "48M")]
     pub(super) cache_bytes: usize,
     /// Evict in units of so many bytes, whole pages of 4K; larger code is not kept [default: a
     /// sixteenth of --cache-bytes]

@@ -11,6 +11,8 @@ use std::mem::offset_of;
 pub(super) const COVERED: u32 = 4;
 /// Blocks are translated at this fraction of the heat if a thread has nothing hotter to do.
 const EARLY: u32 = 16;
+/// Code of the baseline is looked after when it has run for this fraction of the heat.
+const GRANTS: u32 = 8;
 /// Below this heat a block is looked after whenever its heat has doubled, above it four times as
 /// often.
 const TEPID: u32 = 16;
@@ -25,10 +27,14 @@ pub(super) struct Extra {
     pub need: u32,
     /// The translation that starts here, or is being made, or 0.
     pub translation: TranslationId,
-    /// How often the block was interpreted.
+    /// How often the block has run without code for a region, as far as that was counted.
     pub heat: u32,
     /// The heat at which there is something to be done for it.
     pub due: u32,
+    /// The translation of this block alone by the baseline, or 0: then `code` is its.
+    pub base: TranslationId,
+    /// The runs that it was granted: those that are not left are heat that is not counted yet.
+    pub granted: i16,
     /// The translations that it is a part of, without starting them: then it is seldom worth one
     /// of its own.
     pub regions: Vec<TranslationId>,
@@ -71,10 +77,23 @@ impl Keep for Extra {
 }
 
 impl Extra {
-    /// There is no translation that starts here, and the block is cold.
+    /// There is no translation that starts here but that of the baseline, if there is one, and the
+    /// block is cold.
     pub fn cool(&mut self) {
-        (self.translation, self.code) = (0, 0);
+        self.translation = 0;
         (self.heat, self.told, self.due) = (0, 0, 0);
+        if self.base == 0 {
+            self.code = 0;
+        }
+    }
+
+    /// The translation that `code` is the code of.
+    pub fn installed(&self) -> TranslationId {
+        if self.base != 0 {
+            self.base
+        } else {
+            self.translation
+        }
     }
 
     /// The block has run once more, without translated code. Says whether something is to be done.
@@ -112,9 +131,20 @@ impl Jit {
             self.recall(vm, id);
             self.translate_if_hot(vm, id);
         }
+        let extra = &self.blocks.get(id).extra;
+        if extra.code == 0 && self.config.baseline > 0 && extra.heat >= self.config.baseline {
+            self.translate_alone(vm, id);
+        }
         let extra = &mut self.blocks.get_mut(id).extra;
         let hot = extra.threshold(self.config.hot);
-        let first = if self.store.is_some() { 0 } else { self.config.hot / EARLY + 1 };
+        let baseline = match self.config.baseline {
+            0 => u32::MAX,
+            baseline => baseline,
+        };
+        let first = match &self.store {
+            Some(_) => 0,
+            None => (self.config.hot / EARLY + 1).min(baseline),
+        };
         extra.due = if extra.declined {
             u32::MAX
         } else if extra.translation != 0 || extra.heat > hot {
@@ -122,6 +152,37 @@ impl Jit {
         } else {
             extra.next_look().max(first).min(hot.saturating_add(1))
         };
+    }
+
+    /// The code of the baseline for block `id`, which is at the CPU's program counter, has run as
+    /// often as was granted: does what is due, and grants more.
+    #[cold]
+    pub(super) fn promote(&mut self, vm: &mut Vm, id: BlockId) {
+        let heat = self.heat(id);
+        let extra = &mut self.blocks.get_mut(id).extra;
+        (extra.heat, extra.granted) = (heat, 0);
+        self.attend(vm, id);
+        self.grant(id);
+    }
+
+    /// Grants the baseline's code for block `id` runs until it is looked after again.
+    pub(super) fn grant(&mut self, id: BlockId) {
+        let granted = (self.config.hot / GRANTS).clamp(16, i16::MAX as u32) as i16;
+        let cached = self.blocks.get_mut(id);
+        cached.extra.granted = granted;
+        let key = cached.key;
+        self.blocks.set_runs(&key, granted);
+    }
+
+    /// How often block `id` has run without code for a region.
+    pub(super) fn heat(&self, id: BlockId) -> u32 {
+        let cached = self.blocks.get(id);
+        if cached.extra.base == 0 {
+            return cached.extra.heat;
+        }
+        let left = self.blocks.runs(&cached.key).max(0);
+        let since = cached.extra.granted.saturating_sub(left).max(0);
+        cached.extra.heat.saturating_add(since as u32)
     }
 
     /// Has the region translated that starts with block `id`, if it is hot and has not just been

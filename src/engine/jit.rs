@@ -11,6 +11,7 @@ use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
+use crate::translate::baseline::PROMOTE;
 use crate::translate::calls;
 use crate::translate::site::Sites;
 use crate::translate::{INTERPRET, Region, TranslateError, Translator, host};
@@ -28,6 +29,8 @@ use std::time::Duration;
 pub struct JitConfig {
     /// How often a block is interpreted before it is translated.
     pub hot: u32,
+    /// How often a block is interpreted before the baseline translates it; 0 is never.
+    pub baseline: u32,
     /// The most guest instructions in a region; 1 translates block by block.
     pub region: usize,
     /// Whether translating is done on a thread beside the guest.
@@ -43,6 +46,7 @@ impl JitConfig {
     pub fn new(background: bool) -> Self {
         Self {
             hot: if background { 1000 } else { 4000 },
+            baseline: 8,
             region: 200,
             background,
             cache: CacheConfig::default(),
@@ -87,6 +91,8 @@ pub struct JitCounters {
     pub translations: u64,
     /// Regions that another had translated, an earlier run or another machine's JIT.
     pub shared: u64,
+    /// Blocks translated by the baseline.
+    pub baseline: u64,
     /// Guest instructions translated.
     pub instructions: u64,
     /// Time spent on it.
@@ -321,6 +327,8 @@ impl Engine for Jit {
         let mut missing: Option<Missing> = None;
         // Whether the next block is to be interpreted, although there is code for it.
         let mut interpret = false;
+        // Whether code of the baseline has run as often as it was granted.
+        let mut promote = false;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
                 missing = None;
@@ -332,6 +340,9 @@ impl Engine for Jit {
                 }
                 continue;
             };
+            if std::mem::take(&mut promote) {
+                self.promote(vm, id);
+            }
             let before = vm.cpu.left;
             let extra = &mut self.blocks.get_mut(id).extra;
             if extra.code == 0 && extra.warm() {
@@ -343,7 +354,7 @@ impl Engine for Jit {
             let forced = std::mem::take(&mut interpret);
             let exit = if code != 0 && covered && !forced {
                 if let Some(Missing { from, pc }) = missing.take()
-                    && self.code.link(from, pc, cached.extra.translation)
+                    && self.code.link(from, pc, cached.extra.installed())
                 {
                     self.counters.links += 1;
                 }
@@ -354,6 +365,7 @@ impl Engine for Jit {
                 vm.cpu.settle_cause();
                 missing = Missing::from_note(note);
                 interpret = note == INTERPRET;
+                promote = note == PROMOTE;
                 if let Some(missing) = &missing {
                     vm.cpu.pc = vm.cpu.code_va(missing.pc).0;
                     self.counters.unlinked += 1;

@@ -63,7 +63,7 @@ impl Sweeping {
 
 /// How often a block ran since the last sweep, unless it is part of a translation.
 fn runs(extra: &Extra) -> Option<u32> {
-    let translated = extra.translation != 0 || !extra.regions.is_empty();
+    let translated = extra.installed() != 0 || !extra.regions.is_empty();
     (!translated).then(|| extra.heat.saturating_sub(extra.swept))
 }
 

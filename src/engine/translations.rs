@@ -11,7 +11,7 @@ use crate::cache::persist::{Stored, Wanted};
 use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
-use crate::translate::{Region, Translation};
+use crate::translate::{Region, Translation, baseline};
 use mirrorball_runtime::vm::{Vm, Way};
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ impl Jit {
         let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
         region.grow(most >> halved, |pc| {
             let other = key.at(pc);
-            let cached = blocks.get(blocks.by_key(&other)?);
-            (cached.extra.heat > warm).then(|| Source::find(vm, other.va(vm), other.pa()))
+            let heat = self.heat(blocks.by_key(&other)?);
+            (heat > warm).then(|| Source::find(vm, other.va(vm), other.pa()))
         });
         region.learn(&self.sites);
         if let Some(store) = &self.store {
@@ -210,20 +210,55 @@ impl Jit {
         }
     }
 
+    /// Has the baseline translate block `id`, which is at the CPU's program counter.
+    pub(super) fn translate_alone(&mut self, vm: &mut Vm, id: BlockId) {
+        let key = self.blocks.get(id).key;
+        let source = Source::find(vm, key.va(vm), key.pa());
+        let setting = baseline::Setting {
+            big_endian: vm.big_endian(),
+            kernel: key.is_kernel(),
+            runs: self.blocks.runs_place(&key) as i32,
+        };
+        let Some(translation) = baseline::translate(&source, setting) else {
+            return;
+        };
+        let base = self.code.announce(id, key, Vec::new());
+        let Some(code) = self.place(base, &translation) else {
+            self.code.forget(base);
+            return;
+        };
+        self.counters.baseline += 1;
+        let extra = &mut self.blocks.get_mut(id).extra;
+        (extra.base, extra.code, extra.need) = (base, code, translation.need);
+        self.blocks.set_code(&key, self.code.offset_of(code));
+        self.grant(id);
+    }
+
+    /// Places the code of a translation that was announced, unless it is larger than a unit.
+    fn place(&mut self, id: TranslationId, translation: &Translation) -> Option<usize> {
+        loop {
+            match self.code.place(id, translation) {
+                Ok(code) => return Some(code),
+                Err(NoPlace::Full) => self.make_room(),
+                Err(NoPlace::TooLarge) => return None,
+            }
+        }
+    }
+
     /// Installs a translation that was announced. If it is too large for the cache, half of its
     /// region may be small enough.
     fn install(&mut self, id: TranslationId, translation: &Translation) {
-        let code = loop {
-            match self.code.place(id, translation) {
-                Ok(code) => break code,
-                Err(NoPlace::Full) => self.make_room(),
-                Err(NoPlace::TooLarge) => return self.give_up(id, translation),
-            }
+        let Some(code) = self.place(id, translation) else {
+            return self.give_up(id, translation);
         };
         let Some(entry) = self.code.get(id) else {
             return;
         };
-        let (block, key) = (entry.block, entry.key);
+        let (block, key, blocks) = (entry.block, entry.key, entry.members.len() + 1);
+        let base = self.blocks.get(block).extra.base;
+        if base != 0 {
+            self.forget(base);
+        }
         let extra = &mut self.blocks.get_mut(block).extra;
         (extra.code, extra.need) = (code, translation.need);
         self.blocks.set_code(&key, self.code.offset_of(code));
@@ -232,7 +267,7 @@ impl Jit {
             "translated {:#010x} at {}: {} blocks, {} bytes",
             key.pc,
             key.pa(),
-            entry.members.len() + 1,
+            blocks,
             translation.bytes.len()
         );
     }
@@ -280,8 +315,15 @@ impl Jit {
             }
         }
         if let Some(cached) = self.blocks.try_get_mut(entry.block) {
-            cached.extra.cool();
-            self.blocks.set_code(&entry.key, 0);
+            let extra = &mut cached.extra;
+            if extra.base == id {
+                (extra.base, extra.code, extra.due) = (0, 0, 0);
+            } else {
+                extra.cool();
+            }
+            if extra.code == 0 {
+                self.blocks.set_code(&entry.key, 0);
+            }
         }
         Some(entry)
     }
@@ -342,8 +384,8 @@ impl Jit {
     /// Drops what was made from code that has changed.
     pub(super) fn drop_modified(&mut self, vm: &mut Vm) {
         for cached in self.blocks.drop_modified(vm) {
-            let own = Some(cached.extra.translation).filter(|&id| id != 0);
-            for id in own.into_iter().chain(cached.extra.regions) {
+            let own = [cached.extra.translation, cached.extra.base].into_iter();
+            for id in own.filter(|&id| id != 0).chain(cached.extra.regions) {
                 if self.forget(id).is_some_and(|entry| entry.code != 0) {
                     self.counters.invalidated += 1;
                 }

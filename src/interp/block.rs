@@ -113,8 +113,9 @@ impl Source {
         }
     }
 
-    /// Where J or JAL at the end leads if the block lies at `start`.
-    fn find_jump(&self, start: Va) -> Option<u32> {
+    /// Where J or JAL at the end leads if the block lies at `start`: see [`Source::jump`].
+    #[must_use]
+    pub fn find_jump(&self, start: Va) -> Option<u32> {
         let (insn, fields, pc) = self.last()?;
         if insn.info().immediate != Immediate::Jump {
             return None;

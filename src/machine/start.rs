@@ -119,7 +119,9 @@ impl MachineSpec {
     ) -> Result<AnyEngine, StartError> {
         let jit = || Jit::among(self.jit_config(), workshop, store);
         Ok(match self.engine {
-            EngineKind::Interp => AnyEngine::Interpreter(Interpreter::new().map_err(JitError::from)?),
+            EngineKind::Interp => {
+                AnyEngine::Interpreter(Interpreter::new().map_err(JitError::from)?)
+            }
             EngineKind::Jit => AnyEngine::Jit(Box::new(jit()?)),
             EngineKind::Lockstep => {
                 let lockstep = Lockstep::new(jit()?, self.stride).map_err(JitError::from)?;
@@ -132,6 +134,7 @@ impl MachineSpec {
         let default = JitConfig::new(self.background);
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
+            baseline: default.baseline,
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
             cache: self.cache,

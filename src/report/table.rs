@@ -135,7 +135,11 @@ fn cache(rows: &mut Rows, jit: &JitReport) {
             number(jit.predecoded_again)
         ),
     );
-    rows.row("tables that lead to code", bytes(jit.table_bytes), String::new());
+    rows.row(
+        "tables that lead to code",
+        bytes(jit.table_bytes),
+        String::new(),
+    );
     if let Some(disk) = &jit.disk {
         rows.count("read from disk, in all", disk.loaded);
         rows.count("written to disk, in all", disk.saved);

@@ -267,7 +267,10 @@ impl<'a> Emitter<'a> {
         let place = memory::ask_space(self, memory::read(slot, 1), other);
         let word = memory::load_at(self, place, types::I32);
         let (expected, _) = self.source.code[1];
-        let same = self.b.ins().icmp_imm_u(IntCC::Equal, word, i64::from(expected));
+        let same = self
+            .b
+            .ins()
+            .icmp_imm_u(IntCC::Equal, word, i64::from(expected));
         self.b.ins().brif(same, body, &[], other, &[]);
         self.begin(other);
         self.registers.write_back(&mut self.b, self.vm);

@@ -9,8 +9,7 @@ use super::emit::{Emitter, Next};
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value,
-    types,
+    ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value, types,
 };
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
 use mirrorball_runtime::cpu::Cpu;

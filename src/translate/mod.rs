@@ -8,6 +8,7 @@
 
 mod alignment;
 mod alu;
+pub mod baseline;
 mod branch;
 mod budget;
 pub mod calls;

@@ -4,18 +4,21 @@ use super::Region;
 use super::site::{Expectation, Sites};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::decode;
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::MODELS;
 
 /// A block of these instruction words.
 pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
     let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
-    Source {
+    let mut source = Source {
         pc,
         code: words.iter().map(meaning).collect(),
         slot,
         split: false,
         jump: None,
-    }
+    };
+    source.jump = source.find_jump(Va(u64::from(pc)));
+    source
 }
 
 /// A region of these blocks.

@@ -29,15 +29,20 @@ pub enum Kind {
     Lockstep,
     /// The same, held against the interpreter after so many instructions.
     Strides(u64),
+    /// The baseline alone, which translates nearly everything, and at once; held against the
+    /// interpreter after so many instructions, or after each block.
+    Baseline(u64),
 }
 
 /// The engines that every guest runs in.
-pub const ENGINES: [Kind; 5] = [
+pub const ENGINES: [Kind; 7] = [
     Kind::Interpreter,
     Kind::Jit,
     Kind::EagerJit,
     Kind::Lockstep,
     Kind::Strides(211),
+    Kind::Baseline(0),
+    Kind::Baseline(211),
 ];
 
 impl fmt::Display for Kind {
@@ -48,6 +53,8 @@ impl fmt::Display for Kind {
             Self::EagerJit => "eager jit",
             Self::Lockstep => "lockstep",
             Self::Strides(_) => "lockstep with strides",
+            Self::Baseline(0) => "lockstep of the baseline",
+            Self::Baseline(_) => "lockstep of the baseline with strides",
         })
     }
 }
@@ -62,6 +69,23 @@ pub fn eager_jit() -> Jit {
     .expect("the host has a JIT")
 }
 
+/// A JIT in which the baseline translates what has run once, and nothing else is translated.
+fn baseline_jit() -> Jit {
+    Jit::new(JitConfig {
+        hot: u32::MAX,
+        baseline: 1,
+        background: false,
+        ..JitConfig::default()
+    })
+    .expect("the host has a JIT")
+}
+
+/// This JIT, held against the interpreter.
+fn lockstep(jit: Jit, stride: u64) -> AnyEngine {
+    let lockstep = Lockstep::new(jit, stride).expect("the host has address space");
+    AnyEngine::Lockstep(Box::new(lockstep))
+}
+
 impl Kind {
     pub fn engine(self) -> AnyEngine {
         match self {
@@ -71,10 +95,9 @@ impl Kind {
                 AnyEngine::Jit(Box::new(jit))
             }
             Self::EagerJit => AnyEngine::Jit(Box::new(eager_jit())),
-            Self::Lockstep => AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), 0).expect("address space"))),
-            Self::Strides(stride) => {
-                AnyEngine::Lockstep(Box::new(Lockstep::new(eager_jit(), stride).expect("address space")))
-            }
+            Self::Lockstep => lockstep(eager_jit(), 0),
+            Self::Strides(stride) => lockstep(eager_jit(), stride),
+            Self::Baseline(stride) => lockstep(baseline_jit(), stride),
         }
     }
 }

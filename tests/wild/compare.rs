@@ -71,6 +71,8 @@ const STEPS: [u64; 16] = {
 pub struct Manner {
     /// How often a block runs before it is translated.
     pub hot: u32,
+    /// How often a block runs before the baseline translates it; 0 is never.
+    pub baseline: u32,
     /// The most instructions in a region.
     pub region: usize,
     /// The bytes of code that are kept.
@@ -84,19 +86,21 @@ impl Manner {
     pub fn of(hot: u32) -> Self {
         Self {
             hot,
+            baseline: 0,
             region: JitConfig::default().region,
             cache: 4 << 20,
             step: u64::MAX,
         }
     }
 
-    /// One of all kinds: blocks alone and large regions, room for all code or for next to none,
+    /// One of all kinds: the baseline alone, or before regions, or not at all; blocks alone and large regions, room for all code or for next to none,
     /// stops at each instruction or none.
     pub fn random(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(!seed);
         let mut choose = |from: &[u64]| from[rng.usize(..from.len())];
         Self {
-            hot: choose(&[1, 2, 3, 4, 5]) as u32,
+            hot: choose(&[1, 2, 3, 4, 5, 20, u64::from(u32::MAX)]) as u32,
+            baseline: choose(&[0, 1, 1, 2]) as u32,
             region: choose(&[1, 20, 200, 200]) as usize,
             cache: choose(&[64 << 10, 4 << 20, 4 << 20]) as usize,
             step: choose(&STEPS),
@@ -107,6 +111,7 @@ impl Manner {
     pub fn jit(self) -> Jit {
         let config = JitConfig {
             hot: self.hot,
+            baseline: self.baseline,
             region: self.region,
             background: false,
             cache: CacheConfig {
@@ -129,7 +134,11 @@ pub fn both(
     let mut engine = manner.jit();
     let (a, b) = (
         run_in_steps(&mut translated, &mut engine, limit, manner.step),
-        run(&mut interpreted, &mut Interpreter::new().expect("address space"), limit),
+        run(
+            &mut interpreted,
+            &mut Interpreter::new().expect("address space"),
+            limit,
+        ),
     );
     if engine.counters.refused > 0 {
         return Err("Cranelift refused a translation".into());

@@ -299,7 +299,12 @@ fn an_unaligned_access_near_zero_is_refused() {
     assert!(end.exceptions[4] > 100 && end.exceptions[5] > 100 && end.exceptions[2] > 100);
     let mut vm = program(&code);
     assert_eq!(
-        run(&mut vm, &mut Interpreter::new().expect("address space"), 100).outcome,
+        run(
+            &mut vm,
+            &mut Interpreter::new().expect("address space"),
+            100
+        )
+        .outcome,
         Outcome::Limit
     );
 }

@@ -142,9 +142,9 @@ impl SecondTlb {
         }
         let places = self.places(Va(u64::from(entry.vpn2())), entry.asid());
         let sets = &mut self.sets;
-        let taken = places.into_iter().flat_map(|place| {
-            Self::take_from(std::slice::from_mut(&mut sets[place]), overlaps)
-        });
+        let taken = places
+            .into_iter()
+            .flat_map(|place| Self::take_from(std::slice::from_mut(&mut sets[place]), overlaps));
         taken.collect()
     }
 

@@ -290,7 +290,10 @@ impl Store {
         let sound = |code: &Vec<u8>| *blake3::hash(code).as_bytes() == record.code_sum;
         let Some(bytes) = code.filter(sound) else {
             self.index().remove(stored);
-            self.warn_damaged(1, &format!("the code for {:#010x} is damaged", record.blocks[0].pc));
+            self.warn_damaged(
+                1,
+                &format!("the code for {:#010x} is damaged", record.blocks[0].pc),
+            );
             return None;
         };
         self.0.counters.loaded.fetch_add(1, Ordering::Relaxed);

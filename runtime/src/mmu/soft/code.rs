@@ -32,6 +32,9 @@ pub struct CodeEntry {
 pub struct CodePage {
     /// An entry for each word.
     pub entries: [CodeEntry; CODE_WORDS],
+    /// For code that counts its runs: how many are left until the engine looks after the block that
+    /// starts here.
+    pub runs: [i16; CODE_WORDS],
 }
 
 /// Which code page it is: its offset in bytes from the first one, which is always empty.
@@ -119,7 +122,13 @@ impl CodePages {
     pub fn give_back(&mut self, slot: CodeSlot) {
         self.page_mut(slot).entries.fill(CodeEntry::default());
         // SAFETY: the page is this value's own, and all zero it is a code page.
-        let _ = unsafe { madvise(self.place(slot).cast(), size_of::<CodePage>(), Advice::LinuxRemove) };
+        let _ = unsafe {
+            madvise(
+                self.place(slot).cast(),
+                size_of::<CodePage>(),
+                Advice::LinuxRemove,
+            )
+        };
         self.free.push(slot);
     }
 

@@ -78,7 +78,10 @@ impl Direct {
         let bytes = CODE_TABLES * size_of::<[u32; DIRECT_PAGES]>();
         // SAFETY: the memory is these tables' own, and all zero they are empty.
         let emptied = unsafe { madvise(self.code.as_ptr().cast(), bytes, Advice::LinuxRemove) };
-        assert!(emptied.is_ok(), "the host empties memory of its own: {emptied:?}");
+        assert!(
+            emptied.is_ok(),
+            "the host empties memory of its own: {emptied:?}"
+        );
     }
 
     /// Empties them.

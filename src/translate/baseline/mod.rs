@@ -1,0 +1,284 @@
+//! The baseline translator: one block to host code, an instruction at a time.
+//!
+//! It makes code a hundred times faster than Cranelift does, and that code runs several times
+//! faster than the interpreter: it is for blocks that are warm, until they are hot. Guest registers
+//! stay in the CPU. Loads and stores probe the software TLB of the space; what misses, and each
+//! instruction that is not known here, calls the interpreter for that instruction, as all
+//! translated code does (see [`super::calls`]). Frames, links and lookups are those of regions (see
+//! [`super::exits`]), so that control goes from one kind of code to the other.
+//!
+//! Each run of the block takes one off a number in the code page; when that is used up the code
+//! returns to the dispatcher with [`PROMOTE`].
+//!
+//! Registers of the host: `rdi` is the machine; `r12` says while a delay slot runs where control
+//! goes afterwards; all others are scratch.
+
+mod alu;
+mod flow;
+mod memory;
+
+use super::Translation;
+use super::calls::Call;
+use crate::interp::block::{Meaning, Source, predecode};
+use crate::isa::{Fields, Flow, Insn, Writes};
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
+use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::mmu::soft::is_direct;
+use std::mem::offset_of;
+
+/// What code of the baseline returns instead of a [`Cell::note`](super::Cell::note) when its block
+/// has run as often as it may before the engine looks after it. No link has such a note.
+pub const PROMOTE: u64 = 2 << 32;
+
+/// What the code for a block depends on beside the block.
+#[derive(Clone, Copy)]
+pub struct Setting {
+    /// Whether memory is big-endian.
+    pub big_endian: bool,
+    /// Whether the code runs in kernel mode.
+    pub kernel: bool,
+    /// The distance from [`Cpu::code_pages`] to the number of runs that are left.
+    pub runs: i32,
+}
+
+/// An instruction to be translated.
+#[derive(Clone, Copy)]
+struct Instruction {
+    insn: Insn,
+    fields: Fields,
+    /// Its place: see [`code_address`](crate::interp::block::code_address).
+    pc: u32,
+    op: crate::interp::Op,
+    slot: bool,
+}
+
+impl Instruction {
+    /// Where in the CPU the general register is that it writes; for `$0` the sink.
+    fn written(&self) -> i32 {
+        gpr(match self.insn.info().writes {
+            Writes::D => self.op.rd.slot(),
+            Writes::T => self.op.rt.slot(),
+            Writes::Ra => 31,
+            Writes::N => 32,
+        })
+    }
+
+    fn rs(&self) -> i32 {
+        gpr(self.fields.rs() as usize)
+    }
+
+    fn rt(&self) -> i32 {
+        gpr(self.fields.rt() as usize)
+    }
+}
+
+/// Where a general register is in the CPU.
+fn gpr(number: usize) -> i32 {
+    (offset_of!(Cpu, gpr) + number * 8) as i32
+}
+
+/// Where control goes after the block.
+#[derive(Clone, Copy)]
+enum Next {
+    /// To a place.
+    To(u32),
+    /// To the first place if `r12` is not zero, else to the second.
+    Either(u32, u32),
+    /// To the address in `r12`.
+    Computed,
+    /// Out of a mapped page, to these lower 28 bits of an address.
+    Jump(u32),
+    /// To the address that the CPU's program counter has.
+    Anywhere,
+}
+
+/// A translation while it is made.
+struct Baseline<'a> {
+    ops: VecAssembler<X64Relocation>,
+    source: &'a Source,
+    setting: Setting,
+    /// Where the block starts, behind the making of its frame.
+    start: DynamicLabel,
+    next: Next,
+    /// Calls of the interpreter for accesses that missed: they lie behind the block.
+    misses: Vec<Miss>,
+    /// The places that links lead to, and the labels of their cells.
+    links: Vec<(u32, DynamicLabel)>,
+    closed: bool,
+}
+
+struct Miss {
+    label: DynamicLabel,
+    back: DynamicLabel,
+    instruction: Instruction,
+    next: Next,
+}
+
+macro_rules! asm {
+    ($e:expr; $($code:tt)*) => {
+        dynasm!($e.ops ; .arch x64 ; $($code)*)
+    };
+}
+use asm;
+
+/// Translates a block. `None` if it is none for the baseline.
+#[must_use]
+pub fn translate(source: &Source, setting: Setting) -> Option<Translation> {
+    if source.split || !source.translatable() {
+        return None;
+    }
+    let mut ops = VecAssembler::new(0);
+    let baseline = Baseline {
+        start: ops.new_dynamic_label(),
+        ops,
+        source,
+        setting,
+        next: Next::To(source.next()),
+        misses: Vec::new(),
+        links: Vec::new(),
+        closed: false,
+    };
+    baseline.run()
+}
+
+impl Baseline<'_> {
+    fn run(mut self) -> Option<Translation> {
+        let cycles = self.source.cycles() as i32;
+        let (broke, promote) = (self.label(), self.label());
+        let left = offset_of!(Cpu, left) as i32;
+        let (pages, runs) = (offset_of!(Cpu, code_pages) as i32, self.setting.runs);
+        let start = self.start;
+        asm!(self;
+            push rbp;
+            mov rbp, rsp;
+            =>start;
+            mov rax, [rdi + pages];
+            sub WORD [rax + runs], 1;
+            js =>promote;
+            cmp QWORD [rdi + left], cycles;
+            jl =>broke;
+            sub QWORD [rdi + left], cycles
+        );
+        self.body();
+        self.make_misses();
+        asm!(self; =>promote);
+        self.leave_at(self.source.pc, PROMOTE);
+        asm!(self; =>broke);
+        self.leave_at(self.source.pc, 0);
+        let need = cycles as u32;
+        let (bytes, links) = self.finish()?;
+        Some(Translation { bytes, links, need })
+    }
+
+    fn label(&mut self) -> DynamicLabel {
+        self.ops.new_dynamic_label()
+    }
+
+    fn body(&mut self) {
+        let slots = usize::from(self.source.slot);
+        for index in 0..self.source.code.len() - slots {
+            if let Some(instruction) = self.instruction(index) {
+                self.translate(&instruction);
+            }
+        }
+        if !self.closed {
+            self.go_on();
+        }
+    }
+
+    fn instruction(&self, index: usize) -> Option<Instruction> {
+        let (word, meaning) = self.source.code[index];
+        let Meaning::Insn(insn) = meaning else {
+            return None;
+        };
+        let owed = (self.source.cycles() - index) as u8;
+        Some(Instruction {
+            insn,
+            fields: Fields(word),
+            pc: self.source.pc.wrapping_add(index as u32 * 4),
+            op: predecode(word, meaning, owed),
+            slot: self.source.slot && index + 1 == self.source.code.len(),
+        })
+    }
+
+    /// Translates one instruction; a branch with its delay slot.
+    fn translate(&mut self, i: &Instruction) {
+        let flow = i.insn.info().flow;
+        if flow.has_slot() {
+            return self.branch(i);
+        }
+        if self.alu(i) || self.access(i) {
+            return;
+        }
+        self.interpret(i, self.next);
+        if flow == Flow::End {
+            self.next = Next::Anywhere;
+            self.go_on();
+        }
+    }
+
+    /// Translates the delay slot.
+    fn slot(&mut self) {
+        if let Some(slot) = self.instruction(self.source.code.len() - 1) {
+            self.translate(&slot);
+        }
+    }
+
+    /// Calls the interpreter for an instruction. Control comes back if it goes on behind it.
+    fn interpret(&mut self, i: &Instruction, next: Next) {
+        if i.op.owed == 1 {
+            self.store_next(next);
+        }
+        let call = Call::new(i.insn, &i.op, i.slot, self.source.end(), None);
+        let [first, second] = call.pack();
+        let function = offset_of!(Cpu, calls) as i32;
+        asm!(self;
+            mov rsi, QWORD first as i64;
+            mov rdx, QWORD second as i64;
+            call QWORD [rdi + function]
+        );
+    }
+
+    /// An access goes to the interpreter at `label`, and comes `back` afterwards.
+    fn miss(&mut self, i: &Instruction, label: DynamicLabel, back: DynamicLabel) {
+        self.misses.push(Miss {
+            label,
+            back,
+            instruction: *i,
+            next: self.next,
+        });
+    }
+
+    fn make_misses(&mut self) {
+        for miss in std::mem::take(&mut self.misses) {
+            let (label, back) = (miss.label, miss.back);
+            asm!(self; =>label);
+            self.interpret(&miss.instruction, miss.next);
+            asm!(self; jmp =>back);
+        }
+    }
+
+    /// Whether the block lies in kseg0 or kseg1.
+    fn is_direct(&self) -> bool {
+        is_direct(Va(u64::from(self.source.pc)))
+    }
+
+    /// Adds what stands for cells, so that links know where they are, and takes the code up to there.
+    fn finish(mut self) -> Option<(Vec<u8>, Vec<u32>)> {
+        asm!(self; .align super::CODE_ALIGNMENT);
+        let cells = self.ops.offset().0;
+        let (mut places, mut labels) = (Vec::new(), Vec::new());
+        for (place, label) in std::mem::take(&mut self.links) {
+            places.push(place);
+            labels.push(label);
+        }
+        for label in labels {
+            asm!(self; =>label; .u64 0; .u64 0);
+        }
+        let mut bytes = self.ops.finalize().ok()?;
+        bytes.truncate(cells);
+        Some((bytes, places))
+    }
+}
