@@ -93,6 +93,8 @@ pub struct JitCounters {
     pub shared: u64,
     /// Blocks translated by the baseline.
     pub baseline: u64,
+    /// Time spent on that, in the guest's way.
+    pub baseline_time: Duration,
     /// Guest instructions translated.
     pub instructions: u64,
     /// Time spent on it.

@@ -14,6 +14,7 @@ use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation, baseline};
 use mirrorball_runtime::vm::{Vm, Way};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// From this heat on it counts that a block is looked for in the store.
 const LUKEWARM: u32 = 8;
@@ -212,6 +213,7 @@ impl Jit {
 
     /// Has the baseline translate block `id`, which is at the CPU's program counter.
     pub(super) fn translate_alone(&mut self, vm: &mut Vm, id: BlockId) {
+        let start = Instant::now();
         let key = self.blocks.get(id).key;
         let source = Source::find(vm, key.va(vm), key.pa());
         let setting = baseline::Setting {
@@ -228,6 +230,7 @@ impl Jit {
             return;
         };
         self.counters.baseline += 1;
+        self.counters.baseline_time += start.elapsed();
         let extra = &mut self.blocks.get_mut(id).extra;
         (extra.base, extra.code, extra.need) = (base, code, translation.need);
         self.blocks.set_code(&key, self.code.offset_of(code));

@@ -129,6 +129,10 @@ pub struct JitReport {
     pub shared: u64,
     /// Guest instructions in them.
     pub instructions: u64,
+    /// Blocks translated by the baseline.
+    pub baseline: u64,
+    /// Seconds that this took, in the guest's way.
+    pub baseline_seconds: f64,
     /// Seconds that translating took, beside the guest or in its way.
     pub compile_seconds: f64,
     /// Bytes of host code made.
@@ -347,6 +351,8 @@ impl From<&Jit> for JitReport {
             translations: counters.translations,
             shared: counters.shared,
             instructions: counters.instructions,
+            baseline: counters.baseline,
+            baseline_seconds: counters.baseline_time.as_secs_f64(),
             compile_seconds: counters.compile_time.as_secs_f64(),
             code_bytes: counters.code_bytes,
             entries: counters.entries,

@@ -96,6 +96,14 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
         ),
     );
     rows.row(
+        "blocks translated alone",
+        number(jit.baseline),
+        format!(
+            "{} µs each",
+            ratio((jit.baseline_seconds * 1e6) as u64, jit.baseline)
+        ),
+    );
+    rows.row(
         "entries from the dispatcher",
         number(jit.entries),
         format!("{} instructions each", ratio(jit.translated, jit.entries)),
