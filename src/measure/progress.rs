@@ -17,6 +17,8 @@ pub struct Progress<W: Write> {
     start: Instant,
     /// When the last line was written.
     last: Option<Instant>,
+    /// What is counted.
+    unit: &'static str,
     runs: usize,
     done: usize,
 }
@@ -25,17 +27,24 @@ impl Progress<io::Stderr> {
     /// Progress on standard error, of `runs` runs.
     #[must_use]
     pub fn new(runs: usize) -> Self {
-        Self::on(io::stderr(), io::stderr().is_terminal(), runs)
+        Self::counting("run", runs)
+    }
+
+    /// Progress on standard error of other long work, of `count` times the `unit`.
+    #[must_use]
+    pub fn counting(unit: &'static str, count: usize) -> Self {
+        Self::on(io::stderr(), io::stderr().is_terminal(), unit, count)
     }
 }
 
 impl<W: Write> Progress<W> {
-    fn on(to: W, rewrites: bool, runs: usize) -> Self {
+    fn on(to: W, rewrites: bool, unit: &'static str, runs: usize) -> Self {
         Self {
             to,
             rewrites,
             start: Instant::now(),
             last: None,
+            unit,
             runs,
             done: 0,
         }
@@ -55,7 +64,8 @@ impl<W: Write> Progress<W> {
         let paused = self.last.is_none_or(|last| last.elapsed() >= PAUSE);
         if self.rewrites || elapsed >= PATIENCE && paused {
             let line = format!(
-                "run {} of {}{}: {what}",
+                "{} {} of {}{}: {what}",
+                self.unit,
                 self.done + 1,
                 self.runs,
                 self.left(elapsed)
@@ -98,7 +108,7 @@ mod tests {
 
     fn lines(rewrites: bool, seconds: &[u64]) -> String {
         let mut text = Vec::new();
-        let mut progress = Progress::on(&mut text, rewrites, 4);
+        let mut progress = Progress::on(&mut text, rewrites, "run", 4);
         for &second in seconds {
             progress.next_after("x", Duration::from_secs(second));
         }

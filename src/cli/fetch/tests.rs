@@ -1,5 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
+use tempfile::TempDir;
+
+use super::debian::{INITRD, INITRD_LEAST, KERNEL, check, debian, download};
 use super::*;
 use crate::image::testing::Elf;
 
