@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Trial::ignorable_test("the answers are those under QEMU", answers_of_qemu),
         Trial::ignorable_test("the shell and its programs are seen", processes),
         Trial::ignorable_test("a system call and a TLB miss are followed", flows),
+        Trial::ignorable_test("programs are measured", programs_are_measured),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
             let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
@@ -428,6 +429,47 @@ fn comparable(answer: Vec<String>) -> Vec<String> {
         (!words.is_empty()).then(|| kept.collect::<Vec<_>>().join(" ").trim().to_owned())
     };
     answer.into_iter().filter_map(without).collect()
+}
+
+/// A few short programs, twice in one guest: they run, print what they should, and are timed.
+fn programs_are_measured() -> Result<Completion, Failed> {
+    let fetched = mirrorball()
+        .args(["fetch", "debian", "--programs"])
+        .output()?;
+    if !fetched.status.success() {
+        return cannot_run(String::from_utf8_lossy(&fetched.stderr).trim());
+    }
+    let folder = tempfile::tempdir()?;
+    let json = folder.path().join("programs.json");
+    let output = mirrorball()
+        .args(["bench", "--programs", "-s", "jit", "--rounds", "1"])
+        .args(["--only", "boot", "--only", "ls -lR", "--only", "bc"])
+        .args(["--again", "--json"])
+        .arg(&json)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    check(output.status.code() == Some(0), || said.to_string())?;
+    let text = std::fs::read_to_string(&json)?;
+    let found: serde_json::Value = serde_json::from_str(&text)?;
+    let names: Vec<&str> = found["guests"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|guest| guest["name"].as_str())
+        .collect();
+    check(names == ["boot", "bc", "ls -lR"], || text.clone())?;
+    for guest in 0..3 {
+        let median = found["guests"][guest]["measured"][0]["wall"]["median"].as_f64();
+        check(median > Some(0.0), || text.clone())?;
+    }
+    let again = found["again"].as_array().map_or(0, Vec::len);
+    check(again == 2, || text.clone())?;
+    check(found["records"][0]["outcome"] == "power-off", || {
+        text.clone()
+    })?;
+    let table = String::from_utf8_lossy(&output.stdout);
+    check(table.contains("Second/first"), || table.to_string())?;
+    Ok(Completion::Completed)
 }
 
 fn lockstep() -> Result<Completion, Failed> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::measure::{MachineArgs, verdict};
-use super::{CliError, Exit, print};
+use super::measure::{MachineArgs, verdict, verdict_of_programs};
+use super::{CliError, Exit, fetch, print};
+use crate::measure::programs::{self, ProgramCampaign, ProgramResults, list};
 use crate::measure::{MeasureError, Runner, Setting, bench};
 use crate::report::OutFile;
 
@@ -15,6 +16,11 @@ use crate::report::OutFile;
 /// a process of its own. The table has medians, ranges, CPU time, and how many times as fast a
 /// setting is as the first one, or as QEMU. All settings must end with the same instruction count
 /// and state, else the exit code is 13.
+///
+/// With --programs, a guest with Debian's programs boots with each setting, and runs commands at its
+/// shell: compressors, interpreters, shells, a compiler and others. Each is timed on the host's
+/// clock, from its being typed to its end. They must print the same with all settings, else the
+/// exit code is 13.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct BenchArgs {
@@ -33,6 +39,22 @@ pub(super) struct BenchArgs {
     /// Measure QEMU as well, and make it what speeds are relative to
     #[arg(long)]
     qemu: bool,
+    /// Measure programs in one guest: Debian's kernel and programs.gz, which 'fetch debian
+    /// --programs' brings, unless a kernel and --initrd are given [default setting: jit]
+    #[arg(long, conflicts_with_all = ["script", "limit"], help_heading = "Programs")]
+    programs: bool,
+    /// Measure only programs whose names match PATTERN, where * stands for anything. Once for each
+    /// pattern
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires = "programs",
+        help_heading = "Programs"
+    )]
+    only: Vec<String>,
+    /// Run all programs a second time in the same guest, and compare
+    #[arg(long, requires = "programs", help_heading = "Programs")]
+    again: bool,
     /// How often each guest runs with each setting
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -60,6 +82,10 @@ Examples:
   mirrorball bench guests/debian/cache/vmlinux --initrd guests/debian/cache/initrd.gz \\
       --append 'console=ttyS0 rdinit=/bin/sh' --script boot.txt --setting jit --qemu --rounds 3
       a Linux boot, to the last text that boot.txt waits for: wait \"~ # \"
+  mirrorball bench --programs -s jit --qemu --rounds 3 --json programs.json
+      Debian's programs, in the JIT and in QEMU, each three times
+  mirrorball bench --programs --only 'gcc *' --only bc --again
+      some of them, twice in one guest: whether the second time is slower
   mirrorball bench kernel.elf --limit 300M --json results.json
       the first 300 million instructions
 
@@ -68,9 +94,20 @@ Close what else runs on the host. A difference that is smaller than the spread i
 /// Measures what the arguments ask for.
 pub(super) fn execute(args: BenchArgs) -> Result<Exit, CliError> {
     let (settings, baseline) = args.settings()?;
-    let json = args.json.map(OutFile::open).transpose()?;
-    let svg = args.svg.map(OutFile::open).transpose()?;
+    let json = args.json.clone().map(OutFile::open).transpose()?;
+    let svg = args.svg.clone().map(OutFile::open).transpose()?;
     let rounds = args.rounds.into();
+    if args.programs {
+        let measured = args.measure_programs(settings, baseline, rounds)?;
+        if let Some(json) = json {
+            json.write(&measured.to_json()?)?;
+        }
+        if let Some(svg) = svg {
+            svg.write(&programs::plot(&measured))?;
+        }
+        print(&programs::table(&measured))?;
+        return verdict_of_programs(&measured);
+    }
     let campaign = args
         .machine
         .campaign(&args.guest, settings, baseline, rounds)?;
@@ -86,12 +123,53 @@ pub(super) fn execute(args: BenchArgs) -> Result<Exit, CliError> {
 }
 
 impl BenchArgs {
+    /// Measures programs in one guest.
+    fn measure_programs(
+        self,
+        settings: Vec<Setting>,
+        baseline: usize,
+        rounds: usize,
+    ) -> Result<ProgramResults, CliError> {
+        let programs = list::select(&self.only).map_err(|pattern| MeasureError::NoProgram {
+            pattern,
+            names: list::names(),
+        })?;
+        let guests = match self.guest.as_slice() {
+            [] => vec![cached(fetch::kernel())?.display().to_string()],
+            [one] => vec![one.clone()],
+            more => return Err(CliError::ManyKernels(more.join(", "))),
+        };
+        let initrd = match &self.machine.initrd {
+            Some(initrd) => initrd.clone(),
+            None => cached(fetch::programs())?,
+        };
+        let machine = self.machine.with_shell(initrd);
+        let campaign = machine.campaign(&guests, settings, baseline, rounds)?;
+        if let [first, second, ..] = campaign.guests.all.as_slice() {
+            let names = format!("{}, {}", first.name, second.name);
+            return Err(CliError::ManyKernels(names));
+        }
+        let campaign = ProgramCampaign {
+            campaign,
+            programs,
+            again: self.again,
+        };
+        Ok(campaign.run()?)
+    }
+
     /// The settings, and the index of the one to compare with.
     fn settings(&self) -> Result<(Vec<Setting>, usize), CliError> {
         let parsed: Result<Vec<Setting>, _> = self.settings.iter().map(|s| s.parse()).collect();
         let mut settings = parsed.map_err(MeasureError::from)?;
         if settings.is_empty() {
-            settings = ["jit", "interp"].map(|e| Setting::engine(e, vec![])).into();
+            // The interpreter takes minutes for what programs take seconds for.
+            let engines = if self.programs {
+                &["jit"][..]
+            } else {
+                &["jit", "interp"]
+            };
+            let engine = |engine: &&str| Setting::engine(engine, vec![]);
+            settings = engines.iter().map(engine).collect();
         }
         if !self.qemu {
             return Ok((settings, 0));
@@ -102,5 +180,14 @@ impl BenchArgs {
             settings.len() - 1
         });
         Ok((settings, baseline))
+    }
+}
+
+/// A file that `fetch debian --programs` brings, if it is there.
+fn cached(path: PathBuf) -> Result<PathBuf, CliError> {
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(CliError::NoPrograms(path.display().to_string()))
     }
 }

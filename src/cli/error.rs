@@ -13,6 +13,7 @@ use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
+use crate::measure::programs::Disagreement;
 use crate::measure::{Difference, MeasureError};
 use crate::report::OutFileError;
 
@@ -67,6 +68,12 @@ pub enum CliError {
     Guests(String),
     #[error("{0}")]
     Differ(Box<Difference>),
+    #[error("{0}")]
+    Disagree(Box<Disagreement>),
+    #[error("{0}: is not there; 'mirrorball fetch debian --programs' brings it")]
+    NoPrograms(String),
+    #[error("{0}: is more than one guest; --programs runs in one kernel")]
+    ManyKernels(String),
     #[error("{image}: no code at {address}; it lies at {code}")]
     NoCode {
         image: String,
@@ -97,9 +104,11 @@ impl CliError {
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_) | Self::NoThread(_) | Self::Crashed | Self::NotStarted => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
-            Self::Differ(_) => Exit::Difference,
+            Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)
             | Self::NoImage
+            | Self::NoPrograms(_)
+            | Self::ManyKernels(_)
             | Self::CountOfFile
             | Self::OutFile(_)
             | Self::Setting { .. }

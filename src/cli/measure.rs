@@ -10,6 +10,7 @@ use mirrorball_runtime::cpu::model::Model;
 use super::{CliError, Command, Exit, one_line, parse, run};
 use crate::image::{Initrd, MemorySize};
 use crate::machine::values;
+use crate::measure::programs::ProgramResults;
 use crate::measure::{
     Campaign, Guests, Machine, MeasureError, Results, Runner, ScriptFile, Setting,
 };
@@ -31,7 +32,7 @@ pub(super) struct MachineArgs {
         requires = "guest",
         help_heading = "Machine"
     )]
-    initrd: Option<PathBuf>,
+    pub initrd: Option<PathBuf>,
     /// The kernel's command line
     #[arg(
         long,
@@ -46,13 +47,22 @@ pub(super) struct MachineArgs {
     /// End each run after N instructions (k, M, G for thousands)
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Machine")]
     pub limit: Option<u64>,
-    /// Seconds that a run may take
+    /// Seconds that a run may take, or a program
     #[arg(long, value_name = "N", default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..), help_heading = "Machine")]
     timeout: u64,
 }
 
 impl MachineArgs {
+    /// The same with this `initrd`, whose shell is at the serial console unless the kernel is told
+    /// something else.
+    pub fn with_shell(mut self, initrd: PathBuf) -> Self {
+        self.initrd = Some(initrd);
+        self.append
+            .get_or_insert_with(|| "console=ttyS0".to_owned());
+        self
+    }
+
     fn machine(&self) -> Result<Machine, CliError> {
         // Read once here, so that a mistake is found before anything runs.
         if let Some(path) = &self.initrd {
@@ -120,6 +130,16 @@ fn check(setting: &Setting, machine: &Machine) -> Result<(), CliError> {
                 Err(error) => Err(failed(one_line(&error.render().to_string()))),
             }
         }
+    }
+}
+
+/// How a measurement of programs ends: badly, if some failed or did not print the same with all
+/// settings.
+pub(super) fn verdict_of_programs(found: &ProgramResults) -> Result<Exit, CliError> {
+    verdict(&found.results)?;
+    match found.disagreements.first() {
+        Some(disagreement) => Err(CliError::Disagree(Box::new(disagreement.clone()))),
+        None => Ok(Exit::Done),
     }
 }
 

@@ -9,10 +9,27 @@ use crate::report::plot::{Bars, Point};
 /// The results as a table.
 #[must_use]
 pub fn table(results: &Results) -> String {
+    let rounds = match results.rounds {
+        1 => "One run each".to_owned(),
+        rounds => format!("Medians of {rounds} runs in turn"),
+    };
+    let explanation =
+        format!("{rounds}, start of the process included. CPU: user and system, all threads.");
+    table_of(results, "Guest", Vec::new(), &explanation)
+}
+
+/// The results as a table of what is in its first column, with `more` rows at its end, and what is
+/// to be said of how they were measured.
+pub(super) fn table_of(
+    results: &Results,
+    column: &str,
+    more: Vec<[String; 9]>,
+    explanation: &str,
+) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.add_row([
-        "Guest", "Setting", "Time", "Range", "Spread", "CPU", "MIPS", "Speed", "By CPU",
+        column, "Setting", "Time", "Range", "Spread", "CPU", "MIPS", "Speed", "By CPU",
     ]);
     for guest in &results.guests {
         for (index, measured) in guest.measured.iter().enumerate() {
@@ -27,13 +44,20 @@ pub fn table(results: &Results) -> String {
             table.add_row([name, &setting.name, "", "", "", "", "", &speed, &cpu_speed]);
         }
     }
+    for row in more {
+        table.add_row(row);
+    }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if index >= 2 {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    format!("{}\n\n{}\n", table.trim_fmt(), explanation(results))
+    format!(
+        "{}\n\n{explanation}\n{}\n",
+        table.trim_fmt(),
+        comparison(results)
+    )
 }
 
 fn row(guest: &str, measured: &Measured) -> [String; 9] {
@@ -53,18 +77,13 @@ fn row(guest: &str, measured: &Measured) -> [String; 9] {
     ]
 }
 
-fn times(ratio: f64) -> String {
+pub(super) fn times(ratio: f64) -> String {
     format!("{ratio:.2}x")
 }
 
-fn explanation(results: &Results) -> String {
-    let rounds = match results.rounds {
-        1 => "One run each".to_owned(),
-        rounds => format!("Medians of {rounds} runs in turn"),
-    };
+fn comparison(results: &Results) -> String {
     let mut text = format!(
-        "{rounds}, start of the process included. CPU: user and system, all threads.\n\
-         Speed: how many times as fast as {}, by the medians of time and of CPU.\n\
+        "Speed: how many times as fast as {}, by the medians of time and of CPU.\n\
          Host: {}, {} threads. mirrorball {}",
         results.baseline, results.host, results.host_threads, results.mirrorball
     );
@@ -78,6 +97,11 @@ fn explanation(results: &Results) -> String {
 /// The results as a plot: of one guest the times, of several how fast the settings are.
 #[must_use]
 pub fn plot(results: &Results) -> String {
+    plot_of(results, "guests")
+}
+
+/// The results as a plot of several of these `things`, or of one.
+pub(super) fn plot_of(results: &Results, things: &str) -> String {
     let single = results.guests.len() == 1;
     let (axis, reference) = if single {
         ("seconds, less is better".to_owned(), None)
@@ -87,7 +111,7 @@ pub fn plot(results: &Results) -> String {
     };
     let title = match results.guests.as_slice() {
         [guest] => guest.name.clone(),
-        guests => format!("{} guests", guests.len()),
+        guests => format!("{} {things}", guests.len()),
     };
     let groups = results.guests.iter().map(|guest| {
         let base = guest

@@ -52,20 +52,8 @@ impl Campaign {
     /// When QEMU is not installed, the only guest fails, or the host does. That settings end
     /// differently, or that one of several guests fails, is no error here: the results say so.
     pub fn run(&self) -> Result<Results, MeasureError> {
-        let qemu = self.qemu()?;
+        let mut results = self.blank()?;
         let mut progress = Progress::new(self.runs());
-        let mut results = Results {
-            mirrorball: env!("CARGO_PKG_VERSION"),
-            qemu,
-            host: host(),
-            host_threads: thread::available_parallelism().map_or(1, usize::from),
-            rounds: self.rounds,
-            baseline: self.settings[self.baseline].name.clone(),
-            settings: self.settings.iter().map(info).collect(),
-            guests: Vec::new(),
-            differences: Vec::new(),
-            failures: Vec::new(),
-        };
         for guest in &self.guests.all {
             let measured = self.measure(guest, &mut results.differences, |setting| {
                 progress.next(&format!("{} in {setting}", guest.name));
@@ -82,6 +70,25 @@ impl Campaign {
         }
         results.summarize();
         Ok(results)
+    }
+
+    /// Results of nothing yet.
+    ///
+    /// # Errors
+    /// When QEMU is to be measured and is not installed.
+    pub(super) fn blank(&self) -> Result<Results, MeasureError> {
+        Ok(Results {
+            mirrorball: env!("CARGO_PKG_VERSION"),
+            qemu: self.qemu()?,
+            host: host(),
+            host_threads: thread::available_parallelism().map_or(1, usize::from),
+            rounds: self.rounds,
+            baseline: self.settings[self.baseline].name.clone(),
+            settings: self.settings.iter().map(info).collect(),
+            guests: Vec::new(),
+            differences: Vec::new(),
+            failures: Vec::new(),
+        })
     }
 
     /// The version of QEMU, if there is a setting for it.

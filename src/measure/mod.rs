@@ -3,14 +3,15 @@
 //!
 //! A [`Campaign`] is what to measure: [`Guest`]s, [`Setting`]s, the [`Machine`] around them, how
 //! often. [`Campaign::run`] measures it and gives [`Results`], which know whether all settings
-//! ended alike. [`mod@bench`] shows results of guests side by side; [`tune`] sweeps over settings of
-//! one guest.
+//! ended alike. [`mod@bench`] shows results of guests side by side; [`programs`] are commands in one
+//! guest, measured one by one; [`tune`] sweeps over settings of one guest.
 
 pub mod bench;
 mod campaign;
 mod guest;
 mod machine;
 mod process;
+pub mod programs;
 mod progress;
 mod qemu;
 mod results;
@@ -63,6 +64,8 @@ pub enum MeasureError {
     Dimension(#[from] tune::DimensionError),
     #[error("{0}: is more than one guest; a sweep is over the settings of one")]
     ManyGuests(String),
+    #[error("{pattern}: no program's name matches it; the names are {names}")]
+    NoProgram { pattern: String, names: String },
     #[error("{0} is not there; install Debian's package qemu-system-mips, or measure without QEMU")]
     NoQemu(&'static str),
     #[error("cannot start {program}: {source}")]
@@ -91,6 +94,7 @@ impl MeasureError {
                 | Self::Setting(_)
                 | Self::Dimension(_)
                 | Self::ManyGuests(_)
+                | Self::NoProgram { .. }
         )
     }
 }

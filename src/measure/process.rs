@@ -40,7 +40,8 @@ pub(super) enum End {
 }
 
 /// A child that does not outlive its measurement.
-struct Running(Child);
+#[derive(Debug)]
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -90,7 +91,7 @@ pub(super) fn run(
 }
 
 /// What was written to a file that others write to as well.
-fn text(file: &mut File) -> io::Result<String> {
+pub(super) fn text(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
@@ -108,7 +109,7 @@ fn cpu_of_children() -> io::Result<Duration> {
 }
 
 /// Waits until there is something to be had from `what`; false if it is late by then.
-fn ready(what: &impl AsFd, until: Instant) -> io::Result<bool> {
+pub(super) fn ready(what: &impl AsFd, until: Instant) -> io::Result<bool> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
         let span = Timespec {

@@ -203,8 +203,11 @@ mod tests {
     use super::*;
     use cpio::newc::Reader;
 
-    /// The entries of an archive: name, mode, device, content.
-    fn entries(mut archive: &[u8]) -> Vec<(String, u32, (u32, u32), Vec<u8>)> {
+    /// Name, mode, device and content of an entry.
+    type Found = (String, u32, (u32, u32), Vec<u8>);
+
+    /// The entries of an archive.
+    fn entries(mut archive: &[u8]) -> Vec<Found> {
         let mut entries = Vec::new();
         loop {
             let mut reader = Reader::new(archive).unwrap();
