@@ -110,14 +110,15 @@ impl Tree {
         self.entries.insert(path.to_owned(), entry);
     }
 
-    /// Writes the tree as an initrd to `path`, with `label` in gzip's header.
+    /// Writes the tree as an initrd to `path`, with `label` for the name in gzip's header: the one
+    /// field of that header that the kernel skips.
     ///
     /// # Errors
     /// When a file cannot be read, or the initrd not written.
     pub(super) fn write(&self, path: &Path, label: &str) -> io::Result<()> {
         let out = BufWriter::new(File::create(path)?);
         let mut out = GzBuilder::new()
-            .comment(label)
+            .filename(label)
             .write(out, Compression::default());
         self.archive(&mut out)?;
         let out = out.finish()?;
@@ -194,8 +195,8 @@ pub(super) fn is_whole(path: &Path, label: &str) -> bool {
     let mut decoder = GzDecoder::new(io::BufReader::new(file));
     // gzip's sums are checked at the end.
     let whole = io::copy(&mut decoder.by_ref(), &mut io::sink()).is_ok();
-    let comment = decoder.header().and_then(|header| header.comment());
-    whole && comment == Some(label.as_bytes())
+    let name = decoder.header().and_then(|header| header.filename());
+    whole && name == Some(label.as_bytes())
 }
 
 #[cfg(test)]
@@ -290,6 +291,7 @@ mod tests {
         tree().write(&path, "a").unwrap();
         assert!(is_whole(&path, "a") && !is_whole(&path, "b"));
         let bytes = fs::read(&path).unwrap();
+        assert_eq!(bytes[3], 8, "the kernel takes a name, and no other field");
         tree().write(&path, "a").unwrap();
         assert_eq!(
             bytes,

@@ -100,7 +100,7 @@ pub const PROGRAMS: &[Program] = &[
     program("perl hashes", "perl /tmp/hashes.pl", &["hashes.pl"]),
     program(
         "perl regex",
-        "head -c 1000000 /tmp/text >/tmp/part; perl /tmp/regex.pl /tmp/part",
+        "head -c 80000 /tmp/text >/tmp/part; perl /tmp/regex.pl /tmp/part",
         &["text", "regex.pl"],
     ),
     program(
