@@ -1,7 +1,7 @@
 # Writes a C program of a middling size: loops, switches, structs, calls, floating point.
 BEGIN {
     print "struct node { int key; double weight; struct node *left, *right; };"
-    for (i = 0; i < 24; i++) {
+    for (i = 0; i < 8; i++) {
         printf "int f%d(struct node *n, int a, int b)\n{\n    int s = %d;\n", i, i * 7
         printf "    for (int i = a; i < b; i++) {\n        switch ((i + s) %% %d) {\n", 4 + i % 5
         for (j = 0; j < 4 + i % 5; j++)
