@@ -152,9 +152,11 @@ impl Entry {
         } else {
             return Ok(None);
         };
+        // A folder's time is that of its last package's being unpacked, here and now.
+        let time = if kind.is_dir() { 0 } else { metadata.mtime() };
         Ok(Some(Self {
             permissions: metadata.mode() & 0o7777,
-            time: u32::try_from(metadata.mtime()).unwrap_or_default(),
+            time: u32::try_from(time).unwrap_or_default(),
             content,
         }))
     }
