@@ -151,7 +151,7 @@ fn guests_are_measured_side_by_side() {
     }
     assert_eq!(
         guests[1]["measured"][1]["record"]["instructions"],
-        3_485_070
+        3_489_171
     );
 
     let svg = folder.text("b.svg");
@@ -242,7 +242,7 @@ fn settings_that_end_differently_are_not_compared_in_silence() {
     let last = said.lines().last().expect("a line");
     for part in [
         "tour: ",
-        "'jit' after 3485070 ",
+        "'jit' after 3489171 ",
         "'short' after 1000 ",
         "lockstep",
     ] {

@@ -321,7 +321,7 @@ fn the_tour_runs_to_its_end_in_every_engine() {
             "TLB refills",
             "ttyS0",
             "Hypercalls",
-            "instructions 3485070 ",
+            "instructions 3489171 ",
         ] {
             assert!(said.contains(part), "{engine}: no {part:?} in {said}");
         }

@@ -148,7 +148,7 @@ pub const PROGRAMS: &[Program] = &[
     ),
     program(
         "tar",
-        "tar -cf - --sort=name /usr/include /usr/lib/python3.11 /usr/lib/gcc 2>/dev/null | md5sum",
+        "tar -cf - --sort=name --mtime=@0 /usr/include /usr/lib/python3.11 /usr/lib/gcc 2>/dev/null | md5sum",
         &[],
     ),
     program(
