@@ -5,11 +5,12 @@ use crate::interp::Block;
 use crate::interp::block::{MAX_BLOCK, Source, code_address};
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::mmu::soft::{
-    CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, SpaceKey, word_of,
+    CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, SpaceKey,
+    word_of,
 };
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
-use std::mem::{offset_of, size_of, size_of_val};
+use std::mem::{size_of, size_of_val};
 
 /// Everything that the meaning of a block depends on, so that nothing stale can be found.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -155,8 +156,8 @@ pub struct Blocks<T> {
     bytes: usize,
 }
 
-/// What the allocator adds to what a block takes.
-const TABLES: usize = 16;
+/// What the allocator and the entry add to what a block takes.
+const TABLES: usize = 16 + size_of::<CodeEntry>();
 
 /// The words of a code page in which a block that overlaps these bytes of the page may start.
 fn starts(pa: Pa, bytes: u64) -> std::ops::Range<usize> {
@@ -189,9 +190,9 @@ impl<T: Keep> Blocks<T> {
     #[inline]
     pub fn at_pc(&mut self, vm: &mut Vm) -> Option<BlockId> {
         let pc = Va(vm.cpu.pc);
-        let entry = self.code.entry(vm.space().code_slot(pc), pc);
-        if entry.block != 0 && pc.0 & 3 == 0 {
-            return Some(entry.block);
+        let block = self.code.block(vm.space().code_slot(pc), pc);
+        if block != 0 && pc.0 & 3 == 0 {
+            return Some(block);
         }
         self.find(vm)
     }
@@ -218,10 +219,10 @@ impl<T: Keep> Blocks<T> {
         Some(id)
     }
 
-    /// Whether there is hardly room for more pages with code: some blocks have to be dropped.
+    /// Whether there is hardly room for more blocks or pages with code: some have to be dropped.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.code.len() + 16 > CODE_PAGES
+        self.code.len() + 16 > CODE_PAGES || self.count + 1024 > CODE_BLOCKS
     }
 
     fn viewed(&self, key: BlockKey) -> Option<&Viewed> {
@@ -278,7 +279,8 @@ impl<T: Keep> Blocks<T> {
         self.count += 1;
         self.bytes += Self::bytes_of(&cached);
         let id = self.slots.insert(cached);
-        self.code.page_mut(slot).entries[word].block = id;
+        self.code.page_mut(slot).blocks[word] = id;
+        *self.code.entry(id) = CodeEntry::default();
         id
     }
 
@@ -286,43 +288,25 @@ impl<T: Keep> Blocks<T> {
     #[must_use]
     pub fn by_key(&self, key: &BlockKey) -> Option<BlockId> {
         let viewed = self.viewed(*key)?;
-        let entry = self.code.entry(viewed.slot, Va(u64::from(key.pc)));
-        (entry.block != 0).then_some(entry.block)
+        let block = self.code.block(viewed.slot, Va(u64::from(key.pc)));
+        (block != 0).then_some(block)
     }
 
-    /// Says where the code for the block with this key is: the offset that
-    /// [`CodeEntry::code`] wants, 0 for none.
-    pub fn set_code(&mut self, key: &BlockKey, code: i32) {
-        if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
-            self.code.entry_mut(slot, Va(u64::from(key.pc))).code = code;
-        }
+    /// The entry by which translated code finds that of the block with this number.
+    pub fn entry(&mut self, id: BlockId) -> &mut CodeEntry {
+        self.code.entry(id)
     }
 
-    /// Where the runs that are left to the block with this key are counted, from the first code page
-    /// on.
+    /// How many runs are left to the block with this number.
     #[must_use]
-    pub fn runs_place(&self, key: &BlockKey) -> usize {
-        let slot = self
-            .viewed(*key)
-            .map_or_else(CodeSlot::default, |viewed| viewed.slot);
-        let word = word_of(Va(u64::from(key.pc)));
-        slot.offset() + offset_of!(CodePage, runs) + word * size_of::<i16>()
+    pub fn runs(&self, id: BlockId) -> i16 {
+        self.code.runs(id)
     }
 
-    /// How many runs are left to the block with this key.
+    /// Where the entries are, for translated code.
     #[must_use]
-    pub fn runs(&self, key: &BlockKey) -> i16 {
-        let word = word_of(Va(u64::from(key.pc)));
-        let viewed = self.viewed(*key);
-        viewed.map_or(0, |viewed| self.code.page(viewed.slot).runs[word])
-    }
-
-    /// Leaves so many runs to the block with this key.
-    pub fn set_runs(&mut self, key: &BlockKey, runs: i16) {
-        let word = word_of(Va(u64::from(key.pc)));
-        if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
-            self.code.page_mut(slot).runs[word] = runs;
-        }
+    pub fn entries(&self) -> usize {
+        self.code.entries()
     }
 
     /// Where the code pages are, for translated code.
@@ -449,13 +433,13 @@ impl<T: Keep> Blocks<T> {
             if viewed.blocks == 0 {
                 continue;
             }
-            for entry in &mut code.page_mut(viewed.slot).entries[words.clone()] {
-                let there = slots.get_mut(entry.block);
-                if entry.block == 0 || !there.is_some_and(&mut gone) {
+            for block in &mut code.page_mut(viewed.slot).blocks[words.clone()] {
+                let there = slots.get_mut(*block);
+                if *block == 0 || !there.is_some_and(&mut gone) {
                     continue;
                 }
-                let cached = slots.remove(entry.block);
-                *entry = CodeEntry::default();
+                let cached = slots.remove(*block);
+                *block = 0;
                 viewed.blocks -= 1;
                 *count -= 1;
                 *bytes -= cached.as_ref().map_or(0, Self::bytes_of);
@@ -475,8 +459,8 @@ impl<T: Keep> Blocks<T> {
         }
         vm.clear_code(pa);
         for viewed in views {
-            for entry in &self.code.page(viewed.slot).entries {
-                if let Some(cached) = self.slots.get(entry.block) {
+            for &block in &self.code.page(viewed.slot).blocks {
+                if let Some(cached) = self.slots.get(block) {
                     vm.add_code(cached.key.pa(), cached.block.bytes.into());
                 }
             }

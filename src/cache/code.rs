@@ -7,12 +7,13 @@
 use super::arena::ArenaError;
 use super::blocks::{BlockId, BlockKey};
 use super::units::{NoPlace, Policy, Units};
+use crate::translate::baseline::UNRUN;
 use crate::translate::{CODE_ALIGNMENT, Cell, Glue, Translation};
 use rustc_hash::FxHashMap;
 use std::mem::size_of;
 use std::ops::RangeInclusive;
 
-/// The number of a translation; 0 is none.
+/// The number of a translation, from 1 to below [`UNRUN`]; 0 is none.
 pub type TranslationId = u32;
 
 /// How the cache is set.
@@ -84,6 +85,8 @@ pub struct CodeCache {
     origin: usize,
     /// What enters translated code.
     entry: usize,
+    /// What code of the baseline jumps to.
+    glue: [usize; 2],
 }
 
 impl CodeCache {
@@ -93,15 +96,18 @@ impl CodeCache {
     /// If the host has no memory for code.
     pub fn new(config: CacheConfig, glue: &Glue) -> Result<Self, ArenaError> {
         let pieces = [&glue.untranslated, &glue.unlinked, &glue.entry];
-        let bytes = pieces.map(|code| code.len().next_multiple_of(CODE_ALIGNMENT));
-        let total = bytes.iter().sum();
+        let baseline = glue.baseline.each_ref();
+        let length = |code: &&Vec<u8>| code.len().next_multiple_of(CODE_ALIGNMENT);
+        let total = pieces.iter().chain(&baseline).map(length).sum();
         let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, total)?;
         let mut offset = units.bytes();
-        let [origin, stub, entry] = std::array::from_fn(|index| {
-            let address = units.arena().write(offset, pieces[index]);
-            offset += bytes[index];
+        let mut place = |code: &Vec<u8>| {
+            let address = units.arena().write(offset, code);
+            offset += length(&code);
             address.unwrap_or_default()
-        });
+        };
+        let [origin, stub, entry] = pieces.map(&mut place);
+        let glue = baseline.map(&mut place);
         Ok(Self {
             resident: vec![Vec::new(); units.count()],
             units,
@@ -110,6 +116,7 @@ impl CodeCache {
             stub: stub as u64,
             origin,
             entry,
+            glue,
         })
     }
 
@@ -123,6 +130,12 @@ impl CodeCache {
     #[must_use]
     pub fn offset_of(&self, code: usize) -> i32 {
         code.wrapping_sub(self.origin) as i32
+    }
+
+    /// Where the code is that code of the baseline jumps to.
+    #[must_use]
+    pub fn glue(&self) -> [usize; 2] {
+        self.glue
     }
 
     /// The code that enters translated code: see [`Glue::entry`].
@@ -140,7 +153,7 @@ impl CodeCache {
     ) -> TranslationId {
         loop {
             self.last = self.last.wrapping_add(1);
-            if self.last != 0 && !self.entries.contains_key(&self.last) {
+            if (1..UNRUN).contains(&self.last) && !self.entries.contains_key(&self.last) {
                 break;
             }
         }
@@ -179,9 +192,9 @@ impl CodeCache {
     /// # Errors
     /// If there is no place for it.
     pub fn place(&mut self, id: TranslationId, made: &Translation) -> Result<usize, NoPlace> {
-        let start = made.bytes.len().next_multiple_of(CODE_ALIGNMENT);
+        let start = made.bytes.len().next_multiple_of(made.alignment);
         let bytes = start + made.links.len() * size_of::<Cell>();
-        let offset = self.units.reserve(bytes)?;
+        let offset = self.units.reserve(bytes, made.alignment)?;
         let arena = self.units.arena();
         let code = arena.write(offset, &made.bytes).ok_or(NoPlace::TooLarge)?;
         let cells = arena.address(offset + start);

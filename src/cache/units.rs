@@ -4,7 +4,6 @@
 //! space is managed within one, and a policy has few things to choose from.
 
 use super::arena::{Arena, ArenaError};
-use crate::translate::CODE_ALIGNMENT;
 
 /// Which unit goes when all are full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -92,15 +91,16 @@ impl Units {
         })
     }
 
-    /// Finds room for `bytes`, and returns the offset in the arena.
+    /// Finds room for `bytes`, and returns the offset in the arena: a multiple of `alignment`.
     ///
     /// # Errors
     /// If there is none.
-    pub fn reserve(&mut self, bytes: usize) -> Result<usize, NoPlace> {
+    pub fn reserve(&mut self, bytes: usize, alignment: usize) -> Result<usize, NoPlace> {
         if bytes > self.unit_bytes {
             return Err(NoPlace::TooLarge);
         }
-        if self.unit_bytes - self.units[self.current].used < bytes {
+        let start = |unit: &Unit| unit.used.next_multiple_of(alignment);
+        if start(&self.units[self.current]) + bytes > self.unit_bytes {
             let next = self.units.iter().position(|unit| unit.used == 0);
             self.current = next.ok_or(NoPlace::Full)?;
             self.give_back();
@@ -110,11 +110,9 @@ impl Units {
             self.begun += 1;
             unit.begun = self.begun;
         }
-        let start = unit.used;
-        unit.used = (start + bytes)
-            .next_multiple_of(CODE_ALIGNMENT)
-            .min(self.unit_bytes);
-        self.used += unit.used - start;
+        let start = start(unit);
+        self.used += start + bytes - unit.used;
+        unit.used = start + bytes;
         self.peak = self.peak.max(self.used);
         Ok(self.current * self.unit_bytes + start)
     }
@@ -214,10 +212,10 @@ mod tests {
     fn full(policy: Policy) -> Units {
         let mut units = Units::new(4 * PAGE, PAGE, policy, 0).unwrap();
         for offset in [0, PAGE, 2 * PAGE, 3 * PAGE] {
-            assert_eq!(units.reserve(3000), Ok(offset));
+            assert_eq!(units.reserve(3000, 64), Ok(offset));
         }
-        assert_eq!(units.reserve(3000), Err(NoPlace::Full));
-        assert_eq!((units.used(), units.peak()), (4 * 3008, 4 * 3008));
+        assert_eq!(units.reserve(3000, 64), Err(NoPlace::Full));
+        assert_eq!((units.used(), units.peak()), (4 * 3000, 4 * 3000));
         units
     }
 
@@ -232,8 +230,8 @@ mod tests {
         for unit in 0..4 {
             units.arena().write(unit * PAGE, &page);
         }
-        assert_eq!((units.used(), units.reserve(3000)), (0, Ok(3 * PAGE)));
-        assert_eq!(units.reserve(3000), Ok(0));
+        assert_eq!((units.used(), units.reserve(3000, 64)), (0, Ok(3 * PAGE)));
+        assert_eq!(units.reserve(3000, 64), Ok(0));
         assert_eq!(
             units.arena().backed(),
             2 * PAGE as u64,
@@ -247,8 +245,8 @@ mod tests {
         for round in 0..9 {
             assert_eq!(units.victims(), [round % 4]);
             units.empty(round % 4);
-            assert_eq!(units.reserve(3000), Ok(round % 4 * PAGE));
-            assert_eq!(units.reserve(3000), Err(NoPlace::Full));
+            assert_eq!(units.reserve(3000, 64), Ok(round % 4 * PAGE));
+            assert_eq!(units.reserve(3000, 64), Err(NoPlace::Full));
         }
     }
 
@@ -263,7 +261,7 @@ mod tests {
         }
         assert_eq!(units.victims(), [1]);
         units.empty(1);
-        assert_eq!(units.reserve(3000), Ok(PAGE));
+        assert_eq!(units.reserve(3000, 64), Ok(PAGE));
         assert_eq!(units.victims(), [3], "it was never used and is not new now");
     }
 
@@ -271,9 +269,9 @@ mod tests {
     fn sizes_are_made_to_fit() {
         let mut units = Units::new(10, 0, Policy::Fifo, 0).unwrap();
         assert_eq!((units.count(), units.unit_bytes()), (1, PAGE));
-        assert_eq!(units.reserve(PAGE + 1), Err(NoPlace::TooLarge));
-        assert_eq!(units.reserve(PAGE), Ok(0));
-        assert_eq!(units.reserve(1), Err(NoPlace::Full));
+        assert_eq!(units.reserve(PAGE + 1, 64), Err(NoPlace::TooLarge));
+        assert_eq!(units.reserve(PAGE, 64), Ok(0));
+        assert_eq!(units.reserve(1, 64), Err(NoPlace::Full));
         assert_eq!(units.victims(), [0]);
         let units = Units::new(256 << 10, 1 << 30, Policy::Fifo, 0).unwrap();
         assert_eq!((units.count(), units.unit_bytes()), (1, 256 << 10));

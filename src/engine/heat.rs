@@ -154,10 +154,13 @@ impl Jit {
         };
     }
 
-    /// The code of the baseline for block `id`, which is at the CPU's program counter, has run as
-    /// often as was granted: does what is due, and grants more.
+    /// If the code of the baseline for block `id`, which is at the CPU's program counter, has run as
+    /// often as was granted, does what is due, and grants more.
     #[cold]
     pub(super) fn promote(&mut self, vm: &mut Vm, id: BlockId) {
+        if self.blocks.get(id).extra.base == 0 || self.blocks.entry(id).runs >= 0 {
+            return;
+        }
         let heat = self.heat(id);
         let extra = &mut self.blocks.get_mut(id).extra;
         (extra.heat, extra.granted) = (heat, 0);
@@ -168,10 +171,8 @@ impl Jit {
     /// Grants the baseline's code for block `id` runs until it is looked after again.
     pub(super) fn grant(&mut self, id: BlockId) {
         let granted = (self.config.hot / GRANTS).clamp(16, i16::MAX as u32) as i16;
-        let cached = self.blocks.get_mut(id);
-        cached.extra.granted = granted;
-        let key = cached.key;
-        self.blocks.set_runs(&key, granted);
+        self.blocks.get_mut(id).extra.granted = granted;
+        self.blocks.entry(id).runs = granted;
     }
 
     /// How often block `id` has run without code for a region.
@@ -180,7 +181,7 @@ impl Jit {
         if cached.extra.base == 0 {
             return cached.extra.heat;
         }
-        let left = self.blocks.runs(&cached.key).max(0);
+        let left = self.blocks.runs(id).max(0);
         let since = cached.extra.granted.saturating_sub(left).max(0);
         cached.extra.heat.saturating_add(since as u32)
     }

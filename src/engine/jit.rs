@@ -11,7 +11,7 @@ use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
-use crate::translate::baseline::PROMOTE;
+use crate::translate::baseline::Unrun;
 use crate::translate::calls;
 use crate::translate::site::Sites;
 use crate::translate::{INTERPRET, Region, TranslateError, Translator, host};
@@ -46,7 +46,7 @@ impl JitConfig {
     pub fn new(background: bool) -> Self {
         Self {
             hot: if background { 1000 } else { 4000 },
-            baseline: 8,
+            baseline: 32,
             region: 200,
             background,
             cache: CacheConfig::default(),
@@ -314,7 +314,9 @@ impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
         vm.cpu.calls = calls::functions();
         vm.cpu.code_pages = self.blocks.code_pages();
+        vm.cpu.code_entries = self.blocks.entries();
         vm.cpu.code_origin = self.code.origin();
+        vm.cpu.glue = self.code.glue();
         if vm.has_modified() {
             self.drop_modified(vm);
         }
@@ -329,7 +331,7 @@ impl Engine for Jit {
         let mut missing: Option<Missing> = None;
         // Whether the next block is to be interpreted, although there is code for it.
         let mut interpret = false;
-        // Whether code of the baseline has run as often as it was granted.
+        // Whether the next block has code of the baseline that did not run.
         let mut promote = false;
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
@@ -367,7 +369,12 @@ impl Engine for Jit {
                 vm.cpu.settle_cause();
                 missing = Missing::from_note(note);
                 interpret = note == INTERPRET;
-                promote = note == PROMOTE;
+                if let Some(Unrun { pc, cycles }) = Unrun::from_note(note) {
+                    missing = None;
+                    vm.cpu.pc = vm.cpu.code_va(pc).0;
+                    vm.cpu.left += i64::from(cycles);
+                    promote = true;
+                }
                 if let Some(missing) = &missing {
                     vm.cpu.pc = vm.cpu.code_va(missing.pc).0;
                     self.counters.unlinked += 1;

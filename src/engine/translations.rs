@@ -12,7 +12,9 @@ use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation, baseline};
+use mirrorball_runtime::mmu::soft::CodeEntry;
 use mirrorball_runtime::vm::{Vm, Way};
+use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -219,7 +221,7 @@ impl Jit {
         let setting = baseline::Setting {
             big_endian: vm.big_endian(),
             kernel: key.is_kernel(),
-            runs: self.blocks.runs_place(&key) as i32,
+            runs: (id as usize * size_of::<CodeEntry>() + offset_of!(CodeEntry, runs)) as i32,
         };
         let Some(translation) = baseline::translate(&source, setting) else {
             return;
@@ -233,7 +235,7 @@ impl Jit {
         self.counters.baseline_time += start.elapsed();
         let extra = &mut self.blocks.get_mut(id).extra;
         (extra.base, extra.code, extra.need) = (base, code, translation.need);
-        self.blocks.set_code(&key, self.code.offset_of(code));
+        self.blocks.entry(id).code = self.code.offset_of(code);
         self.grant(id);
     }
 
@@ -264,7 +266,7 @@ impl Jit {
         }
         let extra = &mut self.blocks.get_mut(block).extra;
         (extra.code, extra.need) = (code, translation.need);
-        self.blocks.set_code(&key, self.code.offset_of(code));
+        self.blocks.entry(block).code = self.code.offset_of(code);
         tracing::trace!(
             target: "blocks",
             "translated {:#010x} at {}: {} blocks, {} bytes",
@@ -325,7 +327,7 @@ impl Jit {
                 extra.cool();
             }
             if extra.code == 0 {
-                self.blocks.set_code(&entry.key, 0);
+                self.blocks.entry(entry.block).code = 0;
             }
         }
         Some(entry)

@@ -108,7 +108,7 @@ fn model(text: &str) -> Result<&'static Model, ValueError> {
 
 /// The keys of a VM.
 #[rustfmt::skip]
-pub(super) static MACHINE: [Key<Settings>; 26] = [
+pub(super) static MACHINE: [Key<Settings>; 27] = [
     key("name", Kind::Text, |s, g| put(&mut s.name, values::name(g.text).map(|name| g.at(name)))),
     key("image", Kind::Text, |s, g| put(&mut s.image, g.path_at())),
     key("flat", Kind::Address, |s, g| put(&mut s.flat, values::address(g.text).map(|va| g.at(va)))),
@@ -124,6 +124,7 @@ pub(super) static MACHINE: [Key<Settings>; 26] = [
     key("script", Kind::Text, |s, g| put(&mut s.script, g.path_at())),
     key("limit", Kind::Amount, |s, g| put(&mut s.limit, values::count(g.text))),
     key("hot", Kind::Number, |s, g| put(&mut s.hot, values::number(g.text, values::HOT))),
+    key("baseline", Kind::Number, |s, g| put(&mut s.baseline, values::number(g.text, values::BASELINE))),
     key("region", Kind::Number, |s, g| put(&mut s.region, values::number(g.text, values::REGION))),
     key("jit-threads", Kind::Number, |s, g| put(&mut s.jit_threads, values::number(g.text, values::JIT_THREADS))),
     key("stride", Kind::Amount, |s, g| put(&mut s.stride, values::count(g.text))),

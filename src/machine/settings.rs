@@ -43,6 +43,8 @@ pub struct Settings {
     pub script: Option<At<PathBuf>>,
     pub limit: Option<u64>,
     pub hot: Option<u32>,
+    /// How often a block is interpreted before the baseline translates it.
+    pub baseline: Option<u32>,
     pub region: Option<u32>,
     pub jit_threads: Option<u32>,
     pub stride: Option<u64>,
@@ -75,7 +77,7 @@ impl Settings {
     pub fn over(self, base: &Self) -> Self {
         first_of!(self, base,
             image flat big_endian engine cpu memory initrd append rtc second_tlb realtime script
-            limit hot region jit_threads stride cache_bytes cache_unit cache_policy code_cache
+            limit hot baseline region jit_threads stride cache_bytes cache_unit cache_policy code_cache
             share console hypercalls)
     }
 
@@ -164,6 +166,7 @@ impl Settings {
             script,
             limit: self.limit,
             hot: self.hot,
+            baseline: self.baseline,
             region: self.region,
             background: self.jit_threads != Some(0),
             cache: self.cache(),

@@ -134,7 +134,7 @@ impl MachineSpec {
         let default = JitConfig::new(self.background);
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
-            baseline: default.baseline,
+            baseline: self.baseline.unwrap_or(default.baseline),
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,
             cache: self.cache,

@@ -13,6 +13,8 @@ use crate::image::MemorySizeError;
 
 /// How often a block runs before it is translated.
 pub const HOT: RangeInclusive<i64> = 1..=u32::MAX as i64;
+/// How often a block is interpreted before the baseline translates it; 0 is never.
+pub const BASELINE: RangeInclusive<i64> = 0..=u32::MAX as i64;
 /// The most guest instructions that are translated together.
 pub const REGION: RangeInclusive<i64> = 1..=10_000;
 /// Entries of the second-level TLB.

@@ -9,7 +9,7 @@ use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
-use mirrorball_runtime::mmu::soft::{CodePage, word_of};
+use mirrorball_runtime::mmu::soft::{CodeEntry, CodePage, word_of};
 use mirrorball_runtime::vm::{Vm, Way};
 
 /// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
@@ -241,10 +241,13 @@ fn enter(vm: &mut Vm) -> Option<usize> {
     let pc = Va(vm.cpu.pc);
     let page = vm.cpu.code_pages + vm.space().code_slot(pc).offset();
     // SAFETY: code that an engine translated runs while its code pages are where it says, and slots
-    // name none but these.
-    let entry = unsafe { (*(page as *const CodePage)).entries[word_of(pc)] };
+    // name none but these. Each block that they name has an entry.
+    let code = unsafe {
+        let block = (*(page as *const CodePage)).blocks[word_of(pc)];
+        (*(vm.cpu.code_entries as *const CodeEntry).add(block as usize)).code
+    };
     vm.cpu.code_base = pc.page().0 as u32;
-    (entry.code != 0).then(|| vm.cpu.code_origin.wrapping_add_signed(entry.code as isize))
+    (code != 0).then(|| vm.cpu.code_origin.wrapping_add_signed(code as isize))
 }
 
 /// Notes which way an access went that did not find what it expected, by how often a device was

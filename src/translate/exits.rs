@@ -216,7 +216,7 @@ impl Emitter<'_> {
     }
 
     /// Looks the aligned address `pc` up in the space that is current now, and goes on there: by the
-    /// slot of its page to the code page, and by its word there to the code.
+    /// slot of its page to the code page, by its word there to the block, and by that to the code.
     pub fn look_up(&mut self, pc: Value, scope: Scope) {
         let trusted = MemFlagsData::trusted();
         let table = self.code_table(pc, scope);
@@ -228,12 +228,13 @@ impl Emitter<'_> {
         let pages = self.load_cpu(types::I64, offset_of!(Cpu, code_pages));
         let word = self.b.ins().band_imm_s(pc, PAGE_SIZE as i64 - 4);
         let word = self.b.ins().uextend(types::I64, word);
-        let word = self
-            .b
-            .ins()
-            .ishl_imm_s(word, i64::from(size_of::<CodeEntry>().ilog2() - 2));
-        let entry = self.b.ins().iadd(pages, slot);
-        let entry = self.b.ins().iadd(entry, word);
+        let block = self.b.ins().iadd(pages, slot);
+        let block = self.b.ins().iadd(block, word);
+        let block = self.b.ins().uload32(trusted, block, 0);
+        let bits = i64::from(size_of::<CodeEntry>().ilog2());
+        let entries = self.load_cpu(types::I64, offset_of!(Cpu, code_entries));
+        let entry = self.b.ins().ishl_imm_s(block, bits);
+        let entry = self.b.ins().iadd(entries, entry);
         let code = offset_of!(CodeEntry, code) as i32;
         let code = self.b.ins().sload32(trusted, entry, code);
         let origin = self.load_cpu(types::I64, offset_of!(Cpu, code_origin));

@@ -70,6 +70,8 @@ pub struct Translation {
     pub links: Vec<u32>,
     /// The cycles that there must be for the code to do anything but leave again.
     pub need: u32,
+    /// Code and cells start at multiples of this.
+    pub alignment: usize,
 }
 
 /// The code around translations, which lives as long as its engine.
@@ -83,6 +85,17 @@ pub struct Glue {
     /// Code of the host's calling convention that enters translated code:
     /// `extern "C" fn(vm, code) -> note`.
     pub entry: Vec<u8>,
+    /// What code of the baseline jumps to, in the order of [`baseline::glue::ALL`].
+    pub baseline: [Vec<u8>; baseline::glue::ALL.len()],
+}
+
+fn baseline_glue() -> Result<[Vec<u8>; baseline::glue::ALL.len()], TranslateError> {
+    let mut pieces = [const { Vec::new() }; baseline::glue::ALL.len()];
+    for (piece, glue) in pieces.iter_mut().zip(baseline::glue::ALL) {
+        *piece =
+            baseline::glue::code(glue).map_err(|error| TranslateError::Host(error.to_string()))?;
+    }
+    Ok(pieces)
 }
 
 /// Code and cells start on cache lines of their own: a store to a cell would stop a host that
@@ -178,7 +191,12 @@ impl Translator {
         self.compile(region.pc(), loops)?;
         let bytes = self.linked_code();
         self.context.clear();
-        Ok(Translation { bytes, links, need })
+        Ok(Translation {
+            bytes,
+            links,
+            need,
+            alignment: CODE_ALIGNMENT,
+        })
     }
 
     /// The Cranelift IR and the host code of a region, as text, for people.
@@ -266,6 +284,7 @@ impl Translator {
             untranslated: self.untranslated()?,
             unlinked: self.unlinked()?,
             entry: self.entry()?,
+            baseline: baseline_glue()?,
         })
     }
 

@@ -14,7 +14,7 @@ pub use space::KeySpace;
 
 use super::blocks::BlockKey;
 use crate::translate::site::{self, Sites};
-use crate::translate::{Region, Translation};
+use crate::translate::{CODE_ALIGNMENT, Region, Translation};
 use file::{CodeFile, Scan};
 use record::{Member, Record};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -301,6 +301,7 @@ impl Store {
             bytes,
             links: record.links.clone(),
             need: record.need,
+            alignment: CODE_ALIGNMENT,
         })
     }
 

@@ -100,6 +100,11 @@ pub(in crate::cli) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::HOT),
           help_heading = "Control")]
     hot: Option<u32>,
+    /// Translate a block by itself, quickly, when it was interpreted N times; 0 is never
+    /// [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::BASELINE),
+          help_heading = "Control")]
+    baseline: Option<u32>,
 
     /// Most guest instructions that are translated together; 1 translates block by block
     /// [default: the engine's choice]
@@ -177,6 +182,7 @@ impl RunArgs {
             script: self.script.clone().map(At::switch),
             limit: self.limit,
             hot: self.hot,
+            baseline: self.baseline,
             region: self.region,
             jit_threads: Some(self.jit_threads),
             stride: self.stride,

@@ -25,6 +25,12 @@ static KNOWN: &[Known] = &[
         default: |config| config.hot.to_string(),
     },
     Known {
+        switch: "baseline",
+        meaning: "how often a block is interpreted before it is translated by itself",
+        values: &["0", "4", "16", "64", "256"],
+        default: |config| config.baseline.to_string(),
+    },
+    Known {
         switch: "region",
         meaning: "the most guest instructions that are translated together",
         values: &["1", "25", "50", "100", "200", "400", "800"],
@@ -39,7 +45,7 @@ static KNOWN: &[Known] = &[
     Known {
         switch: "cache-bytes",
         meaning: "the most bytes of translated code that are kept",
-        values: &["64K", "256K", "1M", "4M", "16M"],
+        values: &["256K", "1M", "4M", "16M", "48M"],
         default: |config| format!("{}M", config.cache.bytes >> 20),
     },
     Known {

@@ -1,17 +1,12 @@
 //! Branches with their delay slots, and ways out of the block.
 
+use super::glue::{self, Glue};
 use super::{Baseline, Instruction, Next, asm, gpr};
 use crate::interp::block::linkable;
 use crate::isa::Insn;
-use crate::translate::Cell;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
-use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{CodeEntry, Space};
-use std::mem::{offset_of, size_of};
-
-// Scaled addressing reaches entries and cells.
-const _: () = assert!(size_of::<CodeEntry>() == 8 && size_of::<Cell>() == 16);
+use std::mem::offset_of;
 
 impl Baseline<'_> {
     /// Translates a branch or jump and its delay slot.
@@ -161,11 +156,11 @@ impl Baseline<'_> {
             }
             Next::Computed => {
                 asm!(self; mov eax, r12d);
-                self.look_up_unaligned(self.setting.kernel);
+                self.look_up(self.setting.kernel);
             }
             Next::Anywhere => {
                 asm!(self; mov eax, [rdi + pc]);
-                self.look_up_unaligned(true);
+                self.look_up(true);
             }
         }
     }
@@ -194,70 +189,14 @@ impl Baseline<'_> {
         }
     }
 
-    /// Looks the address in `eax` up, if it is one of an instruction.
-    fn look_up_unaligned(&mut self, anywhere: bool) {
-        let (odd, pc) = (self.label(), offset_of!(Cpu, pc) as i32);
-        asm!(self; test al, 3; jnz =>odd);
-        self.look_up(anywhere);
-        asm!(self;
-            =>odd;
-            mov [rdi + pc], rax;
-            xor eax, eax;
-            pop rbp;
-            ret
-        );
-    }
-
-    /// Looks the address in `eax` up in the current space and goes on there, as
-    /// [`Emitter::look_up`](crate::translate::emit::Emitter::look_up) does: in all of the address
+    /// Looks the address in `eax` up in the current space and goes on there: in all of the address
     /// space if `anywhere`, else in what the TLB maps.
     fn look_up(&mut self, anywhere: bool) {
-        let space = offset_of!(Cpu, space) as i32;
-        let (pages, origin) = (offset_of!(Cpu, code_pages), offset_of!(Cpu, code_origin));
-        let (pages, origin) = (pages as i32, origin as i32);
-        let base = offset_of!(Cpu, code_base) as i32;
-        let code = offset_of!(CodeEntry, code) as i32;
-        asm!(self;
-            mov ecx, eax;
-            shr ecx, PAGE_BITS as i8;
-            mov rdx, [rdi + space]
-        );
-        if anywhere {
-            let tables = offset_of!(Space, tables) as i32;
-            asm!(self;
-                mov esi, eax;
-                shr esi, 30;
-                mov rdx, [rdx + rsi * 8 + tables];
-                mov ecx, [rdx + rcx * 4]
-            );
+        let look = glue::place(if anywhere {
+            Glue::LookUpAnywhere
         } else {
-            let table = offset_of!(Space, code) as i32;
-            asm!(self; mov ecx, [rdx + rcx * 4 + table]);
-        }
-        asm!(self;
-            add rcx, [rdi + pages];
-            mov edx, eax;
-            and edx, 0xffc;
-            movsxd rdx, DWORD [rcx + rdx * 2 + code];
-            add rdx, [rdi + origin];
-            mov esi, eax;
-            and eax, -4096;
-            mov [rdi + base], eax;
-            pop rbp;
-            jmp rdx
-        );
-    }
-
-    /// Goes back to the dispatcher, to go on at a place, with a note.
-    pub(super) fn leave_at(&mut self, place: u32, note: u64) {
-        let pc = offset_of!(Cpu, pc) as i32;
-        self.address(place);
-        asm!(self; mov [rdi + pc], rax);
-        if note == 0 {
-            asm!(self; xor eax, eax);
-        } else {
-            asm!(self; mov rax, QWORD note as i64);
-        }
-        asm!(self; pop rbp; ret);
+            Glue::LookUpMapped
+        });
+        asm!(self; jmp QWORD [rdi + look]);
     }
 }

@@ -7,19 +7,22 @@
 //! translated code does (see [`super::calls`]). Frames, links and lookups are those of regions (see
 //! [`super::exits`]), so that control goes from one kind of code to the other.
 //!
-//! Each run of the block takes one off a number in the code page; when that is used up the code
-//! returns to the dispatcher with [`PROMOTE`].
+//! Each run of the block takes one off a number in its entry. When that is used up, or the
+//! budget does not cover the block, the code returns to the dispatcher with the note [`Unrun`].
+//!
+//! What many blocks have in common they jump to ([`glue`]): there are a lot of them.
 //!
 //! Registers of the host: `rdi` is the machine; `r12` says while a delay slot runs where control
 //! goes afterwards; all others are scratch.
 
 mod alu;
 mod flow;
+pub mod glue;
 mod memory;
 
 use super::Translation;
 use super::calls::Call;
-use crate::interp::block::{Meaning, Source, predecode};
+use crate::interp::block::{MAX_BLOCK, Meaning, Source, predecode};
 use crate::isa::{Fields, Flow, Insn, Writes};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
@@ -28,9 +31,38 @@ use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::is_direct;
 use std::mem::offset_of;
 
-/// What code of the baseline returns instead of a [`Cell::note`](super::Cell::note) when its block
-/// has run as often as it may before the engine looks after it. No link has such a note.
-pub const PROMOTE: u64 = 2 << 32;
+/// From this on numbers are none of translations: with the cycles that are to be given back they are
+/// the lower half of what code of the baseline returns instead of a
+/// [`Cell::note`](super::Cell::note) when its block did not run. The upper half says where that is.
+pub const UNRUN: u32 = 0xffff_ff00;
+const _: () = assert!(MAX_BLOCK < 0xff);
+/// Code and cells start at multiples of this. They may share cache lines with code: a link is soon
+/// made and then stays.
+const ALIGNMENT: usize = 16;
+
+/// That a block did not run: it has run as often as it may before the engine looks after it, or the
+/// budget does not cover it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unrun {
+    /// Its [`code_address`](crate::interp::block::code_address).
+    pub pc: u32,
+    /// The cycles that were taken off the budget.
+    pub cycles: u8,
+}
+
+impl Unrun {
+    /// What a note says, if it says this.
+    #[inline]
+    #[must_use]
+    pub fn from_note(note: u64) -> Option<Self> {
+        let (pc, cycles) = ((note >> 32) as u32, note as u8);
+        (note as u32 >= UNRUN).then_some(Self { pc, cycles })
+    }
+
+    fn note(self) -> u64 {
+        u64::from(self.pc) << 32 | u64::from(UNRUN) | u64::from(self.cycles)
+    }
+}
 
 /// What the code for a block depends on beside the block.
 #[derive(Clone, Copy)]
@@ -39,7 +71,7 @@ pub struct Setting {
     pub big_endian: bool,
     /// Whether the code runs in kernel mode.
     pub kernel: bool,
-    /// The distance from [`Cpu::code_pages`] to the number of runs that are left.
+    /// The distance from [`Cpu::code_entries`] to the number of runs that are left.
     pub runs: i32,
 }
 
@@ -146,30 +178,35 @@ pub fn translate(source: &Source, setting: Setting) -> Option<Translation> {
 impl Baseline<'_> {
     fn run(mut self) -> Option<Translation> {
         let cycles = self.source.cycles() as i32;
-        let (broke, promote) = (self.label(), self.label());
+        let unrun = self.label();
         let left = offset_of!(Cpu, left) as i32;
-        let (pages, runs) = (offset_of!(Cpu, code_pages) as i32, self.setting.runs);
+        let (entries, runs) = (offset_of!(Cpu, code_entries) as i32, self.setting.runs);
         let start = self.start;
         asm!(self;
             push rbp;
             mov rbp, rsp;
             =>start;
-            mov rax, [rdi + pages];
+            sub QWORD [rdi + left], cycles;
+            js =>unrun;
+            mov rax, [rdi + entries];
             sub WORD [rax + runs], 1;
-            js =>promote;
-            cmp QWORD [rdi + left], cycles;
-            jl =>broke;
-            sub QWORD [rdi + left], cycles
+            js =>unrun
         );
         self.body();
         self.make_misses();
-        asm!(self; =>promote);
-        self.leave_at(self.source.pc, PROMOTE);
-        asm!(self; =>broke);
-        self.leave_at(self.source.pc, 0);
+        let note = Unrun {
+            pc: self.source.pc,
+            cycles: cycles as u8,
+        };
+        asm!(self; =>unrun; mov rax, QWORD note.note() as i64; pop rbp; ret);
         let need = cycles as u32;
         let (bytes, links) = self.finish()?;
-        Some(Translation { bytes, links, need })
+        Some(Translation {
+            bytes,
+            links,
+            need,
+            alignment: ALIGNMENT,
+        })
     }
 
     fn label(&mut self) -> DynamicLabel {
@@ -267,7 +304,7 @@ impl Baseline<'_> {
 
     /// Adds what stands for cells, so that links know where they are, and takes the code up to there.
     fn finish(mut self) -> Option<(Vec<u8>, Vec<u32>)> {
-        asm!(self; .align super::CODE_ALIGNMENT);
+        asm!(self; .align ALIGNMENT);
         let cells = self.ops.offset().0;
         let (mut places, mut labels) = (Vec::new(), Vec::new());
         for (place, label) in std::mem::take(&mut self.links) {

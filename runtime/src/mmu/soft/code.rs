@@ -1,9 +1,10 @@
 //! Code pages: where the engine's code for one page of physical memory is found, whatever virtual
 //! address maps it.
 //!
-//! A space names the code page of each virtual page by its [`CodeSlot`]; a code page has an entry
-//! for each instruction word. So what the engine makes from a page is found at once by all spaces
-//! that map the page, and one store makes or removes it for all of them.
+//! A space names the code page of each virtual page by its [`CodeSlot`]; a code page has the number
+//! of the block that starts at each instruction word; and each block has a [`CodeEntry`]. So what
+//! the engine makes from a page is found at once by all spaces that map the page, and one store
+//! makes or removes it for all of them.
 
 use super::pool::{release, reserve};
 use crate::addr::{PAGE_SIZE, Va};
@@ -16,25 +17,25 @@ pub const CODE_WORDS: usize = PAGE_SIZE as usize / 4;
 /// The most code pages of an engine, the empty one included.
 pub const CODE_PAGES: usize = 1 << 13;
 
-/// The code for one instruction word. All zero, there is none.
+/// The most blocks of an engine.
+pub const CODE_BLOCKS: usize = 1 << 21;
+
+/// The code for one block. All zero, there is none.
 #[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CodeEntry {
     /// The offset of the translated code from [`Cpu::code_origin`](crate::cpu::Cpu::code_origin),
     /// where the stub lies that goes back to the dispatcher.
     pub code: i32,
-    /// The engine's number for the block that starts here; 0 is none.
-    pub block: u32,
+    /// For code that counts its runs: how many are left until the engine looks after the block.
+    pub runs: i16,
 }
 
-/// The code of one page.
+/// The engine's numbers of the blocks that start at the words of one page; 0 is none.
 #[repr(C, align(4096))]
 pub struct CodePage {
-    /// An entry for each word.
-    pub entries: [CodeEntry; CODE_WORDS],
-    /// For code that counts its runs: how many are left until the engine looks after the block that
-    /// starts here.
-    pub runs: [i16; CODE_WORDS],
+    /// A number for each word.
+    pub blocks: [u32; CODE_WORDS],
 }
 
 /// Which code page it is: its offset in bytes from the first one, which is always empty.
@@ -64,9 +65,10 @@ pub const fn word_of(pc: Va) -> usize {
     (pc.0 >> 2) as usize % CODE_WORDS
 }
 
-/// All code pages of one engine.
+/// All code pages of one engine, and the entries of its blocks.
 pub struct CodePages {
     memory: NonNull<CodePage>,
+    entries: NonNull<CodeEntry>,
     /// How many were ever in use.
     begun: usize,
     free: Vec<CodeSlot>,
@@ -83,6 +85,7 @@ impl CodePages {
     pub fn new() -> Result<Self, Errno> {
         Ok(Self {
             memory: reserve(CODE_PAGES)?,
+            entries: reserve(CODE_BLOCKS)?,
             begun: 1,
             free: Vec::new(),
         })
@@ -92,6 +95,34 @@ impl CodePages {
     #[must_use]
     pub fn address(&self) -> usize {
         self.memory.as_ptr() as usize
+    }
+
+    /// Where the entry of block 0 is, for translated code.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.entries.as_ptr() as usize
+    }
+
+    /// The runs that are left to a block.
+    ///
+    /// # Panics
+    /// As [`CodePages::entry`].
+    #[must_use]
+    pub fn runs(&self, block: u32) -> i16 {
+        assert!((1..CODE_BLOCKS).contains(&(block as usize)));
+        // SAFETY: as in `entry`.
+        unsafe { (*self.entries.as_ptr().add(block as usize)).runs }
+    }
+
+    /// The entry of a block. That of block 0 stays empty.
+    ///
+    /// # Panics
+    /// If there cannot be a block with this number.
+    pub fn entry(&mut self, block: u32) -> &mut CodeEntry {
+        assert!((1..CODE_BLOCKS).contains(&(block as usize)));
+        // SAFETY: the mapping has room for that many, and any bytes are an entry; `&mut self` keeps
+        // every other access away.
+        unsafe { &mut *self.entries.as_ptr().add(block as usize) }
     }
 
     /// How many are in use.
@@ -120,7 +151,7 @@ impl CodePages {
 
     /// Gives a code page and its memory back. No space may name it any more.
     pub fn give_back(&mut self, slot: CodeSlot) {
-        self.page_mut(slot).entries.fill(CodeEntry::default());
+        self.page_mut(slot).blocks.fill(0);
         // SAFETY: the page is this value's own, and all zero it is a code page.
         let _ = unsafe {
             madvise(
@@ -153,22 +184,18 @@ impl CodePages {
         unsafe { &mut *self.place(slot) }
     }
 
-    /// The entry of the word at `pc` in the code page of a slot.
+    /// The block that starts at the word at `pc` in the code page of a slot, or 0.
     #[inline(always)]
     #[must_use]
-    pub fn entry(&self, slot: CodeSlot, pc: Va) -> CodeEntry {
-        self.page(slot).entries[word_of(pc)]
-    }
-
-    /// The same, to be changed.
-    pub fn entry_mut(&mut self, slot: CodeSlot, pc: Va) -> &mut CodeEntry {
-        &mut self.page_mut(slot).entries[word_of(pc)]
+    pub fn block(&self, slot: CodeSlot, pc: Va) -> u32 {
+        self.page(slot).blocks[word_of(pc)]
     }
 }
 
 impl Drop for CodePages {
     fn drop(&mut self) {
         release(self.memory, CODE_PAGES);
+        release(self.entries, CODE_BLOCKS);
     }
 }
 
@@ -181,12 +208,22 @@ mod tests {
         let mut pages = CodePages::new().unwrap();
         let (first, second) = (pages.take().unwrap(), pages.take().unwrap());
         assert!(first != second && !first.is_empty() && pages.len() == 2);
-        let entry = CodeEntry { code: 64, block: 7 };
-        *pages.entry_mut(first, Va(0x40_0ffc)) = entry;
-        assert_eq!(pages.entry(first, Va(0x77_0ffc)), entry);
-        assert_eq!(pages.entry(second, Va(0x40_0ffc)), CodeEntry::default());
+        let here = Va(0x40_0ffc);
+        pages.page_mut(first).blocks[word_of(here)] = 7;
+        assert_eq!(pages.block(first, Va(0x77_0ffc)), 7);
+        assert_eq!(pages.block(second, here), 0);
         pages.give_back(first);
         assert_eq!((pages.len(), pages.take()), (1, Some(first)));
-        assert_eq!(pages.entry(first, Va(0x40_0ffc)), CodeEntry::default());
+        assert_eq!(pages.block(first, here), 0);
+    }
+
+    #[test]
+    fn each_block_has_an_entry_of_its_own() {
+        let mut pages = CodePages::new().unwrap();
+        let entry = CodeEntry { code: -64, runs: 5 };
+        *pages.entry(1) = entry;
+        *pages.entry(CODE_BLOCKS as u32 - 1) = entry;
+        assert_eq!(*pages.entry(1), entry);
+        assert_eq!(*pages.entry(2), CodeEntry::default());
     }
 }
