@@ -2,6 +2,7 @@
 //! and writes without consequence. All else is interpreted.
 
 use super::emit::{Emitter, Instruction};
+use super::memory;
 use crate::isa::{Fields, Insn};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
@@ -158,6 +159,20 @@ fn status(e: &mut Emitter<'_>, value: Value, slow: Block) {
     let taken = e.b.ins().select(enabled, pending, zero);
     unless(e, taken, slow);
     e.store_cpu(new, field!(status));
+}
+
+/// CACHE: there are no caches. Operations by index do nothing; those by address, 4 to 7, translate
+/// it, which kseg0 and kseg1 always do for the kernel.
+pub fn cache(e: &mut Emitter<'_>, i: &Instruction) {
+    if !e.region.kernel {
+        return e.through_interpreter(i);
+    }
+    if i.fields.rt() >> 2 >= 4 {
+        let va = memory::address(e, i);
+        let segment = e.b.ins().ushr_imm_s(va, 30);
+        let mapped = e.b.ins().icmp_imm_u(IntCC::NotEqual, segment, 2);
+        e.interpret_if(i, mapped);
+    }
 }
 
 macro_rules! goes_on {

@@ -17,7 +17,7 @@ through! {
     // Traps.
     syscall break_
     // The system.
-    rdpgpr wrpgpr tlbp eret wait hypcall cache rdhwr
+    rdpgpr wrpgpr tlbp eret wait hypcall rdhwr
     // FPU control, and what rounds twice.
     cfc1 ctc1 rsqrt_s rsqrt_d
 }

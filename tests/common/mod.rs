@@ -177,7 +177,12 @@ pub const CODE: u32 = 0x8010_0000;
 
 /// A machine that is about to run `code` at [`CODE`], in kernel mode with vectors in RAM.
 pub fn program(code: &[u32]) -> Box<Vm> {
-    let mut vm = machine(false, 0);
+    program_with(code, 0)
+}
+
+/// As [`program`], with a second-level TLB of so many entries.
+pub fn program_with(code: &[u32], second_tlb: usize) -> Box<Vm> {
+    let mut vm = machine(false, second_tlb);
     place(&mut vm, CODE, code);
     vm.cpu.pc = Va(CODE.into()).0;
     vm.cpu.cp0.status &= !(STATUS_ERL | STATUS_BEV);
