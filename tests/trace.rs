@@ -70,7 +70,7 @@ fn a_miss_of_a_page_that_is_there_takes_one_refill() {
         &[
             "TLB miss 1, after ",
             "Software TLB: no entry",
-            "Guest's TLB: none either.",
+            "Guest's TLB: none in either level.",
             "Exception: TLB refill",
             "vector 0x80000000\n",
             "0x80000000 to 0x80000060",
@@ -87,7 +87,7 @@ fn a_miss_of_a_page_that_is_there_takes_one_refill() {
 
 #[test]
 fn a_miss_of_a_page_that_is_not_there_takes_a_page_fault_as_well() {
-    let text = trace(&["--flow", "tlb", "--skip", "20"]);
+    let text = trace(&["--flow", "tlb", "--skip", "20", "--second-tlb", "0"]);
     has_in_order(
         &text,
         &[

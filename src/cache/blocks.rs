@@ -2,11 +2,10 @@
 
 use super::slots::Slots;
 use crate::interp::Block;
-use crate::interp::block::{MAX_BLOCK, Source, code_address};
+use crate::interp::block::{Source, code_address};
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::mmu::soft::{
-    CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, SpaceKey,
-    word_of,
+    CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, SpaceKey, word_of,
 };
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHashMap;
@@ -54,12 +53,6 @@ impl BlockKey {
     #[must_use]
     pub fn pa(self) -> Pa {
         Pa((u64::from(self.page) << PAGE_BITS) + Va(u64::from(self.pc)).page_offset())
-    }
-
-    /// Whether privileged instructions may run.
-    #[must_use]
-    pub fn is_kernel(self) -> bool {
-        self.mode & KERNEL != 0
     }
 
     /// Whether code of a block with this key that goes to the address of `other` always comes to
@@ -135,7 +128,7 @@ struct Viewed {
     view: View,
     slot: CodeSlot,
     /// The blocks in it.
-    blocks: u32,
+    blocks: Vec<BlockId>,
     /// What is left of blocks that were dropped to save memory, by the word that they start at.
     faded: Option<Box<[u8; CODE_WORDS]>>,
 }
@@ -150,20 +143,22 @@ pub struct Blocks<T> {
     slots: Slots<Cached<T>>,
     code: CodePages,
     by_page: FxHashMap<u32, Vec<Viewed>>,
-    count: usize,
+    by_word: FxHashMap<Word, BlockId>,
     predecoded: u64,
     again: u64,
     bytes: usize,
 }
 
-/// What the allocator and the entry add to what a block takes.
-const TABLES: usize = 16 + size_of::<CodeEntry>();
+/// What the allocator and tables add to what a block takes.
+const TABLES: usize = 16 + 2 * (size_of::<Word>() + size_of::<BlockId>()) + 6;
 
-/// The words of a code page in which a block that overlaps these bytes of the page may start.
-fn starts(pa: Pa, bytes: u64) -> std::ops::Range<usize> {
-    let first = (pa.page_offset() / 4) as usize;
-    let last = ((pa.page_offset() + bytes).div_ceil(4) as usize).min(CODE_WORDS);
-    first.saturating_sub(MAX_BLOCK + 1)..last
+/// A word of a code page, by the number of both.
+type Word = u32;
+const _: () = assert!(CODE_PAGES * CODE_WORDS <= Word::MAX as usize);
+
+#[inline(always)]
+fn word(slot: CodeSlot, pc: Va) -> Word {
+    (slot.index() * CODE_WORDS + word_of(pc)) as Word
 }
 
 impl<T: Keep> Blocks<T> {
@@ -177,7 +172,7 @@ impl<T: Keep> Blocks<T> {
             slots: Slots::default(),
             code,
             by_page: FxHashMap::default(),
-            count: 0,
+            by_word: FxHashMap::default(),
             predecoded: 0,
             again: 0,
             bytes: 0,
@@ -190,9 +185,12 @@ impl<T: Keep> Blocks<T> {
     #[inline]
     pub fn at_pc(&mut self, vm: &mut Vm) -> Option<BlockId> {
         let pc = Va(vm.cpu.pc);
-        let block = self.code.block(vm.space().code_slot(pc), pc);
-        if block != 0 && pc.0 & 3 == 0 {
-            return Some(block);
+        let slot = vm.space().code_slot(pc);
+        if !slot.is_empty()
+            && pc.0 & 3 == 0
+            && let Some(&id) = self.by_word.get(&word(slot, pc))
+        {
+            return Some(id);
         }
         self.find(vm)
     }
@@ -222,7 +220,7 @@ impl<T: Keep> Blocks<T> {
     /// Whether there is hardly room for more blocks or pages with code: some have to be dropped.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.code.len() + 16 > CODE_PAGES || self.count + 1024 > CODE_BLOCKS
+        self.code.len() + 16 > CODE_PAGES || self.len() + 1024 > CODE_BLOCKS
     }
 
     fn viewed(&self, key: BlockKey) -> Option<&Viewed> {
@@ -239,7 +237,7 @@ impl<T: Keep> Blocks<T> {
             views.push(Viewed {
                 view: key.view(),
                 slot: slot.expect("an engine drops blocks before all code pages are used"),
-                blocks: 0,
+                blocks: Vec::new(),
                 faded: None,
             });
             views.len() - 1
@@ -258,14 +256,10 @@ impl<T: Keep> Blocks<T> {
 
     fn insert(&mut self, vm: &mut Vm, key: BlockKey) -> BlockId {
         let source = Source::find(vm, key.va(vm), key.pa());
-        let word = word_of(Va(u64::from(key.pc)));
+        let pc = Va(u64::from(key.pc));
         let viewed = self.view(key);
-        viewed.blocks += 1;
-        let slot = viewed.slot;
-        let faded = viewed
-            .faded
-            .as_mut()
-            .map(|faded| std::mem::take(&mut faded[word]));
+        let (slot, faded) = (viewed.slot, viewed.faded.as_mut());
+        let faded = faded.map(|faded| std::mem::take(&mut faded[word_of(pc)]));
         let cached = Cached {
             block: Block::predecode(&source),
             extra: faded.map_or_else(T::default, T::revive),
@@ -276,11 +270,10 @@ impl<T: Keep> Blocks<T> {
         vm.add_code(key.pa(), cached.block.bytes.into());
         self.predecoded += 1;
         self.again += u64::from(faded.is_some_and(|faded| faded > 0));
-        self.count += 1;
         self.bytes += Self::bytes_of(&cached);
         let id = self.slots.insert(cached);
-        self.code.page_mut(slot).blocks[word] = id;
-        *self.code.entry(id) = CodeEntry::default();
+        self.by_word.insert(word(slot, pc), id);
+        self.view(key).blocks.push(id);
         id
     }
 
@@ -288,25 +281,43 @@ impl<T: Keep> Blocks<T> {
     #[must_use]
     pub fn by_key(&self, key: &BlockKey) -> Option<BlockId> {
         let viewed = self.viewed(*key)?;
-        let block = self.code.block(viewed.slot, Va(u64::from(key.pc)));
-        (block != 0).then_some(block)
+        let word = word(viewed.slot, Va(u64::from(key.pc)));
+        self.by_word.get(&word).copied()
     }
 
-    /// The entry by which translated code finds that of the block with this number.
-    pub fn entry(&mut self, id: BlockId) -> &mut CodeEntry {
-        self.code.entry(id)
+    /// The blocks that start before the one with this key and have its first instruction, too.
+    pub fn overlapping(&self, key: BlockKey) -> impl Iterator<Item = &Cached<T>> {
+        let blocks = self.viewed(key).map_or(&[][..], |viewed| &viewed.blocks);
+        let blocks = blocks.iter().filter_map(|&id| self.slots.get(id));
+        blocks.filter(move |cached| {
+            let start = cached.key.pc;
+            (start..start + cached.block.cycles() as u32 * 4).contains(&key.pc) && start < key.pc
+        })
     }
 
-    /// How many runs are left to the block with this number.
+    /// Says where the code for the block with this key is: the offset that [`CodePage::codes`] wants,
+    /// 0 for none.
+    pub fn set_code(&mut self, key: &BlockKey, code: i32) {
+        if let Some(slot) = self.viewed(*key).map(|viewed| viewed.slot) {
+            self.code.page_mut(slot).codes[word_of(Va(u64::from(key.pc)))] = code;
+        }
+    }
+
+    /// How many runs are left to the block with this number: see [`CodePages::runs`].
     #[must_use]
     pub fn runs(&self, id: BlockId) -> i16 {
         self.code.runs(id)
     }
 
-    /// Where the entries are, for translated code.
+    /// Leaves so many runs to the block with this number.
+    pub fn set_runs(&mut self, id: BlockId, runs: i16) {
+        self.code.set_runs(id, runs);
+    }
+
+    /// Where the runs of block 0 are, for translated code.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.code.entries()
+    pub fn runs_address(&self) -> usize {
+        self.code.runs_address()
     }
 
     /// Where the code pages are, for translated code.
@@ -360,7 +371,7 @@ impl<T: Keep> Blocks<T> {
             };
             let page = pa.page_number() as u32;
             let before = dropped.len();
-            dropped.extend(self.take_from(page, starts(pa, bytes), |cached| overlaps(cached)));
+            dropped.extend(self.take_from(page, |cached| overlaps(cached)));
             if dropped.len() > before {
                 self.note_code(vm, page);
             }
@@ -372,7 +383,7 @@ impl<T: Keep> Blocks<T> {
     pub fn drop_others(&mut self, vm: &mut Vm, mut keep: impl FnMut(&mut Cached<T>) -> bool) {
         let pages: Vec<u32> = self.by_page.keys().copied().collect();
         for page in pages {
-            let gone = self.take_from(page, 0..CODE_WORDS, |cached| !keep(cached));
+            let gone = self.take_from(page, |cached| !keep(cached));
             if gone.is_empty() {
                 continue;
             }
@@ -404,47 +415,37 @@ impl<T: Keep> Blocks<T> {
         let code = &mut self.code;
         self.by_page.retain(|_, views| {
             views.retain(|viewed| {
-                if viewed.blocks == 0 {
+                if viewed.blocks.is_empty() {
                     code.give_back(viewed.slot);
                 }
-                viewed.blocks > 0
+                !viewed.blocks.is_empty()
             });
             !views.is_empty()
         });
     }
 
-    /// Takes away the blocks of a page that start at one of these words and are `gone`.
+    /// Takes away the blocks of a page that are `gone`.
     fn take_from(
         &mut self,
         page: u32,
-        words: std::ops::Range<usize>,
         mut gone: impl FnMut(&mut Cached<T>) -> bool,
     ) -> Vec<Cached<T>> {
         let mut taken = Vec::new();
-        let Self {
-            slots,
-            code,
-            by_page,
-            count,
-            bytes,
-            ..
-        } = self;
-        for viewed in by_page.get_mut(&page).into_iter().flatten() {
-            if viewed.blocks == 0 {
-                continue;
-            }
-            for block in &mut code.page_mut(viewed.slot).blocks[words.clone()] {
-                let there = slots.get_mut(*block);
-                if *block == 0 || !there.is_some_and(&mut gone) {
-                    continue;
+        for viewed in self.by_page.get_mut(&page).into_iter().flatten() {
+            let slot = viewed.slot;
+            viewed.blocks.retain(|&id| {
+                if !self.slots.get_mut(id).is_some_and(&mut gone) {
+                    return true;
                 }
-                let cached = slots.remove(*block);
-                *block = 0;
-                viewed.blocks -= 1;
-                *count -= 1;
-                *bytes -= cached.as_ref().map_or(0, Self::bytes_of);
-                taken.extend(cached);
-            }
+                if let Some(cached) = self.slots.remove(id) {
+                    let pc = Va(u64::from(cached.key.pc));
+                    self.by_word.remove(&word(slot, pc));
+                    self.code.page_mut(slot).codes[word_of(pc)] = 0;
+                    self.bytes -= Self::bytes_of(&cached);
+                    taken.push(cached);
+                }
+                false
+            });
         }
         taken
     }
@@ -453,17 +454,13 @@ impl<T: Keep> Blocks<T> {
     fn note_code(&self, vm: &mut Vm, page: u32) {
         let pa = Pa(u64::from(page) * PAGE_SIZE);
         let views = self.by_page.get(&page).into_iter().flatten();
-        let mut views = views.filter(|viewed| viewed.blocks > 0).peekable();
-        if views.peek().is_none() {
+        let mut blocks = views.flat_map(|viewed| &viewed.blocks).peekable();
+        if blocks.peek().is_none() {
             return vm.remove_code(pa);
         }
         vm.clear_code(pa);
-        for viewed in views {
-            for &block in &self.code.page(viewed.slot).blocks {
-                if let Some(cached) = self.slots.get(block) {
-                    vm.add_code(cached.key.pa(), cached.block.bytes.into());
-                }
-            }
+        for cached in blocks.filter_map(|&id| self.slots.get(id)) {
+            vm.add_code(cached.key.pa(), cached.block.bytes.into());
         }
     }
 
@@ -505,12 +502,12 @@ impl<T: Keep> Blocks<T> {
     /// The number of blocks kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.count
+        self.by_word.len()
     }
 
     /// Whether no block is kept.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.by_word.is_empty()
     }
 }

@@ -86,7 +86,7 @@ pub struct CodeCache {
     /// What enters translated code.
     entry: usize,
     /// What code of the baseline jumps to.
-    glue: [usize; 2],
+    glue: [usize; 1],
 }
 
 impl CodeCache {
@@ -134,7 +134,7 @@ impl CodeCache {
 
     /// Where the code is that code of the baseline jumps to.
     #[must_use]
-    pub fn glue(&self) -> [usize; 2] {
+    pub fn glue(&self) -> [usize; 1] {
         self.glue
     }
 

@@ -158,7 +158,7 @@ impl Jit {
     /// often as was granted, does what is due, and grants more.
     #[cold]
     pub(super) fn promote(&mut self, vm: &mut Vm, id: BlockId) {
-        if self.blocks.get(id).extra.base == 0 || self.blocks.entry(id).runs >= 0 {
+        if self.blocks.get(id).extra.base == 0 || self.blocks.runs(id) >= 0 {
             return;
         }
         let heat = self.heat(id);
@@ -172,7 +172,7 @@ impl Jit {
     pub(super) fn grant(&mut self, id: BlockId) {
         let granted = (self.config.hot / GRANTS).clamp(16, i16::MAX as u32) as i16;
         self.blocks.get_mut(id).extra.granted = granted;
-        self.blocks.entry(id).runs = granted;
+        self.blocks.set_runs(id, granted);
     }
 
     /// How often block `id` has run without code for a region.
@@ -191,7 +191,8 @@ impl Jit {
     fn translate_if_hot(&mut self, vm: &mut Vm, id: BlockId) {
         let (extra, hot) = (&self.blocks.get(id).extra, self.config.hot);
         let heat = extra.heat.max(extra.wanted);
-        let is_hot = heat > extra.threshold(hot) || heat > hot / EARLY && self.translates_early();
+        let threshold = extra.threshold(hot);
+        let is_hot = heat > threshold || heat > threshold / EARLY && self.translates_early();
         if is_hot && extra.translation == 0 {
             self.translate(vm, id);
         }

@@ -314,7 +314,7 @@ impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
         vm.cpu.calls = calls::functions();
         vm.cpu.code_pages = self.blocks.code_pages();
-        vm.cpu.code_entries = self.blocks.entries();
+        vm.cpu.code_runs = self.blocks.runs_address();
         vm.cpu.code_origin = self.code.origin();
         vm.cpu.glue = self.code.glue();
         if vm.has_modified() {

@@ -12,9 +12,7 @@ use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation, baseline};
-use mirrorball_runtime::mmu::soft::CodeEntry;
 use mirrorball_runtime::vm::{Vm, Way};
-use std::mem::offset_of;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,9 +31,9 @@ impl Jit {
     pub(super) fn translate(&mut self, vm: &mut Vm, id: BlockId) {
         let cached = self.blocks.get(id);
         let (key, halved, heat) = (cached.key, cached.extra.halved, cached.extra.heat);
-        let most = match cached.extra.regions.is_empty() {
-            true => self.config.region,
-            false => self.config.region.min(SHORT),
+        let most = match self.is_covered(id) {
+            false => self.config.region,
+            true => self.config.region.min(SHORT),
         };
         let wanted = heat.max(cached.extra.wanted);
         if self.take_around(vm, id) {
@@ -79,6 +77,17 @@ impl Jit {
         };
         self.compiler.submit(job, wanted);
         self.install_done(vm);
+    }
+
+    /// Whether the code of block `id` is in a region already: as a block of it, or as the end of one
+    /// in whose middle control came back, as it does after an event.
+    fn is_covered(&self, id: BlockId) -> bool {
+        let Cached { extra, key, .. } = self.blocks.get(id);
+        !extra.regions.is_empty()
+            || self.blocks.overlapping(*key).any(|other| {
+                let extra = &other.extra;
+                extra.base == 0 && extra.code != 0 || !extra.regions.is_empty()
+            })
     }
 
     /// Installs a translation of block `id`, which is at the CPU's program counter, that an earlier
@@ -220,8 +229,7 @@ impl Jit {
         let source = Source::find(vm, key.va(vm), key.pa());
         let setting = baseline::Setting {
             big_endian: vm.big_endian(),
-            kernel: key.is_kernel(),
-            runs: (id as usize * size_of::<CodeEntry>() + offset_of!(CodeEntry, runs)) as i32,
+            runs: (id as usize * size_of::<i16>()) as i32,
         };
         let Some(translation) = baseline::translate(&source, setting) else {
             return;
@@ -235,7 +243,7 @@ impl Jit {
         self.counters.baseline_time += start.elapsed();
         let extra = &mut self.blocks.get_mut(id).extra;
         (extra.base, extra.code, extra.need) = (base, code, translation.need);
-        self.blocks.entry(id).code = self.code.offset_of(code);
+        self.blocks.set_code(&key, self.code.offset_of(code));
         self.grant(id);
     }
 
@@ -266,7 +274,7 @@ impl Jit {
         }
         let extra = &mut self.blocks.get_mut(block).extra;
         (extra.code, extra.need) = (code, translation.need);
-        self.blocks.entry(block).code = self.code.offset_of(code);
+        self.blocks.set_code(&key, self.code.offset_of(code));
         tracing::trace!(
             target: "blocks",
             "translated {:#010x} at {}: {} blocks, {} bytes",
@@ -327,7 +335,7 @@ impl Jit {
                 extra.cool();
             }
             if extra.code == 0 {
-                self.blocks.entry(entry.block).code = 0;
+                self.blocks.set_code(&entry.key, 0);
             }
         }
         Some(entry)

@@ -76,12 +76,14 @@ pub enum Event {
     /// The operating system runs.
     Kernel(Stage),
     /// The operating system writes an entry of its TLB, by TLBWR if `random`, else by TLBWI.
-    /// `filled` says that the software TLB then allows the access that was refused.
+    /// `filled` says that the software TLB then allows the access that was refused, `kept` that the
+    /// second level of the TLB may keep what is displaced.
     TlbWrite {
         pc: u32,
         random: bool,
         entry: Entry,
         filled: bool,
+        kept: bool,
     },
     /// The operating system's instruction at `pc` leaves the kernel.
     Return { pc: u32, to: u32, asid: u8 },

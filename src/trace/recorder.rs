@@ -351,11 +351,13 @@ impl Recording {
         let left = !vm.mode().is_kernel();
         if let Some(random) = wrote.filter(|_| self.is_tlb()) {
             self.close(vm);
+            let kept = random && vm.config().second_tlb > 0;
             let space = vm.soft_tlb().find(self.space);
             let address = Va(self.address.into());
             self.sequence.events.push(Event::TlbWrite {
                 pc: before.pc,
                 random,
+                kept,
                 entry: before.entry,
                 filled: space.is_some_and(|space| match self.kind {
                     Access::Write => space.probe_write(address, 1).is_some(),

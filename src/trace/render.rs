@@ -121,7 +121,7 @@ fn lines(event: &Event) -> Vec<Line> {
         } => vec![
             Line::process(access(pc, word, kind, address)),
             Line::monitor(format!(
-                "Software TLB: no entry for the page of {address:#010x}.\nGuest's TLB: none either."
+                "Software TLB: no entry for the page of {address:#010x}.\nGuest's TLB: none in either level."
             )),
         ],
         Event::Exception {
@@ -146,18 +146,22 @@ fn lines(event: &Event) -> Vec<Line> {
             random,
             entry,
             filled,
+            kept,
         } => {
             let soft = if filled {
                 "the page that was missed is entered"
             } else {
                 "nothing is entered"
             };
+            let displaced = if kept {
+                "Second level: keeps what this displaces.\nSoftware TLB: that stays"
+            } else {
+                "Software TLB: what this displaces goes"
+            };
             let mnemonic = if random { "tlbwr" } else { "tlbwi" };
             vec![
                 Line::system(format!("{pc:#010x} {mnemonic}")),
-                Line::monitor(format!(
-                    "Guest's TLB: {entry}\nSoftware TLB: what this displaces goes, {soft}"
-                )),
+                Line::monitor(format!("Guest's TLB: {entry}\n{displaced}, {soft}")),
             ]
         }
         Event::Return { pc, to, asid } => vec![

@@ -9,7 +9,7 @@ use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
-use mirrorball_runtime::mmu::soft::{CodeEntry, CodePage, word_of};
+use mirrorball_runtime::mmu::soft::{CodePage, word_of};
 use mirrorball_runtime::vm::{Vm, Way};
 
 /// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
@@ -241,11 +241,8 @@ fn enter(vm: &mut Vm) -> Option<usize> {
     let pc = Va(vm.cpu.pc);
     let page = vm.cpu.code_pages + vm.space().code_slot(pc).offset();
     // SAFETY: code that an engine translated runs while its code pages are where it says, and slots
-    // name none but these. Each block that they name has an entry.
-    let code = unsafe {
-        let block = (*(page as *const CodePage)).blocks[word_of(pc)];
-        (*(vm.cpu.code_entries as *const CodeEntry).add(block as usize)).code
-    };
+    // name none but these.
+    let code = unsafe { (*(page as *const CodePage)).codes[word_of(pc)] };
     vm.cpu.code_base = pc.page().0 as u32;
     (code != 0).then(|| vm.cpu.code_origin.wrapping_add_signed(code as isize))
 }

@@ -13,7 +13,7 @@ use cranelift_codegen::ir::{
 };
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{CodeEntry, Space};
+use mirrorball_runtime::mmu::soft::Space;
 use std::mem::{offset_of, size_of};
 
 /// A cell, as code and cache lay it out: what a direct exit jumps through.
@@ -31,15 +31,6 @@ pub struct Cell {
 /// translation has number 0.
 pub const INTERPRET: u64 = 1 << 32;
 
-/// The part of the address space in which code is looked up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
-    /// What the TLB maps: all that a process sees.
-    Mapped,
-    /// All of it.
-    Anywhere,
-}
-
 impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
@@ -55,8 +46,7 @@ impl Emitter<'_> {
                 self.check_alignment(pc);
                 self.registers.write_back(&mut self.b, self.vm);
                 self.store_left();
-                let scope = self.scope();
-                self.look_up(pc, scope);
+                self.look_up(pc);
             }
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
@@ -105,7 +95,7 @@ impl Emitter<'_> {
         };
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        self.look_up(pc, Scope::Anywhere);
+        self.look_up(pc);
         self.closed = true;
     }
 
@@ -120,9 +110,8 @@ impl Emitter<'_> {
         if linkable(self.source.pc, pc) {
             self.follow_link(pc);
         } else {
-            let scope = self.scope();
             let pc = self.address(pc);
-            self.look_up(pc, scope);
+            self.look_up(pc);
         }
     }
 
@@ -141,8 +130,7 @@ impl Emitter<'_> {
         }
         self.registers.write_back(&mut self.b, self.vm);
         self.store_left();
-        let scope = self.scope();
-        self.look_up(pc, scope);
+        self.look_up(pc);
     }
 
     /// Goes back to the dispatcher if the address `pc` of code, where control goes on, is none.
@@ -186,57 +174,23 @@ impl Emitter<'_> {
             .return_call_indirect(self.link_signature, code, &[self.vm, cell]);
     }
 
-    /// The table that has the slot of the page of `pc`, to be indexed by the number of the page.
-    fn code_table(&mut self, pc: Value, scope: Scope) -> Value {
+    /// Looks the aligned address `pc` up in the space that is current now, and goes on there: by the
+    /// slot of its page to the code page, and by its word there to the code.
+    pub fn look_up(&mut self, pc: Value) {
         let trusted = MemFlagsData::trusted();
         let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
-        let tables = offset_of!(Space, tables);
-        match scope {
-            Scope::Mapped => self
-                .b
-                .ins()
-                .iadd_imm_s(space, offset_of!(Space, code) as i64),
-            Scope::Anywhere => {
-                let segment = self.b.ins().ushr_imm_s(pc, 30);
-                let segment = self.b.ins().uextend(types::I64, segment);
-                let offset = self.b.ins().ishl_imm_s(segment, 3);
-                let place = self.b.ins().iadd(space, offset);
-                self.b.ins().load(types::I64, trusted, place, tables as i32)
-            }
-        }
-    }
-
-    /// Where the jumps of this region go.
-    pub fn scope(&self) -> Scope {
-        if self.region.kernel {
-            Scope::Anywhere
-        } else {
-            Scope::Mapped
-        }
-    }
-
-    /// Looks the aligned address `pc` up in the space that is current now, and goes on there: by the
-    /// slot of its page to the code page, by its word there to the block, and by that to the code.
-    pub fn look_up(&mut self, pc: Value, scope: Scope) {
-        let trusted = MemFlagsData::trusted();
-        let table = self.code_table(pc, scope);
         let page = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
         let page = self.b.ins().uextend(types::I64, page);
         let page = self.b.ins().ishl_imm_s(page, 2);
-        let slot = self.b.ins().iadd(table, page);
-        let slot = self.b.ins().uload32(trusted, slot, 0);
+        let slot = self.b.ins().iadd(space, page);
+        let code = offset_of!(Space, code) as i32;
+        let slot = self.b.ins().uload32(trusted, slot, code);
         let pages = self.load_cpu(types::I64, offset_of!(Cpu, code_pages));
         let word = self.b.ins().band_imm_s(pc, PAGE_SIZE as i64 - 4);
         let word = self.b.ins().uextend(types::I64, word);
-        let block = self.b.ins().iadd(pages, slot);
-        let block = self.b.ins().iadd(block, word);
-        let block = self.b.ins().uload32(trusted, block, 0);
-        let bits = i64::from(size_of::<CodeEntry>().ilog2());
-        let entries = self.load_cpu(types::I64, offset_of!(Cpu, code_entries));
-        let entry = self.b.ins().ishl_imm_s(block, bits);
-        let entry = self.b.ins().iadd(entries, entry);
-        let code = offset_of!(CodeEntry, code) as i32;
-        let code = self.b.ins().sload32(trusted, entry, code);
+        let code = self.b.ins().iadd(pages, slot);
+        let code = self.b.ins().iadd(code, word);
+        let code = self.b.ins().sload32(trusted, code, 0);
         let origin = self.load_cpu(types::I64, offset_of!(Cpu, code_origin));
         let code = self.b.ins().iadd(origin, code);
         let base = self.b.ins().band_imm_s(pc, -(PAGE_SIZE as i64));

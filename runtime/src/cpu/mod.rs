@@ -90,12 +90,12 @@ pub struct Cpu {
     pub calls: [usize; 2],
     /// For the engine: where its [code pages](crate::mmu::soft::CodePages) are.
     pub code_pages: usize,
-    /// For the engine: where the entries of its blocks are.
-    pub code_entries: usize,
+    /// For the engine: where the runs of its blocks are.
+    pub code_runs: usize,
     /// For the engine: what the offsets of translated code count from.
     pub code_origin: usize,
     /// For the engine: code that translated code jumps to.
-    pub glue: [usize; 2],
+    pub glue: [usize; 1],
     /// For translated code at mapped addresses: the address of the page that it runs in.
     pub code_base: u32,
     /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
@@ -139,9 +139,9 @@ impl Cpu {
             window: std::ptr::null_mut(),
             calls: [0; 2],
             code_pages: 0,
-            code_entries: 0,
+            code_runs: 0,
             code_origin: 0,
-            glue: [0; 2],
+            glue: [0; 1],
             code_base: 0,
             stop: 0,
             ll_bit: 0,

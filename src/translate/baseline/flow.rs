@@ -152,15 +152,15 @@ impl Baseline<'_> {
             }
             Next::Jump(low) => {
                 self.jump_address(low);
-                self.look_up(self.setting.kernel);
+                self.look_up();
             }
             Next::Computed => {
                 asm!(self; mov eax, r12d);
-                self.look_up(self.setting.kernel);
+                self.look_up();
             }
             Next::Anywhere => {
                 asm!(self; mov eax, [rdi + pc]);
-                self.look_up(true);
+                self.look_up();
             }
         }
     }
@@ -185,18 +185,13 @@ impl Baseline<'_> {
             );
         } else {
             self.address(place);
-            self.look_up(self.setting.kernel);
+            self.look_up();
         }
     }
 
-    /// Looks the address in `eax` up in the current space and goes on there: in all of the address
-    /// space if `anywhere`, else in what the TLB maps.
-    fn look_up(&mut self, anywhere: bool) {
-        let look = glue::place(if anywhere {
-            Glue::LookUpAnywhere
-        } else {
-            Glue::LookUpMapped
-        });
+    /// Looks the address in `eax` up in the current space and goes on there.
+    fn look_up(&mut self) {
+        let look = glue::place(Glue::LookUp);
         asm!(self; jmp QWORD [rdi + look]);
     }
 }

@@ -7,7 +7,7 @@
 //! translated code does (see [`super::calls`]). Frames, links and lookups are those of regions (see
 //! [`super::exits`]), so that control goes from one kind of code to the other.
 //!
-//! Each run of the block takes one off a number in its entry. When that is used up, or the
+//! Each run of the block takes one off the runs that it has left. When that is used up, or the
 //! budget does not cover the block, the code returns to the dispatcher with the note [`Unrun`].
 //!
 //! What many blocks have in common they jump to ([`glue`]): there are a lot of them.
@@ -69,9 +69,7 @@ impl Unrun {
 pub struct Setting {
     /// Whether memory is big-endian.
     pub big_endian: bool,
-    /// Whether the code runs in kernel mode.
-    pub kernel: bool,
-    /// The distance from [`Cpu::code_entries`] to the number of runs that are left.
+    /// The distance from [`Cpu::code_runs`] to the number of runs that are left.
     pub runs: i32,
 }
 
@@ -180,7 +178,7 @@ impl Baseline<'_> {
         let cycles = self.source.cycles() as i32;
         let unrun = self.label();
         let left = offset_of!(Cpu, left) as i32;
-        let (entries, runs) = (offset_of!(Cpu, code_entries) as i32, self.setting.runs);
+        let (all, runs) = (offset_of!(Cpu, code_runs) as i32, self.setting.runs);
         let start = self.start;
         asm!(self;
             push rbp;
@@ -188,7 +186,7 @@ impl Baseline<'_> {
             =>start;
             sub QWORD [rdi + left], cycles;
             js =>unrun;
-            mov rax, [rdi + entries];
+            mov rax, [rdi + all];
             sub WORD [rax + runs], 1;
             js =>unrun
         );

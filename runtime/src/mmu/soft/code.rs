@@ -1,10 +1,9 @@
 //! Code pages: where the engine's code for one page of physical memory is found, whatever virtual
 //! address maps it.
 //!
-//! A space names the code page of each virtual page by its [`CodeSlot`]; a code page has the number
-//! of the block that starts at each instruction word; and each block has a [`CodeEntry`]. So what
-//! the engine makes from a page is found at once by all spaces that map the page, and one store
-//! makes or removes it for all of them.
+//! A space names the code page of each virtual page by its [`CodeSlot`]; a code page has the place of
+//! the translated code for each instruction word. So what the engine makes from a page is found at
+//! once by all spaces that map the page, and one store makes or removes it for all of them.
 
 use super::pool::{release, reserve};
 use crate::addr::{PAGE_SIZE, Va};
@@ -20,22 +19,12 @@ pub const CODE_PAGES: usize = 1 << 13;
 /// The most blocks of an engine.
 pub const CODE_BLOCKS: usize = 1 << 21;
 
-/// The code for one block. All zero, there is none.
-#[repr(C)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct CodeEntry {
-    /// The offset of the translated code from [`Cpu::code_origin`](crate::cpu::Cpu::code_origin),
-    /// where the stub lies that goes back to the dispatcher.
-    pub code: i32,
-    /// For code that counts its runs: how many are left until the engine looks after the block.
-    pub runs: i16,
-}
-
-/// The engine's numbers of the blocks that start at the words of one page; 0 is none.
+/// Where the translated code is that starts at the words of one page.
 #[repr(C, align(4096))]
 pub struct CodePage {
-    /// A number for each word.
-    pub blocks: [u32; CODE_WORDS],
+    /// For each word the offset from [`Cpu::code_origin`](crate::cpu::Cpu::code_origin); at offset 0
+    /// lies the stub that goes back to the dispatcher.
+    pub codes: [i32; CODE_WORDS],
 }
 
 /// Which code page it is: its offset in bytes from the first one, which is always empty.
@@ -43,6 +32,13 @@ pub struct CodePage {
 pub struct CodeSlot(pub(super) u32);
 
 impl CodeSlot {
+    /// Which code page it is, counted from the first one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize / size_of::<CodePage>()
+    }
+
     /// The offset of the code page from the first one.
     #[inline(always)]
     #[must_use]
@@ -65,10 +61,10 @@ pub const fn word_of(pc: Va) -> usize {
     (pc.0 >> 2) as usize % CODE_WORDS
 }
 
-/// All code pages of one engine, and the entries of its blocks.
+/// All code pages of one engine, and the runs of its blocks.
 pub struct CodePages {
     memory: NonNull<CodePage>,
-    entries: NonNull<CodeEntry>,
+    runs: NonNull<i16>,
     /// How many were ever in use.
     begun: usize,
     free: Vec<CodeSlot>,
@@ -85,7 +81,7 @@ impl CodePages {
     pub fn new() -> Result<Self, Errno> {
         Ok(Self {
             memory: reserve(CODE_PAGES)?,
-            entries: reserve(CODE_BLOCKS)?,
+            runs: reserve(CODE_BLOCKS)?,
             begun: 1,
             free: Vec::new(),
         })
@@ -97,32 +93,35 @@ impl CodePages {
         self.memory.as_ptr() as usize
     }
 
-    /// Where the entry of block 0 is, for translated code.
+    /// Where the runs of block 0 are, for translated code.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.entries.as_ptr() as usize
+    pub fn runs_address(&self) -> usize {
+        self.runs.as_ptr() as usize
     }
 
-    /// The runs that are left to a block.
-    ///
-    /// # Panics
-    /// As [`CodePages::entry`].
-    #[must_use]
-    pub fn runs(&self, block: u32) -> i16 {
+    fn runs_place(&self, block: u32) -> *mut i16 {
         assert!((1..CODE_BLOCKS).contains(&(block as usize)));
-        // SAFETY: as in `entry`.
-        unsafe { (*self.entries.as_ptr().add(block as usize)).runs }
+        // SAFETY: the mapping has room for that many.
+        unsafe { self.runs.as_ptr().add(block as usize) }
     }
 
-    /// The entry of a block. That of block 0 stays empty.
+    /// For code that counts its runs: how many are left to a block until the engine looks after it.
     ///
     /// # Panics
     /// If there cannot be a block with this number.
-    pub fn entry(&mut self, block: u32) -> &mut CodeEntry {
-        assert!((1..CODE_BLOCKS).contains(&(block as usize)));
-        // SAFETY: the mapping has room for that many, and any bytes are an entry; `&mut self` keeps
-        // every other access away.
-        unsafe { &mut *self.entries.as_ptr().add(block as usize) }
+    #[must_use]
+    pub fn runs(&self, block: u32) -> i16 {
+        // SAFETY: it is mapped, and any bytes are a number.
+        unsafe { *self.runs_place(block) }
+    }
+
+    /// Leaves so many runs to a block.
+    ///
+    /// # Panics
+    /// As [`CodePages::runs`].
+    pub fn set_runs(&mut self, block: u32, runs: i16) {
+        // SAFETY: as in `runs`; `&mut self` keeps every other access away.
+        unsafe { *self.runs_place(block) = runs }
     }
 
     /// How many are in use.
@@ -151,7 +150,7 @@ impl CodePages {
 
     /// Gives a code page and its memory back. No space may name it any more.
     pub fn give_back(&mut self, slot: CodeSlot) {
-        self.page_mut(slot).blocks.fill(0);
+        self.page_mut(slot).codes.fill(0);
         // SAFETY: the page is this value's own, and all zero it is a code page.
         let _ = unsafe {
             madvise(
@@ -164,7 +163,7 @@ impl CodePages {
     }
 
     fn place(&self, slot: CodeSlot) -> *mut CodePage {
-        let index = slot.0 as usize / size_of::<CodePage>();
+        let index = slot.index();
         assert!(index < self.begun);
         // SAFETY: the mapping has room for that many.
         unsafe { self.memory.as_ptr().add(index) }
@@ -183,19 +182,12 @@ impl CodePages {
         // SAFETY: as in `page`; `&mut self` keeps every other access away.
         unsafe { &mut *self.place(slot) }
     }
-
-    /// The block that starts at the word at `pc` in the code page of a slot, or 0.
-    #[inline(always)]
-    #[must_use]
-    pub fn block(&self, slot: CodeSlot, pc: Va) -> u32 {
-        self.page(slot).blocks[word_of(pc)]
-    }
 }
 
 impl Drop for CodePages {
     fn drop(&mut self) {
         release(self.memory, CODE_PAGES);
-        release(self.entries, CODE_BLOCKS);
+        release(self.runs, CODE_BLOCKS);
     }
 }
 
@@ -208,22 +200,21 @@ mod tests {
         let mut pages = CodePages::new().unwrap();
         let (first, second) = (pages.take().unwrap(), pages.take().unwrap());
         assert!(first != second && !first.is_empty() && pages.len() == 2);
-        let here = Va(0x40_0ffc);
-        pages.page_mut(first).blocks[word_of(here)] = 7;
-        assert_eq!(pages.block(first, Va(0x77_0ffc)), 7);
-        assert_eq!(pages.block(second, here), 0);
+        let word = word_of(Va(0x40_0ffc));
+        pages.page_mut(first).codes[word] = 64;
+        assert_eq!(pages.page(first).codes[word_of(Va(0x77_0ffc))], 64);
+        assert_eq!(pages.page(second).codes[word], 0);
         pages.give_back(first);
         assert_eq!((pages.len(), pages.take()), (1, Some(first)));
-        assert_eq!(pages.block(first, here), 0);
+        assert_eq!(pages.page(first).codes[word], 0);
     }
 
     #[test]
-    fn each_block_has_an_entry_of_its_own() {
+    fn each_block_has_runs_of_its_own() {
         let mut pages = CodePages::new().unwrap();
-        let entry = CodeEntry { code: -64, runs: 5 };
-        *pages.entry(1) = entry;
-        *pages.entry(CODE_BLOCKS as u32 - 1) = entry;
-        assert_eq!(*pages.entry(1), entry);
-        assert_eq!(*pages.entry(2), CodeEntry::default());
+        pages.set_runs(1, 5);
+        pages.set_runs(CODE_BLOCKS as u32 - 1, -1);
+        let runs = [1, 2, CODE_BLOCKS as u32 - 1].map(|block| pages.runs(block));
+        assert_eq!(runs, [5, 0, -1]);
     }
 }

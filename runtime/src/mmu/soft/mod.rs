@@ -16,9 +16,7 @@ use crate::addr::{Pa, Va};
 use pool::{Direct, Pool};
 use rustix::io::Errno;
 
-pub use code::{
-    CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodeEntry, CodePage, CodePages, CodeSlot, word_of,
-};
+pub use code::{CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, word_of};
 pub use space::{Space, is_direct};
 pub use window::{GRANTS, Grants, TO_KSEG0, Window};
 

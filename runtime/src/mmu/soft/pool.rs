@@ -5,7 +5,7 @@
 //! same memory, mapped into each of them.
 
 use super::SpaceKey;
-use super::space::{DIRECT_PAGES, PAGES, Space};
+use super::space::{PAGES, Space};
 use crate::addr::PAGE_BITS;
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
@@ -20,20 +20,26 @@ pub const CLEARS: u32 = 16;
 /// How many spaces a pool has before the one that rested longest is given up.
 pub const SPACES: usize = 16;
 
-/// Where kseg0 and kseg1 are in a table, in bytes: a quarter of it, from its half on.
-const DIRECT_START: usize = (0x8000_0000 >> PAGE_BITS) * size_of::<u64>();
-const DIRECT_BYTES: usize = PAGES / 4 * size_of::<u64>();
+/// The first page of kseg0, and how many kseg0 and kseg1 have: a quarter of a table, from its half on.
+const DIRECT_PAGE: usize = 0x8000_0000 >> PAGE_BITS;
+const DIRECT_PAGES: usize = PAGES / 4;
+/// Where these are in a table for reading or writing, in bytes, and in one of slots.
+const DIRECT_START: usize = DIRECT_PAGE * size_of::<u64>();
+const DIRECT_BYTES: usize = DIRECT_PAGES * size_of::<u64>();
+const CODE_START: usize = DIRECT_PAGE * size_of::<u32>();
+const CODE_BYTES: usize = DIRECT_PAGES * size_of::<u32>();
 
 /// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing, and
 /// for code a table for each set of Status bits that spaces differ in.
 pub struct Direct {
     file: OwnedFd,
-    code: NonNull<[u32; DIRECT_PAGES]>,
 }
 
 /// The Status bits that say which instructions there are.
 const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
 const CODE_TABLES: usize = 1 << STATUSES.len();
+/// Where the file ends: after the tables for reading, for writing, and the slots.
+const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
 
 /// Memory that is zero, and there when it is touched: shared memory, though nobody else has it. Of
 /// private memory the host would map zeros when it is first read, and stop all threads to change
@@ -60,39 +66,56 @@ impl Direct {
     /// What the host said.
     pub fn new() -> Result<Self, Errno> {
         let file = memfd_create("mirrorball-kseg", MemfdFlags::CLOEXEC)?;
-        ftruncate(&file, 2 * DIRECT_BYTES as u64)?;
-        let code = reserve(CODE_TABLES)?;
-        Ok(Self { file, code })
+        ftruncate(&file, DIRECT_END)?;
+        Ok(Self { file })
     }
 
-    /// The table of code for spaces of this key.
-    fn code_of(&self, key: SpaceKey) -> *mut u32 {
+    /// Where in the file the slots for spaces of this key are.
+    fn code_of(key: SpaceKey) -> u64 {
         let bits = STATUSES.iter().enumerate();
         let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
-        // SAFETY: there are as many tables as such numbers.
-        unsafe { self.code.as_ptr().add(index.sum()).cast() }
+        (2 * DIRECT_BYTES + index.sum::<usize>() * CODE_BYTES) as u64
+    }
+
+    /// Empties what lies behind an offset in the file.
+    fn empty(&self, start: u64) {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        let emptied = fallocate(&self.file, flags, start, DIRECT_END - start);
+        assert!(
+            emptied.is_ok(),
+            "the host empties memory of its own: {emptied:?}"
+        );
     }
 
     /// Forgets which code pages there are.
     pub fn clear_code(&mut self) {
-        let bytes = CODE_TABLES * size_of::<[u32; DIRECT_PAGES]>();
-        // SAFETY: the memory is these tables' own, and all zero they are empty.
-        let emptied = unsafe { madvise(self.code.as_ptr().cast(), bytes, Advice::LinuxRemove) };
-        assert!(
-            emptied.is_ok(),
-            "the host empties memory of its own: {emptied:?}"
-        );
+        self.empty(2 * DIRECT_BYTES as u64);
     }
 
-    /// Empties them.
+    /// Empties all tables.
     pub fn clear(&mut self) {
-        self.clear_code();
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let emptied = fallocate(&self.file, flags, 0, 2 * DIRECT_BYTES as u64);
-        assert!(
-            emptied.is_ok(),
-            "the host empties memory of its own: {emptied:?}"
-        );
+        self.empty(0);
+    }
+
+    /// Maps a part of the file into a table at `place`.
+    ///
+    /// # Safety
+    /// The memory at `place` is part of a reserved space that nothing refers to.
+    unsafe fn map(&self, place: *mut u8, bytes: usize, from: u64) -> Result<(), Errno> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: as the caller says.
+        unsafe {
+            mmap(
+                place.cast(),
+                bytes,
+                protection,
+                flags,
+                self.file.as_fd(),
+                from,
+            )?
+        };
+        Ok(())
     }
 }
 
@@ -103,6 +126,8 @@ pub struct Pool {
     uses: Vec<Use>,
     /// The space that was last entered, by ASID.
     hints: [u8; 256],
+    /// Which slots of kseg0 and kseg1 each place shows: where they are in the file; 0 is none.
+    shows: [u64; SPACES],
     clock: u64,
     /// How often the spaces were cleared since those that rested were given up.
     clears: u32,
@@ -128,6 +153,7 @@ impl Pool {
             memory: reserve(SPACES)?,
             uses: Vec::with_capacity(SPACES),
             hints: [0; 256],
+            shows: [0; SPACES],
             clock: 0,
             clears: 0,
             given_up: 0,
@@ -139,14 +165,8 @@ impl Pool {
                 (offset_of!(Space, write), DIRECT_BYTES),
             ] {
                 // SAFETY: the place is inside the mapping that was just made, on page boundaries
-                // of it, and nobody has looked at it yet.
-                unsafe {
-                    let at = space.add(table + DIRECT_START).cast();
-                    let protection = ProtFlags::READ | ProtFlags::WRITE;
-                    let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
-                    let file = direct.file.as_fd();
-                    mmap(at, DIRECT_BYTES, protection, flags, file, from as u64)?;
-                }
+                // of it, and nothing refers to it yet.
+                unsafe { direct.map(space.add(table + DIRECT_START), DIRECT_BYTES, from as u64)? };
             }
         }
         Ok(pool)
@@ -199,10 +219,30 @@ impl Pool {
             }
         };
         self.uses[index].key = Some(key);
-        let direct = direct.map(|direct| direct.code_of(key));
-        self.space(index).prepare(direct);
+        if let Some(direct) = direct {
+            self.show(index, direct, Direct::code_of(key));
+        }
         self.space(index).reset(key);
         index
+    }
+
+    /// Lets the space at a place show these slots in kseg0 and kseg1.
+    fn show(&mut self, index: usize, direct: &Direct, from: u64) {
+        if self.shows[index] == from {
+            return;
+        }
+        let table = self.place(index).cast::<u8>();
+        // SAFETY: the table is inside the space, on page boundaries, and there is no reference to
+        // the space.
+        let mapped = unsafe {
+            let slots = table.add(offset_of!(Space, code) + CODE_START);
+            direct.map(slots, CODE_BYTES, from)
+        };
+        assert!(
+            mapped.is_ok(),
+            "the host maps what it has mapped before: {mapped:?}"
+        );
+        self.shows[index] = from;
     }
 
     /// The space of `key`, if it is in use.
@@ -259,11 +299,5 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         release(self.memory, SPACES);
-    }
-}
-
-impl Drop for Direct {
-    fn drop(&mut self) {
-        release(self.code, CODE_TABLES);
     }
 }

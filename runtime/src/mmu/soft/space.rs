@@ -6,10 +6,6 @@ use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
 
 /// Pages of the 32-bit address space, and so entries of a table.
 pub const PAGES: usize = 1 << (32 - PAGE_BITS);
-/// The number of the first page of kseg0.
-const DIRECT_PAGE: usize = 0x8000_0000 >> PAGE_BITS;
-/// Pages of kseg0 and kseg1.
-pub const DIRECT_PAGES: usize = PAGES / 4;
 /// Entries that one host page of a table holds.
 const CHUNK: usize = PAGE_SIZE as usize / size_of::<u64>();
 
@@ -22,10 +18,6 @@ pub struct Space {
     pub write: [u64; PAGES],
     /// For each page its [`CodeSlot`].
     pub code: [u32; PAGES],
-    /// Tables like `code` by the two uppermost bits of an address, to be indexed by the number of
-    /// the page: that of kseg0 and kseg1 belongs to all spaces of the kernel where the same
-    /// instructions exist.
-    pub tables: [*mut u32; 4],
     /// Whose tables these are.
     pub key: SpaceKey,
     /// Which chunks of `read`, `write` and `code` may hold entries, a bit each. Those of kseg0 and kseg1
@@ -78,15 +70,6 @@ fn clear_entries(table: &mut [u64; PAGES], chunk: usize, host: *mut u8) {
 }
 
 impl Space {
-    /// Makes fresh memory, which is all zero, an empty space. The code of kseg0 and kseg1 is in
-    /// the table `direct`, if it has such code.
-    pub(super) fn prepare(&mut self, direct: Option<*mut u32>) {
-        let own = (&raw mut self.code).cast();
-        // Indexed by the number of the page, as the others are.
-        let direct = direct.map(|table| table.wrapping_sub(DIRECT_PAGE));
-        self.tables = [own, own, direct.unwrap_or(own), own];
-    }
-
     /// Empties the space and gives it a new key. What lies in kseg0 and kseg1 stays.
     pub(super) fn reset(&mut self, key: SpaceKey) {
         for chunk in self.used_chunks() {
@@ -124,26 +107,17 @@ impl Space {
         resolve(self.write[page_index(va)], va, size)
     }
 
-    /// Where the slot of the page of `va` is.
-    #[inline(always)]
-    fn code_place(&self, va: Va) -> *mut u32 {
-        self.tables[segment(va)].wrapping_add(page_index(va))
-    }
-
     /// The code page of the page of `pc`; the empty one if the space knows none.
     #[inline(always)]
     #[must_use]
     pub fn code_slot(&self, pc: Va) -> CodeSlot {
-        // SAFETY: each table has a place for every page of its part of the address space, and lives
-        // as long as the space; there is no reference to any of them.
-        CodeSlot(unsafe { *self.code_place(pc) })
+        CodeSlot(self.code[page_index(pc)])
     }
 
     /// Says which code page the page of `pc` has.
     pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) {
         self.use_chunk(pc);
-        // SAFETY: as in `code_slot`.
-        unsafe { *self.code_place(pc) = slot.0 }
+        self.code[page_index(pc)] = slot.0;
     }
 
     /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1.
