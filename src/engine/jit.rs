@@ -40,12 +40,15 @@ pub struct JitConfig {
 }
 
 impl JitConfig {
-    /// The usual, for translating beside the guest or not: where the guest has to wait for it, it
-    /// must be worth more.
+    /// How often a block runs before it is translated where translating takes time from guests: it
+    /// must be worth more then.
+    pub const DEAR: u32 = 8000;
+
+    /// The usual, for translating beside the guest or not.
     #[must_use]
     pub fn new(background: bool) -> Self {
         Self {
-            hot: if background { 1000 } else { 4000 },
+            hot: if background { 1000 } else { Self::DEAR },
             baseline: 32,
             region: 200,
             background,

@@ -15,7 +15,7 @@ use mirrorball_runtime::vm::Vm;
 /// enough room.
 const RUNS: [u32; 5] = [1, 4, 16, 64, u32::MAX];
 /// The bound grows if this part of the blocks that are predecoded was there before.
-const AGAIN: u64 = 16;
+const AGAIN: u64 = 4;
 
 /// When blocks are swept.
 pub(super) struct Sweeping {

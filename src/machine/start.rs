@@ -117,7 +117,8 @@ impl MachineSpec {
         workshop: Option<Arc<Workshop>>,
         store: Option<Store>,
     ) -> Result<AnyEngine, StartError> {
-        let jit = || Jit::among(self.jit_config(), workshop, store);
+        let config = self.jit_config(workshop.is_some());
+        let jit = || Jit::among(config, workshop, store);
         Ok(match self.engine {
             EngineKind::Interp => {
                 AnyEngine::Interpreter(Interpreter::new().map_err(JitError::from)?)
@@ -130,8 +131,9 @@ impl MachineSpec {
         })
     }
 
-    fn jit_config(&self) -> JitConfig {
-        let default = JitConfig::new(self.background);
+    /// How the JIT is set, alone or among others whose guests want the same host threads.
+    fn jit_config(&self, among: bool) -> JitConfig {
+        let default = JitConfig::new(self.background && !among);
         JitConfig {
             hot: self.hot.unwrap_or(default.hot),
             baseline: self.baseline.unwrap_or(default.baseline),

@@ -96,7 +96,8 @@ pub(in crate::cli) struct RunArgs {
     /// Stop after N instructions (k, M, G for thousands, as in 300M)
     #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Control")]
     limit: Option<u64>,
-    /// Translate a block when it has run N times [default: 1000, or 4000 with --jit-threads 0]
+    /// Translate a block when it has run N times [default: 1000, or 8000
+    /// with --jit-threads 0 and several machines]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::HOT),
           help_heading = "Control")]
     hot: Option<u32>,

@@ -153,7 +153,7 @@ pub const PROGRAMS: &[Program] = &[
     ),
     program(
         "ls -lR",
-        "for i in 1 2 3 4; do ls -lR /bin /lib /sbin /usr; done | md5sum",
+        "for i in 1 2 3 4; do ls -lR --time-style=+ /bin /lib /usr; done | md5sum",
         &[],
     ),
     program(
