@@ -34,7 +34,7 @@ tool() {
 }
 
 guests() {
-    find . -name '*.[cS]' | sed 's|^\./||; s|/[^/]*$||' | sort -u |
+    find . -path ./debian -prune -o -name '*.[cS]' -print | sed 's|^\./||; s|/[^/]*$||' | sort -u |
         grep -Ev '(^|/)(lib|host|prebuilt|expected)(/|$)' |
         awk 'last == "" || index($0 "/", last "/") != 1 { print; last = $0 }'
 }

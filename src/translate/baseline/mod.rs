@@ -5,7 +5,7 @@
 //! stay in the CPU. Loads and stores probe the software TLB of the space; what misses, and each
 //! instruction that is not known here, calls the interpreter for that instruction, as all
 //! translated code does (see [`super::calls`]). Frames, links and lookups are those of regions (see
-//! [`super::exits`]), so that control goes from one kind of code to the other.
+//! `src/translate/exits.rs`), so that control goes from one kind of code to the other.
 //!
 //! Each run of the block takes one off the runs that it has left. When that is used up, or the
 //! budget does not cover the block, the code returns to the dispatcher with the note [`Unrun`].
