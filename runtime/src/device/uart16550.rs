@@ -116,6 +116,12 @@ impl Uart16550 {
         std::mem::take(&mut self.output)
     }
 
+    /// Whether bytes are on their way to the guest, or in the FIFO until it is told of them.
+    #[must_use]
+    pub fn is_receiving(&self) -> bool {
+        self.deadline().is_some()
+    }
+
     /// What was sent and not taken yet.
     #[must_use]
     pub fn output(&self) -> &[u8] {

@@ -151,7 +151,8 @@ impl Vm {
         let now = self.cpu.now(0);
         let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
         let span = Cycles(span).to_nanos();
-        if host.may_type() {
+        // Bytes that were typed arrive at the speed of a serial line. The host does not wait for that.
+        if host.may_type() && !self.board.console().is_receiving() {
             return Some(Rest::Idle(span));
         }
         self.pass(span);

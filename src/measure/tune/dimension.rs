@@ -25,12 +25,6 @@ static KNOWN: &[Known] = &[
         default: |config| config.hot.to_string(),
     },
     Known {
-        switch: "baseline",
-        meaning: "how often a block is interpreted before it is translated by itself",
-        values: &["0", "4", "16", "64", "256"],
-        default: |config| config.baseline.to_string(),
-    },
-    Known {
         switch: "region",
         meaning: "the most guest instructions that are translated together",
         values: &["1", "25", "50", "100", "200", "400", "800"],
@@ -41,6 +35,12 @@ static KNOWN: &[Known] = &[
         meaning: "threads that translate beside the guest",
         values: &["0", "1"],
         default: |config| u8::from(config.background).to_string(),
+    },
+    Known {
+        switch: "baseline",
+        meaning: "how often a block is interpreted before it is translated by itself",
+        values: &["0", "4", "16", "64", "256"],
+        default: |config| config.baseline.to_string(),
     },
     Known {
         switch: "cache-bytes",
