@@ -5,7 +5,7 @@ use crate::crowd::{PLENTY, Setting, alone, machine, run};
 #[test]
 fn the_second_machine_finds_what_the_first_translated() {
     for name in ["sort", "crc32", "tree", "strings"] {
-        let guest = || machine(&format!("bench-{name}.u"), "memory=16M,limit=6M");
+        let guest = || machine(&format!("bench-{name}.u"), "memory=16M,limit=6M,hot=1000");
         let wanted = alone(&guest());
         // One starts when the other has done its work.
         let one_after_the_other = Setting {
@@ -21,8 +21,8 @@ fn the_second_machine_finds_what_the_first_translated() {
         // What the first made of code that lay in another translation already it may do without.
         let most = found <= first && found * 4 >= first * 3;
         assert!(most, "{name}: {first} made, {found} of them found");
-        // What only both together run often enough.
-        assert!(second * 5 <= first, "{name}: {second} beyond {first}");
+        // What only both together run often enough: the heat that the first had left behind counts.
+        assert!(second < first, "{name}: {second} beyond {first}");
 
         // Side by side they share the work.
         let (ends, monitor) = run(vec![guest(), guest()], PLENTY);
