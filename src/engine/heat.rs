@@ -31,7 +31,8 @@ pub(super) struct Extra {
     pub heat: u32,
     /// The heat at which there is something to be done for it.
     pub due: u32,
-    /// The translation of this block alone by the baseline, or 0: then `code` is its.
+    /// The translation of this block alone by the baseline, or 0. While there is one, `code` is its
+    /// code.
     pub base: TranslationId,
     /// The runs that it was granted: those that are not left are heat that is not counted yet.
     pub granted: i16,

@@ -46,7 +46,7 @@ pub struct MachineSpec {
     pub limit: Option<u64>,
     /// How often a block runs before it is translated, if not as often as the engine chooses.
     pub hot: Option<u32>,
-    /// How often a block is interpreted before the baseline translates it, if anybody says so.
+    /// How often a block is interpreted before the baseline translates it, if not the default.
     pub baseline: Option<u32>,
     /// The most instructions in a region, if not as many as the engine chooses.
     pub region: Option<u32>,

@@ -51,9 +51,6 @@ fn look_up(ops: &mut VecAssembler<X64Relocation>) {
         ; mov ecx, eax
         ; shr ecx, PAGE_BITS as i8
         ; mov rdx, [rdi + space]
-    );
-    dynasm!(ops
-        ; .arch x64
         ; mov ecx, [rdx + rcx * 4 + slots]
         ; add rcx, [rdi + pages]
         ; mov edx, eax

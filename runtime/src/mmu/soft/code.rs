@@ -13,9 +13,9 @@ use std::ptr::NonNull;
 
 /// The instruction words of a page.
 pub const CODE_WORDS: usize = PAGE_SIZE as usize / 4;
-/// The most code pages of an engine, the empty one included.
-pub const CODE_PAGES: usize = 1 << 13;
-
+/// The most code pages of an engine, the empty one included. An engine that would need more forgets
+/// all its code, so this is more than guests run: one session of a compiler takes five thousand.
+pub const CODE_PAGES: usize = 1 << 14;
 /// The most blocks of an engine.
 pub const CODE_BLOCKS: usize = 1 << 21;
 
