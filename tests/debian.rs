@@ -141,7 +141,10 @@ static QEMU: Outcome = LazyLock::new(qemu);
 
 fn mirrorball() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));
-    command.current_dir(project(""));
+    command
+        .env_remove("HOME")
+        .env_remove("XDG_CACHE_HOME")
+        .current_dir(project(""));
     command
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::machine::{PolicyName, values};
+use crate::machine::{CodeCache, PolicyName, values};
 
 /// How translations are kept.
 #[derive(Debug, Args)]
@@ -21,10 +21,21 @@ pub(super) struct CacheArgs {
     /// What to evict when all units are full
     #[arg(long, value_enum, value_name = "POLICY", default_value = "fifo")]
     pub(super) cache_policy: PolicyName,
-    /// Keep translations in DIR, for this and other runs to find: the next boot of the same guest
-    /// translates next to nothing. DIR is made if it is not there; it must be yours, and no one
-    /// else may be able to write to it, as code is executed from there. Old files in it can be
-    /// removed at any time
+    /// Keep translations in DIR, or nowhere with 'off': what one run has translated the next one
+    /// finds. DIR is made if it is not there; it must be yours, and no one else may be able to write
+    /// to it, as code is executed from there. Files in it can be removed at any time [default: the
+    /// folder mirrorball in $XDG_CACHE_HOME or ~/.cache, 1 GB at most; off for lockstep]
     #[arg(long, value_name = "DIR")]
-    pub(super) code_cache: Option<PathBuf>,
+    code_cache: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// Where translations are kept.
+    pub(super) fn code_cache(&self) -> CodeCache {
+        match &self.code_cache {
+            Some(path) if path.as_os_str() == "off" => CodeCache::Off,
+            Some(path) => CodeCache::Folder(path.clone()),
+            None => CodeCache::of_user(),
+        }
+    }
 }

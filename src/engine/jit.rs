@@ -186,25 +186,42 @@ impl Jit {
         model: &Model,
         big_endian: bool,
     ) -> Result<Self, JitError> {
-        let store = Self::store_in(Some(directory), model, big_endian)?;
+        let store = Self::store_in(directory, model, big_endian)?;
         Self::among(config, None, Some(store))
     }
 
-    /// Translations for machines with this CPU model and byte order, kept in a directory, or else
-    /// in memory for as long as anybody holds the store.
+    /// Translations for machines with this CPU model and byte order, kept in a directory.
     ///
     /// # Errors
-    /// If the directory is not fit for it, or the host has no memory.
-    pub fn store_in(
-        directory: Option<&Path>,
+    /// If the directory is not fit for it.
+    pub fn store_in(directory: &Path, model: &Model, big_endian: bool) -> Result<Store, JitError> {
+        Ok(Store::open(directory, Self::key_space(model, big_endian)?)?)
+    }
+
+    /// The same, kept in a directory of the user's whose size is bounded. It is read in the
+    /// background.
+    ///
+    /// # Errors
+    /// As for [`Jit::store_in`].
+    pub fn store_of_user(
+        directory: &Path,
         model: &Model,
         big_endian: bool,
     ) -> Result<Store, JitError> {
-        let space = KeySpace::new(&Translator::new()?, model, big_endian)?;
-        Ok(match directory {
-            Some(directory) => Store::open(directory, space)?,
-            None => Store::in_memory(space)?,
-        })
+        let space = Self::key_space(model, big_endian)?;
+        Ok(Store::open_bounded(directory, space)?)
+    }
+
+    /// The same, kept in memory for as long as anybody holds the store.
+    ///
+    /// # Errors
+    /// If the host has no memory.
+    pub fn store_in_memory(model: &Model, big_endian: bool) -> Result<Store, JitError> {
+        Ok(Store::in_memory(Self::key_space(model, big_endian)?)?)
+    }
+
+    fn key_space(model: &Model, big_endian: bool) -> Result<KeySpace, JitError> {
+        Ok(KeySpace::new(&Translator::new()?, model, big_endian)?)
     }
 
     fn build(

@@ -24,7 +24,7 @@ use crate::cache::persist::Store;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{Workshop, WorkshopError};
 use crate::engine::{AnyEngine, Jit};
-use crate::machine::{EngineKind, MachineSpec, MonitorSpec, StartError};
+use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
 pub use consoles::{ConsoleError, Consoles, SharedSession};
 pub use watch::Watch;
@@ -91,7 +91,7 @@ pub trait Audience: Send + Sync {
 }
 
 /// All that a translation depends on beside guest code: what machines must have alike to share.
-type Kin = (&'static str, bool, Option<PathBuf>);
+type Kin = (&'static str, bool, CodeCache);
 
 /// The machines.
 pub struct Fleet {
@@ -131,13 +131,15 @@ impl Fleet {
         let several = specs.len() > 1;
         // Others find what one has had translated, and so do later runs.
         let keeps = |spec: &&MachineSpec| {
-            spec.engine != EngineKind::Interp && (several || spec.code_cache.is_some())
+            spec.engine != EngineKind::Interp && (several || spec.code_cache != CodeCache::Off)
         };
         let mut stores = HashMap::new();
         for spec in specs.iter().filter(keeps) {
             if let Entry::Vacant(place) = stores.entry(kin(spec)) {
-                let directory = spec.code_cache.as_deref();
-                let store = Jit::store_in(directory, spec.cpu, spec.image.big_endian);
+                let store = spec.store().and_then(|store| match store {
+                    Some(store) => Ok(store),
+                    None => Jit::store_in_memory(spec.cpu, spec.image.big_endian),
+                });
                 place.insert(store.map_err(|error| error.to_string()));
             }
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use mirrorball_runtime::cpu::model::{MODELS, Model};
 
 use super::error::{Hint, Problem, SpecError};
-use super::kinds::{ConsoleSpec, choice};
+use super::kinds::{CodeCache, ConsoleSpec, choice};
 use super::monitor::MonitorSettings;
 use super::place::{At, Place};
 use super::settings::Settings;
@@ -72,6 +72,13 @@ impl Given<'_> {
         self.path().map(|path| self.at(path))
     }
 
+    fn code_cache(&self) -> Result<CodeCache, ValueError> {
+        Ok(match CodeCache::parse(self.text) {
+            CodeCache::Folder(_) => CodeCache::Folder(self.path()?),
+            other => other,
+        })
+    }
+
     fn flag_at(&self) -> Result<At<bool>, ValueError> {
         values::flag(self.text).map(|on| self.at(on))
     }
@@ -131,7 +138,7 @@ pub(super) static MACHINE: [Key<Settings>; 27] = [
     key("cache-bytes", Kind::Amount, |s, g| put(&mut s.cache_bytes, values::bytes(g.text))),
     key("cache-unit", Kind::Amount, |s, g| put(&mut s.cache_unit, values::bytes(g.text))),
     key("cache-policy", Kind::Text, |s, g| put(&mut s.cache_policy, choice(g.text))),
-    key("code-cache", Kind::Text, |s, g| put(&mut s.code_cache, g.path())),
+    key("code-cache", Kind::Text, |s, g| put(&mut s.code_cache, g.code_cache())),
     key("share", Kind::Number, |s, g| put(&mut s.share, values::number(g.text, values::SHARE))),
     key("console", Kind::Text, |s, g| put(&mut s.console, g.console())),
     key("count", Kind::Number, |s, g| put(&mut s.count, values::number(g.text, values::COUNT))),
@@ -149,7 +156,7 @@ pub(super) static MONITOR: [Key<MonitorSettings>; 9] = [
     key("share-pages", Kind::Flag, |s, g| put(&mut s.share_pages, values::flag(g.text))),
     key("share-rate", Kind::Number, |s, g| put(&mut s.share_rate, values::number(g.text, values::SHARE_RATE))),
     key("jit-threads", Kind::Number, |s, g| put(&mut s.jit_threads, values::number(g.text, values::MONITOR_JIT_THREADS))),
-    key("code-cache", Kind::Text, |s, g| put(&mut s.code_cache, g.path())),
+    key("code-cache", Kind::Text, |s, g| put(&mut s.code_cache, g.code_cache())),
 ];
 
 /// The key called `name`.

@@ -1,6 +1,6 @@
 //! The choices that a VM's description has, by the names that users write.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -47,6 +47,52 @@ impl From<PolicyName> for Policy {
             PolicyName::Flush => Self::Flush,
             PolicyName::Fifo => Self::Fifo,
             PolicyName::LeastUsed => Self::LeastUsed,
+        }
+    }
+}
+
+/// Where translations are kept for later runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CodeCache {
+    /// Nowhere.
+    #[default]
+    Off,
+    /// In this folder, which somebody named.
+    Folder(PathBuf),
+    /// In a folder of the user's that nobody named. Its size is bounded, and the machine runs
+    /// without it if it cannot be used.
+    User(PathBuf),
+}
+
+impl CodeCache {
+    /// Reads a folder's name, or `off`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "off" => Self::Off,
+            folder => Self::Folder(folder.into()),
+        }
+    }
+
+    /// The folder for translations in the user's cache folder, if the environment names one.
+    #[must_use]
+    pub fn of_user() -> Self {
+        let path = |name| std::env::var_os(name).map(PathBuf::from);
+        let absolute = |path: &PathBuf| path.is_absolute();
+        let named = path("XDG_CACHE_HOME").filter(absolute);
+        let usual = || Some(path("HOME").filter(absolute)?.join(".cache"));
+        match named.or_else(usual) {
+            Some(folder) => Self::User(folder.join("mirrorball")),
+            None => Self::Off,
+        }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Off => None,
+            Self::Folder(path) | Self::User(path) => Some(path),
         }
     }
 }

@@ -22,7 +22,7 @@ mod start;
 pub mod values;
 
 pub use error::{Problem, SpecError};
-pub use kinds::{ConsoleSpec, EngineKind, PolicyName};
+pub use kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 pub use load::Files;
 pub use monitor::{MonitorSettings, MonitorSpec, SwapSpec};
 pub use place::{At, Place};

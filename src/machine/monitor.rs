@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::error::{Problem, SpecError};
+use super::kinds::CodeCache;
 use super::place::{At, Place};
 use super::settings::{Settings, fits_a_socket, has_a_folder, is_folder};
 use super::spec::MachineSpec;
@@ -27,7 +28,7 @@ pub struct MonitorSettings {
     pub share_pages: Option<bool>,
     pub share_rate: Option<u32>,
     pub jit_threads: Option<u32>,
-    pub code_cache: Option<PathBuf>,
+    pub code_cache: Option<CodeCache>,
 }
 
 /// A file for pages that machine memory has no room for.
@@ -56,8 +57,6 @@ pub struct MonitorSpec {
     pub share_rate: u32,
     /// Threads that translate for all machines; 0 has each guest's thread do it.
     pub jit_threads: usize,
-    /// The folder that machines keep their translations in if they name none.
-    pub code_cache: Option<PathBuf>,
 }
 
 impl MonitorSettings {
@@ -122,7 +121,6 @@ impl MonitorSettings {
             share_pages: self.share_pages.unwrap_or(machines.len() > 1),
             share_rate: self.share_rate.unwrap_or(SHARE_RATE),
             jit_threads: self.jit_threads.unwrap_or(1) as usize,
-            code_cache: self.code_cache.clone(),
         })
     }
 

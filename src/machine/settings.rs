@@ -7,7 +7,7 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second;
 
 use super::error::{Problem, SpecError};
-use super::kinds::{ConsoleSpec, EngineKind, PolicyName, SOCKET_PATH};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName, SOCKET_PATH};
 use super::load::Files;
 use super::place::{At, Place};
 use super::spec::MachineSpec;
@@ -51,7 +51,7 @@ pub struct Settings {
     pub cache_bytes: Option<usize>,
     pub cache_unit: Option<usize>,
     pub cache_policy: Option<PolicyName>,
-    pub code_cache: Option<PathBuf>,
+    pub code_cache: Option<CodeCache>,
     pub share: Option<u32>,
     pub console: Option<At<ConsoleSpec>>,
     pub count: Option<u32>,
@@ -170,7 +170,7 @@ impl Settings {
             region: self.region,
             background: self.jit_threads != Some(0),
             cache: self.cache(),
-            code_cache: self.code_cache.clone(),
+            code_cache: self.code_cache(),
             stride: self.stride.unwrap_or(0),
             share: self.share.unwrap_or(100),
             console: self.console()?,
@@ -207,6 +207,16 @@ impl Settings {
 
     fn is_realtime(&self) -> bool {
         self.realtime.as_ref().is_some_and(|on| on.value)
+    }
+
+    /// Where the JIT keeps its translations. Lockstep uses what somebody named only: it compares
+    /// what this run translates.
+    fn code_cache(&self) -> CodeCache {
+        match (&self.code_cache, self.engine.unwrap_or(EngineKind::Jit)) {
+            (None, _) | (_, EngineKind::Interp) => CodeCache::Off,
+            (Some(CodeCache::User(_)), EngineKind::Lockstep) => CodeCache::Off,
+            (Some(named), _) => named.clone(),
+        }
     }
 
     fn cache(&self) -> CacheConfig {

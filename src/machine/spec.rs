@@ -1,6 +1,5 @@
 //! Everything that one VM is made of, with its files read and its values checked.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use mirrorball_runtime::addr::Pa;
@@ -8,7 +7,7 @@ use mirrorball_runtime::cpu::model::Model;
 use rustc_hash::FxHashMap;
 
 use super::error::{Other, Problem, SpecError};
-use super::kinds::{ConsoleSpec, EngineKind};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::place::Place;
 use super::values::RtcStart;
 use crate::cache::code::CacheConfig;
@@ -54,8 +53,8 @@ pub struct MachineSpec {
     pub background: bool,
     /// How translations are kept.
     pub cache: CacheConfig,
-    /// Where translations are kept on disk, if they are.
-    pub code_cache: Option<PathBuf>,
+    /// Where translations are kept for later runs.
+    pub code_cache: CodeCache,
     /// How many instructions lockstep runs between comparisons; 0 for a block.
     pub stride: u64,
     /// Its part of the host's CPUs, relative to the other machines' parts.

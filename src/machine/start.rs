@@ -9,7 +9,7 @@ use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use thiserror::Error;
 
-use super::kinds::{ConsoleSpec, EngineKind};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Session, Source, Waker, terminal};
@@ -100,11 +100,27 @@ impl MachineSpec {
     ///
     /// When the host gives no memory for code, or the code cache on disk cannot be used.
     pub fn engine(&self) -> Result<AnyEngine, StartError> {
-        let store = self
-            .code_cache
-            .as_deref()
-            .map(|directory| Jit::store_in(Some(directory), self.cpu, self.image.big_endian));
-        self.engine_among(None, store.transpose()?)
+        self.engine_among(None, self.store()?)
+    }
+
+    /// Where its translations are kept for later runs, if they are.
+    ///
+    /// # Errors
+    ///
+    /// When the folder that was named for it cannot be used.
+    pub fn store(&self) -> Result<Option<Store>, JitError> {
+        let (cpu, big_endian) = (self.cpu, self.image.big_endian);
+        match &self.code_cache {
+            CodeCache::Off => Ok(None),
+            CodeCache::Folder(folder) => Jit::store_in(folder, cpu, big_endian).map(Some),
+            CodeCache::User(folder) => {
+                let store = Jit::store_of_user(folder, cpu, big_endian);
+                if let Err(error) = &store {
+                    tracing::info!("translations are not kept: {error}");
+                }
+                Ok(store.ok())
+            }
+        }
     }
 
     /// The same, with a workshop and translations that others share.

@@ -62,6 +62,11 @@ impl Machine {
         match &setting.runner {
             Runner::Engine(engine) => {
                 let mut arguments = self.run(Some(&guest.path), engine, &setting.flags);
+                // What earlier runs translated is no part of a setting, unless it says so.
+                let says = |flag: &String| flag.starts_with("--code-cache");
+                if !setting.flags.iter().any(says) {
+                    arguments.extend(["--code-cache", "off"].map(Into::into));
+                }
                 arguments.extend(["--report".into(), record.into()]);
                 arguments
             }

@@ -216,7 +216,7 @@ pub fn monitor_that_fails(
     let store = specs
         .iter()
         .find(translates)
-        .map(|spec| Jit::store_in(None, spec.cpu, false).expect("the host has a JIT"));
+        .map(|spec| Jit::store_in_memory(spec.cpu, false).expect("the host has a JIT"));
     let shares: Vec<u32> = specs.iter().map(|spec| spec.share).collect();
     let crowd = Crowd {
         ends: Mutex::new(vec![Vec::new(); specs.len()]),

@@ -7,12 +7,12 @@
 use super::PersistError;
 use super::record::{ALIGNMENT, FIXED, Lengths, MAGIC, Record};
 use super::space::KeySpace;
-use rustix::fs::{FlockOperation, MemfdFlags, Mode, OFlags};
-use std::fs::{DirBuilder, File};
-use std::io::Write;
+use rustix::fs::{AtFlags, FlockOperation, MemfdFlags, Mode, OFlags};
+use std::fs::{DirBuilder, File, Metadata};
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How often to ask for a lock that another process has, and how long to wait in between: it has
 /// it for microseconds unless it is stopped.
@@ -21,11 +21,17 @@ const PATIENCE: (u32, Duration) = (50, Duration::from_millis(2));
 const HEAD_GUESS: usize = 2048;
 /// What is read at once to find a record behind damage.
 const SEARCH: usize = 1 << 16;
+/// The most damage that is looked behind.
+const MOST_DAMAGE: usize = 1000;
+/// The most bytes of a file that are looked at.
+const MOST_READ: u64 = 1 << 30;
 
 /// The file of a key space.
 pub struct CodeFile {
     file: File,
     path: PathBuf,
+    /// The directory, if it is in one.
+    folder: Option<File>,
     /// Whether it may be written to.
     pub writable: bool,
 }
@@ -34,6 +40,10 @@ pub struct CodeFile {
 pub struct Found {
     /// The record.
     pub record: Record,
+    /// Its offset.
+    at: u64,
+    /// Its length.
+    bytes: u64,
     /// The offset of its code.
     pub code_at: u64,
 }
@@ -48,16 +58,21 @@ pub struct Scan {
 }
 
 impl CodeFile {
-    /// Opens the file of `space` in `dir`; both are made if they are not there.
+    /// Opens the file of `space` in `dir`; both are made if they are not there, and the directories
+    /// above if `recursive`.
     ///
     /// # Errors
     /// If they are not the user's alone, or the host refuses.
-    pub fn open(dir: &Path, space: &KeySpace) -> Result<Self, PersistError> {
+    pub fn open(dir: &Path, space: &KeySpace, recursive: bool) -> Result<Self, PersistError> {
         let failed = |path: &Path, source| PersistError::Io {
             path: path.to_owned(),
             source,
         };
-        match DirBuilder::new().mode(0o700).create(dir) {
+        match DirBuilder::new()
+            .recursive(recursive)
+            .mode(0o700)
+            .create(dir)
+        {
             Err(error) if !dir.is_dir() => return Err(failed(dir, error)),
             _ => {}
         }
@@ -72,7 +87,7 @@ impl CodeFile {
             let mode = Mode::RUSR | Mode::WUSR;
             rustix::fs::openat(&folder, &*name, common | flags, mode)
         };
-        let (file, writable) = match open(OFlags::RDWR | OFlags::CREATE | OFlags::APPEND) {
+        let (file, writable) = match open(OFlags::RDWR | OFlags::CREATE) {
             Ok(file) => (file, true),
             Err(error) => match open(OFlags::RDONLY) {
                 Ok(file) => (file, false),
@@ -87,6 +102,7 @@ impl CodeFile {
         Ok(Self {
             file,
             path,
+            folder: Some(folder),
             writable,
         })
     }
@@ -101,6 +117,7 @@ impl CodeFile {
             Ok(file) => Ok(Self {
                 file: file.into(),
                 path,
+                folder: None,
                 writable: true,
             }),
             Err(error) => Err(PersistError::Io {
@@ -165,11 +182,16 @@ impl CodeFile {
         (code.len() == bytes as usize).then_some(code)
     }
 
-    /// Finds the records from `start` to `end`.
+    /// Finds the records from `start` to `end`. Behind much damage, or far into the file, it gives
+    /// up: what is left counts as damage.
     pub fn scan(&self, space: &KeySpace, start: u64, end: u64) -> Scan {
         let mut scan = Scan::default();
         let mut at = start;
-        while at < end {
+        if end - start > MOST_READ {
+            scan.damaged = 1;
+        }
+        let end = end.min(start + MOST_READ);
+        while at < end && scan.damaged <= MOST_DAMAGE {
             match self.record(space, at, end) {
                 Some((found, bytes)) => {
                     scan.found.push(found);
@@ -188,7 +210,8 @@ impl CodeFile {
     fn record(&self, space: &KeySpace, at: u64, end: u64) -> Option<(Found, u64)> {
         let mut head = self.read_some(at, HEAD_GUESS);
         let lengths = Lengths::of(&head)?;
-        if at.checked_add(lengths.record())? > end {
+        let code_end = at + lengths.bytes();
+        if code_end > end || code_end > self.file.metadata().ok()?.len() {
             return None;
         }
         if lengths.head() > head.len() {
@@ -196,7 +219,9 @@ impl CodeFile {
         }
         let found = Found {
             record: Record::decode(space, &head)?,
+            at,
             code_at: at + lengths.head() as u64,
+            bytes: lengths.record(),
         };
         Some((found, lengths.record()))
     }
@@ -217,6 +242,81 @@ impl CodeFile {
         if at + FIXED as u64 > end { end } else { at }
     }
 
+    /// Puts a file in its place that has these records and no damage. Processes that have this one
+    /// open, the caller's included, go on with it.
+    ///
+    /// # Errors
+    /// If the host refuses; then nothing has changed.
+    pub fn mend(&self, found: &[Found]) -> std::io::Result<()> {
+        let (Some(folder), Some(name)) = (&self.folder, self.path.file_name()) else {
+            return Ok(());
+        };
+        let mut other = name.to_owned();
+        other.push(format!(".{}", std::process::id()));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(folder, &other, flags, Mode::RUSR | Mode::WUSR)?;
+        let mut file = BufWriter::new(File::from(file));
+        let copied = found
+            .iter()
+            .try_for_each(|found| file.write_all(&self.read_some(found.at, found.bytes as usize)))
+            .and_then(|()| file.flush());
+        let placed = copied.and_then(|()| Ok(rustix::fs::renameat(folder, &other, folder, name)?));
+        if placed.is_err() {
+            let _ = rustix::fs::unlinkat(folder, &other, AtFlags::empty());
+        }
+        placed
+    }
+
+    /// Notes that the file is in use.
+    pub fn touch(&self) {
+        // It only decides what goes first when the directory is full.
+        let _ = self.file.set_modified(SystemTime::now());
+    }
+
+    /// Makes room in the directory: removes files of other key spaces, the longest unused first,
+    /// until all together have `most` bytes.
+    pub fn make_room(&self, most: u64) {
+        let Some(entries) = self.path.parent().and_then(|dir| dir.read_dir().ok()) else {
+            return;
+        };
+        let is_ours = |path: &PathBuf| path.extension().is_some_and(|end| end == "code");
+        let others = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_ours(path) && *path != self.path);
+        let mut others: Vec<_> = others
+            .filter_map(|path| {
+                let data = path.symlink_metadata().ok().filter(Metadata::is_file)?;
+                Some((data.modified().ok()?, data.len(), path))
+            })
+            .collect();
+        others.sort();
+        let mut total: u64 = others.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, bytes, path) in others {
+            if total <= most {
+                break;
+            }
+            total -= bytes;
+            // Another process may have been faster.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Removes the file: the next run begins a new one.
+    pub fn remove(&self) {
+        if let (Some(folder), Some(name)) = (&self.folder, self.path.file_name()) {
+            let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+        }
+    }
+
+    /// Makes the record with its code at `code_at` one that is seen to be damaged. The caller has
+    /// locked the file.
+    pub fn spoil(&self, record: &Record, code_at: u64) {
+        // If it fails, the record is found to be damaged once more.
+        let start = code_at - record.head_bytes();
+        let _ = self.file.write_all_at(&[0; MAGIC.len()], start);
+    }
+
     /// Appends a record. The caller has locked the file and nobody else writes to it. If it fails,
     /// the file is as it was.
     pub fn append(&self, record: &[u8]) -> std::io::Result<u64> {
@@ -224,7 +324,7 @@ impl CodeFile {
         let start = before.next_multiple_of(ALIGNMENT);
         let mut bytes = vec![0; (start - before) as usize];
         bytes.extend(record);
-        let written = (&self.file).write_all(&bytes);
+        let written = self.file.write_all_at(&bytes, before);
         if let Err(error) = written {
             let _ = self.file.set_len(before);
             return Err(error);

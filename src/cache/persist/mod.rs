@@ -25,6 +25,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A file of this size gets no more records.
 const MOST_BYTES: u64 = 512 << 20;
+/// The same in a directory that is bounded. A file that has come near to it is begun anew.
+const MOST_BYTES_BOUNDED: u64 = 256 << 20;
+/// What all files in such a directory have together.
+const MOST_BYTES_ALL: u64 = 1 << 30;
 
 /// Why translations cannot be kept on disk.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +132,8 @@ struct Shared {
     saving: Mutex<()>,
     /// Whether it is there for later runs.
     lasts: bool,
+    /// The most bytes that the file grows to.
+    most: u64,
     /// Whether records are still written.
     writes: AtomicBool,
     counters: StoreCounters,
@@ -139,11 +145,40 @@ impl Store {
     /// # Errors
     /// If directory or file are not the user's alone, or the host refuses.
     pub fn open(dir: &Path, space: KeySpace) -> Result<Self, PersistError> {
-        let store = Self::with_file(CodeFile::open(dir, &space)?, space, true);
-        let locked = store.0.file.lock(false);
-        store.read_on();
-        if locked {
-            store.0.file.unlock();
+        let open = || {
+            let file = CodeFile::open(dir, &space, false)?;
+            Ok(Self::with_file(file, space, Some(MOST_BYTES)))
+        };
+        let store = open()?;
+        if !store.read_first() {
+            return Ok(store);
+        }
+        let mended = open()?;
+        mended.read_first();
+        let damaged = store.counters().damaged.load(Ordering::Relaxed);
+        let count = &mended.counters().damaged;
+        count.fetch_add(damaged, Ordering::Relaxed);
+        Ok(mended)
+    }
+
+    /// The same in a directory whose size is bounded: files that have not been used for long are
+    /// removed. What the file has is read in the background.
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub fn open_bounded(dir: &Path, space: KeySpace) -> Result<Self, PersistError> {
+        let mut file = CodeFile::open(dir, &space, true)?;
+        if file.end().is_ok_and(|end| end > MOST_BYTES_BOUNDED / 8 * 7) {
+            file.remove();
+            file = CodeFile::open(dir, &space, true)?;
+        }
+        file.touch();
+        file.make_room(MOST_BYTES_ALL - MOST_BYTES_BOUNDED);
+        let store = Self::with_file(file, space, Some(MOST_BYTES_BOUNDED));
+        let reader = store.clone();
+        let thread = std::thread::Builder::new().name("code-cache".to_owned());
+        if thread.spawn(move || reader.read_first()).is_err() {
+            store.read_first();
         }
         Ok(store)
     }
@@ -154,17 +189,20 @@ impl Store {
     /// # Errors
     /// If the host has no memory.
     pub fn in_memory(space: KeySpace) -> Result<Self, PersistError> {
-        Ok(Self::with_file(CodeFile::in_memory()?, space, false))
+        Ok(Self::with_file(CodeFile::in_memory()?, space, None))
     }
 
-    fn with_file(file: CodeFile, space: KeySpace, lasts: bool) -> Self {
+    /// A store with this file, which lasts if it has a name, and then grows to `most` bytes.
+    fn with_file(file: CodeFile, space: KeySpace, most: Option<u64>) -> Self {
         Self(Arc::new(Shared {
             space,
-            writes: AtomicBool::new(file.writable),
+            // What is in the file is read first.
+            writes: AtomicBool::new(most.is_none()),
             file,
             index: Mutex::default(),
             saving: Mutex::default(),
-            lasts,
+            lasts: most.is_some(),
+            most: most.unwrap_or(MOST_BYTES),
             counters: StoreCounters::default(),
         }))
     }
@@ -186,26 +224,43 @@ impl Store {
         index.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what the file has beyond what was read before.
-    fn read_on(&self) {
+    /// Reads what the file has, and then lets it be written to. If it was damaged, another file has
+    /// taken its place: then says so, and does not write.
+    fn read_first(&self) -> bool {
+        let Shared { file, writes, .. } = &*self.0;
+        let locked = file.lock(true);
+        let mended = self.read_on();
+        if locked {
+            file.unlock();
+        }
+        writes.store(file.writable && !mended, Ordering::Relaxed);
+        mended
+    }
+
+    /// Reads what the file has beyond what was read before. Says whether another file, without
+    /// damage, has taken its place.
+    fn read_on(&self) -> bool {
         let file = &self.0.file;
         let start = self.index().end;
-        let Ok(end) = file.end() else { return };
+        let Ok(end) = file.end() else { return false };
         if end <= start {
-            return;
+            return false;
         }
+        let mut mended = false;
         let Scan { found, damaged } = file.scan(&self.0.space, start, end);
         if damaged > 0 {
             self.warn_damaged(
                 damaged as u64,
                 "parts of it are no translations of this program",
             );
+            mended = start == 0 && file.writable && file.mend(&found).is_ok();
         }
         let mut index = self.index();
         index.end = end;
         for found in found {
             index.insert(found.record, found.code_at);
         }
+        mended
     }
 
     fn warn_damaged(&self, count: u64, what: &str) {
@@ -290,6 +345,7 @@ impl Store {
         let sound = |code: &Vec<u8>| *blake3::hash(code).as_bytes() == record.code_sum;
         let Some(bytes) = code.filter(sound) else {
             self.index().remove(stored);
+            self.spoil(stored);
             self.warn_damaged(
                 1,
                 &format!("the code for {:#010x} is damaged", record.blocks[0].pc),
@@ -305,6 +361,17 @@ impl Store {
         })
     }
 
+    /// Has later runs drop a record.
+    fn spoil(&self, stored: &Stored) {
+        let Shared { file, saving, .. } = &*self.0;
+        let saving = saving.lock();
+        let _saving = saving.unwrap_or_else(PoisonError::into_inner);
+        if file.writable && file.lock(true) {
+            file.spoil(&stored.record, stored.code_at);
+            file.unlock();
+        }
+    }
+
     /// Writes a translation, unless it is there. If the disk refuses, nothing more is written.
     pub fn save(&self, key: BlockKey, region: &Region, made: &Translation) {
         let Shared { file, space, .. } = &*self.0;
@@ -316,13 +383,13 @@ impl Store {
         let bytes = record.encode(space, &made.bytes);
         let saving = self.0.saving.lock();
         let _saving = saving.unwrap_or_else(PoisonError::into_inner);
-        // Who does not get the lock goes without: it is only work that is lost.
+        // Without the lock it is only work that is lost.
         if !file.lock(true) {
             return;
         }
         // Other runs may have written meanwhile, this very translation perhaps.
         self.read_on();
-        let room = self.index().end + bytes.len() as u64 <= MOST_BYTES;
+        let room = self.index().end + bytes.len() as u64 <= self.0.most;
         if room && !self.index().contents.contains(&content) {
             self.append(record, &bytes);
         }

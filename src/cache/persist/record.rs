@@ -112,10 +112,16 @@ impl Lengths {
         FIXED + 4 * (2 * self.blocks as usize + self.links as usize + self.sites as usize)
     }
 
+    /// The bytes of head and code.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        self.head() as u64 + u64::from(self.code)
+    }
+
     /// The bytes of the record, with its padding.
     #[must_use]
     pub fn record(self) -> u64 {
-        (self.head() as u64 + u64::from(self.code)).next_multiple_of(ALIGNMENT)
+        self.bytes().next_multiple_of(ALIGNMENT)
     }
 }
 

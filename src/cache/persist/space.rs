@@ -4,7 +4,9 @@
 use super::PersistError;
 use crate::translate::Translator;
 use mirrorball_runtime::cpu::model::Model;
+use object::{Object, ReadCache};
 use std::fs::File;
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 /// A hash, as strong as one that others may try to hit.
@@ -15,7 +17,8 @@ pub type Hash = [u8; 32];
 pub struct KeySpace(pub(super) Hash);
 
 impl KeySpace {
-    /// The key space of this program, to the bit, on this host, for a CPU model and byte order.
+    /// The key space of this program, on this host, for a CPU model and byte order. The program is
+    /// known by the hash that its linker made of it, or else to the bit.
     ///
     /// # Errors
     /// If the program cannot read its own file.
@@ -26,7 +29,7 @@ impl KeySpace {
     ) -> Result<Self, PersistError> {
         let program = PathBuf::from("/proc/self/exe");
         let mut hasher = blake3::Hasher::new();
-        hash_file(&mut hasher, &program).map_err(|source| PersistError::Io {
+        hash_program(&mut hasher, &program).map_err(|source| PersistError::Io {
             path: program,
             source,
         })?;
@@ -46,6 +49,14 @@ impl KeySpace {
     }
 }
 
-fn hash_file(hasher: &mut blake3::Hasher, path: &Path) -> std::io::Result<()> {
-    std::io::copy(&mut File::open(path)?, hasher).map(|_| ())
+fn hash_program(hasher: &mut blake3::Hasher, path: &Path) -> std::io::Result<()> {
+    let mut file = File::open(path)?;
+    let cache = ReadCache::new(&file);
+    let parsed = object::File::parse(&cache);
+    if let Some(id) = parsed.ok().and_then(|file| file.build_id().ok()?) {
+        hasher.update(id);
+        return Ok(());
+    }
+    file.rewind()?;
+    std::io::copy(&mut file, hasher).map(|_| ())
 }

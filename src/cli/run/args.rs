@@ -190,7 +190,7 @@ impl RunArgs {
             cache_bytes: Some(self.cache.cache_bytes),
             cache_unit: self.cache.cache_unit,
             cache_policy: Some(self.cache.cache_policy),
-            code_cache: self.cache.code_cache.clone(),
+            code_cache: Some(self.cache.code_cache()),
             console: self.console.clone().map(At::switch),
             ..Settings::default()
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::machine::kinds::CodeCache;
 use crate::machine::{ConsoleSpec, EngineKind, Files, RtcStart, tell_apart};
 
 fn parse(text: &str) -> Result<MachineFile, SpecError> {
@@ -85,7 +86,7 @@ fn all_that_can_be_said_can_be_written() {
         (monitor.share_rate, monitor.jit_threads),
         (Some(10), Some(0))
     );
-    assert_eq!(monitor.code_cache.as_deref(), Some(Path::new("/cache")));
+    assert_eq!(monitor.code_cache, Some(CodeCache::Folder("/cache".into())));
 
     let [a, b] = read.machines.as_slice() else {
         panic!("{read:?}");
@@ -113,7 +114,7 @@ fn all_that_can_be_said_can_be_written() {
         (a.cache_bytes, a.cache_unit),
         (Some(1 << 20), Some(64 << 10))
     );
-    assert_eq!(a.code_cache.as_deref(), Some(Path::new("/there/cache")));
+    assert_eq!(a.code_cache, Some(CodeCache::Folder("/there/cache".into())));
     assert_eq!(
         (a.share, a.count, a.hypercalls),
         (Some(200), Some(3), Some(false))
