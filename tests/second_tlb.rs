@@ -60,3 +60,24 @@ fn engines_agree_with_a_full_second_level_and_a_tiny_one() {
         }
     }
 }
+
+#[test]
+fn the_instruction_set_is_the_same_at_any_size() {
+    let names = [
+        "alu", "branch", "cp0", "llsc", "manual", "memory", "muldiv", "smc", "tlb", "traps",
+    ];
+    for name in names.map(|name| format!("isa-{name}")) {
+        let expected = fs::read(project(&format!("guests/expected/{name}.el.txt"))).expect("text");
+        for entries in [4, 112, 1024] {
+            for kind in [Kind::Interpreter, Kind::EagerJit, Kind::Strides(211)] {
+                let (end, _) = execute(kind, &name, entries);
+                assert_eq!(
+                    end.outcome,
+                    Outcome::PowerOff,
+                    "{name} in {kind}: {entries}"
+                );
+                assert!(end.output == expected, "{name} in {kind}: {entries}");
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
+use super::nearby::Nearby;
 use super::registers::{self, Registers};
 use super::site::Expectation;
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
@@ -38,7 +39,7 @@ pub struct Instruction {
 }
 
 impl Instruction {
-    fn new(source: &Source, index: usize) -> Option<Self> {
+    pub fn new(source: &Source, index: usize) -> Option<Self> {
         let (word, meaning) = source.code[index];
         let Meaning::Insn(insn) = meaning else {
             return None;
@@ -139,8 +140,12 @@ pub struct Emitter<'a> {
     pub eager: bool,
     /// What the current block knows of addresses.
     pub alignments: Alignments,
+    /// What it knows of pages.
+    pub nearby: Nearby,
     /// The block being translated.
     pub source: &'a Source,
+    /// Whether what is being emitted rarely happens.
+    pub cold: bool,
     /// Whether the current path is already closed by a jump or return.
     pub closed: bool,
 }
@@ -164,6 +169,7 @@ impl<'a> Emitter<'a> {
         let table = b.ins().load(types::I64, trusted, vm, table as i32);
         let registers = Registers::new(&mut b);
         let fpu = Fpu::new(&mut b, region, abilities);
+        let nearby = Nearby::new(&mut b);
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -190,7 +196,9 @@ impl<'a> Emitter<'a> {
                 + usize::from(region.has_floats()) * size_of::<usize>(),
             eager: false,
             alignments: Alignments::default(),
+            nearby,
             source: &region.blocks[0],
+            cold: false,
             closed: false,
         }
     }
@@ -225,6 +233,7 @@ impl<'a> Emitter<'a> {
         self.source = source;
         self.closed = false;
         self.alignments = Alignments::default();
+        self.nearby.forget();
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
         if let Some(need) = need {
@@ -305,6 +314,15 @@ impl<'a> Emitter<'a> {
     pub fn begin(&mut self, block: Block) {
         self.b.seal_block(block);
         self.b.switch_to_block(block);
+    }
+
+    /// A block that is part of what is being emitted, and so as rare as that.
+    pub fn block_here(&mut self) -> Block {
+        if self.cold {
+            self.cold_block()
+        } else {
+            self.b.create_block()
+        }
     }
 
     /// A block for what rarely happens.
@@ -432,6 +450,7 @@ impl<'a> Emitter<'a> {
             function,
             &[self.vm, packed[0], packed[1]],
         );
+        self.nearby.lose(&mut self.b);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.

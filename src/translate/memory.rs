@@ -5,9 +5,11 @@
 //! answer.
 
 use super::emit::{Emitter, Instruction, register_offset};
+use super::nearby;
 use super::site::Expectation;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_frontend::FunctionBuilder;
 use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::{GRANTS, Space, TO_KSEG0};
@@ -26,6 +28,20 @@ pub struct Access {
 pub struct Place {
     base: Value,
     offset: i32,
+}
+
+impl Place {
+    pub fn new(base: Value, offset: i32) -> Self {
+        Self { base, offset }
+    }
+
+    /// The host's address.
+    pub fn pointer(self, b: &mut FunctionBuilder<'_>) -> Value {
+        match self.offset {
+            0 => self.base,
+            offset => b.ins().iadd_imm_s(self.base, i64::from(offset)),
+        }
+    }
 }
 
 /// Translates an access: `hit` is what is done where the bytes are, once for each way there; on a
@@ -51,12 +67,28 @@ pub fn access(
         let value = hit(e, place);
         join(e, done, value);
     };
+    let mut access = access;
+    if let Some((place, known)) = nearby::place(e, i, access) {
+        let alone = e.cold_block();
+        if let Some(low) = low_bits(e, access) {
+            go_unless(e, low, alone);
+        }
+        let here = e.b.create_block();
+        e.b.ins().brif(known, here, &[], alone, &[]);
+        e.begin(here);
+        reach(e, place);
+        e.begin(alone);
+        e.cold = true;
+        // It is wanted here only, so it is computed here.
+        access.va = address(e, i);
+    }
     if asks_window {
         let elsewhere = if asks_space { e.cold_block() } else { miss };
         let place = ask_window(e, access, elsewhere);
         reach(e, place);
         if asks_space {
             e.begin(elsewhere);
+            e.cold = true;
         }
     }
     if asks_space {
@@ -70,6 +102,7 @@ pub fn access(
     e.interpret_access(i, expectation);
     let value = missed(e);
     join(e, done, value);
+    e.cold = false;
     e.begin(done);
     e.alignments.learn(&e.b.func.dfg, access.va, access.size);
     e.b.block_params(done).first().copied()
@@ -81,7 +114,7 @@ fn join(e: &mut Emitter<'_>, done: Block, value: Option<Value>) {
 }
 
 /// Goes on where the window has the page, and to `miss` where it has not.
-fn ask_window(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
+pub fn ask_window(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
     let trusted = MemFlagsData::trusted();
     let known = e.alignments.knows(&e.b.func.dfg, access.va, access.size);
     let low = if known { 0 } else { access.size.ilog2() };
@@ -128,19 +161,24 @@ pub fn ask_space(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
     let addend = e.b.ins().load(types::I64, trusted, entry, table as i32);
     let wide = e.b.ins().uextend(types::I64, access.va);
     let base = e.b.ins().iadd(addend, wide);
-    if !e.alignments.knows(&e.b.func.dfg, access.va, access.size) {
-        let low = e.b.ins().band_imm_s(access.va, i64::from(access.size - 1));
+    if let Some(low) = low_bits(e, access) {
         go_unless(e, low, miss);
     }
-    let found = e.b.create_block();
+    let found = e.block_here();
     e.b.ins().brif(addend, found, &[], miss, &[]);
     e.begin(found);
     Place { base, offset: 0 }
 }
 
+/// The bits of the address that must be zero, unless they are known to be.
+fn low_bits(e: &mut Emitter<'_>, access: Access) -> Option<Value> {
+    let known = e.alignments.knows(&e.b.func.dfg, access.va, access.size);
+    (!known).then(|| e.b.ins().band_imm_s(access.va, i64::from(access.size - 1)))
+}
+
 /// Goes to `off` if the condition is not zero.
-fn go_unless(e: &mut Emitter<'_>, condition: Value, off: Block) {
-    let on = e.b.create_block();
+pub fn go_unless(e: &mut Emitter<'_>, condition: Value, off: Block) {
+    let on = e.block_here();
     e.b.ins().brif(condition, off, &[], on, &[]);
     e.begin(on);
 }

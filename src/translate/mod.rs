@@ -19,6 +19,7 @@ mod fpu;
 pub mod host;
 mod memory;
 mod muldiv;
+mod nearby;
 mod region;
 mod registers;
 pub mod site;
