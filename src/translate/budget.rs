@@ -11,7 +11,8 @@ use super::Region;
 pub struct Checkpoints {
     /// For each block that looks: the cycles of the longest way to the next one that does.
     needs: Vec<Option<u32>>,
-    any_loop: bool,
+    /// The edges that close loops.
+    back: Vec<(usize, usize)>,
 }
 
 /// The depth-first walk that finds the heads of loops, and the longest ways between them.
@@ -20,7 +21,7 @@ struct Walk<'a> {
     successors: &'a [Vec<usize>],
     states: Vec<State>,
     heads: Vec<bool>,
-    any_loop: bool,
+    back: Vec<(usize, usize)>,
     /// The blocks in the order in which the walk left them: successors first, but for back edges.
     left: Vec<usize>,
 }
@@ -52,7 +53,7 @@ impl Walk<'_> {
                 }
                 State::Open => {
                     self.heads[to] = true;
-                    self.any_loop = true;
+                    self.back.push((*block, to));
                 }
                 State::Done => {}
             }
@@ -80,7 +81,7 @@ impl Checkpoints {
             successors,
             states: vec![State::Unseen; count],
             heads: vec![false; count],
-            any_loop: false,
+            back: Vec::new(),
             left: Vec::with_capacity(count),
         };
         walk.heads[0] = true;
@@ -91,7 +92,7 @@ impl Checkpoints {
         }
         Self {
             needs: walk.needs(),
-            any_loop: walk.any_loop,
+            back: walk.back,
         }
     }
 
@@ -102,7 +103,12 @@ impl Checkpoints {
 
     /// Whether the region has loops.
     pub fn any_loop(&self) -> bool {
-        self.any_loop
+        !self.back.is_empty()
+    }
+
+    /// The edges that close loops, from the last block of a round to the head.
+    pub fn back(&self) -> &[(usize, usize)] {
+        &self.back
     }
 
     /// The cycles that there must be to enter the region.

@@ -5,6 +5,7 @@ use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
+use super::loops::Loops;
 use super::nearby::Nearby;
 use super::registers::{self, Registers};
 use super::site::Expectation;
@@ -126,6 +127,8 @@ pub struct Emitter<'a> {
     left: Variable,
     /// The headers of the region's blocks.
     headers: Vec<Block>,
+    /// The registers that need no writing back on the way from the current block to each.
+    keeps: Vec<registers::Set>,
     /// Where control goes after the current block.
     pub next: Next,
     /// The guest addresses that links lead to, by the number of the cell.
@@ -188,6 +191,7 @@ impl<'a> Emitter<'a> {
             fpu,
             left,
             headers,
+            keeps: Vec::new(),
             next: Next::To(0),
             links: Vec::new(),
             link_signature,
@@ -209,13 +213,17 @@ impl<'a> Emitter<'a> {
         let successors = region.successors();
         let checkpoints = Checkpoints::of(region, &successors);
         self.eager = !checkpoints.any_loop();
-        let flow = RegisterFlow::of(region, &successors, self.eager);
+        let loops = Loops::of(&successors, checkpoints.back());
+        let flow = RegisterFlow::of(region, &successors, loops, self.eager);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
         self.enter_fpu();
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
             self.registers.enter(flow.entries[index]);
+            self.keeps = (0..region.blocks.len())
+                .map(|next| flow.keeps(index, next))
+                .collect();
             self.enter_fpu_block();
             self.block(source, checkpoints.need(index));
         }
@@ -304,9 +312,20 @@ impl<'a> Emitter<'a> {
         self.instruction(self.source.code.len() - 1);
     }
 
-    /// The header of the block at `pc`, if it is in the region.
-    pub fn header(&self, pc: u32) -> Option<Block> {
-        self.region.find(pc).map(|index| self.headers[index])
+    /// Whether the block at `pc` is in the region.
+    pub fn has(&self, pc: u32) -> bool {
+        self.region.find(pc).is_some()
+    }
+
+    /// Goes on in the block at `pc` if it is in the region.
+    pub fn go_inside(&mut self, pc: u32) -> bool {
+        let Some(index) = self.region.find(pc) else {
+            return false;
+        };
+        let kept = self.keeps[index];
+        self.registers.write_back_but(kept, &mut self.b, self.vm);
+        self.b.ins().jump(self.headers[index], &[]);
+        true
     }
 
     /// Goes on in a block that nothing more will jump to. Said so early, that spares the work of

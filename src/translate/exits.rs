@@ -51,9 +51,9 @@ impl Emitter<'_> {
             Next::Either(condition, yes, no) => {
                 let (taken, fallen) = (self.b.create_block(), self.b.create_block());
                 // The way out of a loop is not the loop.
-                match (self.header(yes), self.header(no)) {
-                    (None, Some(_)) => self.b.set_cold_block(taken),
-                    (Some(_), None) => self.b.set_cold_block(fallen),
+                match (self.has(yes), self.has(no)) {
+                    (false, true) => self.b.set_cold_block(taken),
+                    (true, false) => self.b.set_cold_block(fallen),
                     _ => {}
                 }
                 self.b.ins().brif(condition, taken, &[], fallen, &[]);
@@ -70,13 +70,15 @@ impl Emitter<'_> {
     /// on here.
     fn return_inside(&mut self, pc: Value) {
         for site in self.region.return_sites() {
-            let Some(header) = self.header(site) else {
+            if !self.has(site) {
                 continue;
-            };
-            let on = self.b.create_block();
-            let site = self.address(site);
-            let here = self.b.ins().icmp(IntCC::Equal, pc, site);
-            self.b.ins().brif(here, header, &[], on, &[]);
+            }
+            let (inside, on) = (self.b.create_block(), self.b.create_block());
+            let address = self.address(site);
+            let here = self.b.ins().icmp(IntCC::Equal, pc, address);
+            self.b.ins().brif(here, inside, &[], on, &[]);
+            self.begin(inside);
+            self.go_inside(site);
             self.begin(on);
         }
     }
@@ -101,8 +103,7 @@ impl Emitter<'_> {
 
     /// Jumps to `pc`: inside the region, through a link, or by looking it up.
     pub fn go_to(&mut self, pc: u32) {
-        if let Some(header) = self.header(pc) {
-            self.b.ins().jump(header, &[]);
+        if self.go_inside(pc) {
             return;
         }
         self.registers.write_back(&mut self.b, self.vm);

@@ -2,6 +2,7 @@
 //! entry and written back at its exits.
 
 use super::Region;
+use super::loops::Loops;
 use super::registers::{HI, LO, Set};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::{Fields, Flow, Insn, Writes};
@@ -32,6 +33,9 @@ pub struct RegisterFlow {
     pub preload: Set,
     /// What is known at each block's entry.
     pub entries: Vec<Entry>,
+    loops: Loops,
+    /// The registers that are written in the loop with this head.
+    in_loop: Vec<Set>,
 }
 
 /// The registers that one instruction reads, more or less: too many does no harm.
@@ -104,15 +108,38 @@ fn settle(blocks: usize, mut step: impl FnMut(usize) -> bool) {
 impl RegisterFlow {
     /// Works out the flow of a region whose blocks lead to these `successors`. An `eager` one has
     /// written everything back when a block ends.
-    pub fn of(region: &Region, successors: &[Vec<usize>], eager: bool) -> Self {
+    pub fn of(region: &Region, successors: &[Vec<usize>], loops: Loops, eager: bool) -> Self {
         let count = region.blocks.len();
-        if eager {
-            return Self {
-                preload: 0,
-                entries: vec![Entry::default(); count],
-            };
+        let mut flow = Self {
+            preload: 0,
+            entries: vec![Entry::default(); count],
+            loops,
+            in_loop: vec![0; count],
+        };
+        if !eager {
+            flow.work_out(region, successors);
         }
+        flow
+    }
+
+    /// The registers that need no writing back when control goes on from one block to another. Where
+    /// it enters a loop these are the ones that are written there: others would be written back by
+    /// each way out of the loop, and keep registers of the host for that.
+    pub fn keeps(&self, from: usize, to: usize) -> Set {
+        if self.loops.enters(from, to) {
+            self.in_loop[to]
+        } else {
+            !0
+        }
+    }
+
+    fn work_out(&mut self, region: &Region, successors: &[Vec<usize>]) {
+        let count = region.blocks.len();
         let usages: Vec<Usage> = region.blocks.iter().map(usage).collect();
+        for head in 0..count {
+            let blocks = self.loops.with_head(head).into_iter().flatten();
+            self.in_loop[head] = blocks.fold(0, |set, block| set | usages[block].may_write);
+        }
         let mut live = vec![0; count];
         settle(count, |block| {
             let after = successors[block]
@@ -122,42 +149,49 @@ impl RegisterFlow {
             std::mem::replace(&mut live[block], before) != before
         });
 
-        // What may be newer, and what is newer on every path, at each block's entry.
+        // What may have been written, may be newer, and was written on every path, at each block's
+        // entry.
         let mut may: Vec<Set> = vec![0; count];
+        let mut newer: Vec<Set> = vec![0; count];
         let mut must: Vec<Set> = vec![!0; count];
         must[0] = 0;
         settle(count, |block| {
             let mut changed = false;
+            let written = usages[block].may_write;
             for &next in &successors[block] {
-                let may_next = may[next] | may[block] | usages[block].may_write;
+                let may_next = may[next] | may[block] | written;
+                let kept = (newer[block] | written) & self.keeps(block, next);
+                let newer_next = newer[next] | kept;
                 let must_next = must[next] & (must[block] | usages[block].must_write);
-                changed |= (may[next], must[next]) != (may_next, must_next);
-                (may[next], must[next]) = (may_next, must_next);
+                let before = (may[next], newer[next], must[next]);
+                changed |= before != (may_next, newer_next, must_next);
+                (may[next], newer[next], must[next]) = (may_next, newer_next, must_next);
             }
             changed
         });
 
         let unsure = (0..count).fold(0, |set, block| set | may[block] & !must[block]);
-        let preload = (live[0] | unsure) & !1;
+        self.preload = (live[0] | unsure) & !1;
         let entry = |block: usize| Entry {
-            valid: preload | may[block] & must[block],
-            dirty: may[block],
+            valid: self.preload | may[block] & must[block],
+            dirty: newer[block],
         };
-        Self {
-            preload,
-            entries: (0..count).map(entry).collect(),
-        }
+        self.entries = (0..count).map(entry).collect();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::budget::Checkpoints;
     use super::super::testing::{block, region};
     use super::*;
 
     fn flow(blocks: Vec<Source>) -> RegisterFlow {
         let region = region(blocks);
-        RegisterFlow::of(&region, &region.successors(), false)
+        let successors = region.successors();
+        let checkpoints = Checkpoints::of(&region, &successors);
+        let loops = Loops::of(&successors, checkpoints.back());
+        RegisterFlow::of(&region, &successors, loops, false)
     }
 
     #[test]
@@ -175,6 +209,18 @@ mod tests {
         let flow = flow(vec![block(0x100, &words, true)]);
         assert_eq!(flow.preload, 1 << 2 | 1 << 3 | 1 << 4);
         assert_eq!(flow.entries[0].dirty, 1 << 2 | 1 << 3);
+    }
+
+    #[test]
+    fn what_a_loop_does_not_write_is_written_back_before_it() {
+        // addiu $5, $0, 1; addiu $2, $0, 0, and on to the loop that adds $5 to $2.
+        let first = block(0x100, &[0x2405_0001, 0x2402_0000], false);
+        let words = [0x0045_1021, 0x1444_fffe, 0];
+        let flow = flow(vec![first, block(0x108, &words, true)]);
+        assert_eq!(flow.keeps(0, 1), 1 << 2);
+        assert_eq!(flow.keeps(1, 1), !0);
+        assert_eq!(flow.entries[1].dirty, 1 << 2);
+        assert_eq!(flow.entries[1].valid & (1 << 2 | 1 << 5), 1 << 2 | 1 << 5);
     }
 
     #[test]

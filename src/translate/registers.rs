@@ -86,7 +86,13 @@ impl Registers {
     /// Writes every register that is newer here back to the CPU. They stay newer: other paths
     /// have not written them.
     pub fn write_back(&self, b: &mut FunctionBuilder, vm: Value) {
-        for register in (0..COUNT).filter(|register| self.dirty >> register & 1 != 0) {
+        self.write_back_but(0, b, vm);
+    }
+
+    /// The same, but for the registers that are `kept`.
+    pub fn write_back_but(&self, kept: Set, b: &mut FunctionBuilder, vm: Value) {
+        let written = self.dirty & !kept;
+        for register in (0..COUNT).filter(|register| written >> register & 1 != 0) {
             let value = b.use_var(self.variables[register]);
             b.ins()
                 .store(MemFlagsData::trusted(), value, vm, offset(register));
