@@ -94,7 +94,7 @@ impl From<Outcome> for Exit {
             Outcome::Limit => Self::Limit,
             Outcome::Halted => Self::Stopped,
             Outcome::Difference => Self::Difference,
-            Outcome::Starved => Self::Host,
+            Outcome::Starved | Outcome::HostFailure => Self::Host,
         }
     }
 }

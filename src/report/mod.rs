@@ -241,6 +241,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Halted => "stopped forever",
         Outcome::Difference => "difference found",
         Outcome::Starved => "out of memory",
+        Outcome::HostFailure => "host failure",
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Ending {
     Difference,
     /// There was no machine memory for it to go on.
     Starved,
+    /// The host failed to give what it needed.
+    HostFailure,
 }
 
 impl From<Outcome> for Ending {
@@ -70,6 +72,7 @@ impl From<Outcome> for Ending {
             Outcome::Quit => Self::Quit,
             Outcome::Difference => Self::Difference,
             Outcome::Starved => Self::Starved,
+            Outcome::HostFailure => Self::HostFailure,
         }
     }
 }

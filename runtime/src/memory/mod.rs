@@ -2,6 +2,7 @@
 //! besides present: shared, swapped, given away.
 
 mod backmap;
+mod failure;
 mod homes;
 pub mod machine;
 pub mod pmap;
@@ -10,5 +11,6 @@ pub mod share;
 pub mod swap;
 
 pub use backmap::{Frame, User, VmId};
+pub use failure::HostFailure;
 pub use homes::Home;
 pub use reclaim::{Gain, Hands, Quota};

@@ -4,6 +4,7 @@
 //! own when it is first written to. Only whoever runs or holds the VM touches its map.
 
 use super::backmap::{Frame, User, VmId};
+use super::failure::HostFailure;
 use super::homes::Home;
 use super::machine::MachineMemory;
 use super::swap::Slot;
@@ -239,69 +240,92 @@ impl Pmap {
         })
     }
 
-    /// Has the page of `pa` where it can be read. `None` where there is no RAM, or no memory.
+    /// Has the page of `pa` where it can be read. `None` where there is no RAM.
+    ///
+    /// # Errors
+    /// If the host does not give the page.
     #[inline]
-    pub fn read(&mut self, pa: Pa, machine: &MachineMemory) -> Option<Access> {
-        let index = self.index(pa)?;
+    pub fn read(&mut self, pa: Pa, machine: &MachineMemory) -> Result<Option<Access>, HostFailure> {
+        let Some(index) = self.index(pa) else {
+            return Ok(None);
+        };
         self.entries[index].used = true;
-        match self.resident(pa) {
-            Some(access) => Some(access),
-            None => self.bring(index, machine).then(|| self.resident(pa))?,
+        if let Some(access) = self.resident(pa) {
+            return Ok(Some(access));
         }
+        self.bring(index, machine)?;
+        Ok(self.resident(pa))
     }
 
-    /// Has the page of `pa` where it can be written to.
+    /// Has the page of `pa` where it can be written to. `None` where there is no RAM.
+    ///
+    /// # Errors
+    /// If the host does not give the page, or a frame for it.
     #[inline]
-    pub fn write(&mut self, pa: Pa, machine: &MachineMemory) -> Option<Access> {
-        let index = self.index(pa)?;
+    pub fn write(
+        &mut self,
+        pa: Pa,
+        machine: &MachineMemory,
+    ) -> Result<Option<Access>, HostFailure> {
+        let Some(index) = self.index(pa) else {
+            return Ok(None);
+        };
         self.entries[index].used = true;
         let (frame, left) = match self.entries[index].page {
             Page::Private(frame) => (frame, None),
             _ => self.own(index, machine)?,
         };
-        Some(Access {
+        Ok(Some(Access {
             ma: frame.at(pa),
             writable: true,
             left,
-        })
+        }))
     }
 
-    /// Makes a page readable that is not. Says whether it is now.
+    /// Makes a page readable that is not.
     #[cold]
-    fn bring(&mut self, index: usize, machine: &MachineMemory) -> bool {
-        match self.entries[index].page {
-            Page::Swapped(slot) => self.fetch(index, slot, machine).is_some(),
-            _ => {
-                self.set(index, Page::Zero);
-                true
-            }
+    fn bring(&mut self, index: usize, machine: &MachineMemory) -> Result<(), HostFailure> {
+        if let Page::Swapped(slot) = self.entries[index].page {
+            self.fetch(index, slot, machine)?;
+        } else {
+            self.set(index, Page::Zero);
         }
+        Ok(())
     }
 
     /// Reads a page back from the swap file.
-    fn fetch(&mut self, index: usize, slot: Slot, machine: &MachineMemory) -> Option<Frame> {
-        let content = match machine.swap().fetch(slot) {
-            Ok(content) => content,
-            Err(error) => {
-                tracing::error!("the swap file cannot be read: {error}");
-                return None;
-            }
-        };
-        let frame = machine.allocate(self.user(index), self.home_of(index))?;
+    fn fetch(
+        &mut self,
+        index: usize,
+        slot: Slot,
+        machine: &MachineMemory,
+    ) -> Result<Frame, HostFailure> {
+        let content = machine.swap().fetch(slot);
+        let content = content.map_err(|error| HostFailure::Swap(error.to_string()))?;
+        let frame = self.frame_for(index, machine)?;
         machine.write(frame.ma(), &*content);
         machine.swap().free(slot);
         self.set(index, Page::Private(frame));
-        Some(frame)
+        Ok(frame)
+    }
+
+    fn frame_for(&self, index: usize, machine: &MachineMemory) -> Result<Frame, HostFailure> {
+        let frame = machine.allocate(self.user(index), self.home_of(index));
+        frame.ok_or(HostFailure::Frames)
     }
 
     /// Gives a page a frame of its own; tells that and the one that the page was in.
     #[cold]
-    fn own(&mut self, index: usize, machine: &MachineMemory) -> Option<(Frame, Option<Frame>)> {
-        let (user, home) = (self.user(index), self.home_of(index));
+    fn own(
+        &mut self,
+        index: usize,
+        machine: &MachineMemory,
+    ) -> Result<(Frame, Option<Frame>), HostFailure> {
+        let user = self.user(index);
         let (frame, left) = match self.entries[index].page {
             Page::Private(frame) => (frame, None),
-            Page::Absent | Page::Ballooned => (machine.allocate(user, home)?, None),
-            Page::Zero => (machine.allocate(user, home)?, Some(Frame::ZERO)),
+            Page::Absent | Page::Ballooned => (self.frame_for(index, machine)?, None),
+            Page::Zero => (self.frame_for(index, machine)?, Some(Frame::ZERO)),
             Page::Swapped(slot) => (self.fetch(index, slot, machine)?, None),
             Page::Shared(shared) if machine.shares().take_back(user, shared) => {
                 machine.set_owner(shared, user);
@@ -309,7 +333,7 @@ impl Pmap {
             }
             Page::Shared(shared) => {
                 // It stays shared until the copy is made: nobody may write to it meanwhile.
-                let frame = machine.allocate(user, home)?;
+                let frame = self.frame_for(index, machine)?;
                 machine.write(frame.ma(), machine.frame(shared));
                 if machine.shares().leave(user, shared) {
                     machine.free(shared);
@@ -318,7 +342,7 @@ impl Pmap {
             }
         };
         self.set(index, Page::Private(frame));
-        Some((frame, left))
+        Ok((frame, left))
     }
 
     /// Notes that a space leads to the page: at an address of kseg0 or kseg1 if `direct`, else at

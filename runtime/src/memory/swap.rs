@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The number of a page in the file.
@@ -34,6 +35,8 @@ pub struct SwapFile {
     file: Option<File>,
     limit: u64,
     slots: Mutex<Slots>,
+    /// After how many calls of the host one is to fail; 0 for none.
+    fails: AtomicU64,
 }
 
 /// What happened to a swap file.
@@ -61,6 +64,7 @@ impl SwapFile {
             file: None,
             limit: 0,
             slots: Mutex::default(),
+            fails: AtomicU64::default(),
         }
     }
 
@@ -73,7 +77,32 @@ impl SwapFile {
             file: Some(tempfile::tempfile_in(directory)?),
             limit: (bytes / PAGE_SIZE).min(u64::from(u32::MAX)),
             slots: Mutex::default(),
+            fails: AtomicU64::default(),
         })
+    }
+
+    /// For tests: has the call of the host with this number fail, reads and writes together, counted
+    /// from 1 and from now on.
+    pub fn fail_call(&self, number: u64) {
+        self.fails.store(number, Ordering::Relaxed);
+    }
+
+    /// Whether the call that was to fail is still to come.
+    #[must_use]
+    pub fn fails_later(&self) -> bool {
+        self.fails.load(Ordering::Relaxed) > 0
+    }
+
+    /// What each call of the host asks first.
+    fn call(&self) -> io::Result<()> {
+        let next = |left: u64| left.checked_sub(1);
+        match self
+            .fails
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
+        {
+            Ok(1) => Err(io::Error::other("a test has it fail")),
+            _ => Ok(()),
+        }
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
@@ -97,7 +126,8 @@ impl SwapFile {
             slots.written += 1;
             slot
         };
-        match file.write_all_at(content, u64::from(slot) * PAGE_SIZE) {
+        let place = u64::from(slot) * PAGE_SIZE;
+        match self.call().and_then(|()| file.write_all_at(content, place)) {
             Ok(()) => Some(Slot(slot)),
             Err(error) => {
                 let mut slots = self.slots();
@@ -117,6 +147,7 @@ impl SwapFile {
     pub fn read(&self, slot: Slot) -> io::Result<Box<Content>> {
         let mut content = Box::new([0; PAGE_SIZE as usize]);
         let file = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        self.call()?;
         file.read_exact_at(&mut *content, u64::from(slot.0) * PAGE_SIZE)?;
         Ok(content)
     }

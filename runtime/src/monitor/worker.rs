@@ -182,6 +182,12 @@ impl<F: Fleet> Monitor<F> {
                     "pauses: machine memory is used up, and {why}; it goes on when there is room"
                 ),
             ),
+            End::Rest(Rest::Ended(Outcome::HostFailure)) => {
+                let failure = held.as_ref().and_then(|machine| machine.vm.failure());
+                if let Some(failure) = failure {
+                    self.fleet.notice(number, &format!("ends: {failure}"));
+                }
+            }
             End::Stopped(Outcome::Starved) => self.fleet.notice(
                 number,
                 "ends: nobody can go on for want of memory, and it holds most for its share",

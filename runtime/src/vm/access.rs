@@ -7,6 +7,7 @@ use super::Vm;
 use crate::addr::{Pa, Va};
 use crate::cpu::exception::Exception;
 use crate::device::Width;
+use crate::memory::HostFailure;
 use crate::memory::pmap::Access as Page;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
@@ -79,10 +80,18 @@ impl Vm {
             .translate(pc, Access::Fetch)
             .map_err(|e| self.refuse(pc, e))?
             .pa;
-        if self.page_to_read(pa).is_none() {
-            return Err(self.refuse(pc, Exception::BusFetch));
+        match self.page_to_read(pa) {
+            Ok(Some(_)) => Ok(pa),
+            Ok(None) => Err(self.refuse(pc, Exception::BusFetch)),
+            Err(failure) => Err(self.end_instruction(failure)),
         }
-        Ok(pa)
+    }
+
+    /// Notes that the host failed. The exception only ends the instruction: the guest does not run
+    /// any more.
+    fn end_instruction(&mut self, failure: HostFailure) -> Exception {
+        self.fail(failure);
+        Exception::BusData
     }
 
     /// As [`Vm::fetch`], after which the software TLB knows the page, so that code can look at the
@@ -113,11 +122,12 @@ impl Vm {
             .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
         match self.page_to_read(page.pa) {
-            Some(access) => {
+            Ok(Some(access)) => {
                 self.learn(self.space().key, va, page.pa, access, page.writable);
                 Ok(self.read_host(self.machine.host(access.ma), width))
             }
-            None => self.load_device(va, page.pa, width, owed),
+            Ok(None) => self.load_device(va, page.pa, width, owed),
+            Err(failure) => Err(self.end_instruction(failure)),
         }
     }
 
@@ -134,7 +144,7 @@ impl Vm {
             .map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
         match self.page_to_write(page.pa) {
-            Some(access) => {
+            Ok(Some(access)) => {
                 self.note_code_write(page.pa, width.bytes());
                 if let Some(written) = &mut self.written {
                     written.push((page.pa, width.bytes() as u8));
@@ -143,7 +153,8 @@ impl Vm {
                 self.write_host(self.machine.host(access.ma), width, value);
                 Ok(())
             }
-            None => self.store_device(va, page.pa, width, value, owed),
+            Ok(None) => self.store_device(va, page.pa, width, value, owed),
+            Err(failure) => Err(self.end_instruction(failure)),
         }
     }
 

@@ -23,9 +23,9 @@ use crate::cpu::model::Model;
 use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
 use crate::hypercall::Number;
 use crate::memory::Hands;
-use crate::memory::VmId;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::pmap::{LOW_LIMIT, Pmap};
+use crate::memory::{HostFailure, VmId};
 use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
 use crate::mmu::soft::{Grants, SoftTlb, Space, SpaceKey};
@@ -33,6 +33,7 @@ use crate::mmu::tlb::Tlb;
 use astray::Astray;
 use processes::Processes;
 use spin::Patience;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,8 +113,8 @@ pub struct Vm {
     hands: Hands,
     /// How often it was stopped because it took a frame when machine memory was short.
     shortages: u64,
-    /// Whether something could not be written to its memory, as there was no frame for it.
-    lost: bool,
+    /// What the host refused when the machine needed it.
+    failure: OnceCell<HostFailure>,
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
@@ -191,7 +192,7 @@ impl Vm {
             machine: memory,
             hands: Hands::default(),
             shortages: 0,
-            lost: false,
+            failure: OnceCell::new(),
             board: Malta::new(&MaltaConfig {
                 big_endian: config.big_endian,
                 rtc_base: config.rtc_base,

@@ -10,7 +10,7 @@ use crate::memory::VmId;
 use crate::memory::machine::MachineMemory;
 use crate::memory::pmap::{Access, Page, PageCounts};
 use crate::memory::share::Content;
-use crate::memory::{Gain, Quota};
+use crate::memory::{Gain, HostFailure, Quota};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -43,24 +43,37 @@ impl Vm {
     }
 
     /// Where the page of `pa` can be read. `None` where there is no RAM.
-    pub(super) fn page_to_read(&mut self, pa: Pa) -> Option<Access> {
+    pub(super) fn page_to_read(&mut self, pa: Pa) -> Result<Option<Access>, HostFailure> {
         let had = self.pmap.counts().private;
-        let access = self.pmap.read(pa, &self.machine);
+        let access = self.pmap.read(pa, &self.machine)?;
         self.heed_shortage(had);
-        access
+        Ok(access)
     }
 
     /// Where the page of `pa` can be written to. `None` where there is no RAM.
-    pub(super) fn page_to_write(&mut self, pa: Pa) -> Option<Access> {
+    pub(super) fn page_to_write(&mut self, pa: Pa) -> Result<Option<Access>, HostFailure> {
         let had = self.pmap.counts().private;
         let access = self.pmap.write(pa, &self.machine)?;
-        if let Some(left) = access.left {
+        if let Some(left) = access.and_then(|access| access.left) {
             let mapped = self.pmap.take_mappings(pa);
             let host = self.machine.host(left.ma());
             self.soft.forget_frame(pa.page(), host, mapped);
         }
         self.heed_shortage(had);
-        Some(access)
+        Ok(access)
+    }
+
+    /// Notes that the host failed. The machine ends before its next instruction.
+    pub(super) fn fail(&mut self, failure: HostFailure) {
+        // The first is the cause of those that follow.
+        let _ = self.failure.set(failure);
+        self.request_stop();
+    }
+
+    /// What the host refused when the machine needed it, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&HostFailure> {
+        self.failure.get()
     }
 
     /// While machine memory is short, a VM that has more private pages than it `had` goes no
@@ -93,13 +106,7 @@ impl Vm {
         }
     }
 
-    /// Whether something that was written to RAM is not there, as there was no frame for it.
-    #[must_use]
-    pub fn has_lost(&self) -> bool {
-        self.lost
-    }
-
-    /// The content of a page; `None` if it is zeros.
+    /// The content of a page; `None` if it is zeros, or the host failed, which is noted.
     pub(super) fn content(&self, page: Page) -> Option<Cow<'_, Content>> {
         match page {
             Page::Absent | Page::Zero | Page::Ballooned => None,
@@ -109,7 +116,7 @@ impl Vm {
             Page::Swapped(slot) => match self.machine.swap().read(slot) {
                 Ok(content) => Some(Cow::Owned(*content)),
                 Err(error) => {
-                    tracing::error!("the swap file cannot be read: {error}");
+                    let _ = self.failure.set(HostFailure::Swap(error.to_string()));
                     None
                 }
             },
@@ -136,11 +143,13 @@ impl Vm {
         {
             return;
         }
-        if let Some(access) = self.page_to_write(pa) {
-            self.machine.write(access.ma, bytes);
-            self.note_code_write(pa, bytes.len() as u64);
-        } else {
-            self.lost |= self.pmap.is_ram(pa);
+        match self.page_to_write(pa) {
+            Ok(Some(access)) => {
+                self.machine.write(access.ma, bytes);
+                self.note_code_write(pa, bytes.len() as u64);
+            }
+            Ok(None) => {}
+            Err(failure) => self.fail(failure),
         }
     }
 

@@ -179,6 +179,9 @@ impl Vm {
             let answer = host.output(&output);
             self.type_bytes(&answer);
         }
+        if self.failure.get().is_some() {
+            return Some(Outcome::HostFailure);
+        }
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {

@@ -59,6 +59,8 @@ pub struct End {
     pub unfinished: Option<String>,
     /// The difference that lockstep found.
     pub difference: Option<String>,
+    /// What the host refused.
+    pub failure: Option<String>,
     /// A hash of registers and memory.
     pub state: u64,
     /// The guest's processes.
@@ -91,6 +93,7 @@ impl End {
             outcome,
             unfinished: None,
             difference: engine.difference().map(str::to_owned),
+            failure: vm.failure().map(ToString::to_string),
             state: if hashed { vm.state_hash() } else { 0 },
             processes: vm.processes(),
             report: Report::gather(vm, engine, host),
@@ -156,6 +159,9 @@ impl Reports {
         }
         if let Some(file) = &self.file {
             file.write(&end.record().to_json()?)?;
+        }
+        if let Some(failure) = &end.failure {
+            complain(failure);
         }
         if let Some(unfinished) = &end.unfinished {
             complain(unfinished);

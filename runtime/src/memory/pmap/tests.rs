@@ -13,11 +13,11 @@ fn ram_beyond_256_mib_lies_from_90000000_up() {
     assert!(pmap.is_ram(Pa(HIGH_BASE)));
     assert!(!pmap.is_ram(Pa(HIGH_BASE + PAGE_SIZE)));
     assert!(!pmap.is_ram(Pa(u64::MAX)));
-    let high = pmap.write(Pa(HIGH_BASE + 4), &machine).unwrap().ma;
-    let low = pmap.write(Pa(8), &machine).unwrap().ma;
+    let high = pmap.write(Pa(HIGH_BASE + 4), &machine).unwrap().unwrap().ma;
+    let low = pmap.write(Pa(8), &machine).unwrap().unwrap().ma;
     assert_eq!((high.page_offset(), low.page_offset()), (4, 8));
     assert_ne!(high.page(), low.page());
-    let again = pmap.write(Pa(HIGH_BASE), &machine).unwrap();
+    let again = pmap.write(Pa(HIGH_BASE), &machine).unwrap().unwrap();
     assert_eq!(again.ma, high.page());
     let touched: Vec<_> = pmap.touched().map(|(pa, _)| pa).collect();
     assert_eq!(touched, [Pa(0), Pa(HIGH_BASE)]);
@@ -39,10 +39,10 @@ fn code_is_known_to_the_word() {
 fn what_was_only_read_takes_no_frame() {
     let machine = MachineMemory::new(PAGE_SIZE).unwrap();
     let mut pmap = pmap(2 * PAGE_SIZE);
-    let read = pmap.read(Pa(0x10), &machine).unwrap();
+    let read = pmap.read(Pa(0x10), &machine).unwrap().unwrap();
     assert_eq!((read.ma, read.writable), (Ma(0x10), false));
     assert_eq!(machine.frames_in_use(), 0);
-    let written = pmap.write(Pa(0x10), &machine).unwrap();
+    let written = pmap.write(Pa(0x10), &machine).unwrap().unwrap();
     assert_eq!(written.left, Some(Frame::ZERO), "spaces lead there still");
     assert_eq!(machine.frames_in_use(), 1);
     pmap.clear(&machine);

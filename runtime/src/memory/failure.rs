@@ -1,0 +1,13 @@
+//! What the host refused when a guest needed a page. It is neither a page nor "no RAM": the machine
+//! ends, and nothing of it reaches the guest.
+
+/// Why a page of RAM cannot be accessed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostFailure {
+    /// The swap file does not give a page back.
+    #[error("a page cannot be read back from the swap file: {0}")]
+    Swap(String),
+    /// There is no frame, not even of those in reserve.
+    #[error("machine memory has no frame left for a page")]
+    Frames,
+}
