@@ -133,6 +133,7 @@ fn monitor(criterion: &mut Criterion) {
             threads: 1,
             slice: 100,
             share_pages,
+            ..MonitorConfig::default()
         };
         let monitor = Monitor::new(config, Idlers, memory(), &[100, 100]);
         group.bench_function(

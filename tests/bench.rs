@@ -258,7 +258,7 @@ fn settings_that_end_differently_are_not_compared_in_silence() {
 fn bad_input_is_refused_in_one_line() {
     let bench = |more: &[&'static str]| [&["bench"], more].concat();
     for (arguments, parts) in [
-        (&["nobody"][..], &["nobody", "no such guest", "tour"][..]),
+        (&["nothing"][..], &["nothing", "no such guest", "tour"][..]),
         (&["/no/guest"], &["/no/guest", "no such guest"]),
         (&["src"], &["src", ".elf"]),
         (&["README.md"], &["README.md"]),

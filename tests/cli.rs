@@ -398,7 +398,7 @@ fn every_way_to_end_has_its_code() {
 }
 
 #[test]
-fn output_that_nobody_takes_ends_the_run() {
+fn output_that_is_not_taken_ends_the_run() {
     let full = || File::options().write(true).open("/dev/full");
     if full().is_ok() {
         for arguments in [

@@ -98,7 +98,7 @@ fn without_a_monitor_the_socket_is_named() {
     refused(
         &["ctl", "list", "--socket", &path],
         USAGE,
-        &[&path, "nobody"],
+        &[&path, "no monitor"],
     );
     // By default, it is in the working directory.
     let arguments = ["ctl", "list"];
@@ -150,7 +150,7 @@ fn refusals_are_one_line() {
     assert_eq!(output.status.code(), Some(USAGE));
 }
 
-/// A terminal with nobody at it: the end of a person, and the end of a program.
+/// A terminal without a person: the end of a person, and the end of a program.
 fn terminal() -> (File, File) {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let person = openpt(flags).expect("a terminal");
@@ -201,7 +201,7 @@ fn at_a_terminal(end: impl FnOnce(&mut File, &Child)) -> String {
     let drawn = Arc::new(Mutex::new(Vec::new()));
     let mut screen = person.try_clone().expect("a descriptor");
     let paper = drawn.clone();
-    // Ends when nobody has the program's end any more.
+    // Ends when the program's end is closed.
     let watcher = thread::spawn(move || {
         let mut piece = [0; 4096];
         while let Ok(count @ 1..) = screen.read(&mut piece) {

@@ -86,7 +86,7 @@ fn user_mode_has_no_coprocessor_0() {
 }
 
 #[test]
-fn who_yields_leaves_the_engine() {
+fn a_guest_that_yields_leaves_the_engine() {
     for kind in ENGINES {
         let mut vm = program(&asking(Number::Yield));
         run(kind, &mut vm, 500);

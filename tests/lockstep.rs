@@ -92,7 +92,7 @@ fn an_instruction_that_is_translated_wrongly() {
 }
 
 #[test]
-fn a_byte_that_nobody_looks_at() {
+fn a_byte_that_is_never_looked_at() {
     // Only the comparison of all memory finds it, which comes every 2^26 instructions.
     let sabotage = |vm: &mut Vm| vm.write_physical(Pa(0x50_0123), &[0x5a]);
     let report = sabotaged(&mut adding(), sabotage, 70_000_000);

@@ -72,6 +72,21 @@ struct Source {
 
 /// The Rust sources in a folder and below.
 fn sources(folder: &str) -> Vec<Source> {
+    files(folder, "rs")
+}
+
+/// What people read: the sources and the documents.
+fn texts() -> Vec<Source> {
+    let readme = Source {
+        path: "README.md".to_owned(),
+        text: fs::read_to_string(root().join("README.md")).expect("a README"),
+    };
+    let documents = files("docs", "md").into_iter().chain([readme]);
+    all_sources().into_iter().chain(documents).collect()
+}
+
+/// The files in a folder and below whose names end like this.
+fn files(folder: &str, extension: &str) -> Vec<Source> {
     let mut sources = Vec::new();
     let mut folders = vec![root().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -83,7 +98,7 @@ fn sources(folder: &str) -> Vec<Source> {
         for path in paths {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|end| end == extension) {
                 let name = path.strip_prefix(root()).unwrap_or(&path);
                 sources.push(Source {
                     path: name.display().to_string(),
@@ -127,6 +142,40 @@ fn files_are_read_in_one_sitting() {
         .map(|(path, lines)| format!("{path} has {lines} lines, more than {LONGEST}"))
         .collect();
     expect_none(&long);
+}
+
+/// Words for persons, of which there are few here, that stand for things.
+#[test]
+fn things_are_not_spoken_of_as_persons() {
+    // In two parts, so that this file does not hold them.
+    let words = [
+        ("whoe", "ver"),
+        ("no", "body"),
+        ("some", "body"),
+        ("any", "body"),
+        ("some", "one"),
+    ];
+    let words = words.map(|(start, end)| format!("{start}{end}"));
+    let persons = ["people", "person", "user"];
+    let mut complaints = Vec::new();
+    for source in texts() {
+        for (number, line) in (1..).zip(source.text.lines()) {
+            let line = line.to_lowercase();
+            let parts: Vec<&str> = line
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|part| !part.is_empty())
+                .collect();
+            let person = |at: usize| at > 0 && persons.contains(&parts[at - 1]);
+            let wrong = |(at, part): (usize, &&str)| {
+                words.iter().any(|word| word == part)
+                    || part.strip_prefix('w') == Some("ho") && !person(at)
+            };
+            if parts.iter().enumerate().any(wrong) {
+                complaints.push(format!("{}:{number}: {line}", source.path));
+            }
+        }
+    }
+    expect_none(&complaints);
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn any_switch_can_be_varied_and_one_that_changes_the_machine_is_told() {
 #[test]
 fn bad_input_is_refused_in_one_line() {
     for (arguments, parts) in [
-        (&["nobody"][..], &["nobody", "no such guest"][..]),
+        (&["nothing"][..], &["nothing", "no such guest"][..]),
         (&["hello.*"], &["hello.*", "more than one guest"]),
         (&["--vary", "cpu"], &["--vary cpu", "which values"]),
         (&["--vary", "hot="], &["hot=", "SWITCH=VALUE"]),

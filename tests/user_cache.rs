@@ -1,4 +1,4 @@
-//! The folder for translations that nobody names: in the user's cache folder, bounded, and no
+//! The folder for translations by default: in the user's cache folder, bounded, and no
 //! reason to fail.
 
 mod common;

@@ -33,7 +33,7 @@ pub enum Outcome {
     Quit,
     /// Lockstep execution found a difference.
     Difference,
-    /// There is no machine memory for it to go on, and nobody is left to give any back.
+    /// There is no machine memory for it to go on, and no other machine is left to give any back.
     Starved,
     /// The host failed to give what the machine needed: [`Vm::failure`](crate::vm::Vm::failure).
     HostFailure,

@@ -1,5 +1,5 @@
 //! The hypercall interface: what a guest kernel can ask of the monitor, as numbers and types.
-//! `docs/hypercalls.md` describes it to those who write guests; [`Vm::hypercall`] answers.
+//! `docs/hypercalls.md` describes it to authors of guests; [`Vm::hypercall`] answers.
 //!
 //! The instruction is HYPCALL of MIPS32's virtualization module (Volume IV-i), with code 0.
 //!

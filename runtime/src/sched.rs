@@ -1,4 +1,4 @@
-//! Who runs next: proportional shares by stride scheduling.
+//! Which machine runs next: proportional shares by stride scheduling.
 //!
 //! Each machine has a pass, the host time that it has had, divided by its share; the one with the
 //! least runs next. A machine that wakes up starts where the others are, or a little ahead of them,
@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-/// The share that a machine has if nobody says otherwise.
+/// The share that a machine has by default.
 pub const DEFAULT_SHARE: u32 = 100;
 /// The largest share.
 pub const LARGEST_SHARE: u32 = 10_000;
@@ -85,7 +85,7 @@ impl RunQueue {
         entry.pass = entry.pass.saturating_add(pass);
     }
 
-    /// Chooses who runs next on `thread`, and takes it out of the queue. There are `free` threads
+    /// Chooses what runs next on `thread`, and takes it out of the queue. There are `free` threads
     /// more, which have nothing to do.
     pub fn choose(&mut self, thread: usize, free: usize) -> Option<usize> {
         let entries = self.entries.iter().enumerate();
@@ -100,7 +100,7 @@ impl RunQueue {
             let slack = AFFINITY_NANOS * u64::from(LARGEST_SHARE) / entry.share;
             entry.thread == thread && (all_run || entry.pass <= least.saturating_add(slack))
         };
-        // Who ran elsewhere last has its memory in the cache there.
+        // What ran elsewhere last has its memory in the cache there.
         let elsewhere = ![NOWHERE, thread].contains(&self.entries[first].thread);
         let own = ready
             .filter(|(_, entry)| elsewhere && near(entry))
@@ -123,7 +123,7 @@ impl RunQueue {
         longest * own as u32 / most as u32
     }
 
-    /// Whether somebody wants to run.
+    /// Whether a machine wants to run.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.entries.iter().any(|entry| entry.ready)
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn who_slept_runs_soon_and_does_not_catch_up() {
+    fn a_machine_that_slept_runs_soon_and_does_not_catch_up() {
         let mut queue = queue(&[100, 100, 100]);
         queue.remove(2);
         run(&mut queue, 3, 1000);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_busy_stays_where_it_is_while_another_thread_is_free_for_who_wakes() {
+    fn a_busy_machine_stays_while_another_thread_is_free_for_one_that_wakes() {
         let mut queue = queue(&[100, 100]);
         let (busy, idle) = (queue.choose(0, 1).unwrap(), queue.choose(1, 0).unwrap());
         queue.charge(busy, 1_000_000_000);

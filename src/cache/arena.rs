@@ -35,7 +35,7 @@ impl Arena {
             .map_err(|error| failed(error.into()))?;
         let file = File::from(file);
         file.set_len(bytes as u64).map_err(failed)?;
-        // SAFETY: the file has no name, so nobody but these two mappings changes it.
+        // SAFETY: the file has no name, so nothing but these two mappings changes it.
         let (writable, executable) = unsafe {
             let options = MmapOptions::new();
             (

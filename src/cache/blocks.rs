@@ -212,7 +212,7 @@ impl<T: Keep> Blocks<T> {
         let key = BlockKey::new(pc, pa, vm.space_key());
         let id = self.ensure(vm, key);
         if let Some(viewed) = self.viewed(key) {
-            vm.space_mut().fill_code(pc, viewed.slot);
+            vm.fill_code(pc, viewed.slot);
         }
         Some(id)
     }

@@ -1,7 +1,7 @@
 //! Numbered places for values that come and go.
 //!
 //! Values lie in chunks that never move and are not given back, so that finding one costs one look
-//! into a short table, and making or dropping one asks nobody for memory.
+//! into a short table, and making or dropping one allocates no memory.
 
 /// The values in a chunk.
 const CHUNK: usize = 256;

@@ -14,8 +14,8 @@ pub enum Policy {
     #[default]
     Fifo,
     /// The one that was entered least from the dispatcher of late. Every run up to a horizon
-    /// starts there, so that code which runs is counted even if it is chained and loops; the counts are
-    /// halved at each eviction.
+    /// starts there, so that code which runs is counted even if it is chained and loops; the counts
+    /// are halved at each eviction.
     LeastUsed,
 }
 
@@ -43,7 +43,7 @@ pub enum NoPlace {
 
 /// A host page: what is the least that can be given back.
 const PAGE: usize = 4096;
-/// Units when nobody says how large they are to be.
+/// Units by default.
 const UNITS: usize = 16;
 
 /// All units of one VM's cache.

@@ -12,7 +12,7 @@ use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
 use crate::control::{Client, ClientError};
 use crate::machine::values;
 
-/// Where a monitor's control socket is if nobody says otherwise: in the working directory.
+/// Where a monitor's control socket is by default: in the working directory.
 pub(super) const SOCKET: &str = "mirrorball.sock";
 
 /// Look at running VMs, or have something done with them

@@ -43,7 +43,7 @@ pub(super) fn execute(args: &DisasmArgs) -> Result<Exit, CliError> {
         });
     }
     match print(&image, from, args.count, &mut io::stdout().lock()) {
-        // Whoever reads has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Done),
         result => result.map(|()| Exit::Done).map_err(CliError::Output),
     }

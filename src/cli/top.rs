@@ -50,7 +50,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "is no number of seconds from 0.1 to 3600".to_owned())
 }
 
-/// Shows VMs until somebody has seen enough.
+/// Shows VMs until the user has seen enough.
 pub(super) fn execute(args: &TopArgs) -> Result<Exit, CliError> {
     let client = Client::new(&args.socket);
     let mut state = State::default();

@@ -24,7 +24,7 @@ enum FlowName {
 
 /// Follow a guest's system call or TLB miss through process, operating system and monitor
 ///
-/// Three columns say who does what, in order: the process's instruction; how the monitor enters
+/// Three columns say what does what, in order: the process's instruction; how the monitor enters
 /// the guest's kernel (exception, EPC, vector); the operating system's handler, how many
 /// instructions it takes and which of them are privileged, done by translated code alone or by the
 /// monitor; the way back. All numbers are of the guest that runs, and the same each time.
@@ -79,7 +79,7 @@ pub(super) struct TraceArgs {
     /// Give the guest no hypercalls
     #[arg(long, help_heading = "Machine")]
     no_hypercalls: bool,
-    /// Type as FILE says; nobody else types
+    /// Type as FILE says, and nothing else
     #[arg(long, value_name = "FILE", help_heading = "Machine")]
     script: Option<PathBuf>,
     /// Where the guest's console goes: file:PATH [default: nowhere]

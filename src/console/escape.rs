@@ -61,7 +61,7 @@ impl Escape {
             b'x' | b'X' => Key::Command(Command::Quit),
             b'n' | b'N' => Key::Command(Command::Next),
             b'1'..=b'9' => Key::Command(Command::Choose((byte - b'1').into())),
-            // Whoever mistypes an escape wants to know which there are.
+            // A user who mistypes an escape wants to know which there are.
             _ => Key::Command(Command::Help),
         })
     }

@@ -3,7 +3,7 @@
 //!
 //! Nothing here knows the UART. What the guest prints goes to a writer and, a byte at a time, to a
 //! [`ScriptRunner`]; what is typed comes from a [`Source`] or from the script. A [`Console`] is a
-//! writer and, where there is somebody to type, a source that belong together.
+//! writer and, where there is a person to type, a source that belong together.
 
 pub mod escape;
 mod place;

@@ -14,7 +14,7 @@ use super::{Script, Session, Source, Waker, socket};
 pub struct Console {
     /// What the guest prints goes here.
     pub out: Box<dyn Write + Send>,
-    /// What is typed comes from here, if there is somebody to type.
+    /// What is typed comes from here, if there is a person to type.
     pub source: Option<Source>,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Debug for Console {
 }
 
 impl Console {
-    /// A file that holds what the guest prints, and nothing else; nobody types.
+    /// A file that holds what the guest prints, and nothing else; nothing is typed.
     ///
     /// # Errors
     /// When it cannot be made.
@@ -39,7 +39,7 @@ impl Console {
         })
     }
 
-    /// A Unix socket: all who connect see what the guest printed of late and prints, and what they
+    /// A Unix socket: all clients see what the guest printed of late and prints, and what they
     /// send is typed. The socket goes when the writer does.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ mod tests {
         std::fs::write(&path, "of the last run").unwrap();
         let mut session = Console::file(&path).unwrap().session(None, false);
         session.output(b"boot\n");
-        assert!(!session.may_type(), "nobody types into a file");
+        assert!(!session.may_type(), "a file types nothing");
         assert_eq!(std::fs::read(&path).unwrap(), b"boot\n");
         assert!(Console::file(folder.path()).is_err());
     }

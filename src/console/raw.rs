@@ -1,7 +1,7 @@
 //! Raw mode of the host's terminal, undone on every way out.
 //!
 //! The way out may be a return, a panic on any thread or a signal; so what has to be undone is
-//! kept in one place for the process, and whoever comes first undoes it.
+//! kept in one place for the process, and what comes first undoes it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -55,7 +55,7 @@ fn saved() -> MutexGuard<'static, Option<Saved>> {
     SAVED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Back to what the terminal was. If that fails there is nobody left to tell.
+/// Back to what the terminal was. If that fails there is no one left to tell.
 fn restore() {
     if let Some(saved) = &*saved() {
         let _ = termios::tcsetattr(&saved.terminal, OptionalActions::Now, &saved.cooked);

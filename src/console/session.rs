@@ -1,8 +1,8 @@
-//! The console of a running machine: its output, the script and whoever types, as the monitor's
+//! The console of a running machine: its output, the script and what is typed, as the monitor's
 //! [`Host`] wants them.
 //!
 //! While a script runs, what a person types is dropped, except for the escapes, and virtual time
-//! is free to run ahead: so nothing but the script decides what the guest sees. Whenever somebody
+//! is free to run ahead: so nothing but the script decides what the guest sees. Whenever a person
 //! may type, time does not run ahead of the host's clock while the guest is idle.
 
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ impl<W: Write> Session<W> {
     ///
     /// # Errors
     ///
-    /// When the guest's output could not be written, unless nobody was left to read it.
+    /// When the guest's output could not be written, unless no reader was left.
     pub fn end(self) -> io::Result<()> {
         match self.failure {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(
             session.idle(Nanos(u64::MAX)),
             Nanos(u64::MAX),
-            "nobody to wait for"
+            "nothing to wait for"
         );
         assert_eq!(session.input(), Typed::Bytes(Vec::new()));
     }
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_nobody_takes_ends_the_machine() {
+    fn output_that_is_not_taken_ends_the_machine() {
         for (kind, fine) in [
             (io::ErrorKind::BrokenPipe, true),
             (io::ErrorKind::StorageFull, false),

@@ -20,8 +20,8 @@ use super::raw::RawMode;
 use super::terminal::raw_stdin;
 use super::{Console, Input, Source, Waker};
 
-/// Pieces of input that may wait for one VM. More are lost, with a beep: who types must be able to
-/// go on to another VM.
+/// Pieces of input that may wait for one VM. More are lost, with a beep: a person who types must be
+/// able to go on to another VM.
 const ROOM: usize = 4096;
 
 /// The process's terminal, shared by VMs; it is restored when this goes.

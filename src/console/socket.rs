@@ -208,7 +208,7 @@ impl Client {
 /// Types for the clients.
 #[derive(Debug)]
 struct Typist {
-    /// Nothing when nobody listens any more.
+    /// Nothing when no client listens any more.
     sender: Option<SyncSender<Input>>,
     /// What there was no room for yet.
     stalled: Option<Input>,
@@ -259,7 +259,8 @@ impl Exchange {
                     None => break,
                 }
             }
-            // Who has hung up is not sent anything, and is gone when all that it sent is typed.
+            // A client that has hung up is not sent anything, and is gone when all that it sent is
+            // typed.
             if ready.contains(PollFlags::HUP) && !client.sends {
                 client.at = u64::MAX;
             }
@@ -272,7 +273,7 @@ impl Exchange {
         ended
     }
 
-    /// Waits until something happens; says what happened to each client. While nobody may type,
+    /// Waits until something happens; says what happened to each client. While no client may type,
     /// clients are left alone for a moment.
     fn wait(&self, listener: &UnixListener, stalled: bool) -> Vec<PollFlags> {
         let end = self.shared.lock().ring.end();
@@ -329,7 +330,7 @@ impl Exchange {
         }
     }
 
-    /// Sends the rest to all who take it in time.
+    /// Sends the rest to all clients that take it in time.
     fn say_farewell(&mut self) {
         let deadline = Instant::now() + FAREWELL;
         let end = self.shared.lock().ring.end();

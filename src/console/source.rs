@@ -1,4 +1,4 @@
-//! Where a console's input comes from, whatever that is: a channel that somebody types into.
+//! Where a console's input comes from, whatever that is: a channel for what is typed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub enum Input {
 }
 
 /// Called when there is something new to look at, from whatever thread brings it: it has to come
-/// back soon. Whoever executes a VM that is idle learns by it that somebody types.
+/// back soon. What executes a VM that is idle learns by it that there is input.
 #[derive(Clone)]
 pub struct Waker(Arc<dyn Fn() + Send + Sync>);
 
@@ -28,7 +28,7 @@ impl Waker {
         Self(Arc::new(wake))
     }
 
-    /// One for nobody: who waits for input waits on the channel.
+    /// One that wakes nothing: what waits for input waits on the channel.
     #[must_use]
     pub fn none() -> Self {
         Self::new(|| {})

@@ -10,7 +10,8 @@ use super::raw::RawMode;
 use super::{Input, Source, Waker};
 
 /// How many pieces may wait for the guest: from a terminal enough to never keep back the escapes
-/// behind text that the guest does not read, from a pipe little, so that it is the writer who waits.
+/// behind text that the guest does not read, from a pipe little, so that it is the writer that
+/// waits.
 const FROM_TERMINAL: usize = 4096;
 const FROM_PIPE: usize = 4;
 
@@ -42,7 +43,7 @@ pub(super) fn raw_stdin() -> io::Result<Option<RawMode>> {
         .transpose()
 }
 
-/// Passes on what comes `from` there until it ends or nobody listens.
+/// Passes on what comes `from` there until it ends or nothing listens.
 fn pump(from: impl Read, escape: Option<Escape>, to: &SyncSender<Input>, waker: &Waker) {
     let send = |input| {
         let sent = to.send(input).is_ok();
@@ -108,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn reading_ends_when_nobody_listens() {
+    fn reading_ends_when_nothing_listens() {
         let (sender, source) = Source::channel(0);
         drop(source);
         pump(io::repeat(b'x'), None, &sender, &Waker::none());
     }
 
     #[test]
-    fn whoever_sleeps_is_woken_by_each_key() {
+    fn a_sleeper_is_woken_by_each_key() {
         let woken = Arc::new(AtomicU32::new(0));
         let count = woken.clone();
         let waker = Waker::new(move || {

@@ -1,7 +1,7 @@
 //! What the monitor tells of itself and its VMs, and what it can be asked to do.
 //!
-//! Counters count from the VM's start and only grow; whoever wants a rate takes the difference of
-//! two looks. Sizes are in bytes.
+//! Counters count from the VM's start and only grow; a client that wants a rate takes the
+//! difference of two looks. Sizes are in bytes.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub enum VmState {
     Waiting,
     /// The guest waits for an interrupt.
     Idle,
-    /// Somebody paused it.
+    /// It was paused by command.
     Paused,
     /// It ended, or was never started.
     #[default]

@@ -40,7 +40,7 @@ pub enum ClientError {
         "{0}: there is no such socket; is a monitor running, and is --socket its control socket?"
     )]
     NoSocket(String),
-    #[error("{0}: nobody listens there any more; start the monitor again")]
+    #[error("{0}: no monitor listens there any more; start the monitor again")]
     Gone(String),
     #[error("{0}: may not be used by this user; ask as the user who started the monitor")]
     Denied(String),
@@ -68,7 +68,7 @@ impl ClientError {
     }
 }
 
-/// Somebody who asks a monitor.
+/// A client of a monitor.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
@@ -86,7 +86,7 @@ impl Client {
     /// The monitor and all its VMs.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When no monitor answers.
     pub fn status(&self) -> Result<MonitorStatus, ClientError> {
         self.get("/")
     }
@@ -94,7 +94,7 @@ impl Client {
     /// All VMs.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When no monitor answers.
     pub fn vms(&self) -> Result<Vec<VmStatus>, ClientError> {
         self.get("/vms")
     }
@@ -102,7 +102,7 @@ impl Client {
     /// The VM of that name.
     ///
     /// # Errors
-    /// When nobody answers, or there is no such VM.
+    /// When no monitor answers, or there is no such VM.
     pub fn vm(&self, name: &str) -> Result<VmStatus, ClientError> {
         self.get(&path(name, ""))
     }
@@ -110,7 +110,7 @@ impl Client {
     /// The address spaces that a VM's guest uses.
     ///
     /// # Errors
-    /// When nobody answers, or the monitor refuses.
+    /// When no monitor answers, or the monitor refuses.
     pub fn processes(&self, name: &str) -> Result<Vec<Process>, ClientError> {
         self.get(&path(name, "/processes"))
     }
@@ -118,7 +118,7 @@ impl Client {
     /// Has something done with a VM; answers with the VM afterwards.
     ///
     /// # Errors
-    /// When nobody answers, or the monitor refuses.
+    /// When no monitor answers, or the monitor refuses.
     pub fn act(&self, name: &str, action: Action) -> Result<VmStatus, ClientError> {
         let state = |action| self.put(&path(name, "/state"), &StateRequest { action });
         match action {
@@ -138,7 +138,7 @@ impl Client {
     /// All counters, as Prometheus collects them.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When no monitor answers.
     pub fn metrics(&self) -> Result<String, ClientError> {
         let text = self.ask("GET", "/metrics", Vec::new())?;
         String::from_utf8(text).map_err(|_| self.strange("is no text"))
@@ -171,7 +171,7 @@ impl Client {
             target: target.to_owned(),
             body,
         };
-        // Who refuses early does not take the rest, and still answers.
+        // A server that refuses early does not take the rest, and still answers.
         let sent = connection.write(&request.to_bytes());
         let (status, body) = match (connection.answer(), sent) {
             (Ok(answer), _) => answer,

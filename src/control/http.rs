@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_takes_longer_than_the_time() {
+    fn no_request_takes_longer_than_the_time() {
         let (mut there, here) = UnixStream::pair().unwrap();
         let slow = std::thread::spawn(move || {
             while there.write_all(b"G").is_ok() {

@@ -1,7 +1,7 @@
 //! The monitor's counters as Prometheus collects them, in its text format.
 //!
 //! One table for the monitor and one for each VM say which metrics there are; the library knows
-//! how they are written. Rates are left to who collects: a metric is what was counted, or a state.
+//! how they are written. Rates are left to the collector: a metric is what was counted, or a state.
 
 use std::collections::BTreeMap;
 

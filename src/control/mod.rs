@@ -1,7 +1,7 @@
 //! Control and observation of running VMs, from other processes: HTTP with JSON over a Unix
 //! socket.
 //!
-//! Whoever runs VMs implements [`Machines`]; a [`Server`] answers for it on a [`Claimed`] socket,
+//! What runs VMs implements [`Machines`]; a [`Server`] answers for it on a [`Claimed`] socket,
 //! and a [`Client`] asks. What they exchange are the types of [`api`], and every way to ask is a
 //! line of the table in [`routes`]; `docs/openapi.yaml` is made from both.
 //!

@@ -23,7 +23,7 @@ const TIME: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_millis(200);
 /// Connections at the same time; more wait to be accepted.
 const MOST: usize = 16;
-/// How long to wait before the next try where the host or [`MOST`] lets nobody in.
+/// How long to wait before the next try where the host or [`MOST`] lets no client in.
 const PAUSE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 10_000_000,
@@ -91,7 +91,7 @@ fn serve(socket: &Claimed, stopped: &UnixStream, machines: &dyn Machines) {
                 Err(error) => pause = error.kind() != ErrorKind::WouldBlock,
             }
         }
-        // Who has not asked yet is not waited for.
+        // A client that has not asked yet is not waited for.
         for stream in live.iter().filter_map(Weak::upgrade) {
             let _ = stream.shutdown(Shutdown::Read);
         }
@@ -121,7 +121,7 @@ fn spawn<'scope>(
         .is_ok()
 }
 
-/// Answers the one request of a connection. Who does not read the answer gets none.
+/// Answers the one request of a connection. A client that does not read the answer gets none.
 fn converse(stream: &UnixStream, machines: &dyn Machines) {
     if stream.set_nonblocking(false).is_err() {
         return;

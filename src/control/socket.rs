@@ -1,7 +1,7 @@
 //! A Unix socket to listen on, at a path: the only place where one is made and removed.
 //!
-//! A process that was killed leaves its socket behind. So who finds a socket at the path asks
-//! whether somebody answers: if not, it is swept away; if so, it is left alone, like any file
+//! A process that was killed leaves its socket behind. So a monitor that finds a socket at the path
+//! asks whether another answers: if not, it is swept away; if so, it is left alone, like any file
 //! that is no socket.
 
 use std::borrow::Borrow;
@@ -32,7 +32,7 @@ const BACKLOG: i32 = 64;
     reason = "each variant's message says what its fields are"
 )]
 pub enum SocketError {
-    #[error("{0}: somebody listens there already; name another path or end that process")]
+    #[error("{0}: another program listens there already; name another path or end that process")]
     Taken(String),
     #[error("{0}: is there and no socket; name another path")]
     NotASocket(String),
@@ -67,7 +67,7 @@ impl Claimed {
     /// Listens at `path`, for this user alone.
     ///
     /// # Errors
-    /// When somebody else listens there, something other than a socket is there, or the host
+    /// When another program listens there, something other than a socket is there, or the host
     /// refuses.
     pub fn new(path: &Path) -> Result<Self, SocketError> {
         let address = SocketAddrUnix::new(path).map_err(|error| failure(path, error.into()))?;
@@ -92,7 +92,7 @@ impl Borrow<UnixListener> for Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|file| file == self.file) {
-            // If that fails, whoever comes next sweeps.
+            // If that fails, the next monitor sweeps.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -124,7 +124,7 @@ fn lock_folder(path: &Path) -> Result<File, SocketError> {
     }
 }
 
-/// Removes the socket at `path` if nobody listens on it any more.
+/// Removes the socket at `path` if no program listens on it any more.
 fn sweep(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
     let failed = |error| failure(path, error);
     match fs::symlink_metadata(path) {
@@ -140,7 +140,7 @@ fn sweep(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
         Err(Errno::CONNREFUSED) => fs::remove_file(path).map_err(failed),
         Err(Errno::NOENT) => Ok(()),
         Err(Errno::ACCESS) => Err(failed(Errno::ACCESS.into())),
-        // Any other answer comes from somebody who listens, if busy or for something else.
+        // Any other answer comes from a program that listens, if busy or for something else.
         _ => Err(SocketError::Taken(path.display().to_string())),
     }
 }
@@ -154,7 +154,7 @@ fn socket(flags: SocketFlags) -> Result<OwnedFd, Errno> {
     )
 }
 
-/// Nobody can connect before `listen`: by then the socket is closed to other users.
+/// No client can connect before `listen`: by then the socket is closed to other users.
 fn listen(path: &Path, address: &SocketAddrUnix) -> io::Result<Claimed> {
     let socket = socket(SocketFlags::empty())?;
     net::bind(socket.as_fd(), address)?;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_somebody_listens_on_is_left_alone() {
+    fn one_that_a_program_listens_on_is_left_alone() {
         let (_folder, path) = folder();
         let _claimed = Claimed::new(&path).unwrap();
         let error = Claimed::new(&path).unwrap_err();
@@ -215,7 +215,7 @@ mod tests {
     fn one_that_a_killed_process_left_is_swept() {
         let (_folder, path) = folder();
         drop(UnixListener::bind(&path).unwrap());
-        assert!(path.exists(), "nobody removed it");
+        assert!(path.exists(), "it was not removed");
         let _claimed = Claimed::new(&path).unwrap();
         assert!(UnixStream::connect(&path).is_ok());
     }

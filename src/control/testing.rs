@@ -1,4 +1,4 @@
-//! Machines that only seem to run, for tests of who looks at them.
+//! Machines that only seem to run, for tests of what looks at them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -33,7 +33,7 @@ pub struct Job {
 pub enum Outcome {
     /// A translation.
     Made(Translation),
-    /// A translation of this very region, which somebody else has made.
+    /// A translation of this very region, which another engine has made.
     Found(Translation),
     /// Meanwhile the store has got another translation from this entry, which may do as well.
     Overtaken,

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lies_in_a_region_needs_more_heat() {
+    fn a_block_in_a_region_needs_more_heat() {
         let mut extra = Extra::default();
         assert_eq!(extra.threshold(1000), 1000);
         extra.regions.push(1);

@@ -57,6 +57,9 @@ impl Interpreter {
             } else {
                 run_part(vm, block)
             };
+            if vm.is_called_back() {
+                vm.request_stop();
+            }
             if exit.is_some() || vm.cpu.stop != 0 {
                 let exit = exit.or(vm.cpu.take_stop());
                 if vm.has_modified() {

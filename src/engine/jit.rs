@@ -72,7 +72,7 @@ pub enum JitError {
     /// No place for blocks.
     #[error(transparent)]
     Blocks(#[from] BlocksError),
-    /// Nobody to translate.
+    /// No thread to translate.
     #[error(transparent)]
     Workshop(#[from] WorkshopError),
     /// No place on disk.
@@ -212,7 +212,7 @@ impl Jit {
         Ok(Store::open_bounded(directory, space)?)
     }
 
-    /// The same, kept in memory for as long as anybody holds the store.
+    /// The same, kept in memory for as long as there is a clone of the store.
     ///
     /// # Errors
     /// If the host has no memory.
@@ -412,6 +412,9 @@ impl Engine for Jit {
                 self.counters.interpreted += (before - vm.cpu.left) as u64;
                 exit
             };
+            if vm.is_called_back() {
+                vm.request_stop();
+            }
             if exit.is_some() || vm.cpu.stop != 0 {
                 let exit = exit.or(vm.cpu.take_stop());
                 if vm.has_modified() {

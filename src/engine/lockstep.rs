@@ -13,6 +13,8 @@ use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most blocks that a report shows.
 const SHOWN: usize = 8;
@@ -100,7 +102,7 @@ impl Lockstep {
         if starved {
             twin.cpu.set_horizon(vm.cpu.now(0));
         }
-        // A deadline that is new and was beyond the step's horizon stopped nobody.
+        // A deadline that is new and was beyond the step's horizon stopped neither engine.
         vm.cpu.set_horizon(Cycles(horizon.min(vm.next_event())));
         let now = vm.cpu.now(0);
         self.path.clear();
@@ -172,7 +174,7 @@ impl Lockstep {
         Ok(())
     }
 
-    fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm) -> Exit {
+    fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm, called: &AtomicBool) -> Exit {
         if let Err(difference) = self.run_rounds(vm, twin) {
             return self.report(vm, &format!("in a loop that was skipped: {difference}"));
         }
@@ -183,6 +185,7 @@ impl Lockstep {
         }
         while vm.cpu.left > 0 {
             match self.step(vm, twin) {
+                Ok(None) if called.load(Ordering::Relaxed) => return Exit::Stop,
                 Ok(None) => {}
                 Ok(Some(exit)) => return exit,
                 Err(difference) => return self.report(vm, &difference),
@@ -207,7 +210,10 @@ impl Engine for Lockstep {
             }
         };
         twin.watch_writes();
-        let exit = self.run_both(vm, &mut twin);
+        // Both come back at the same instruction: when they have been compared.
+        let called = vm.come_back_by(Arc::default());
+        let exit = self.run_both(vm, &mut twin, &called);
+        vm.come_back_by(called);
         self.twin = Some(twin);
         exit
     }

@@ -79,8 +79,8 @@ impl Jit {
         self.install_done(vm);
     }
 
-    /// Whether the code of block `id` is in a region already: as a block of it, or as the end of one
-    /// in whose middle control came back, as it does after an event.
+    /// Whether the code of block `id` is in a region already: as a block of it, or as the end of
+    /// one in whose middle control came back, as it does after an event.
     fn is_covered(&self, id: BlockId) -> bool {
         let Cached { extra, key, .. } = self.blocks.get(id);
         !extra.regions.is_empty()
@@ -92,8 +92,8 @@ impl Jit {
 
     /// Installs a translation of block `id`, which is at the CPU's program counter, that an earlier
     /// run or another machine left in the store, if there is one and the guest code is the same. If
-    /// not, the block is as hot as all who look for it have made it together, as it is translated
-    /// for all of them.
+    /// not, the block is as hot as all engines that look for it have made it together, as it is
+    /// translated for all of them.
     #[cold]
     pub(super) fn recall(&mut self, vm: &mut Vm, id: BlockId) {
         let Some(store) = &self.store else {
@@ -118,8 +118,8 @@ impl Jit {
         }
     }
 
-    /// Installs a translation that somebody else has made of a region in which block `id` is not the
-    /// first: then it most likely needs none of its own. Says whether it did.
+    /// Installs a translation that another engine has made of a region in which block `id` is not
+    /// the first: then it most likely needs none of its own. Says whether it did.
     fn take_around(&mut self, vm: &mut Vm, id: BlockId) -> bool {
         let Some(store) = &self.store else {
             return false;
@@ -141,8 +141,8 @@ impl Jit {
         })
     }
 
-    /// Installs a stored translation that starts with block `id`, if the guest code is the same. The
-    /// CPU is in the state that the block's key says.
+    /// Installs a stored translation that starts with block `id`, if the guest code is the same.
+    /// The CPU is in the state that the block's key says.
     fn take(&mut self, vm: &mut Vm, id: BlockId, stored: &Arc<Stored>) -> bool {
         let (key, record) = (self.blocks.get(id).key, &stored.record);
         let (bytes, links) = (record.code_bytes as usize, record.links.len());

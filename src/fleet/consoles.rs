@@ -156,7 +156,7 @@ impl Consoles {
 
     /// Says whom typing wakes.
     pub fn connect(&self, monitor: &Arc<FleetMonitor>) {
-        // Nobody else sets it.
+        // Nothing else sets it.
         let _ = self.monitor.set(Arc::downgrade(monitor));
     }
 

@@ -81,7 +81,7 @@ pub struct Ended<'a> {
     pub unfinished: Option<Unfinished>,
 }
 
-/// Who wants to know what becomes of machines.
+/// What wants to know what becomes of machines.
 pub trait Audience: Send + Sync {
     /// Machine `number` is at its end.
     fn ended(&self, number: usize, ended: &Ended<'_>);

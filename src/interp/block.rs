@@ -1,7 +1,7 @@
 //! Finding blocks of guest code and predecoding them.
 //!
 //! A block is a straight run of instructions on one page, up to and including the first branch
-//! with its delay slot or the first instruction after which nobody knows what runs. What an
+//! with its delay slot or the first instruction after which it is unknown what runs. What an
 //! instruction word means depends on the CPU model and on a few Status bits: see [`Meaning`].
 
 use super::{Op, handler};
@@ -99,8 +99,8 @@ impl Source {
         source
     }
 
-    /// Makes the block one of a branch at `pc`, the end of its page, and of its delay slot, if there
-    /// is something to be seen of that.
+    /// Makes the block one of a branch at `pc`, the end of its page, and of its delay slot, if
+    /// there is something to be seen of that.
     fn find_split(&mut self, vm: &Vm, pc: Va, branch: (u32, Meaning)) {
         self.split = true;
         self.code.push(branch);

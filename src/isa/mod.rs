@@ -93,7 +93,7 @@ pub enum Flow {
     Branch,
     /// To its target after the delay slot, or on without it.
     Likely,
-    /// Nobody can know: a block ends here.
+    /// It cannot be known: a block ends here.
     End,
 }
 

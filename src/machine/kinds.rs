@@ -57,9 +57,9 @@ pub enum CodeCache {
     /// Nowhere.
     #[default]
     Off,
-    /// In this folder, which somebody named.
+    /// In this folder, which the user named.
     Folder(PathBuf),
-    /// In a folder of the user's that nobody named. Its size is bounded, and the machine runs
+    /// In a folder of the user's that was not named. Its size is bounded, and the machine runs
     /// without it if it cannot be used.
     User(PathBuf),
 }
@@ -103,7 +103,7 @@ pub enum ConsoleSpec {
     /// At the terminal that the program was started from.
     #[default]
     Terminal,
-    /// In a file, which is written anew; nobody but a script types.
+    /// In a file, which is written anew; only a script types.
     File(PathBuf),
     /// At a Unix socket.
     Socket(PathBuf),

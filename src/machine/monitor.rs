@@ -10,10 +10,10 @@ use super::settings::{Settings, fits_a_socket, has_a_folder, is_folder};
 use super::spec::MachineSpec;
 use super::values::{self, ValueError};
 
-/// Pages that are looked at in a second for equal ones, if nobody says how many.
+/// Pages that are looked at in a second for equal ones, by default.
 const SHARE_RATE: u32 = 16_384;
 
-/// What somebody asked of the monitor.
+/// What the user asked of the monitor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(
     missing_docs,

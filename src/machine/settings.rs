@@ -1,4 +1,4 @@
-//! What somebody asked of a VM, before any file is read.
+//! What the user asked of a VM, before any file is read.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ use crate::image::MemorySize;
 /// What stands for a copy's number.
 const NUMBER: &str = "{n}";
 
-/// What somebody asked of a VM, or of several that are alike. What is absent somebody else may
+/// What the user asked of a VM, or of several that are alike. What is absent another place may
 /// say, and in the end the default does.
 #[derive(Clone, Debug, Default)]
 #[expect(
@@ -209,8 +209,8 @@ impl Settings {
         self.realtime.as_ref().is_some_and(|on| on.value)
     }
 
-    /// Where the JIT keeps its translations. Lockstep uses what somebody named only: it compares
-    /// what this run translates.
+    /// Where the JIT keeps its translations. Lockstep uses a folder that was named only: it
+    /// compares what this run translates.
     fn code_cache(&self) -> CodeCache {
         match (&self.code_cache, self.engine.unwrap_or(EngineKind::Jit)) {
             (None, _) | (_, EngineKind::Interp) => CodeCache::Off,
@@ -242,13 +242,13 @@ impl Settings {
     }
 }
 
-/// The CPU that guests see if nobody says which.
+/// The CPU that guests see by default.
 fn default_model() -> &'static Model {
     use mirrorball_runtime::cpu::model::MODELS;
     Model::find("24Kf").unwrap_or(&MODELS[0])
 }
 
-/// What a machine is called that boots `image` and that nobody gave a name.
+/// What a machine is called that boots `image` and was given no name.
 fn name_after(image: &str) -> String {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name: String = image

@@ -45,7 +45,8 @@ pub fn parse(text: &str) -> Result<Settings, SpecError> {
     Ok(settings)
 }
 
-/// The key of `part`. Whoever forgets to quote a comma finds the rest of the value taken for a key.
+/// The key of `part`. A user who forgets to quote a comma finds the rest of the value taken for a
+/// key.
 fn key(part: &Part, first: bool) -> Result<&'static keys::Key<Settings>, Problem> {
     let name = part.key.trim();
     keys::find(&keys::MACHINE, name).map_err(|problem| match problem {

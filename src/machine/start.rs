@@ -181,7 +181,7 @@ impl MachineSpec {
         Ok(Session::new(out, script, terminal, self.realtime))
     }
 
-    /// Who types at the terminal. With a script, a pipe is not read: nothing but the script is to
+    /// The input from the terminal. With a script, a pipe is not read: nothing but the script is to
     /// type.
     fn terminal(&self) -> Result<Option<Source>, StartError> {
         let listens = self.script.is_none() || io::stdin().is_terminal();

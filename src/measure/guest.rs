@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn what_is_no_guest_says_what_would_be_one() {
         let error = |name: &str| Guests::find(&[name.into()]).unwrap_err().to_string();
-        assert!(error("nobody").starts_with("nobody: no such guest; give an image, a folder"));
+        assert!(error("nothing").starts_with("nothing: no such guest; give an image, a folder"));
         assert!(error("no/*.elf").starts_with("no/*.elf: no such guest"));
         assert!(error("a[").starts_with("a[: is no pattern"));
         assert_eq!(

@@ -70,7 +70,7 @@ impl<W: Write> Progress<W> {
                 self.runs,
                 self.left(elapsed)
             );
-            // Nobody needs progress that cannot be shown.
+            // Progress that cannot be shown is not needed.
             let _ = if self.rewrites {
                 write!(self.to, "\r\x1b[K{line}").and_then(|()| self.to.flush())
             } else {

@@ -1,9 +1,9 @@
 //! What happened in a run: the counters of all parts gathered upward, and the table of them that
 //! people read.
 //!
-//! Each part counts for itself and knows nobody who reads. [`Report::gather`] collects what they
-//! counted, as plain numbers; [`table`] shows them to people, a [`Record`] holds them in a file for
-//! programs, and [`plot`] draws numbers of any kind.
+//! Each part counts for itself and knows nothing of its readers. [`Report::gather`] collects what
+//! they counted, as plain numbers; [`table`] shows them to people, a [`Record`] holds them in a
+//! file for programs, and [`plot`] draws numbers of any kind.
 
 pub mod file;
 pub mod monitor;

@@ -129,7 +129,7 @@ fn at(value: f64) -> String {
     format!("{value:.1}")
 }
 
-/// The width that `text` takes, roughly: nobody here knows the viewer's fonts.
+/// The width that `text` takes, roughly: the viewer's fonts are not known here.
 fn width(text: &str) -> f64 {
     text.chars().count() as f64 * 7.0
 }

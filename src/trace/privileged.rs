@@ -1,4 +1,4 @@
-//! The privileged instructions that an operating system executes, and who sees to them:
+//! The privileged instructions that an operating system executes, and what executes them:
 //! translated code alone, or the monitor.
 
 use std::collections::BTreeMap;

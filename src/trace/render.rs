@@ -1,5 +1,5 @@
 //! Sequences as text, in the three columns of the textbooks: process, operating system, monitor.
-//! Time runs downward, and whoever acts has the line.
+//! Time runs downward, and the line is the actor's.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_acts_has_the_line() {
+    fn the_line_is_the_actors() {
         let resume = Event::Resume {
             pc: 0x40_0004,
             asid: 3,

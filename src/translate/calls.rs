@@ -29,7 +29,7 @@ pub fn functions() -> [usize; 2] {
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
 // SAFETY: every general register that `interpret` may change is saved and restored, and the stack
 // stays aligned. Translated code keeps its frame pointer in `rbp`, and below its return address
-// nothing that anybody needs when it has ended; it has no registers to restore.
+// nothing that is needed when it has ended; it has no registers to restore.
 #[unsafe(naked)]
 unsafe extern "C" fn interpret_preserving() {
     // With the return address, nine registers keep the stack aligned as it was before the call.
@@ -56,7 +56,7 @@ unsafe extern "C" fn interpret_preserving() {
         "pop rcx",
         "pop rax",
         "ret",
-        // The caller's frame ends here; nobody wants its registers.
+        // The caller's frame ends here; its registers are not needed.
         "2:",
         "mov rsp, rbp",
         "pop rbp",
@@ -221,13 +221,21 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
     };
     let before = (vm.counters.device_accesses, vm.counters.soft_misses);
     let step = (op.run)(vm, &op);
-    if step == Step::Next {
+    if step == Step::Next && !vm.is_called_back() {
         if let Some(expectation) = call.expectation {
             let after = (vm.counters.device_accesses, vm.counters.soft_misses);
             note_way(vm, &call, expectation, before, after);
         }
         return DONE;
     }
+    let step = match step {
+        // It was called back.
+        Step::Next => {
+            vm.request_stop();
+            Step::Stop
+        }
+        step => step,
+    };
     let end = vm.cpu.code_va(call.end).0 as u32;
     settle(vm, step, end, call.owed, call.slot);
     match step {

@@ -63,7 +63,7 @@ pub enum TranslateError {
     },
 }
 
-/// A translation, ready to be placed: the same bytes wherever that is and whoever runs them.
+/// A translation, ready to be placed: the same bytes wherever that is and whichever VM runs them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Translation {
     /// Host code, position-independent, up to where its [`Cell`]s have to lie.
@@ -223,8 +223,8 @@ impl Translator {
         Emitter::new(builder, region, self.abilities).run(self.thorough.frontend_config())
     }
 
-    /// Compiles the function. Translated code never returns to translated code, so nobody wants
-    /// registers saved from one piece to the next: what was built (and is verified) for the
+    /// Compiles the function. Translated code never returns to translated code, so there is no need
+    /// to have registers saved from one piece to the next: what was built (and is verified) for the
     /// convention of tail calls is compiled for one that is the same but for saving none.
     fn compile(&mut self, pc: u32, thoroughly: bool) -> Result<(), TranslateError> {
         let isa = if thoroughly {

@@ -113,7 +113,7 @@ fn is_read(e: &Emitter<'_>, by: Insn) -> bool {
     code.any(|&(_, meaning)| meaning == Meaning::Insn(by))
 }
 
-/// What is left of `s`. Another division would be faster, but is one even if nobody asks.
+/// What is left of `s`. Another division would be faster, but is one even if it is not used.
 fn remainder(e: &mut Emitter<'_>, s: Value, divisor: Value, quotient: Value) -> Value {
     let product = e.b.ins().imul(quotient, divisor);
     e.b.ins().isub(s, product)

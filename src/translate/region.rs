@@ -8,7 +8,7 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::Vm;
 use std::collections::VecDeque;
 
-/// The most instructions of a function that becomes part of who calls it.
+/// The most instructions of a function that becomes part of its caller.
 const MOST_CALLED: usize = 16;
 /// The most places that a return looks whether it goes to.
 const MOST_RETURNS: usize = 4;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_function_is_part_of_who_calls_it_and_returns_there() {
+    fn a_short_function_is_part_of_its_caller_and_returns_there() {
         let region = grown(
             &[
                 // jal 0x80000040; nop

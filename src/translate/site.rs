@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_expects_the_least_is_right() {
+    fn the_least_expectation_is_right() {
         let mut sites = Sites::from([(4, Expectation::Space), (8, Expectation::Device)]);
         let more = [
             (4, Expectation::Device),

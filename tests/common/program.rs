@@ -8,7 +8,7 @@ pub const USAGE: i32 = 2;
 /// The host failed.
 pub const HOST: i32 = 1;
 
-/// The program in the project's folder, with nobody to type. It keeps no translations for later
+/// The program in the project's folder, with nothing typed. It keeps no translations for later
 /// runs unless it is told to: what a test finds must not depend on what ran before.
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorball"));

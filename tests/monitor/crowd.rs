@@ -78,7 +78,7 @@ pub struct Setting {
     pub swap: u64,
 }
 
-/// Nobody is short of anything, on one thread.
+/// No machine is short of anything, on one thread.
 pub const PLENTY: Setting = Setting {
     threads: 1,
     slice: 1 << 16,
@@ -133,7 +133,9 @@ impl Fleet for Crowd {
                 .map_err(|error| error.to_string())?,
             engine: Runner {
                 engine: engine.map_err(|error| error.to_string())?,
-                fails: self.fails.and_then(|(who, n)| (who == number).then_some(n)),
+                fails: self
+                    .fails
+                    .and_then(|(machine, runs)| (machine == number).then_some(runs)),
             },
             host: Recorder::default(),
             limit: spec.limit.unwrap_or(u64::MAX),
@@ -210,6 +212,12 @@ pub fn monitor_that_fails(
         threads: setting.threads,
         slice: setting.slice,
         share_pages: setting.share_pages,
+        // What is as long as a test can be is meant so.
+        slice_time: if setting.slice < 1 << 30 {
+            MonitorConfig::default().slice_time
+        } else {
+            Duration::MAX
+        },
     };
     // All have the same CPU and byte order, so that they can have the same translations.
     let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;

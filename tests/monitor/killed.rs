@@ -15,7 +15,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn whoever_comes_after_a_killed_monitor_finds_all_in_order() {
+fn what_comes_after_a_killed_monitor_finds_all_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).display().to_string();
     for name in ["swap", "cache"] {

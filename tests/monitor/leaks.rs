@@ -42,7 +42,7 @@ fn all_memory_comes_back_however_machines_end() {
         let monitor = monitor_that_fails(guests(), SETTING, Some((2, 300)));
         let told_all = AtomicBool::new(false);
         thread::scope(|scope| {
-            // It comes back when all have ended, and then somebody may be started again.
+            // It comes back when all have ended, and then one may be started again.
             scope.spawn(|| {
                 loop {
                     let last = told_all.load(Ordering::SeqCst);

@@ -1,10 +1,10 @@
-//! A machine ends at the same instruction with the same state, whoever is beside it: alone, beside
+//! A machine ends at the same instruction with the same state, whatever is beside it: alone, beside
 //! noisy neighbours, with half the memory that all of them touch, with pages shared or not.
 
 use crate::crowd::{PLENTY, Setting, Watchdog, alone, machine, run};
 use mirrorball::machine::MachineSpec;
 
-/// Those who are looked at, in an engine: what they touch is about 2000 pages.
+/// Those that are looked at, in an engine: what they touch is about 2000 pages.
 fn guests(engine: &str) -> Vec<MachineSpec> {
     let settings = |name: &str, more: &str| format!("name={name},engine={engine},memory=16M{more}");
     vec![
@@ -23,7 +23,7 @@ fn guests(engine: &str) -> Vec<MachineSpec> {
     ]
 }
 
-/// Those who disturb.
+/// Those that disturb.
 fn noise() -> Vec<MachineSpec> {
     let noisy = |n: u32| {
         let settings = format!("name=noisy-{n},memory=8M,append='rounds=300 seed={n}'");
@@ -62,7 +62,7 @@ fn neighbours_change_nothing(engine: &'static str) {
         let reference: Vec<_> = guests("interp").iter().map(alone).collect();
         assert_eq!(wanted, reference);
     }
-    // Lockstep takes long, and what it sees depends on nobody's thread.
+    // Lockstep takes long, and what it sees depends on no thread.
     let threads = if engine == "lockstep" { 2..=2 } else { 1..=2 };
     for setting in settings() {
         if !threads.contains(&setting.threads) {

@@ -69,7 +69,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Who asks the monitor at this socket, once it answers.
+/// A client of the monitor at this socket, once it answers.
 #[track_caller]
 pub fn client(socket: &Path) -> Client {
     let client = Client::new(socket);

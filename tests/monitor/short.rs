@@ -1,4 +1,4 @@
-//! Too little of everything: memory, swap, disk. Somebody is told, nobody hangs, and who needs
+//! Too little of everything: memory, swap, disk. The user is told, nothing hangs, and what needs
 //! nothing goes on.
 
 use crate::common::program::{HOST, USAGE, command, refused};
@@ -11,7 +11,7 @@ use std::process::Stdio;
 const HOG: &str = "guests/prebuilt/vmm-hog.el.elf";
 
 #[test]
-fn who_finds_the_swap_file_full_waits_and_the_others_end() {
+fn a_machine_that_finds_the_swap_file_full_waits_and_the_others_end() {
     let _watchdog = Watchdog::new(100, || "machines with a full swap file".into());
     let victim = machine(
         "vmm-victim",
@@ -50,9 +50,9 @@ fn who_finds_the_swap_file_full_waits_and_the_others_end() {
     }
 }
 
-/// When somebody gives memory back, it goes on as if nothing had been.
+/// When a machine gives memory back, it goes on as if nothing had been.
 #[test]
-fn who_waits_for_memory_goes_on_when_there_is_some() {
+fn a_machine_that_waits_for_memory_goes_on_when_there_is_some() {
     let _watchdog = Watchdog::new(100, || "a machine that waits for memory".into());
     let hog = |name: &str| {
         let settings = format!("name={name},memory=8M,append='pages=700 rounds=20'");

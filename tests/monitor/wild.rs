@@ -15,7 +15,7 @@ fn victim(pages: u32) -> MachineSpec {
 }
 
 #[test]
-fn nobody_escapes() {
+fn no_guest_escapes() {
     let _watchdog = Watchdog::new(110, || "the escape artists".into());
     let artist = |seed: u64| {
         let append = format!("seed={seed} pokes=1000");
@@ -91,7 +91,7 @@ fn random_guest(like: &MachineSpec, seed: u64) -> MachineSpec {
 }
 
 #[test]
-fn random_words_harm_nobody() {
+fn random_words_harm_no_machine() {
     let seed = Arc::new(AtomicU64::new(0));
     let first = Arc::clone(&seed);
     let _watchdog = Watchdog::new(110, move || {

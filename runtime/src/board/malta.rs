@@ -65,7 +65,7 @@ enum Chip {
     Acknowledge,
     Fpga,
     Rom,
-    Nobody,
+    Unclaimed,
 }
 
 /// A range of ISA ports: the first, how many, and the chip's offset of the first.
@@ -91,7 +91,7 @@ const fn row(chip: Chip, name: &'static str, ports: &'static [Ports], irq: Optio
 }
 
 /// The board, in the order of [`Chip`].
-const BOARD: [Row; Chip::Nobody as usize + 1] = [
+const BOARD: [Row; Chip::Unclaimed as usize + 1] = [
     row(Chip::Serial0, "ttyS0", &[Ports(0x3f8, 8, 0)], Some(4)),
     row(Chip::Serial1, "ttyS1", &[Ports(0x2f8, 8, 0)], Some(3)),
     // Among the board registers, and on an interrupt line of the CPU's own.
@@ -155,7 +155,7 @@ const BOARD: [Row; Chip::Nobody as usize + 1] = [
     row(Chip::Acknowledge, "interrupt-acknowledge", &[], None),
     row(Chip::Fpga, "fpga", &[], None),
     row(Chip::Rom, "rom", &[], None),
-    row(Chip::Nobody, "nobody", &[], None),
+    row(Chip::Unclaimed, "unclaimed", &[], None),
 ];
 
 const TIMER_IRQ: u8 = 0;
@@ -353,7 +353,7 @@ impl Malta {
                 0
             }
             Place::PciMemory | Place::Nothing => {
-                self.count_read(Chip::Nobody);
+                self.count_read(Chip::Unclaimed);
                 0
             }
         };
@@ -376,14 +376,14 @@ impl Malta {
             }
             Place::Board(offset) => self.write_board(offset, width, value, now),
             Place::Rom(_) | Place::Flash => self.count_write(Chip::Rom),
-            Place::PciMemory | Place::Nothing => self.count_write(Chip::Nobody),
+            Place::PciMemory | Place::Nothing => self.count_write(Chip::Unclaimed),
         }
         self.collect_requests();
         Ok(())
     }
 
     /// Before which moment every read of `width` at `pa` gives what it gives `now` and changes
-    /// nothing, as long as nobody writes; `None` if that cannot be said. Ports alone are asked.
+    /// nothing, as long as there is no write; `None` if that cannot be said. Ports alone are asked.
     pub fn steady_until(&mut self, pa: Pa, width: Width, now: Nanos) -> Option<Nanos> {
         match self.place(pa) {
             Ok(Place::Port(port)) if width == Width::Byte => self.port_steady_until(port, now),
@@ -391,7 +391,7 @@ impl Malta {
         }
     }
 
-    /// Whether writing `value` to `pa` would change nothing, now and as long as nobody writes
+    /// Whether writing `value` to `pa` would change nothing, now and as long as there is no write
     /// anything else. Then it counts as written.
     pub fn ignores(&mut self, pa: Pa, width: Width, value: u32) -> bool {
         match self.place(pa) {
@@ -454,7 +454,7 @@ impl Malta {
             Chip::Smbus => &mut self.smbus,
             Chip::ResetControl => &mut self.reset_control,
             Chip::Fpga => &mut self.fpga,
-            Chip::Config | Chip::Acknowledge | Chip::Rom | Chip::Nobody => return None,
+            Chip::Config | Chip::Acknowledge | Chip::Rom | Chip::Unclaimed => return None,
         })
     }
 

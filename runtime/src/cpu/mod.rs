@@ -1,8 +1,9 @@
 //! The virtual CPU: its registers as translated code sees them.
 //!
-//! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a [`Vm`](crate::vm::Vm): translated code gets a pointer
-//! to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the FPU's
-//! arithmetic) live in the submodules and exist once; interpreter and translated code call them.
+//! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a [`Vm`](crate::vm::Vm): translated code gets a
+//! pointer to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the
+//! FPU's arithmetic) live in the submodules and exist once; interpreter and translated code call
+//! them.
 
 pub mod cp0;
 pub mod exception;
@@ -25,7 +26,7 @@ use model::Model;
 pub struct Reg(u8);
 
 impl Reg {
-    /// Where results for `$zero` go: a slot that nobody reads as an operand of worth.
+    /// Where results for `$zero` go: a slot that is never read as an operand of worth.
     pub const SINK: Reg = Reg(32);
     /// `$ra`.
     pub const RA: Reg = Reg(31);
@@ -58,7 +59,7 @@ impl Reg {
 /// In [`Cpu::stop`]: the engine must come back, as something is to be served.
 pub const STOP_SERVE: u32 = 1;
 /// In [`Cpu::stop`]: code was written to that the engine made something from. It must drop that
-/// before it goes on; nobody else need know.
+/// before it goes on; nothing else need know.
 pub const STOP_CODE: u32 = 2;
 /// In [`Cpu::stop`]: the guest waits, as after WAIT.
 pub const STOP_WAIT: u32 = 4;

@@ -2,7 +2,8 @@
 //! sections 7.2 and 7.3).
 //!
 //! The suspend request is what guests use to power the machine off. The 24-bit timer runs, and
-//! its carry can interrupt. The general-purpose registers are not there. No device is on the SMBus: every transaction ends with an error.
+//! its carry can interrupt. The general-purpose registers are not there. No device is on the SMBus:
+//! every transaction ends with an error.
 
 use super::{Device, Width};
 use crate::clock::Nanos;
@@ -80,7 +81,7 @@ impl Acpi {
             ENABLE => self.enable = merge(self.enable) & ENABLE_ALL,
             CONTROL => {
                 let value = merge(self.control);
-                // Type 0 is soft off; the other types are kinds of sleep, which nobody entered.
+                // Type 0 is soft off; the other types are kinds of sleep, which were not entered.
                 self.power_off |= value & CONTROL_SUSPEND != 0 && value & CONTROL_TYPE == 0;
                 self.control = value & !CONTROL_SUSPEND;
             }
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_answers_on_the_smbus() {
+    fn nothing_answers_on_the_smbus() {
         let mut bus = Smbus::new();
         bus.write(2, Width::Byte, 0x48, Nanos(0));
         assert_eq!(bus.read(0, Width::Byte, Nanos(0)), 0x04);

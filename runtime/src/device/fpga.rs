@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_pulls_the_i2c_lines() {
+    fn nothing_pulls_the_i2c_lines() {
         let mut fpga = Fpga::new(false);
         fpga.write(0xb08, Width::Word, 3, Nanos(0));
         fpga.write(0xb10, Width::Word, 0, Nanos(0));

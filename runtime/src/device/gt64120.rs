@@ -345,7 +345,7 @@ impl Gt64120 {
         &mut self.config
     }
 
-    /// Notes that a cycle on PCI found nobody who answered.
+    /// Notes that a cycle on PCI found no target that answered.
     pub fn master_abort(&mut self) {
         self.registers[CAUSE / 4] |= CAUSE_MASTER_ABORT;
     }

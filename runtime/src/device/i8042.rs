@@ -250,7 +250,7 @@ impl I8042 {
     }
 
     /// Whether the output buffer was empty since the last call, be it for a moment: both
-    /// interrupt outputs were low then, which matters to who listens for edges.
+    /// interrupt outputs were low then, which matters to what listens for edges.
     pub fn take_emptied(&mut self) -> bool {
         std::mem::take(&mut self.emptied)
     }
@@ -260,7 +260,7 @@ impl I8042 {
         std::mem::take(&mut self.reset)
     }
 
-    /// Puts the next byte that somebody has to say into the output buffer, if that is free.
+    /// Puts the next byte that a device has to say into the output buffer, if that is free.
     fn fill(&mut self) {
         if self.output.is_some() {
             return;

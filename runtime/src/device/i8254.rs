@@ -268,7 +268,7 @@ impl I8254 {
     }
 
     /// Whether counter 0 has raised its output by counting since the last call. Programming it
-    /// may raise the output too; that is no tick, and nobody is told.
+    /// may raise the output too; that is no tick, and nothing is told.
     pub fn take_edge(&mut self) -> bool {
         std::mem::take(&mut self.edge)
     }

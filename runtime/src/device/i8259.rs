@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asked() {
+    fn nothing_asked() {
         let mut pic = pair();
         assert_eq!(pic.acknowledge(), 0x27);
         put(&mut pic, 0, 0x0b);

@@ -1,6 +1,6 @@
 //! Devices, one file a chip.
 //!
-//! A device knows offsets, never addresses; it knows levels, never who listens. The board maps
+//! A device knows offsets, never addresses; it knows levels, never what listens. The board maps
 //! accesses to it, wires its interrupt outputs, and calls [`Device::advance`] when its deadline
 //! comes. A device is a plain state machine: same accesses at the same times, same answers.
 
@@ -71,12 +71,12 @@ pub trait Device {
     /// Lets time pass: does what was due at or before `now`.
     fn advance(&mut self, _now: Nanos) {}
     /// Before which moment every read of the register at `offset` gives what it gives `now` and
-    /// changes nothing, as long as nobody writes; `None` if that cannot be said.
+    /// changes nothing, as long as there is no write; `None` if that cannot be said.
     fn steady_until(&self, _offset: u64, _now: Nanos) -> Option<Nanos> {
         None
     }
-    /// Whether writing `value` at `offset` would change nothing, now and as long as nobody writes
-    /// anything else.
+    /// Whether writing `value` at `offset` would change nothing, now and as long as there is no
+    /// write anything else.
     fn ignores(&self, _offset: u64, _value: u32) -> bool {
         false
     }

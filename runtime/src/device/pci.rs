@@ -1,7 +1,7 @@
 //! The configuration space of a PCI function (PCI Local Bus Specification 2.2, chapter 6).
 //!
 //! 256 bytes, and for each bit whether writing sets it, clears it by a one, or does nothing. The
-//! size of a base address register is its mask. It is not a bus: who decodes what the base
+//! size of a base address register is its mask. It is not a bus: what decodes what the base
 //! addresses say is the board.
 
 use super::Width;

@@ -208,7 +208,7 @@ impl Device for BusMaster {
     }
 }
 
-/// The two IDE channels with no drive on either: nobody drives the bus, and the pull-down on the
+/// The two IDE channels with no drive on either: nothing drives the bus, and the pull-down on the
 /// status lines reads as zero.
 #[derive(Clone, Debug, Default)]
 pub struct EmptyIde;

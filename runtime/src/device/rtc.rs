@@ -2,7 +2,7 @@
 //! byte as PCs have it).
 //!
 //! The clock runs on virtual time from a date that the machine's configuration gives. That says
-//! nothing about the fraction of the second, and nobody can tell before the first look at the
+//! nothing about the fraction of the second, and it cannot be told before the first look at the
 //! clock; it is chosen then, such that an update comes soon. A kernel that measures its CPU
 //! against the clock busily waits for an update, and a second more for the next one. Like the
 //! time of day, the flags of register C follow from formulas; nothing ticks unless an interrupt
@@ -467,7 +467,7 @@ mod tests {
     fn what_it_calls_steady_does_not_change() {
         let mut rtc = Rtc::new(BASE);
         rtc.write(0, Width::Byte, 0x0a, Nanos(0));
-        assert_eq!(rtc.steady_until(1, Nanos(0)), None, "nobody has looked");
+        assert_eq!(rtc.steady_until(1, Nanos(0)), None, "it was not read");
         let mut now = 0;
         for index in [0x0a, 0, 0x0a, 0x0a, 2, 0x40, 0x0a] {
             let value = get(&mut rtc, index, now);
@@ -549,7 +549,7 @@ mod tests {
         assert_eq!(rtc.deadline(), Some(Nanos(976_562)), "rate 6 is 1024 Hz");
         rtc.advance(Nanos(976_562));
         assert!(rtc.interrupt());
-        assert_eq!(rtc.deadline(), None, "no storm while nobody looks");
+        assert_eq!(rtc.deadline(), None, "no storm while it is not read");
         assert_eq!(get(&mut rtc, 0x0c, 976_562), 0xc0);
         assert!(!rtc.interrupt());
         assert_eq!(rtc.deadline(), Some(Nanos(2 * 976_562)));

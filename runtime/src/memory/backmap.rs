@@ -1,4 +1,4 @@
-//! The backmap: for each frame of machine memory, who uses it.
+//! The backmap: for each frame of machine memory, what uses it.
 
 use crate::addr::{Ma, PAGE_BITS, Pa};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct VmId(pub u16);
 
-/// Who uses a frame: a page of a VM.
+/// What uses a frame: a page of a VM.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct User {
     /// The VM.
@@ -46,9 +46,9 @@ impl From<Ma> for Frame {
 /// What is known of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Use {
-    /// Nobody uses it, and it is zero.
+    /// It is free, and zero.
     Free,
-    /// Nobody uses it, and it holds what its last user left.
+    /// It is free, and holds what its last user left.
     Stale,
     /// Several pages may use it: [`super::share::Shares`] knows which.
     Shared,
@@ -56,7 +56,7 @@ pub(super) enum Use {
     Private(User),
 }
 
-/// Who uses each frame, a number each.
+/// What uses each frame, a number each.
 #[derive(Debug)]
 pub(super) struct Backmap(Box<[AtomicU64]>);
 

@@ -2,10 +2,10 @@
 //!
 //! One mapping, reserved whole and backed by the host as it is touched. A frame that is handed
 //! out is zero: fresh ones because the host made them so, used ones because they are cleared when
-//! they are handed out again. The backmap says who uses a frame. Each VM has a [`Home`] in the
+//! they are handed out again. The backmap says what uses a frame. Each VM has a [`Home`] in the
 //! mapping, where its pages lie in one piece as far as they can.
 //!
-//! Who may look at a frame: a private frame belongs to the VM in its backmap, and only whoever
+//! Which code may look at a frame: a private frame belongs to the VM in its backmap, and only what
 //! runs or holds that VM touches it; a shared frame is never written while it is shared.
 
 use super::backmap::{Backmap, Frame, Use, User, VmId};
@@ -125,7 +125,7 @@ impl MachineMemory {
         swap: SwapFile,
     ) -> Result<Self, MachineMemoryError> {
         let limit = bytes.div_ceil(PAGE_SIZE).max(1);
-        // The frame of zeros, the window of those who have none, the frames that belong to no
+        // The frame of zeros, the window of those without a home, the frames that belong to no
         // home, and the homes.
         let fresh = Frame::ZERO.0 + 1 + homes::WINDOW;
         let end = fresh + (limit + BEYOND) as u32;
@@ -188,7 +188,7 @@ impl MachineMemory {
         }
     }
 
-    /// The window of who lives there: the one that is always empty for who has no home.
+    /// The window of a home: the one that is always empty for a VM without one.
     #[must_use]
     pub fn window(&self, home: Option<&Home>) -> NonNull<Window> {
         let frame = home.map_or(Frame(Frame::ZERO.0 + 1), Home::window);
@@ -222,13 +222,13 @@ impl MachineMemory {
             (frame, stale)
         };
         if stale {
-            // SAFETY: the frame is inside the mapping, and nobody's until this returns.
+            // SAFETY: the frame is inside the mapping, and unused until this returns.
             unsafe { self.host(frame.ma()).write_bytes(0, PAGE_SIZE as usize) };
         }
         Some(frame)
     }
 
-    /// Takes a frame back that nobody uses any more.
+    /// Takes a frame back that is not used any more.
     pub fn free(&self, frame: Frame) {
         let mut pool = lock(&self.pool);
         self.backmap.set(frame, Use::Stale);
@@ -257,12 +257,12 @@ impl MachineMemory {
         }
     }
 
-    /// Lets the host have memory that is nobody's. If it takes it, it is zero when it is next
+    /// Lets the host have memory that is not used. If it takes it, it is zero when it is next
     /// touched.
     fn return_to_host(&self, frame: Frame, bytes: usize) -> bool {
         let host = self.host(frame.ma()).cast();
         let advice = rustix::mm::Advice::LinuxDontNeed;
-        // SAFETY: whole pages inside the mapping, which nobody uses.
+        // SAFETY: whole pages inside the mapping, which are not used.
         unsafe { rustix::mm::madvise(host, bytes, advice).is_ok() }
     }
 
@@ -271,12 +271,12 @@ impl MachineMemory {
         self.backmap.set(frame, Use::Private(user));
     }
 
-    /// Says that the frame is shared: who uses it is in [`Shares`].
+    /// Says that the frame is shared: what uses it is in [`Shares`].
     pub(super) fn set_shared(&self, frame: Frame) {
         self.backmap.set(frame, Use::Shared);
     }
 
-    /// The backmap: who uses the frame.
+    /// The backmap: what uses the frame.
     #[must_use]
     pub fn users(&self, frame: Frame) -> Vec<User> {
         match self.backmap.get(frame) {
@@ -349,11 +349,11 @@ impl MachineMemory {
         unsafe { self.map.as_mut_ptr().add(ma.0 as usize) }
     }
 
-    /// The bytes of a frame, which nobody writes meanwhile: the caller holds the VM that it is
+    /// The bytes of a frame, which are not written meanwhile: the caller holds the VM that it is
     /// private to, or it is shared.
     #[must_use]
     pub fn frame(&self, frame: Frame) -> &Content {
-        // SAFETY: the whole page lies inside the mapping; see above for who may write.
+        // SAFETY: the whole page lies inside the mapping; see above for what may write.
         unsafe { &*self.host(frame.ma()).cast() }
     }
 
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_zero_whoever_had_it_before() {
+    fn a_frame_is_zero_whatever_had_it_before() {
         let memory = MachineMemory::new(4 * PAGE_SIZE).unwrap();
         let first = memory.allocate(user(1, 7), None).unwrap();
         assert_ne!(first, Frame::ZERO);
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lives_at_home_finds_the_frame_zeroed_there_unless_another_has_it() {
+    fn a_page_at_home_finds_the_frame_zeroed_there_unless_another_has_it() {
         let memory = MachineMemory::new(4 * PAGE_SIZE).unwrap();
         let home = memory.take_home(4 * PAGE_SIZE).unwrap();
         assert!(memory.take_home(PAGE_SIZE).is_none(), "it was for one VM");

@@ -1,7 +1,7 @@
 //! pmap: one VM's map from physical pages to machine frames (P→M).
 //!
 //! It is consulted on every miss of the software TLB and by every DMA. A page gets a frame of its
-//! own when it is first written to. Only whoever runs or holds the VM touches its map.
+//! own when it is first written to. Only what runs or holds the VM touches its map.
 
 use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
@@ -26,7 +26,7 @@ pub enum Page {
     Zero,
     /// In a frame of its own.
     Private(Frame),
-    /// In a frame that others may use as well: whoever writes gets a frame of his own.
+    /// In a frame that others may use as well: a VM that writes gets a frame of its own.
     Shared(Frame),
     /// In the swap file.
     Swapped(Slot),
@@ -332,7 +332,7 @@ impl Pmap {
                 (shared, None)
             }
             Page::Shared(shared) => {
-                // It stays shared until the copy is made: nobody may write to it meanwhile.
+                // It stays shared until the copy is made: it must not be written meanwhile.
                 let frame = self.frame_for(index, machine)?;
                 machine.write(frame.ma(), machine.frame(shared));
                 if machine.shares().leave(user, shared) {

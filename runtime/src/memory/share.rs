@@ -1,9 +1,9 @@
 //! Pages of the same content, kept once: which frames are shared, by content and by user.
 //!
 //! A page is found by the hash of its content and believed only when every byte is the same. It
-//! is not shared when it is first seen, as nobody may ever have the like: the hash is noted, and
-//! whoever comes with the same content later publishes a frame and tells the first by mail. All
-//! that happens to a VM's map is done by whoever holds that VM; here is only what VMs share.
+//! is not shared when it is first seen, as there may never be another like it: the hash is noted,
+//! and a VM that comes with the same content later publishes a frame and tells the first by mail.
+//! All that happens to a VM's map is done by what holds that VM; here is only what VMs share.
 
 use super::backmap::{Frame, User, VmId};
 use super::machine::MachineMemory;
@@ -60,7 +60,7 @@ pub struct Shares {
 /// What became of a page that was offered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Offer {
-    /// Nobody has the like, for now.
+    /// There is no other like it, for now.
     Alone,
     /// The page's own frame is a shared one now.
     Published,
@@ -134,7 +134,7 @@ impl Shares {
         self.tables().leave(user, frame)
     }
 
-    /// Ends the use of a shared frame that nobody else uses: it is the caller's then.
+    /// Ends the use of a shared frame that has no other user: it is the caller's then.
     pub fn take_back(&self, user: User, frame: Frame) -> bool {
         let mut tables = self.tables();
         let sole = |shared: &Shared| shared.users == [user];
@@ -147,7 +147,7 @@ impl Shares {
         self.broken.load(Ordering::Relaxed)
     }
 
-    /// Who uses a shared frame.
+    /// What uses a shared frame.
     #[must_use]
     pub fn users(&self, frame: Frame) -> Vec<User> {
         let tables = self.tables();

@@ -1,4 +1,4 @@
-//! The segments of the 32-bit address space and who may use them.
+//! The segments of the 32-bit address space and which modes may use them.
 //!
 //! MIPS32 Architecture Volume III, chapter "Virtual Memory".
 

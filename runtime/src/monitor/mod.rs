@@ -2,11 +2,12 @@
 //!
 //! Each VM is in a slot. A thread of the host (`worker`) takes the one that the [`RunQueue`]
 //! chooses, runs it for a slice, and sees to its memory (`reclaim`) while it still holds it.
-//! Everything that happens to a VM is done by whoever holds its slot; what others may know of it is
-//! the [`Snapshot`] that is left at the end of each slice. So a VM's own instruction stream does not
-//! depend on its neighbours: they decide when it runs, never what it sees.
+//! Everything that happens to a VM is done by the thread that holds its slot; what others may know
+//! of it is the [`Snapshot`] that is left at the end of each slice. So a VM's own instruction
+//! stream does not depend on its neighbours: they decide when it runs, never what it sees.
 
 mod command;
+mod leash;
 mod reclaim;
 mod worker;
 
@@ -17,6 +18,7 @@ use crate::memory::pmap::PageCounts;
 use crate::sched::RunQueue;
 use crate::vm::host::Host;
 use crate::vm::{Counters, Engine, Vm};
+use leash::{Leash, Watcher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,9 +100,11 @@ impl EngineFacts {
 pub struct MonitorConfig {
     /// Threads of the host that run machines.
     pub threads: usize,
-    /// Instructions in a slice: after each, somebody who has woken up may run.
+    /// Instructions in a slice: after each, a machine that has woken up may run.
     pub slice: u64,
-    /// How long a machine of the largest share runs slice after slice if nobody else is in a hurry.
+    /// The most host time of a slice, whatever its instructions are.
+    pub slice_time: Duration,
+    /// How long a machine of the largest share runs slice after slice if no other is in a hurry.
     /// The shorter, the more often it finds the caches of the host filled by others.
     pub turn: Duration,
     /// Pages that are looked at after each slice, to be shared; 0 for no sharing.
@@ -112,6 +116,7 @@ impl Default for MonitorConfig {
         Self {
             threads: 1,
             slice: 1 << 20,
+            slice_time: Duration::from_millis(10),
             turn: Duration::from_millis(20),
             share_pages: 32,
         }
@@ -134,7 +139,7 @@ pub enum Phase {
         /// Whether what passes is time for the guest; if not, it is ahead of the host's clock.
         passes: bool,
     },
-    /// Somebody paused it.
+    /// It was paused by command.
     Paused,
     /// There is no machine memory for it.
     Starved {
@@ -171,7 +176,7 @@ pub struct Standing {
     pub share: u32,
     /// The host time that it has had.
     pub cpu_time: Duration,
-    /// The pages that it may keep if others need them, if somebody said so.
+    /// The pages that it may keep if others need them, if that was set.
     pub target: Option<u64>,
     /// As it was at the end of its last slice.
     pub snapshot: Snapshot,
@@ -187,6 +192,7 @@ struct Slot<E, H> {
     slices: AtomicU64,
     /// Slices since the guest was asked for pages that it has not given.
     asked: AtomicU64,
+    leash: Leash,
 }
 
 /// What the scheduler knows of a machine.
@@ -211,13 +217,13 @@ struct Task {
 struct State {
     queue: RunQueue,
     tasks: Vec<Task>,
-    /// Nobody runs any more.
+    /// No machine runs any more.
     quit: bool,
     switches: u64,
     /// How many slices in a row came to nothing for want of memory.
     asked_in_vain: u32,
     /// When the thread on watch looks again after machines that wake up, if there is one. It has
-    /// nothing else to do; others that rest sleep until somebody wakes them.
+    /// nothing else to do; others that rest sleep until they are woken.
     watch: Option<Instant>,
     /// The threads that have nothing to do.
     resting: usize,
@@ -234,10 +240,11 @@ pub struct Monitor<F: Fleet> {
     slots: Vec<Slot<F::Engine, F::Host>>,
     state: Mutex<State>,
     changed: Condvar,
-    /// When turns end before their time, in nanoseconds since `start`: somebody's idleness is over
-    /// by then and no thread is free for it, or somebody wants something.
+    /// When turns end before their time, in nanoseconds since `start`: a machine's idleness is over
+    /// by then and no thread is free for it, or a command waits.
     alarm: AtomicU64,
     start: Instant,
+    watcher: Watcher,
 }
 
 /// What threads share is whole after each step; a panic in one is told by that machine's end.
@@ -277,6 +284,7 @@ impl<F: Fleet> Monitor<F> {
             active: AtomicU64::new(1000),
             slices: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            leash: Leash::default(),
         };
         Self {
             config,
@@ -295,6 +303,7 @@ impl<F: Fleet> Monitor<F> {
             changed: Condvar::new(),
             alarm: AtomicU64::new(u64::MAX),
             start: Instant::now(),
+            watcher: Watcher::default(),
         }
     }
 
@@ -378,7 +387,7 @@ impl<F: Fleet> Monitor<F> {
         now >= self.alarm.load(Ordering::Relaxed)
     }
 
-    /// Sees to it that somebody looks after the next machine whose idleness ends: who is on watch,
+    /// Sees to it that a thread looks after the next machine whose idleness ends: the one on watch,
     /// or whose turn it is by then.
     fn set_alarm(&self, state: &State) {
         let next = state.next_deadline();

@@ -1,5 +1,5 @@
-//! Machine memory among machines: what is shared in the background, and who gives pages up when
-//! there are too few.
+//! Machine memory among machines: what is shared in the background, and which one gives pages up
+//! when there are too few.
 //!
 //! Memory is taken from the machine that holds most for its share, with a tax on pages that it
 //! does not use (Waldspurger, "Memory Resource Management in VMware ESX Server", section 5).
@@ -66,7 +66,7 @@ impl<F: Fleet> Monitor<F> {
         }
     }
 
-    /// Whether nobody has to be asked for memory for now.
+    /// Whether no machine has to be asked for memory for now.
     pub(super) fn has_room(&self) -> bool {
         self.memory.missing(SPARE) == 0
     }

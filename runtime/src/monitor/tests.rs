@@ -1,4 +1,4 @@
-//! Machines whose engine is a closure over the VM: what matters here is who runs when, and in
+//! Machines whose engine is a closure over the VM: what matters here is which runs when, and in
 //! which memory.
 
 use super::*;
@@ -140,6 +140,37 @@ fn busy_machines_have_time_by_their_shares() {
     }
 }
 
+/// However few instructions run in a second, a slice ends soon, and others have their turns.
+#[test]
+fn dear_instructions_keep_no_other_machine_waiting() {
+    let memory = MachineMemory::new(3 * RAM).unwrap();
+    let rounds = Arc::new(AtomicU64::new(0));
+    let done = Arc::clone(&rounds);
+    let monitor = monitor(&[100, 100], RAM, memory, move |number, vm, _| {
+        if number == 1 {
+            let over = done.fetch_add(1, Ordering::Relaxed) == 20;
+            vm.cpu.left = 0;
+            return if over {
+                Exit::Difference
+            } else {
+                Exit::Horizon
+            };
+        }
+        // The hundred instructions of a slice would take two seconds.
+        while vm.cpu.left > 0 && !vm.is_called_back() {
+            std::thread::sleep(Duration::from_millis(20));
+            pass_time(vm, 1);
+        }
+        let over = done.load(Ordering::Relaxed) > 20;
+        if over { Exit::Difference } else { Exit::Stop }
+    });
+    let start = Instant::now();
+    monitor.run();
+    assert!(rounds.load(Ordering::Relaxed) > 20);
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+}
+
 /// Writes a word to each of the pages, in an order of its own; each holds what it alone has.
 fn fill(number: usize, vm: &mut Vm, call: u64, pages: u64) -> Exit {
     for step in 0..32 {
@@ -209,7 +240,7 @@ fn more_memory_than_there_is_comes_from_the_swap_file() {
 }
 
 #[test]
-fn a_machine_that_fails_gives_its_memory_back_and_harms_nobody() {
+fn a_machine_that_fails_gives_its_memory_back_and_harms_no_other() {
     let memory = MachineMemory::new(3 * RAM).unwrap();
     let monitor = monitor(&[100, 100], RAM, memory, |number, vm, call| {
         assert!(number != 1 || call < 5, "the monitor's own mistake");

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 /// How many times as long as others the turns are in which code is new to a machine.
 const LONG_TURN: u32 = 8;
-/// How long a thread rests that nobody wakes.
+/// How long a thread rests that is not woken.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
-/// How often machines may ask in vain, while nobody else runs, before one of them ends.
+/// How often machines may ask in vain, while no other runs, before one of them ends.
 const PATIENCE: u32 = 50;
 
 /// What a thread has been told to do.
@@ -62,13 +62,22 @@ impl<F: Fleet> Monitor<F> {
     /// Runs all machines to their end. The calling thread is one of those that run them.
     pub fn run(&self) {
         std::thread::scope(|scope| {
-            for thread in 1..self.config.threads {
-                scope.spawn(move || self.work(thread));
-            }
-            self.work(0);
+            scope.spawn(|| {
+                let leashes = self.slots.iter().map(|slot| &slot.leash);
+                let longest = self.config.slice_time;
+                self.watcher
+                    .watch(leashes, longest, || self.start.elapsed());
+            });
+            std::thread::scope(|scope| {
+                for thread in 1..self.config.threads {
+                    scope.spawn(move || self.work(thread));
+                }
+                self.work(0);
+            });
+            self.watcher.end();
         });
         for (number, slot) in self.slots.iter().enumerate() {
-            // Somebody asked everybody to quit.
+            // All threads were asked to quit.
             if let Some(machine) = lock(&slot.machine).take() {
                 let time = self.standing(number).cpu_time;
                 self.fleet.ended(number, machine, Some(Outcome::Quit), time);
@@ -83,7 +92,7 @@ impl<F: Fleet> Monitor<F> {
         self.changed.notify_all();
     }
 
-    /// Runs one slice on `thread`, if a machine is ready. For those who look at single steps.
+    /// Runs one slice on `thread`, if a machine is ready. For tests that look at single steps.
     pub fn step(&self, thread: usize) -> bool {
         let turn = lock(&self.state).take_turn(thread, Instant::now(), self.config.turn);
         turn.map(|turn| self.turn(turn)).is_some()
@@ -130,7 +139,7 @@ impl<F: Fleet> Monitor<F> {
         }
     }
 
-    /// Sleeps until the next machine's time has come, or somebody changes something.
+    /// Sleeps until the next machine's time has come, or something is changed.
     fn rest<'a>(&self, mut state: MutexGuard<'a, State>, now: Instant) -> MutexGuard<'a, State> {
         let until = state.next_deadline().unwrap_or(now + LONGEST_REST);
         let watches = state.watch.is_none();
@@ -190,7 +199,7 @@ impl<F: Fleet> Monitor<F> {
             }
             End::Stopped(Outcome::Starved) => self.fleet.notice(
                 number,
-                "ends: nobody can go on for want of memory, and it holds most for its share",
+                "ends: no machine can go on for want of memory, and it holds most for its share",
             ),
             _ => {}
         }
@@ -222,6 +231,7 @@ impl<F: Fleet> Monitor<F> {
             match self.fleet.make(number, &self.memory) {
                 Ok(machine) => {
                     let vm = &mut held.insert(machine).vm;
+                    let _ = vm.come_back_by(self.slots[number].leash.flag());
                     if self.config.share_pages > 0 {
                         // What was loaded others may have as well.
                         vm.begin_epoch();
@@ -242,7 +252,7 @@ impl<F: Fleet> Monitor<F> {
         let start = Instant::now();
         let (longest, mut until) = (turn.span * LONG_TURN, turn.span);
         loop {
-            // Who needs no more than it has goes on, even if there is no more.
+            // A machine that needs no more than it has goes on, even if there is no more.
             if self.memory.is_short()
                 && let Err(why) = self.reclaim(number, &mut machine.vm)
                 && hungry
@@ -256,7 +266,10 @@ impl<F: Fleet> Monitor<F> {
                 limit,
             } = machine;
             let (before, shortages) = (vm.cpu.retired(), vm.shortages());
+            let leash = &self.slots[number].leash;
+            leash.begin(self.start.elapsed(), &self.watcher);
             let rest = vm.run_slice(engine, host, *limit, self.config.slice);
+            leash.end();
             self.tend(number, vm, vm.cpu.retired() - before, turn.target);
             if rest != Rest::Slice {
                 return End::Rest(rest);
@@ -321,7 +334,7 @@ impl State {
         self.tasks.iter().all(ended)
     }
 
-    /// Whether nobody who has not ended can go on for want of memory.
+    /// Whether no machine that has not ended can go on for want of memory.
     fn all_starve(&self) -> bool {
         let done =
             |task: &super::Task| matches!(task.phase, Phase::Ended(_) | Phase::Starved { .. });
@@ -376,7 +389,7 @@ impl State {
         task.told = !room && (task.told || starved);
         self.asked_in_vain = if starved { self.asked_in_vain + 1 } else { 0 };
         if let Some(outcome) = over {
-            // Somebody may have asked for a reset meanwhile.
+            // A reset may have been asked for meanwhile.
             task.phase = Phase::Ended(outcome);
             task.stop = None;
             if task.rebuild {

@@ -11,7 +11,7 @@ use crate::memory::HostFailure;
 use crate::memory::pmap::Access as Page;
 use crate::mmu::Access;
 use crate::mmu::segment::{Segment, segment};
-use crate::mmu::soft::{SpaceKey, is_direct};
+use crate::mmu::soft::{CodeSlot, SpaceKey, is_direct};
 
 /// Where a virtual address leads.
 pub(super) struct Translation {
@@ -167,7 +167,24 @@ impl Vm {
             self.soft.allow(pa, writable);
         }
         if let Some(space) = self.soft.find(key) {
-            space.fill_data(va.page(), self.machine.host(page.ma.page()), writable);
+            let host = self.machine.host(page.ma.page());
+            if space.fill_data(va.page(), host, writable) {
+                self.note_growth();
+            }
+        }
+    }
+
+    /// Says which code page the page of `pc` has in the current space.
+    pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) {
+        if self.space_mut().fill_code(pc, slot) {
+            self.note_growth();
+        }
+    }
+
+    fn note_growth(&mut self) {
+        if self.soft.grow(self.cpu.space) {
+            // Only the space that is entered is sure to stay.
+            self.previous_space = std::ptr::null_mut();
         }
     }
 
@@ -214,7 +231,7 @@ impl Vm {
         let value = self.board.read(pa, width, now);
         match &value {
             Ok(value) => tracing::trace!(target: "devices", "read {pa} {width:?} -> {value:#x}"),
-            Err(_) => tracing::trace!(target: "devices", "read {pa} {width:?}: nobody answers"),
+            Err(_) => tracing::trace!(target: "devices", "read {pa} {width:?}: no device answers"),
         }
         self.after_device(owed);
         value.map_err(|_| self.refuse(va, Exception::BusData))

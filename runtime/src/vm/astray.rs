@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_went_astray_often_is_told_once_with_those_on_the_way_there() {
+    fn a_site_that_went_astray_often_is_told_once_with_those_on_the_way_there() {
         let mut astray = Astray::default();
         for _ in 1..OFTEN {
             astray.note(0x100, Way::Space);

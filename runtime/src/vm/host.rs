@@ -6,7 +6,7 @@ use std::time::Duration;
 /// What has come in from the console.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Bytes typed; none if nobody typed.
+    /// Bytes typed; none if nothing was typed.
     Bytes(Vec<u8>),
     /// The person wants to leave.
     Quit,
@@ -23,7 +23,7 @@ pub trait Host {
         Input::Bytes(Vec::new())
     }
 
-    /// The guest is idle for `span`. A host that keeps time waits as long, or until somebody
+    /// The guest is idle for `span`. A host that keeps time waits as long, or until a person
     /// types, and says how much of it has passed; any other lets it pass at once.
     fn idle(&mut self, span: Nanos) -> Nanos {
         span
@@ -34,7 +34,7 @@ pub trait Host {
         None
     }
 
-    /// Whether somebody may still type something: if not, a guest that waits for nothing else is
+    /// Whether a person may still type something: if not, a guest that waits for nothing else is
     /// at its end.
     fn may_type(&self) -> bool {
         false

@@ -17,7 +17,7 @@ const V0: usize = 2;
 const V1: usize = 3;
 const A0: usize = 4;
 
-/// Who makes a call.
+/// The caller.
 #[derive(Clone, Copy)]
 struct Caller {
     /// The page of RAM with the instruction.

@@ -36,6 +36,7 @@ use spin::Patience;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use astray::Way;
@@ -115,6 +116,8 @@ pub struct Vm {
     shortages: u64,
     /// What the host refused when the machine needed it.
     failure: OnceCell<HostFailure>,
+    /// Set by another thread when the machine is to come back to the monitor.
+    called_back: Arc<AtomicBool>,
     /// The board with its devices.
     pub board: Malta,
     config: VmConfig,
@@ -193,6 +196,7 @@ impl Vm {
             hands: Hands::default(),
             shortages: 0,
             failure: OnceCell::new(),
+            called_back: Arc::default(),
             board: Malta::new(&MaltaConfig {
                 big_endian: config.big_endian,
                 rtc_base: config.rtc_base,
@@ -264,7 +268,7 @@ impl Vm {
         }
         // A system call and its return, the kernel and the process in use: most changes lead back.
         let previous = std::mem::replace(&mut self.previous_space, self.cpu.space);
-        // SAFETY: as in `space`; who has been given to another has its key.
+        // SAFETY: as in `space`; one that has been given to another has its key.
         let back = unsafe { previous.as_ref() }.is_some_and(|space| space.key == key);
         self.cpu.space = if back {
             previous
@@ -349,6 +353,19 @@ impl Vm {
         );
     }
 
+    /// Has the machine come back to the monitor soon after this is set. Returns what it was that did
+    /// so until now.
+    pub fn come_back_by(&mut self, flag: Arc<AtomicBool>) -> Arc<AtomicBool> {
+        std::mem::replace(&mut self.called_back, flag)
+    }
+
+    /// Whether the machine is to come back to the monitor: engines ask after what may take long.
+    #[inline]
+    #[must_use]
+    pub fn is_called_back(&self) -> bool {
+        self.called_back.load(Ordering::Relaxed)
+    }
+
     /// Asks the engine to come back at the next instruction boundary.
     #[inline]
     pub fn request_stop(&mut self) {
@@ -406,7 +423,7 @@ impl Vm {
             .unwrap_or_default()
     }
 
-    /// Before `bytes` at `pa`, in one page, change: whoever made code from them must know.
+    /// Before `bytes` at `pa`, in one page, change: the engine that made code from them must know.
     fn note_code_write(&mut self, pa: Pa, bytes: u64) {
         if self.pmap.has_code(pa, bytes) {
             self.modified.push((pa, bytes));

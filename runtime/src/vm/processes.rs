@@ -36,7 +36,7 @@ pub struct Process {
     /// Instructions run in user (or supervisor) mode.
     pub user: u64,
     /// Instructions that the kernel ran while its address space was selected: on its behalf, or
-    /// having nobody else's.
+    /// having no other's.
     pub kernel: u64,
     /// TLB refill exceptions.
     pub refills: u64,
@@ -143,8 +143,8 @@ impl Processes {
         }
     }
 
-    /// Charges the process in use, which stays, as the mode changes. False if nobody knows yet whose
-    /// the space is.
+    /// Charges the process in use, which stays, as the mode changes. False if it is not yet known
+    /// whose the space is.
     #[inline]
     pub fn spend(&mut self, user: bool, ran: u64) -> bool {
         if self.here.is_none() {

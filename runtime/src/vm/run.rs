@@ -37,7 +37,7 @@ const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 pub enum Rest {
     /// Its slice is used up, it yields, or it wants more of machine memory than there is.
     Slice,
-    /// It waits for an interrupt, or for somebody to type. As much of this time as has passed by
+    /// It waits for an interrupt, or for typed input. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
     Idle(Nanos),
     /// It is so far ahead of the host's clock, to which its time is tied.
@@ -110,7 +110,9 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop if self.yields() => return Rest::Slice,
+                Exit::Horizon | Exit::Stop if self.yields() || self.is_called_back() => {
+                    return Rest::Slice;
+                }
                 Exit::Horizon if self.patience.left(self.cpu.retired()) > 0 => {}
                 Exit::Horizon => {
                     if let Some(span) = self.skip_rounds(engine, host, limit) {
@@ -151,7 +153,8 @@ impl Vm {
         let now = self.cpu.now(0);
         let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
         let span = Cycles(span).to_nanos();
-        // Bytes that were typed arrive at the speed of a serial line. The host does not wait for that.
+        // Bytes that were typed arrive at the speed of a serial line. The host does not wait for
+        // that.
         if host.may_type() && !self.board.console().is_receiving() {
             return Some(Rest::Idle(span));
         }

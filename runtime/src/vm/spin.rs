@@ -68,7 +68,7 @@ impl Patience {
 
 impl Vm {
     /// Before which moment every load of `width` from `va` gives what it gives now and changes
-    /// nothing, if no event comes and nobody stores; `None` if that cannot be said.
+    /// nothing, if no event comes and nothing is stored; `None` if that cannot be said.
     pub fn steady_until(&mut self, va: Va, width: Width) -> Option<Nanos> {
         if va.0 & (width.bytes() - 1) != 0 {
             return None;
@@ -107,7 +107,7 @@ impl Vm {
     }
 
     /// Asks the engine whether the guest spins, and skips as many rounds as are sure to run before
-    /// anything changes. If only an interrupt can end the loop and somebody may type, the machine
+    /// anything changes. If only an interrupt can end the loop and a person may type, the machine
     /// is idle for the time that is returned, as one in WAIT is.
     pub(super) fn skip_rounds(
         &mut self,

@@ -1,6 +1,6 @@
 //! The file of a key space: whose it may be, its lock, and finding the records in it.
 //!
-//! Code is executed that comes from here. So directory and file must belong to the user and nobody
+//! Code is executed that comes from here. So directory and file must belong to the user and no one
 //! else may be able to write to them; anything else is refused. What is in the file is checked
 //! record by record, and never mapped: others may change it at any time.
 
@@ -317,7 +317,7 @@ impl CodeFile {
         let _ = self.file.write_all_at(&[0; MAGIC.len()], start);
     }
 
-    /// Appends a record. The caller has locked the file and nobody else writes to it. If it fails,
+    /// Appends a record. The caller has locked the file and nothing else writes to it. If it fails,
     /// the file is as it was.
     pub fn append(&self, record: &[u8]) -> std::io::Result<u64> {
         let before = self.file.metadata()?.len();

@@ -70,7 +70,8 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What the translations of the block with this key and [print](crate::interp::block::Source::print) are found by.
+    /// What the translations of the block with this key and
+    /// [print](crate::interp::block::Source::print) are found by.
     #[must_use]
     pub fn new(key: BlockKey, print: u32) -> Self {
         Self {
@@ -91,7 +92,7 @@ impl Wanted {
 struct Place {
     /// The translations, most blocks first.
     stored: Vec<Arc<Stored>>,
-    /// How often the block has run while there was none, for all who look for it together.
+    /// How often the block has run while there was none, for all engines that look for it together.
     wanted: u32,
 }
 
@@ -183,7 +184,7 @@ impl Store {
         Ok(store)
     }
 
-    /// A store that is in memory, and gone when nobody holds it any more: for machines that run
+    /// A store that is in memory, and gone with its last clone: for machines that run
     /// at the same time.
     ///
     /// # Errors
@@ -307,7 +308,7 @@ impl Store {
         place.map_or(0, |place| place.stored.len())
     }
 
-    /// Notes what somebody found out about instructions that access memory.
+    /// Notes what an engine found out about instructions that access memory.
     pub fn note(&self, sites: &Sites) {
         site::merge(&mut self.index().sites, sites);
     }
@@ -323,7 +324,7 @@ impl Store {
         record::content(&self.0.space, key, region) == stored.record.content
     }
 
-    /// The translation of this very region, if somebody has made it.
+    /// The translation of this very region, if it was made.
     #[must_use]
     pub fn find(&self, key: BlockKey, region: &Region) -> Option<Translation> {
         let content = record::content(&self.0.space, key, region);

@@ -95,7 +95,7 @@ impl Archive {
         let fixed = [
             format!("APT::Architecture={ARCHITECTURE}"),
             format!("APT::Architectures={ARCHITECTURE}"),
-            // Root's apt downloads as another user, who may not write here.
+            // Root's apt downloads as another user, which may not write here.
             "APT::Sandbox::User=root".to_owned(),
             "Dir::Etc::sourceparts=/dev/null".to_owned(),
             "Acquire::Languages=none".to_owned(),

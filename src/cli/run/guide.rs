@@ -33,7 +33,7 @@ Scripts (--script):
   send \"uname -a\\n\"  type this; \\n \\r \\t \\x.. \\\\ \\\" are escapes
   quit               end the machine
   Lines that start with # are comments. A script sees nothing but the guest's output, so that a
-  session is the same to the instruction each time. Until its last step nobody else types: a pipe
+  session is the same to the instruction each time. Until its last step nothing else is typed: a pipe
   is not read, of a terminal's keys only those below count.
 
 Machine files and --vm describe several machines. Each is what its own settings say, then what the

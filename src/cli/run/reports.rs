@@ -138,7 +138,7 @@ impl Finished {
 }
 
 impl Reports {
-    /// Whether somebody wants the state hash.
+    /// Whether the state hash is wanted.
     pub(super) const fn want_state(&self) -> bool {
         self.hash || self.file.is_some()
     }

@@ -39,7 +39,7 @@ CODE is translated code; EXITS are returns from
 translated code to the monitor; TLB is refills and
 misses of the software TLB. Any key goes on.";
 
-/// Draws all of it; with the footer if somebody has keys.
+/// Draws all of it; with the footer if there are keys to press.
 pub(super) fn draw(frame: &mut Frame<'_>, state: &State, keys: bool) {
     let footer = u16::from(keys);
     let [head, table, foot] = Layout::vertical([

@@ -150,7 +150,7 @@ fn bad_requests_are_refused_and_do_nothing() {
 }
 
 #[test]
-fn who_says_nothing_keeps_nobody_waiting() {
+fn a_client_that_says_nothing_keeps_no_other_waiting() {
     let bench = bench();
     let start = Instant::now();
     let _idle: Vec<_> = (0..10)

@@ -16,7 +16,7 @@ struct Known {
     default: fn(&JitConfig) -> String,
 }
 
-/// The dimensions that are swept if nobody says otherwise. The first two make the grid.
+/// The dimensions that are swept by default. The first two make the grid.
 static KNOWN: &[Known] = &[
     Known {
         switch: "hot",
@@ -67,7 +67,7 @@ static KNOWN: &[Known] = &[
 pub struct Dimension {
     /// The switch, without its dashes.
     pub switch: String,
-    /// What it decides, for people; empty if nobody has said.
+    /// What it decides, for people; empty if that was not said.
     pub meaning: &'static str,
     /// The values, the default among them if it is known.
     pub values: Vec<String>,

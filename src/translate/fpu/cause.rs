@@ -45,7 +45,7 @@ impl Emitter<'_> {
     /// among the Flags, else none.
     ///
     /// In what follows in the block that is sooner too small than too large: operations collect
-    /// Flags, and nothing else of it changes but by CTC1, which starts anew. Who asks first must
+    /// Flags, and nothing else of it changes but by CTC1, which starts anew. What asks first must
     /// be on the way to all that follows.
     pub(super) fn limit(&mut self, format: Format) -> Value {
         if let Some(limit) = self.fpu.cause.limits[format as usize] {

@@ -2,10 +2,10 @@
 //!
 //! What the host computes is right for a guest that rounds to nearest, traps nothing, and has a
 //! normal number for result. All else goes to the interpreter, instruction by instruction. What
-//! remains to be known of an operation is whether it was inexact, and mostly nobody asks: Flags
-//! collect Inexact, so that once it is there nothing changes it, and Cause is only that of the
-//! last operation. So the common path checks FCSR once a block (modes as above, Inexact among the
-//! Flags) and each result for its exponent, and leaves Cause to
+//! remains to be known of an operation is whether it was inexact, and mostly that is not asked:
+//! Flags collect Inexact, so that once it is there nothing changes it, and Cause is only that of
+//! the last operation. So the common path checks FCSR once a block (modes as above, Inexact among
+//! the Flags) and each result for its exponent, and leaves Cause to
 //! [`mirrorball_runtime::cpu::fpu::Deferred`]. A second, less common path takes what is certainly
 //! exact. See [`cause`] and [`checks`].
 //!

@@ -51,7 +51,7 @@ impl Malta {
                 return (chip, offset);
             }
         }
-        (Chip::Nobody, port)
+        (Chip::Unclaimed, port)
     }
 
     /// Reads from a chip; where there is none the bus floats high.

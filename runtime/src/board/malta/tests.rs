@@ -129,7 +129,7 @@ fn pci_shows_a_bridge_and_a_piix4() {
         for function in 0..8 {
             let id = guest.config(slot, function, 0);
             let aborted = guest.lw(GT + 0xc18) & (1 << 18) != 0;
-            assert_eq!(aborted, id == !0, "only where nobody is");
+            assert_eq!(aborted, id == !0, "only where no device is");
             guest.sw(GT + 0xc18, 0xfff3_ffff);
             if id != !0 {
                 found.push((slot, function, id));

@@ -37,7 +37,7 @@ macro_rules! operations {
 
         impl Deferred {
             /// Does the operation again, for what it raises. It did not trap the first time, and
-            /// nobody has changed FCSR's modes since.
+            /// FCSR's modes have not changed since.
             #[cold]
             fn settle(&self, fcsr: &mut Fcsr) {
                 match self.operation {
@@ -101,7 +101,7 @@ operations! {
 }
 
 impl Cpu {
-    /// Brings Cause up to date. Whoever comes back from translated code does this first.
+    /// Brings Cause up to date. What translated code returns to does this first.
     #[inline]
     pub fn settle_cause(&mut self) {
         if self.deferred.operation != Operation::None {

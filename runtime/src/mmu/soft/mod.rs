@@ -36,12 +36,18 @@ const SMALL: u32 = 0xffff;
 /// What kseg0 and kseg1 reach.
 const DIRECT_LIMIT: u64 = 1 << 29;
 
+/// The most chunks of tables that all spaces use together: about 20 MB, and a fraction of a
+/// millisecond to look through.
+const MOST_CHUNKS: usize = 2048;
+
 /// All spaces of one CPU.
 pub struct SoftTlb {
     grants: Grants,
     direct: Direct,
     kernel: Pool,
     others: Pool,
+    /// The chunks of tables that are used, at most.
+    chunks: usize,
 }
 
 impl SoftTlb {
@@ -55,6 +61,7 @@ impl SoftTlb {
             grants,
             kernel: Pool::new(Some(&direct))?,
             others: Pool::new(None)?,
+            chunks: 0,
             direct,
         })
     }
@@ -136,6 +143,25 @@ impl SoftTlb {
         if mapped {
             self.spaces().for_each(|space| space.forget_frame(host));
         }
+    }
+
+    /// One more chunk of a table is used. If there are too many, the spaces are emptied, and the host
+    /// has the memory of all but the one that is `entered` now. Says whether they were: the others may be
+    /// gone.
+    pub fn grow(&mut self, entered: *const Space) -> bool {
+        self.chunks += 1;
+        if self.chunks <= MOST_CHUNKS {
+            return false;
+        }
+        // Spaces that were emptied meanwhile were not counted.
+        self.chunks = self.spaces().map(|space| space.chunks()).sum();
+        if self.chunks <= MOST_CHUNKS {
+            return false;
+        }
+        self.kernel.shrink(entered);
+        self.others.shrink(entered);
+        self.chunks = 0;
+        true
     }
 
     /// Forgets which code pages there are.
@@ -256,6 +282,35 @@ mod tests {
             assert!(space.code_slot(Va(0x40_0000)).is_empty());
         }
         assert!(std::ptr::eq(entered, soft.select(key(3))));
+    }
+
+    #[test]
+    fn tables_have_a_bound() {
+        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut page = [0u8; 4096];
+        let mut emptied = 0;
+        for asid in 0..SPACES as u8 {
+            let entered: *mut Space = space(&mut soft, asid);
+            for va in (0..0x8000_0000).step_by(1 << 21).map(Va) {
+                // SAFETY: as in `space`.
+                let space = unsafe { &mut *entered };
+                if space.fill_data(va, page.as_mut_ptr(), true) && soft.grow(entered) {
+                    emptied += 1;
+                    assert!(space.probe_read(va, 1).is_none());
+                }
+                let used: usize = soft.spaces().map(|space| space.chunks()).sum();
+                assert!(used <= MOST_CHUNKS);
+            }
+            // SAFETY: as in `space`.
+            assert!(unsafe { &*entered }.key == key(asid));
+        }
+        // Each has half of all.
+        assert_eq!(emptied, SPACES * 1024 / (MOST_CHUNKS + 1));
+        assert!(
+            space(&mut soft, 15)
+                .probe_read(Va(0x7fe0_0000), 1)
+                .is_some()
+        );
     }
 
     #[test]

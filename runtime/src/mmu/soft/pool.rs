@@ -20,7 +20,8 @@ pub const CLEARS: u32 = 16;
 /// How many spaces a pool has before the one that rested longest is given up.
 pub const SPACES: usize = 16;
 
-/// The first page of kseg0, and how many kseg0 and kseg1 have: a quarter of a table, from its half on.
+/// The first page of kseg0, and how many kseg0 and kseg1 have: a quarter of a table, from its half
+/// on.
 const DIRECT_PAGE: usize = 0x8000_0000 >> PAGE_BITS;
 const DIRECT_PAGES: usize = PAGES / 4;
 /// Where these are in a table for reading or writing, in bytes, and in one of slots.
@@ -28,6 +29,19 @@ const DIRECT_START: usize = DIRECT_PAGE * size_of::<u64>();
 const DIRECT_BYTES: usize = DIRECT_PAGES * size_of::<u64>();
 const CODE_START: usize = DIRECT_PAGE * size_of::<u32>();
 const CODE_BYTES: usize = DIRECT_PAGES * size_of::<u32>();
+
+/// The parts of a space's tables that no other space shares: where they start, and their bytes.
+const OWN_PARTS: [(usize, usize); 6] = {
+    const fn around(table: usize, shared: usize, bytes: usize) -> [(usize, usize); 2] {
+        let behind = shared + bytes;
+        // What is shared is a quarter of a table.
+        [(table, shared), (table + behind, 4 * bytes - behind)]
+    }
+    let read = around(offset_of!(Space, read), DIRECT_START, DIRECT_BYTES);
+    let write = around(offset_of!(Space, write), DIRECT_START, DIRECT_BYTES);
+    let code = around(offset_of!(Space, code), CODE_START, CODE_BYTES);
+    [read[0], read[1], write[0], write[1], code[0], code[1]]
+};
 
 /// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing, and
 /// for code a table for each set of Status bits that spaces differ in.
@@ -41,9 +55,9 @@ const CODE_TABLES: usize = 1 << STATUSES.len();
 /// Where the file ends: after the tables for reading, for writing, and the slots.
 const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
 
-/// Memory that is zero, and there when it is touched: shared memory, though nobody else has it. Of
-/// private memory the host would map zeros when it is first read, and stop all threads to change
-/// that when it is then written to.
+/// Memory that is zero, and there when it is touched: shared memory, though no other process has
+/// it. Of private memory the host would map zeros when it is first read, and stop all threads to
+/// change that when it is then written to.
 pub(super) fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::SHARED | MapFlags::NORESERVE;
@@ -54,7 +68,7 @@ pub(super) fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
 
 /// Gives memory back that was reserved for `count` of a type.
 pub(super) fn release<T>(memory: NonNull<T>, count: usize) {
-    // SAFETY: the mapping is the caller's own, and whoever had a pointer into it is gone.
+    // SAFETY: the mapping is the caller's own, and nothing has a pointer into it any more.
     let unmapped = unsafe { munmap(memory.as_ptr().cast(), count * size_of::<T>()) };
     debug_assert!(unmapped.is_ok());
 }
@@ -281,9 +295,29 @@ impl Pool {
         }
     }
 
-    /// Lets the host have the memory of a space that nobody is in. Says whether it took it: then the
-    /// place is as one that was never used. The tables of kseg0 and kseg1, which every space of the
-    /// kernel shows, must be empty.
+    /// Empties all spaces. The host gets the memory of those that are not `entered` now, but for what
+    /// they share.
+    pub fn shrink(&mut self, entered: *const Space) {
+        for index in 0..self.uses.len() {
+            let Some(key) = self.uses[index].key else {
+                continue;
+            };
+            self.space(index).reset(key);
+            if std::ptr::eq(self.place(index), entered) {
+                continue;
+            }
+            let place = self.place(index).cast::<u8>();
+            for (start, bytes) in OWN_PARTS {
+                // SAFETY: the part is the pool's own, on page boundaries, and empty. If the host
+                // does not take it, it stays as it is.
+                let _ = unsafe { madvise(place.add(start).cast(), bytes, Advice::LinuxRemove) };
+            }
+        }
+    }
+
+    /// Lets the host have the memory of a space that is not in use. Says whether it took it: then
+    /// the place is as one that was never used. The tables of kseg0 and kseg1, which every space of
+    /// the kernel shows, must be empty.
     fn return_to_host(&self, index: usize) -> bool {
         let place = self.place(index).cast();
         // SAFETY: the place is the pool's own, and all zero it is a valid space.

@@ -114,27 +114,41 @@ impl Space {
         CodeSlot(self.code[page_index(pc)])
     }
 
-    /// Says which code page the page of `pc` has.
-    pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) {
-        self.use_chunk(pc);
+    /// Says which code page the page of `pc` has. Returns whether one more chunk is used.
+    pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) -> bool {
         self.code[page_index(pc)] = slot.0;
+        self.use_chunk(pc)
     }
 
-    /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1.
-    fn use_chunk(&mut self, va: Va) {
-        if !is_direct(va) {
-            let chunk = page_index(va) / CHUNK;
-            self.chunks[chunk / 64] |= 1 << (chunk % 64);
+    /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1. Returns
+    /// whether that is new.
+    fn use_chunk(&mut self, va: Va) -> bool {
+        if is_direct(va) {
+            return false;
         }
+        let chunk = page_index(va) / CHUNK;
+        let (word, bit) = (&mut self.chunks[chunk / 64], 1 << (chunk % 64));
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
     }
 
-    /// Makes the entry of the page of `va`, whose bytes lie at `host`.
-    pub fn fill_data(&mut self, va: Va, host: *mut u8, writable: bool) {
-        self.use_chunk(va);
+    /// How many chunks are used.
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum()
+    }
+
+    /// Makes the entry of the page of `va`, whose bytes lie at `host`. Returns whether one more
+    /// chunk is used.
+    pub fn fill_data(&mut self, va: Va, host: *mut u8, writable: bool) -> bool {
         let index = page_index(va);
         let addend = (host as u64).wrapping_sub(va.page().0);
         self.read[index] = addend;
         self.write[index] = if writable { addend } else { 0 };
+        self.use_chunk(va)
     }
 
     /// Forgets `bytes` from `va` on, which is where a page starts.

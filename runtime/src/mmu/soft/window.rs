@@ -11,7 +11,7 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 
 /// The grants come first, one for each page of the address space. More of them follow that are
-/// always empty: who looks for aligned bytes rotates the lowest bits of the address to its top,
+/// always empty: a probe for aligned bytes rotates the lowest bits of the address to its top,
 /// and so finds nothing at others. There are eight times as many for eight bytes.
 #[repr(C, align(4096))]
 pub struct Window {
@@ -38,7 +38,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The grants in `window`, all empty, for so many pages of kseg0. Nobody else changes them.
+    /// The grants in `window`, all empty, for so many pages of kseg0. Nothing else changes them.
     pub fn new(window: NonNull<Window>, pages: usize) -> Self {
         Self { window, pages }
     }
