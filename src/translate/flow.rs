@@ -36,7 +36,13 @@ pub struct RegisterFlow {
     loops: Loops,
     /// The registers that are written in the loop with this head.
     in_loop: Vec<Set>,
+    /// For each block where the host is short of registers those that are read before they are
+    /// written from there on; elsewhere all.
+    wanted: Vec<Set>,
 }
+
+/// More guest registers than these at once are more than the host has room for.
+const ROOM: u32 = 9;
 
 /// The registers that one instruction reads, more or less: too many does no harm.
 fn reads(insn: Insn, fields: Fields) -> Set {
@@ -115,6 +121,7 @@ impl RegisterFlow {
             entries: vec![Entry::default(); count],
             loops,
             in_loop: vec![0; count],
+            wanted: vec![!0; count],
         };
         if !eager {
             flow.work_out(region, successors);
@@ -124,13 +131,15 @@ impl RegisterFlow {
 
     /// The registers that need no writing back when control goes on from one block to another. Where
     /// it enters a loop these are the ones that are written there: others would be written back by
-    /// each way out of the loop, and keep registers of the host for that.
+    /// each way out of the loop, and keep registers of the host for that. So would what is not read
+    /// any more: where these are short it is written back at once.
     pub fn keeps(&self, from: usize, to: usize) -> Set {
-        if self.loops.enters(from, to) {
+        let written = if self.loops.enters(from, to) {
             self.in_loop[to]
         } else {
             !0
-        }
+        };
+        written & self.wanted[to]
     }
 
     fn work_out(&mut self, region: &Region, successors: &[Vec<usize>]) {
@@ -148,6 +157,13 @@ impl RegisterFlow {
             let before = usages[block].reads | after & !usages[block].must_write;
             std::mem::replace(&mut live[block], before) != before
         });
+
+        for (wanted, &live) in self.wanted.iter_mut().zip(&live) {
+            let written = usages.iter().fold(0, |set, usage| set | usage.may_write);
+            if (live | written).count_ones() > ROOM {
+                *wanted = live;
+            }
+        }
 
         // What may have been written, may be newer, and was written on every path, at each block's
         // entry.
@@ -221,6 +237,23 @@ mod tests {
         assert_eq!(flow.keeps(1, 1), !0);
         assert_eq!(flow.entries[1].dirty, 1 << 2);
         assert_eq!(flow.entries[1].valid & (1 << 2 | 1 << 5), 1 << 2 | 1 << 5);
+    }
+
+    #[test]
+    fn where_registers_are_short_what_is_not_read_any_more_is_written_back() {
+        // addiu of each register to itself and, at last, of one from $0; then the loop goes on.
+        let sums = |count: u32| (8..8 + count).map(|n| 0x2400_0001 | n << 21 | n << 16);
+        let words = |count| {
+            let mut words: Vec<u32> = sums(count).collect();
+            words.extend([0x2402_0001, 0x1448_0000 | (0xffff - count - 1), 0]);
+            words
+        };
+        let few = flow(vec![block(0x100, &words(4), true)]);
+        assert_eq!(few.keeps(0, 0), !0);
+        assert_eq!(few.entries[0].dirty, 0xf << 8 | 1 << 2);
+        let many = flow(vec![block(0x100, &words(12), true)]);
+        assert_eq!(many.keeps(0, 0), 0xfff << 8);
+        assert_eq!(many.entries[0].dirty, 0xfff << 8);
     }
 
     #[test]

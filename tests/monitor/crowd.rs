@@ -212,12 +212,8 @@ pub fn monitor_that_fails(
         threads: setting.threads,
         slice: setting.slice,
         share_pages: setting.share_pages,
-        // What is as long as a test can be is meant so.
-        slice_time: if setting.slice < 1 << 30 {
-            MonitorConfig::default().slice_time
-        } else {
-            Duration::MAX
-        },
+        // Each run is to do the same.
+        slice_time: Duration::MAX,
     };
     // All have the same CPU and byte order, so that they can have the same translations.
     let translates = |spec: &&MachineSpec| spec.engine != EngineKind::Interp;
