@@ -47,6 +47,13 @@ fn tour(cache: &Path, switches: &[&str]) -> Told {
     }
 }
 
+/// The same until it told what is wanted: on a host that is busy a run may be over before the thread
+/// that reads the file has begun.
+fn tour_that(cache: &Path, wanted: impl Fn(&Told) -> bool) -> Told {
+    let mut runs = (0..10).map(|_| tour(cache, &[]));
+    runs.find(wanted).expect("one run of ten")
+}
+
 /// The files with translations.
 fn files(cache: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(cache.join("mirrorball"));
@@ -59,10 +66,10 @@ fn a_second_run_finds_what_the_first_translated() {
     let folder = tempfile::tempdir().expect("a folder");
     // The folders above are made as well.
     let cache = folder.path().join("new/cache");
-    let first = tour(&cache, &[]);
-    assert!(first.read == 0 && first.written > 30, "{}", first.written);
-    let second = tour(&cache, &[]);
-    assert!(second.read > 0, "{} written", second.written);
+    let first = tour_that(&cache, |told| told.written > 30);
+    let second = tour_that(&cache, |told| {
+        told.read > 30 && told.written * 4 < first.written
+    });
     assert_eq!((&*first.said, &*second.said), ("", ""));
     let [file] = &files(&cache)[..] else {
         panic!("{:?}", files(&cache));
@@ -118,7 +125,6 @@ fn its_size_is_bounded() {
     // A file that is full begins anew.
     let file = File::options().write(true).open(own).expect("it is ours");
     file.set_len(250 << 20).expect("a hole");
-    let told = tour(folder.path(), &[]);
-    assert!(told.read == 0 && told.written > 30, "{}", told.written);
+    tour_that(folder.path(), |told| told.written > 30);
     assert!(fs::metadata(own).expect("a file").len() < 10 << 20);
 }
