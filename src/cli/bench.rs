@@ -15,7 +15,8 @@ use crate::report::OutFile;
 /// Each guest runs with the first setting, the second and so on, then all over again, each time in
 /// a process of its own. The table has medians, ranges, CPU time, and how many times as fast a
 /// setting is as the first one, or as QEMU. All settings must end with the same instruction count
-/// and state, else the exit code is 13.
+/// and state, else the exit code is 13. What earlier runs translated is not used, unless a setting
+/// names a --code-cache.
 ///
 /// With --programs, a guest with Debian's programs boots with each setting, and runs commands at its
 /// shell: compressors, interpreters, shells, a compiler and others. Each is timed on the host's

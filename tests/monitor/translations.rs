@@ -14,23 +14,24 @@ fn the_second_machine_finds_what_the_first_translated() {
         };
         let (ends, monitor) = run(vec![guest(), guest()], one_after_the_other);
         assert_eq!(ends, [wanted.clone(), wanted.clone()]);
-        let [(first, none), (second, found)] = monitor.fleet().translations()[..] else {
+        let [(first, none), (_, found)] = monitor.fleet().translations()[..] else {
             panic!("two machines");
         };
         assert!(first > 2 && none == 0, "{name}: {first} made, {none} found");
         // What the first made of code that lay in another translation already it may do without.
         let most = found <= first && found * 4 >= first * 3;
         assert!(most, "{name}: {first} made, {found} of them found");
-        // The second makes more: the heat that the first has left behind counts for it.
 
         // Side by side they share the work.
         let (ends, monitor) = run(vec![guest(), guest()], PLENTY);
         assert_eq!(ends, [wanted.clone(), wanted]);
-        let made: u64 = monitor.fleet().translations().iter().map(|of| of.0).sum();
-        let apart = first + second;
-        assert!(
-            made * 4 <= apart * 5,
-            "{name}: {made} made, {apart} one after the other"
-        );
+        // When which of them runs depends on the host, and so does what each finds; a third of what
+        // both use, or so, they do not make themselves.
+        let (mut made, mut found) = (0, 0);
+        for of in monitor.fleet().translations() {
+            (made, found) = (made + of.0, found + of.1);
+        }
+        let all = made + found;
+        assert!(found * 5 >= all, "{name}: {made} made, {found} found");
     }
 }

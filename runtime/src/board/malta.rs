@@ -391,8 +391,8 @@ impl Malta {
         }
     }
 
-    /// Whether writing `value` to `pa` would change nothing, now and as long as there is no write
-    /// anything else. Then it counts as written.
+    /// Whether writing `value` to `pa` would change nothing, now and as long as nothing else is
+    /// written. Then it counts as written.
     pub fn ignores(&mut self, pa: Pa, width: Width, value: u32) -> bool {
         match self.place(pa) {
             Ok(Place::Port(port)) if width == Width::Byte => {

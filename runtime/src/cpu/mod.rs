@@ -2,8 +2,8 @@
 //!
 //! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a [`Vm`](crate::vm::Vm): translated code gets a
 //! pointer to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the
-//! FPU's arithmetic) live in the submodules and exist once; interpreter and translated code call
-//! them.
+//! FPU's arithmetic) live in the submodules; the interpreter calls them, and translated code for
+//! all but the few instructions that `docs/architecture.md` names.
 
 pub mod cp0;
 pub mod exception;

@@ -75,8 +75,8 @@ pub trait Device {
     fn steady_until(&self, _offset: u64, _now: Nanos) -> Option<Nanos> {
         None
     }
-    /// Whether writing `value` at `offset` would change nothing, now and as long as there is no
-    /// write anything else.
+    /// Whether writing `value` at `offset` would change nothing, now and as long as nothing
+    /// else is written.
     fn ignores(&self, _offset: u64, _value: u32) -> bool {
         false
     }

@@ -57,6 +57,17 @@ pub(super) struct Watcher {
     over: AtomicBool,
 }
 
+/// Machines are watched over as long as this lives.
+pub(super) struct Watched<'a>(&'a Watcher);
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::SeqCst);
+        self.0.asleep.store(true, Ordering::SeqCst);
+        self.0.wake();
+    }
+}
+
 impl Watcher {
     fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
@@ -66,14 +77,12 @@ impl Watcher {
         }
     }
 
-    /// No machine runs any more.
-    pub fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
-        self.asleep.store(true, Ordering::SeqCst);
-        self.wake();
+    /// What ends [`Watcher::watch`] when it is dropped, also by a panic.
+    pub fn end_with(&self) -> Watched<'_> {
+        Watched(self)
     }
 
-    /// Calls machines back that run for longer than `longest`, until [`Watcher::end`]. `now` is the
+    /// Calls machines back that run for longer than `longest`, until [`Watched`] is dropped. `now` is the
     /// time since the monitor's start.
     pub fn watch<'a>(
         &self,

@@ -62,7 +62,10 @@ impl<F: Fleet> Monitor<F> {
     /// Runs all machines to their end. The calling thread is one of those that run them.
     pub fn run(&self) {
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let _watched = self.watcher.end_with();
+            let watcher = std::thread::Builder::new().name("watcher".to_owned());
+            // Without it slices are bounded by their instructions alone.
+            let _ = watcher.spawn_scoped(scope, || {
                 let leashes = self.slots.iter().map(|slot| &slot.leash);
                 let longest = self.config.slice_time;
                 self.watcher
@@ -74,7 +77,6 @@ impl<F: Fleet> Monitor<F> {
                 }
                 self.work(0);
             });
-            self.watcher.end();
         });
         for (number, slot) in self.slots.iter().enumerate() {
             // All threads were asked to quit.
@@ -173,6 +175,7 @@ impl<F: Fleet> Monitor<F> {
             let mut run = || self.slices(&turn, &mut held);
             catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(End::Crashed)
         };
+        slot.leash.end();
         if let Some(machine) = held.as_ref() {
             *lock(&slot.snapshot) = self.snapshot(machine);
         }
@@ -269,7 +272,6 @@ impl<F: Fleet> Monitor<F> {
             let leash = &self.slots[number].leash;
             leash.begin(self.start.elapsed(), &self.watcher);
             let rest = vm.run_slice(engine, host, *limit, self.config.slice);
-            leash.end();
             self.tend(number, vm, vm.cpu.retired() - before, turn.target);
             if rest != Rest::Slice {
                 return End::Rest(rest);

@@ -8,6 +8,7 @@ use super::PersistError;
 use super::record::{ALIGNMENT, FIXED, Lengths, MAGIC, Record};
 use super::space::KeySpace;
 use rustix::fs::{AtFlags, FlockOperation, MemfdFlags, Mode, OFlags};
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
@@ -251,8 +252,9 @@ impl CodeFile {
         let (Some(folder), Some(name)) = (&self.folder, self.path.file_name()) else {
             return Ok(());
         };
-        let mut other = name.to_owned();
-        other.push(format!(".{}", std::process::id()));
+        // A name by which [`CodeFile::make_room`] finds it if this process is killed.
+        let mut other = OsString::from(format!("{}-", std::process::id()));
+        other.push(name);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, &other, flags, Mode::RUSR | Mode::WUSR)?;
         let mut file = BufWriter::new(File::from(file));
