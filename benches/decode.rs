@@ -46,7 +46,7 @@ fn reading(criterion: &mut Criterion) {
 
     let find = |pc: u32| {
         let pc = Va(u64::from(pc));
-        vm.peek(pc).map(|pa| Source::find(&vm, pc, pa))
+        vm.cpu.peek(pc).map(|pa| Source::find(&vm, pc, pa))
     };
     let mut sources = Vec::new();
     let mut pc = start.0 as u32;

@@ -90,15 +90,15 @@ fn memory() -> Arc<MachineMemory> {
 fn fill(vm: &mut Vm) {
     for page in 1..=PAGES {
         let bytes: Vec<u8> = page.to_le_bytes().repeat(PAGE_SIZE as usize / 8);
-        vm.write_physical(Pa(page * PAGE_SIZE), &bytes);
+        vm.view().write_physical(Pa(page * PAGE_SIZE), &bytes);
     }
-    vm.begin_epoch();
+    vm.view().begin_epoch();
 }
 
 /// Writes to all of them.
 fn touch(vm: &mut Vm) {
     for page in 1..=PAGES {
-        vm.write_physical(Pa(page * PAGE_SIZE), &[1]);
+        vm.view().write_physical(Pa(page * PAGE_SIZE), &[1]);
     }
 }
 
@@ -109,7 +109,7 @@ fn with_a_twin() -> (Box<Vm>, Box<Vm>) {
     // What is written once more would be shared at once.
     fill(&mut one);
     fill(&mut other);
-    other.share_some(usize::MAX, true);
+    other.ram.share_some(usize::MAX, true);
     (one, other)
 }
 
@@ -151,14 +151,14 @@ fn monitor(criterion: &mut Criterion) {
     group.bench_function("sharing a page", |bencher| {
         bencher.iter_custom(|times| {
             timed(times, with_a_twin, |(one, _)| {
-                let gain = one.share_some(usize::MAX, true);
+                let gain = one.ram.share_some(usize::MAX, true);
                 assert_eq!(gain.freed, PAGES);
             })
         });
     });
     let shared = || {
         let (mut one, other) = with_a_twin();
-        one.share_some(usize::MAX, true);
+        one.ram.share_some(usize::MAX, true);
         (one, other)
     };
     group.bench_function("a copy on write", |bencher| {
@@ -172,13 +172,13 @@ fn monitor(criterion: &mut Criterion) {
     group.bench_function("swapping a page out", |bencher| {
         bencher.iter_custom(|times| {
             timed(times, alone, |vm| {
-                assert_eq!(vm.swap_some(Quota::Frames(PAGES), false).freed, PAGES);
+                assert_eq!(vm.ram.swap_some(Quota::Frames(PAGES), false).freed, PAGES);
             })
         });
     });
     let swapped = || {
         let mut vm = alone();
-        vm.swap_some(Quota::Frames(PAGES), false);
+        vm.ram.swap_some(Quota::Frames(PAGES), false);
         vm
     };
     group.bench_function("swapping a page in", |bencher| {

@@ -22,7 +22,7 @@ const MOST: usize = 2000;
 
 fn source(vm: &Vm, pc: u32) -> Option<Source> {
     let pc = Va(u64::from(pc));
-    vm.peek(pc).map(|pa| Source::find(vm, pc, pa))
+    vm.cpu.peek(pc).map(|pa| Source::find(vm, pc, pa))
 }
 
 /// The blocks of an image's first segment that can be translated.

@@ -13,6 +13,7 @@ use mirrorball::engine::{AnyEngine, Jit, JitConfig, Lockstep};
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::state;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ fn end_of(vm: &mut Vm, engine: &mut AnyEngine) -> End {
         outcome,
         output: console.0,
         instructions: vm.cpu.retired(),
-        state: vm.state_hash(),
+        state: state::hash(&vm),
     }
 }
 

@@ -334,7 +334,8 @@ fn machine(seed: u64) -> (Box<Vm>, u64) {
     place(&mut vm, NUMBERS, &numbers(&mut rng));
     // Whatever traps is skipped.
     let handler = [mfc0(K0, EPC), addiu(K0, K0, 4), mtc0(K0, EPC), ERET];
-    vm.write_physical(Pa(0x180), &handler.map(u32::to_le_bytes).concat());
+    vm.view()
+        .write_physical(Pa(0x180), &handler.map(u32::to_le_bytes).concat());
     vm.cpu.cp0.status |= STATUS_CU1;
     if fr {
         vm.cpu.cp0.status |= STATUS_FR;

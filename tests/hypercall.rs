@@ -74,10 +74,10 @@ fn user_mode_has_no_coprocessor_0() {
         let mut vm = program(&asking(Number::Version));
         // Entry 0 maps the code at 0x400000.
         for (register, value) in [(10, 0x40_0000), (2, 0x0010_0000 >> 6 | 7), (3, 7), (0, 0)] {
-            vm.write_cp0(register, 0, value, 0);
+            vm.move_to_cp0(register, 0, value, 0);
         }
         assert_eq!(vm.tlb_write_indexed(), Ok(()));
-        vm.write_cp0(STATUS, 0, 0x10, 0);
+        vm.move_to_cp0(STATUS, 0, 0x10, 0);
         vm.cpu.pc = 0x40_0000;
         run(kind, &mut vm, 100);
         assert_eq!(vm.counters.exceptions[11], 1, "{kind}");
@@ -113,17 +113,17 @@ fn the_monitor_says_how_many_pages_it_wants() {
     ];
     for kind in ENGINES {
         let mut vm = program(&code);
-        vm.write_physical(Pa(512 * 4096), &[1; 8192]);
-        vm.balloon_target = 300;
+        vm.view().write_physical(Pa(512 * 4096), &[1; 8192]);
+        vm.ram.balloon_target = 300;
         run(kind, &mut vm, 1000);
         assert_eq!((vm.cpu.gpr[16], vm.cpu.gpr[3]), (0, 0), "{kind}");
-        assert_eq!(vm.pages_given(), 300);
+        assert_eq!(vm.ram.pages_given(), 300);
         let mut page = [1; 8192];
-        vm.read_physical(Pa(512 * 4096), &mut page);
+        vm.ram.read_physical(Pa(512 * 4096), &mut page);
         assert_eq!(page, [0; 8192]);
         // What was given is part of a machine's state.
         let mut twin = vm.twin().expect("the host has memory");
-        twin.balloon_target = 250;
+        twin.ram.balloon_target = 250;
         place(&mut twin, CODE, &asking(Number::BalloonQuery));
         twin.cpu.pc = CODE.into();
         run(kind, &mut twin, 1000);
@@ -137,7 +137,7 @@ fn a_target_may_change_while_an_engine_lives() {
         let mut vm = program(&asking(Number::BalloonQuery));
         let mut engine = kind.engine();
         for target in [0, 7, 3] {
-            vm.balloon_target = target;
+            vm.ram.balloon_target = target;
             let limit = vm.cpu.retired() + 1000;
             let outcome = vm.run(&mut engine, &mut Recorder::default(), limit);
             assert_eq!((outcome, engine.difference()), (Outcome::Limit, None));

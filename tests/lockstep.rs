@@ -63,7 +63,10 @@ fn a_register_of_the_fpu_and_one_of_coprocessor_0() {
 
 #[test]
 fn a_byte_that_the_guest_loads() {
-    let sabotage = |vm: &mut Vm| vm.write_physical(Pa(u64::from(DATA & 0x1fff_ffff)), &[1]);
+    let sabotage = |vm: &mut Vm| {
+        vm.view()
+            .write_physical(Pa(u64::from(DATA & 0x1fff_ffff)), &[1])
+    };
     let report = sabotaged(&mut adding(), sabotage, 1000);
     for part in [
         "$9: 0x1 against 0x0",
@@ -94,7 +97,7 @@ fn an_instruction_that_is_translated_wrongly() {
 #[test]
 fn a_byte_that_is_never_looked_at() {
     // Only the comparison of all memory finds it, which comes every 2^26 instructions.
-    let sabotage = |vm: &mut Vm| vm.write_physical(Pa(0x50_0123), &[0x5a]);
+    let sabotage = |vm: &mut Vm| vm.view().write_physical(Pa(0x50_0123), &[0x5a]);
     let report = sabotaged(&mut adding(), sabotage, 70_000_000);
     assert!(
         report.contains("memory at 0x00500123: 5a against 00"),

@@ -64,7 +64,7 @@ fn mapped(second: u32) -> Box<Vm> {
         (ENTRY_LO0, 0x300 << 6 | 0x1f),
         (ENTRY_LO1, 0x500 << 6 | second),
     ] {
-        vm.write_cp0(register, 0, value, 0);
+        vm.move_to_cp0(register, 0, value, 0);
     }
     vm.tlb_write_indexed().expect("no entry like it");
     vm

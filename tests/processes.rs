@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Kind, boot, project, run};
-use mirrorball_runtime::vm::{Process, Vm};
+use mirrorball_runtime::insight::Process;
+use mirrorball_runtime::vm::Vm;
 
 fn tour() -> Box<Vm> {
     let path = project("guests/prebuilt/tour.el.elf");

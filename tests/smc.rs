@@ -356,7 +356,8 @@ fn dma_of_another_program() {
             vm.run(&mut engine, &mut Recorder::default(), limit);
             let mut bytes = [0; 4];
             let stored = u64::from(CODE & 0x1fff_ffff) + 8 + 0x800;
-            vm.read_physical(mirrorball_runtime::addr::Pa(stored), &mut bytes);
+            vm.ram
+                .read_physical(mirrorball_runtime::addr::Pa(stored), &mut bytes);
             assert_eq!(u32::from_le_bytes(bytes), round as u32, "{kind}");
         }
     }

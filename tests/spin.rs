@@ -7,6 +7,7 @@ use common::asm::*;
 use common::{CODE, ENGINES, Kind, Recorder, place, program};
 use mirrorball::engine::Interpreter;
 use mirrorball_runtime::exit::{Exit, Outcome};
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Vm};
 
 /// Instructions that each guest runs: not a multiple of anything.
@@ -86,7 +87,7 @@ fn ran_in(engines: &[Kind], code: &[u32], limit: u64) -> u64 {
     let outcome = vm.run(&mut reference, &mut Recorder::default(), limit);
     assert_eq!((outcome, vm.counters.spun), (Outcome::Limit, 0));
     let accesses = |vm: &Vm| vm.board.accesses().collect::<Vec<_>>();
-    let end = (vm.cpu.retired(), vm.state_hash());
+    let end = (vm.cpu.retired(), state::hash(&vm));
     let expected = (end, vm.counters.exceptions, accesses(&vm));
     assert!(
         vm.counters.exceptions[0] >= limit / 110_000,

@@ -64,7 +64,18 @@ address! {
     Ma
 }
 
+/// The pages of the 32-bit address space.
+pub const VA_PAGES: usize = 1 << (32 - PAGE_BITS);
+
 impl Va {
+    /// Whether the address lies in kseg0 or kseg1, where all address spaces of the kernel see the
+    /// same.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_direct(self) -> bool {
+        self.0 as u32 >> 30 == 2
+    }
+
     /// The virtual address `bytes` further on, wrapping within 32 bits.
     #[must_use]
     pub const fn offset(self, bytes: u32) -> Self {

@@ -185,7 +185,7 @@ impl<T: Keep> Blocks<T> {
     #[inline]
     pub fn at_pc(&mut self, vm: &mut Vm) -> Option<BlockId> {
         let pc = Va(vm.cpu.pc);
-        let slot = vm.space().code_slot(pc);
+        let slot = vm.cpu.space().code_slot(pc);
         if !slot.is_empty()
             && pc.0 & 3 == 0
             && let Some(&id) = self.by_word.get(&word(slot, pc))
@@ -209,10 +209,10 @@ impl<T: Keep> Blocks<T> {
                 return None;
             }
         };
-        let key = BlockKey::new(pc, pa, vm.space_key());
+        let key = BlockKey::new(pc, pa, vm.cpu.space_key());
         let id = self.ensure(vm, key);
         if let Some(viewed) = self.viewed(key) {
-            vm.fill_code(pc, viewed.slot);
+            vm.cpu.fill_code(pc, viewed.slot);
         }
         Some(id)
     }
@@ -267,7 +267,7 @@ impl<T: Keep> Blocks<T> {
             print: source.print(),
         };
         tracing::trace!(target: "blocks", "block {} at {}: {} instructions", key.va(vm), key.pa(), source.code.len());
-        vm.add_code(key.pa(), cached.block.bytes.into());
+        vm.view().add_code(key.pa(), cached.block.bytes.into());
         self.predecoded += 1;
         self.again += u64::from(faded.is_some_and(|faded| faded > 0));
         self.bytes += Self::bytes_of(&cached);
@@ -364,7 +364,7 @@ impl<T: Keep> Blocks<T> {
     /// returned.
     pub fn drop_modified(&mut self, vm: &mut Vm) -> Vec<Cached<T>> {
         let mut dropped = Vec::new();
-        for (pa, bytes) in vm.take_modified() {
+        for (pa, bytes) in vm.cpu.take_modified() {
             let overlaps = |cached: &Cached<T>| {
                 let (start, len) = (cached.key.pa(), u64::from(cached.block.bytes));
                 start.0 + len > pa.0 && pa.0 + bytes > start.0
@@ -411,7 +411,7 @@ impl<T: Keep> Blocks<T> {
         if self.code.len() < CODE_PAGES / 2 {
             return;
         }
-        vm.soft_tlb().clear_code();
+        vm.cpu.soft_tlb().clear_code();
         let code = &mut self.code;
         self.by_page.retain(|_, views| {
             views.retain(|viewed| {
@@ -456,11 +456,12 @@ impl<T: Keep> Blocks<T> {
         let views = self.by_page.get(&page).into_iter().flatten();
         let mut blocks = views.flat_map(|viewed| &viewed.blocks).peekable();
         if blocks.peek().is_none() {
-            return vm.remove_code(pa);
+            return vm.ram.remove_code(pa);
         }
-        vm.clear_code(pa);
+        vm.ram.clear_code(pa);
         for cached in blocks.filter_map(|&id| self.slots.get(id)) {
-            vm.add_code(cached.key.pa(), cached.block.bytes.into());
+            vm.view()
+                .add_code(cached.key.pa(), cached.block.bytes.into());
         }
     }
 

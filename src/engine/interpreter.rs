@@ -34,7 +34,7 @@ impl Interpreter {
     /// As [`Engine::run`]; `enter` is told the address of every block that runs.
     #[inline]
     pub fn run_noting(&mut self, vm: &mut Vm, mut enter: impl FnMut(u32)) -> Exit {
-        if vm.has_modified() {
+        if vm.cpu.has_modified() {
             self.blocks.drop_modified(vm);
         }
         if self.blocks.bytes() > MOST_BYTES {
@@ -58,11 +58,11 @@ impl Interpreter {
                 run_part(vm, block)
             };
             if vm.is_called_back() {
-                vm.request_stop();
+                vm.cpu.request_stop();
             }
             if exit.is_some() || vm.cpu.stop != 0 {
                 let exit = exit.or(vm.cpu.take_stop());
-                if vm.has_modified() {
+                if vm.cpu.has_modified() {
                     self.blocks.drop_modified(vm);
                 }
                 if let Some(exit) = exit {

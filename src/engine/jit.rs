@@ -292,7 +292,7 @@ impl Jit {
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of
     /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
-        if vm.has_modified() {
+        if vm.cpu.has_modified() {
             self.drop_modified(vm);
         }
         let now = vm.cpu.now(0);
@@ -337,10 +337,10 @@ impl Engine for Jit {
         vm.cpu.code_runs = self.blocks.runs_address();
         vm.cpu.code_origin = self.code.origin();
         vm.cpu.glue = self.code.glue();
-        if vm.has_modified() {
+        if vm.cpu.has_modified() {
             self.drop_modified(vm);
         }
-        if vm.has_astray() {
+        if vm.insight.misses.any() {
             self.drop_astray(vm);
         }
         self.install_done(vm);
@@ -413,11 +413,11 @@ impl Engine for Jit {
                 exit
             };
             if vm.is_called_back() {
-                vm.request_stop();
+                vm.cpu.request_stop();
             }
             if exit.is_some() || vm.cpu.stop != 0 {
                 let exit = exit.or(vm.cpu.take_stop());
-                if vm.has_modified() {
+                if vm.cpu.has_modified() {
                     missing = None;
                     self.drop_modified(vm);
                 }

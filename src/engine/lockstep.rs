@@ -11,6 +11,7 @@ use crate::isa::disasm::disassemble;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -85,7 +86,7 @@ impl Lockstep {
     /// Runs both machines one step and compares them.
     fn step(&mut self, vm: &mut Vm, twin: &mut Vm) -> Result<Option<Exit>, String> {
         let horizon = vm.cpu.horizon;
-        let shortages = vm.shortages();
+        let shortages = vm.ram.shortages();
         let exit = match self.stride {
             0 => self.jit.step(vm),
             stride => {
@@ -98,17 +99,18 @@ impl Lockstep {
         // later: a device's new deadline stops an engine if it is nearer than the horizon.
         twin.cpu.set_horizon(Cycles(vm.cpu.horizon));
         // The twin's memory is its own: what stops the other for want of memory it does not meet.
-        let starved = vm.shortages() != shortages && exit == Exit::Stop;
+        let starved = vm.ram.shortages() != shortages && exit == Exit::Stop;
         if starved {
             twin.cpu.set_horizon(vm.cpu.now(0));
         }
         // A deadline that is new and was beyond the step's horizon stopped neither engine.
-        vm.cpu.set_horizon(Cycles(horizon.min(vm.next_event())));
+        let next = horizon.min(vm.next_event());
+        vm.cpu.set_horizon(Cycles(next));
         let now = vm.cpu.now(0);
         self.path.clear();
         let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));
         self.counters.comparisons += 1;
-        if let Some(difference) = vm.compare_cpu(twin) {
+        if let Some(difference) = state::compare_cpu(&vm.cpu, &twin.cpu) {
             return Err(difference);
         }
         if exit != expected && !(starved && expected == Exit::Horizon) {
@@ -116,9 +118,9 @@ impl Lockstep {
                 "the JIT left with {exit:?}, the interpreter with {expected:?}"
             ));
         }
-        let stores = twin.take_written();
+        let stores = twin.ram.take_written();
         self.counters.stores += stores.len() as u64;
-        if let Some(difference) = vm.compare_memory(twin, &stores) {
+        if let Some(difference) = state::compare_memory(&vm.ram, &twin.ram, &stores) {
             return Err(difference);
         }
         if now.0 >= self.next_sweep {
@@ -130,7 +132,7 @@ impl Lockstep {
 
     fn sweep(&mut self, vm: &Vm, twin: &Vm) -> Result<(), String> {
         self.counters.sweeps += 1;
-        vm.compare_all_memory(twin).map_or(Ok(()), Err)
+        state::compare_all_memory(&vm.ram, &twin.ram).map_or(Ok(()), Err)
     }
 
     fn report(&mut self, vm: &Vm, difference: &str) -> Exit {
@@ -150,7 +152,7 @@ impl Lockstep {
         }
         for pc in shown.into_iter().rev() {
             // What was mapped when it ran may not be any more.
-            if let Some(pa) = vm.peek(Va(u64::from(pc))) {
+            if let Some(pa) = vm.cpu.peek(Va(u64::from(pc))) {
                 let (guest, host) = self.jit.explain(vm, Va(u64::from(pc)), pa);
                 let _ = write!(text, "guest code:\n{guest}host code:\n{host}");
             }
@@ -167,9 +169,9 @@ impl Lockstep {
             let horizon = end.min(twin.cpu.now(0).0 + ROUNDS);
             twin.cpu.set_horizon(Cycles(horizon));
             self.interpreter.run_noting(twin, |_| ());
-            let stores = twin.take_written();
+            let stores = twin.ram.take_written();
             self.counters.stores += stores.len() as u64;
-            vm.compare_memory(twin, &stores).map_or(Ok(()), Err)?;
+            state::compare_memory(&vm.ram, &twin.ram, &stores).map_or(Ok(()), Err)?;
         }
         Ok(())
     }
@@ -180,7 +182,7 @@ impl Lockstep {
         }
         twin.catch_up(vm);
         self.path.clear();
-        if let Some(difference) = vm.compare_cpu(twin) {
+        if let Some(difference) = state::compare_cpu(&vm.cpu, &twin.cpu) {
             return self.report(vm, &format!("before they ran: {difference}"));
         }
         while vm.cpu.left > 0 {
@@ -209,7 +211,7 @@ impl Engine for Lockstep {
                 return Exit::Difference;
             }
         };
-        twin.watch_writes();
+        twin.view().watch_writes();
         // Both come back at the same instruction: when they have been compared.
         let called = vm.come_back_by(Arc::default());
         let exit = self.run_both(vm, &mut twin, &called);

@@ -100,13 +100,13 @@ fn step(vm: &mut Vm, round: &mut Spin) -> Option<()> {
 
 /// The instruction at `pc`, in a delay slot or not. It owes nothing, as time stands still.
 fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
-    let pa = vm.peek(Va(u64::from(pc))).filter(|_| pc & 3 == 0)?;
-    if !vm.is_touched(pa) {
+    let pa = vm.cpu.peek(Va(u64::from(pc))).filter(|_| pc & 3 == 0)?;
+    if !vm.ram.is_touched(pa) {
         return None;
     }
-    let word = vm.instruction(pa);
+    let word = vm.ram.word(pa);
     let meaning = if slot { meaning_in_slot } else { meaning };
-    let meaning = meaning(word, vm.cpu.model, vm.space_key());
+    let meaning = meaning(word, vm.cpu.model, vm.cpu.space_key());
     match meaning {
         Meaning::Insn(insn) => Some((insn, predecode(word, meaning, 0))),
         _ => None,

@@ -12,7 +12,8 @@ use crate::cache::units::NoPlace;
 use crate::interp::block::{Source, linkable};
 use crate::translate::site::{self, Expectation, Sites};
 use crate::translate::{Region, Translation, baseline};
-use mirrorball_runtime::vm::{Vm, Way};
+use mirrorball_runtime::insight::Way;
+use mirrorball_runtime::vm::Vm;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -132,7 +133,7 @@ impl Jit {
         let around = store.around(Wanted::new(key, cached.print));
         around.iter().any(|stored| {
             let first = key.at(stored.record.blocks[0].pc);
-            let there = linkable(key.pc, first.pc) && vm.is_touched(first.pa());
+            let there = linkable(key.pc, first.pc) && vm.ram.is_touched(first.pa());
             there && {
                 let first = self.blocks.ensure(vm, first);
                 let new = self.blocks.get(first).extra.translation == 0;
@@ -187,7 +188,7 @@ impl Jit {
 
     /// Installs what the compiler has done.
     pub(super) fn install_done(&mut self, vm: &mut Vm) {
-        debug_assert!(!vm.has_modified(), "stale code is dropped first");
+        debug_assert!(!vm.cpu.has_modified(), "stale code is dropped first");
         while let Some(done) = self.compiler.poll() {
             self.counters.compile_time += done.time;
             let id = done.job.id;
@@ -228,7 +229,7 @@ impl Jit {
         let key = self.blocks.get(id).key;
         let source = Source::find(vm, key.va(vm), key.pa());
         let setting = baseline::Setting {
-            big_endian: vm.big_endian(),
+            big_endian: vm.ram.big_endian(),
             runs: (id as usize * size_of::<i16>()) as i32,
         };
         let Some(translation) = baseline::translate(&source, setting) else {
@@ -345,7 +346,7 @@ impl Jit {
     /// are next wanted.
     #[cold]
     pub(super) fn drop_astray(&mut self, vm: &mut Vm) {
-        let mut astray = vm.take_astray();
+        let mut astray = vm.insight.misses.take();
         astray.sort_unstable();
         let found: Sites = astray
             .iter()
@@ -411,7 +412,7 @@ impl Jit {
 fn stored_region(vm: &Vm, key: BlockKey, blocks: &[Member]) -> Option<Region> {
     let find = |&Member { pc, .. }: &Member| {
         let key = key.at(pc);
-        let there = linkable(key.pc, pc) && vm.is_touched(key.pa());
+        let there = linkable(key.pc, pc) && vm.ram.is_touched(key.pa());
         let source = there.then(|| Source::find(vm, key.va(vm), key.pa()));
         source.filter(Source::translatable)
     };

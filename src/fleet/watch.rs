@@ -1,12 +1,13 @@
 //! The monitor as the control socket sees it.
 
+use mirrorball_runtime::insight;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
-use mirrorball_runtime::vm::{self, Vm};
+use mirrorball_runtime::vm::Vm;
 
 use super::{FleetMonitor, lock};
 use crate::control::api::{CodeCacheStatus, MachineMemory, MemoryStatus};
@@ -179,9 +180,9 @@ impl Machines for Watch {
         let seen = seen.unwrap_or_default();
         let mut ran = lock(&self.ran);
         let before = std::mem::take(&mut ran[number]);
-        let key = |process: &vm::Process| (process.asid, process.table);
-        let all = |process: &vm::Process| process.user + process.kernel;
-        let of_late = |process: &vm::Process| {
+        let key = |process: &insight::Process| (process.asid, process.table);
+        let all = |process: &insight::Process| process.user + process.kernel;
+        let of_late = |process: &insight::Process| {
             let before = before.get(&key(process)).copied().unwrap_or(0);
             all(process).saturating_sub(before) as f64
         };

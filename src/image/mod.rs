@@ -34,7 +34,7 @@ pub trait PhysicalMemory {
 
 impl PhysicalMemory for Vm {
     fn write(&mut self, pa: Pa, bytes: &[u8]) {
-        self.load_physical(pa, bytes);
+        self.view().load_physical(pa, bytes);
     }
 }
 

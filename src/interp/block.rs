@@ -10,7 +10,7 @@ use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use mirrorball_runtime::cpu::model::Model;
-use mirrorball_runtime::mmu::soft::{SpaceKey, is_direct};
+use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
@@ -33,7 +33,7 @@ pub enum Meaning {
 /// memory has its place; elsewhere its offset in the page, whatever address the page is mapped at.
 #[must_use]
 pub fn code_address(va: Va) -> u32 {
-    if is_direct(va) {
+    if va.is_direct() {
         va.0 as u32
     } else {
         va.page_offset() as u32
@@ -60,7 +60,7 @@ impl Source {
     /// Finds the block at `pc`, which is fetched from `pa`, as the CPU now is.
     #[must_use]
     pub fn find(vm: &Vm, pc: Va, pa: Pa) -> Self {
-        let (key, model) = (vm.space_key(), vm.cpu.model);
+        let (key, model) = (vm.cpu.space_key(), vm.cpu.model);
         let room = ((PAGE_SIZE - pa.page_offset()) / 4) as usize;
         let mut source = Self {
             pc: code_address(pc),
@@ -70,7 +70,7 @@ impl Source {
             jump: None,
         };
         let mut words = [0; MAX_BLOCK + 1];
-        vm.instructions(pa, &mut words);
+        vm.ram.words(pa, &mut words);
         while source.code.len() < room.min(MAX_BLOCK) {
             let index = source.code.len();
             let word = words[index];
@@ -104,10 +104,10 @@ impl Source {
     fn find_split(&mut self, vm: &Vm, pc: Va, branch: (u32, Meaning)) {
         self.split = true;
         self.code.push(branch);
-        let slot = vm.peek(Va(u64::from((pc.0 as u32).wrapping_add(4))));
-        if let Some(pa) = slot.filter(|&pa| vm.is_touched(pa)) {
-            let word = vm.instruction(pa);
-            let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
+        let slot = vm.cpu.peek(Va(u64::from((pc.0 as u32).wrapping_add(4))));
+        if let Some(pa) = slot.filter(|&pa| vm.ram.is_touched(pa)) {
+            let word = vm.ram.word(pa);
+            let meaning = meaning_in_slot(word, vm.cpu.model, vm.cpu.space_key());
             self.code.push((word, meaning));
             self.slot = true;
         }
@@ -123,7 +123,7 @@ impl Source {
         let pc = start.0 as u32 + (pc - self.pc);
         let target = fields.jump_target(pc);
         let stays = Va(u64::from(target)).page() == start.page();
-        (is_direct(start) || stays).then(|| code_address(Va(u64::from(target))))
+        (start.is_direct() || stays).then(|| code_address(Va(u64::from(target))))
     }
 
     /// Whether the block can be translated: what leaves the CPU for the monitor every time is left

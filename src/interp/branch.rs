@@ -27,7 +27,8 @@ pub fn j(vm: &mut Vm, op: &Op) -> Step {
 
 /// `jal` target
 pub fn jal(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(Reg::RA, vm.cpu.pc as u32);
+    let value = vm.cpu.pc as u32;
+    vm.cpu.set(Reg::RA, value);
     vm.cpu.pc = jump_target(vm, op);
     Step::Next
 }
@@ -41,7 +42,8 @@ pub fn jr(vm: &mut Vm, op: &Op) -> Step {
 /// `jalr` rd, rs
 pub fn jalr(vm: &mut Vm, op: &Op) -> Step {
     let target = vm.cpu.get(op.rs);
-    vm.cpu.set(op.rd, vm.cpu.pc as u32);
+    let value = vm.cpu.pc as u32;
+    vm.cpu.set(op.rd, value);
     vm.cpu.pc = u64::from(target);
     Step::Next
 }

@@ -96,8 +96,8 @@ fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
         Ok(pa) => pa,
         Err(exception) => return settle(vm, Step::Raise(exception), next, 1, true),
     };
-    let word = vm.instruction(pa);
-    let meaning = meaning_in_slot(word, vm.cpu.model, vm.space_key());
+    let word = vm.ram.word(pa);
+    let meaning = meaning_in_slot(word, vm.cpu.model, vm.cpu.space_key());
     let op: Op = predecode(word, meaning, 1);
     let step = (op.run)(vm, &op);
     settle(vm, step, next, 1, true)

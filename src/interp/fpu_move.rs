@@ -12,28 +12,30 @@ use mirrorball_runtime::vm::Vm;
 
 /// `mfc1` rt, fs
 pub fn mfc1(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(op.rt, vm.cpu.fpr32(op.rd.number()));
+    let value = vm.cpu.fpr32(op.rd.number());
+    vm.cpu.set(op.rt, value);
     Step::Next
 }
 
 /// `mtc1` rt, fs
 pub fn mtc1(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set_fpr32(op.rd.number(), vm.cpu.get(op.rt));
+    let value = vm.cpu.get(op.rt);
+    vm.cpu.set_fpr32(op.rd.number(), value);
     Step::Next
 }
 
 /// `mfhc1` rt, fs
 pub fn mfhc1(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu
-        .set(op.rt, (vm.cpu.fpr64(op.rd.number()) >> 32) as u32);
+    let value = (vm.cpu.fpr64(op.rd.number()) >> 32) as u32;
+    vm.cpu.set(op.rt, value);
     Step::Next
 }
 
 /// `mthc1` rt, fs
 pub fn mthc1(vm: &mut Vm, op: &Op) -> Step {
     let low = vm.cpu.fpr64(op.rd.number()) & 0xffff_ffff;
-    vm.cpu
-        .set_fpr64(op.rd.number(), u64::from(vm.cpu.get(op.rt)) << 32 | low);
+    let value = u64::from(vm.cpu.get(op.rt)) << 32 | low;
+    vm.cpu.set_fpr64(op.rd.number(), value);
     Step::Next
 }
 
@@ -69,7 +71,8 @@ pub fn movt(vm: &mut Vm, op: &Op) -> Step {
 
 fn move_on_condition(vm: &mut Vm, op: &Op, wanted: bool) -> Step {
     if vm.cpu.fcsr.condition(Fields(op.imm).cc() as u8) == wanted {
-        vm.cpu.set(op.rd, vm.cpu.get(op.rs));
+        let value = vm.cpu.get(op.rs);
+        vm.cpu.set(op.rd, value);
     }
     Step::Next
 }
@@ -90,7 +93,7 @@ fn store_word(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
 
 /// The addresses of the low and the high word of a doubleword.
 fn halves(vm: &Vm, va: Va) -> (Va, Va) {
-    if vm.big_endian() {
+    if vm.ram.big_endian() {
         (va.offset(4), va)
     } else {
         (va, va.offset(4))

@@ -129,7 +129,8 @@ pub fn addi(vm: &mut Vm, op: &Op) -> Step {
 /// `movz` rd, rs, rt: moves if rt is zero.
 pub fn movz(vm: &mut Vm, op: &Op) -> Step {
     if vm.cpu.get(op.rt) == 0 {
-        vm.cpu.set(op.rd, vm.cpu.get(op.rs));
+        let value = vm.cpu.get(op.rs);
+        vm.cpu.set(op.rd, value);
     }
     Step::Next
 }
@@ -137,7 +138,8 @@ pub fn movz(vm: &mut Vm, op: &Op) -> Step {
 /// `movn` rd, rs, rt: moves if rt is not zero.
 pub fn movn(vm: &mut Vm, op: &Op) -> Step {
     if vm.cpu.get(op.rt) != 0 {
-        vm.cpu.set(op.rd, vm.cpu.get(op.rs));
+        let value = vm.cpu.get(op.rs);
+        vm.cpu.set(op.rd, value);
     }
     Step::Next
 }

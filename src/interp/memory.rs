@@ -19,7 +19,7 @@ pub(super) fn address(vm: &Vm, op: &Op) -> Va {
 /// Turns a halfword or word from memory into a number, or back.
 #[inline(always)]
 pub(super) fn order16(vm: &Vm, value: u16) -> u16 {
-    if vm.big_endian() {
+    if vm.ram.big_endian() {
         value.swap_bytes()
     } else {
         value
@@ -28,7 +28,7 @@ pub(super) fn order16(vm: &Vm, value: u16) -> u16 {
 
 #[inline(always)]
 pub(super) fn order32(vm: &Vm, value: u32) -> u32 {
-    if vm.big_endian() {
+    if vm.ram.big_endian() {
         value.swap_bytes()
     } else {
         value
@@ -37,7 +37,7 @@ pub(super) fn order32(vm: &Vm, value: u32) -> u32 {
 
 #[inline(always)]
 pub(super) fn probe_load(vm: &Vm, va: Va, width: Width) -> Option<u32> {
-    let host = vm.space().probe_read(va, width.bytes() as u32)?;
+    let host = vm.cpu.space().probe_read(va, width.bytes() as u32)?;
     // SAFETY: the software TLB holds host addresses of guest pages, and the probe checked the
     // alignment.
     Some(unsafe {
@@ -51,7 +51,7 @@ pub(super) fn probe_load(vm: &Vm, va: Va, width: Width) -> Option<u32> {
 
 #[inline(always)]
 pub(super) fn probe_store(vm: &Vm, va: Va, width: Width, value: u32) -> bool {
-    let Some(host) = vm.space().probe_write(va, width.bytes() as u32) else {
+    let Some(host) = vm.cpu.space().probe_write(va, width.bytes() as u32) else {
         return false;
     };
     // SAFETY: as in `probe_load`.
@@ -156,7 +156,10 @@ pub fn sw(vm: &mut Vm, op: &Op) -> Step {
 /// order of significance, counted as on a big-endian CPU.
 fn around(vm: &Vm, va: Va) -> (Va, u32) {
     let byte = (va.0 & 3) as u32;
-    (Va(va.0 & !3), if vm.big_endian() { byte } else { 3 - byte })
+    (
+        Va(va.0 & !3),
+        if vm.ram.big_endian() { byte } else { 3 - byte },
+    )
 }
 
 /// An address error names the address that the instruction computed, not the word around it.
@@ -214,7 +217,11 @@ fn store_part(vm: &mut Vm, op: &Op, left: bool) -> Step {
         } else {
             (first + position, position)
         };
-        let target = if vm.big_endian() { target } else { 3 - target };
+        let target = if vm.ram.big_endian() {
+            target
+        } else {
+            3 - target
+        };
         let data = value >> (8 * (3 - source)) & 0xff;
         let step = store_value(vm, op, Va(word.0 | u64::from(target)), Width::Byte, data);
         if let Step::Raise(_) = step {
@@ -271,7 +278,7 @@ pub fn sync(_: &mut Vm, _: &Op) -> Step {
 /// `synci` offset(base): stores to code are noticed by themselves; the address is translated.
 pub fn synci(vm: &mut Vm, op: &Op) -> Step {
     // Operation 0x15: hit invalidate of the primary data cache, an operation by address.
-    match vm.cache(0x15, address(vm, op)) {
+    match vm.cpu.cache(0x15, address(vm, op)) {
         Ok(()) => Step::Next,
         Err(exception) => Step::Raise(exception),
     }

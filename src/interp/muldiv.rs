@@ -59,13 +59,15 @@ pub fn divu(vm: &mut Vm, op: &Op) -> Step {
 
 /// `mfhi` rd
 pub fn mfhi(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(op.rd, vm.cpu.hi as u32);
+    let value = vm.cpu.hi as u32;
+    vm.cpu.set(op.rd, value);
     Step::Next
 }
 
 /// `mflo` rd
 pub fn mflo(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(op.rd, vm.cpu.lo as u32);
+    let value = vm.cpu.lo as u32;
+    vm.cpu.set(op.rd, value);
     Step::Next
 }
 

@@ -6,6 +6,7 @@ use super::{Op, Step};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::hypercall;
 
 /// On to the next instruction, unless the machine asks for attention.
 #[inline]
@@ -26,7 +27,9 @@ fn attend_or(vm: &Vm, result: Result<(), Exception>) -> Step {
 
 /// `mfc0` rt, rd, select
 pub fn mfc0(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.read_cp0(op.fields().rd(), op.fields().select(), op.owed());
+    let value = vm
+        .cpu
+        .move_from_cp0(op.fields().rd(), op.fields().select(), op.owed());
     vm.cpu.set(op.rt, value);
     Step::Next
 }
@@ -34,13 +37,14 @@ pub fn mfc0(vm: &mut Vm, op: &Op) -> Step {
 /// `mtc0` rt, rd, select
 pub fn mtc0(vm: &mut Vm, op: &Op) -> Step {
     let value = vm.cpu.get(op.rt);
-    vm.write_cp0(op.fields().rd(), op.fields().select(), value, op.owed());
+    vm.move_to_cp0(op.fields().rd(), op.fields().select(), value, op.owed());
     attend(vm)
 }
 
 /// `rdpgpr` rd, rt: there is one register set, so the previous one is the current one.
 pub fn rdpgpr(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.set(op.rd, vm.cpu.get(op.rt));
+    let value = vm.cpu.get(op.rt);
+    vm.cpu.set(op.rd, value);
     Step::Next
 }
 
@@ -51,14 +55,14 @@ pub fn wrpgpr(vm: &mut Vm, op: &Op) -> Step {
 
 /// `di` rt
 pub fn di(vm: &mut Vm, op: &Op) -> Step {
-    let status = vm.set_interrupt_enable(false);
+    let status = vm.cpu.set_interrupt_enable(false);
     vm.cpu.set(op.rt, status);
     attend(vm)
 }
 
 /// `ei` rt
 pub fn ei(vm: &mut Vm, op: &Op) -> Step {
-    let status = vm.set_interrupt_enable(true);
+    let status = vm.cpu.set_interrupt_enable(true);
     vm.cpu.set(op.rt, status);
     attend(vm)
 }
@@ -83,7 +87,7 @@ pub fn tlbwr(vm: &mut Vm, _: &Op) -> Step {
 
 /// `tlbp`
 pub fn tlbp(vm: &mut Vm, _: &Op) -> Step {
-    vm.tlb_probe();
+    vm.cpu.tlb_probe();
     Step::Next
 }
 
@@ -95,7 +99,11 @@ pub fn eret(vm: &mut Vm, _: &Op) -> Step {
 
 /// `wait`: if no interrupt is pending the engine leaves, and the VM lets time pass.
 pub fn wait(vm: &mut Vm, _: &Op) -> Step {
-    if vm.wakes() { attend(vm) } else { Step::Wait }
+    if vm.cpu.wakes() {
+        attend(vm)
+    } else {
+        Step::Wait
+    }
 }
 
 /// `hypcall` code: asks the monitor for something. It ends its block and is in no delay slot.
@@ -105,14 +113,14 @@ pub fn hypcall(vm: &mut Vm, op: &Op) -> Step {
         return Step::Raise(Exception::ReservedInstruction);
     }
     let next = vm.cpu.pc as u32;
-    vm.hypercall(Va(u64::from(next.wrapping_sub(4))));
+    hypercall(vm, Va(u64::from(next.wrapping_sub(4))));
     attend(vm)
 }
 
 /// `cache` operation, offset(base)
 pub fn cache(vm: &mut Vm, op: &Op) -> Step {
     let va = Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)));
-    let result = vm.cache(op.rt.number() as u32, va);
+    let result = vm.cpu.cache(op.rt.number() as u32, va);
     attend_or(vm, result)
 }
 
@@ -120,7 +128,7 @@ pub fn cache(vm: &mut Vm, op: &Op) -> Step {
 pub fn rdhwr(vm: &mut Vm, op: &Op) -> Step {
     let reg = op.fields().rd();
     let cpu = &vm.cpu;
-    let allowed = vm.coprocessor0_usable() || cpu.cp0.hwrena >> reg & 1 != 0;
+    let allowed = vm.cpu.coprocessor0_usable() || cpu.cp0.hwrena >> reg & 1 != 0;
     let value = match reg {
         // CPUNum: one CPU.
         0 => 0,

@@ -86,8 +86,8 @@ impl MachineSpec {
         let mut vm = Vm::in_memory(config, memory)?;
         let initrd = self.initrd.as_deref();
         let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
-        if vm.failure().is_some() {
-            let limit = vm.machine_memory().limit() * PAGE_SIZE;
+        if vm.ram.failure().is_some() {
+            let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
             return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
         }
         start.enter(&mut vm);

@@ -325,8 +325,8 @@ impl Report {
                 })
                 .collect(),
             console_out: counters.console_bytes,
-            console_in: vm.typed().len() as u64,
-            pages: vm.pages_touched(),
+            console_in: vm.console.typed(),
+            pages: vm.ram.pages_touched(),
             peak_memory: peak_memory().unwrap_or(0),
         }
     }

@@ -3,7 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use mirrorball_runtime::clock::Cycles;
-use mirrorball_runtime::vm::Process;
+use mirrorball_runtime::insight::Process;
 
 /// The head of the table, one line for columns that belong together.
 const HEAD: [&str; 9] = [

@@ -3,6 +3,7 @@
 //! One instruction at a time means that the engine inside is given one cycle: it interprets, and
 //! never parts a branch from its delay slot. The guest runs as it would without a recorder.
 
+use mirrorball_runtime::insight::page_table;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -144,7 +145,7 @@ impl<E: Engine> Recorder<E> {
     /// Counts the exception that was just taken, if it is an event of the kind that is wanted;
     /// `taken` is how many there were before.
     fn count(&mut self, vm: &Vm, taken: u64) -> Option<Exception> {
-        let exception = vm.last_exception().filter(|&exception| {
+        let exception = vm.cpu.last_exception().filter(|&exception| {
             vm.exceptions_taken() != taken
                 && self.is_wanted(exception)
                 && from_process(vm)
@@ -219,7 +220,7 @@ fn from_process(vm: &Vm) -> bool {
 
 /// The instruction word at `pc`, as far as it can be fetched.
 fn word_at(vm: &Vm, pc: u32) -> Option<u32> {
-    vm.peek(Va(pc.into())).map(|pa| vm.instruction(pa))
+    vm.cpu.peek(Va(pc.into())).map(|pa| vm.ram.word(pa))
 }
 
 /// What the monitor did since the counters were `before`.
@@ -265,7 +266,7 @@ impl Recording {
                 number,
                 at: vm.cpu.retired(),
                 asid: cp0.asid(),
-                table: vm.page_table(),
+                table: page_table(&vm.cpu, &vm.ram),
                 whole: false,
                 events: vec![first],
             },
@@ -274,7 +275,7 @@ impl Recording {
             address,
             space: SpaceKey {
                 mode: Mode::of(cp0.status & !STATUS_EXL),
-                ..vm.space_key()
+                ..vm.cpu.space_key()
             },
             stage: None,
         };
@@ -300,13 +301,14 @@ impl Recording {
     /// Lets one instruction run. Says whether the sequence is at its end.
     fn step(&mut self, engine: &mut dyn Engine, vm: &mut Vm) -> (Exit, bool) {
         // An interrupt may have come between two instructions.
-        if self.stage.is_none() && vm.mode().is_kernel() {
-            let exception = vm.last_exception().unwrap_or(Exception::Interrupt);
+        if self.stage.is_none() && vm.cpu.mode().is_kernel() {
+            let exception = vm.cpu.last_exception().unwrap_or(Exception::Interrupt);
             self.enter(vm, exception);
         }
         let before = Before::of(vm);
         let horizon = vm.cpu.horizon;
-        vm.cpu.set_horizon(Cycles(vm.cpu.now(0).0 + 1));
+        let now = vm.cpu.now(0);
+        vm.cpu.set_horizon(Cycles(now.0 + 1));
         let exit = engine.run(vm);
         vm.cpu.set_horizon(Cycles(horizon));
         let ended = if self.stage.is_some() {
@@ -325,7 +327,7 @@ impl Recording {
             return false;
         };
         let call = matches!(self.sequence.events.first(), Some(Event::Call { .. }));
-        !vm.mode().is_kernel() && (call || !same || *pc != self.pc)
+        !vm.cpu.mode().is_kernel() && (call || !same || *pc != self.pc)
     }
 
     /// An instruction of the operating system has run.
@@ -341,18 +343,18 @@ impl Recording {
         stage.instructions += ran;
         let words = before.words.into_iter().take(ran as usize).flatten();
         let mut wrote = None;
-        let consequence = before.key != vm.space_key() || vm.cpu.stop != 0;
+        let consequence = before.key != vm.cpu.space_key() || vm.cpu.stop != 0;
         for instruction in words.filter_map(Privileged::of) {
             stage
                 .privileged
                 .note(vm.cpu.model, instruction, consequence);
             wrote = wrote.or(instruction.tlb_write());
         }
-        let left = !vm.mode().is_kernel();
+        let left = !vm.cpu.mode().is_kernel();
         if let Some(random) = wrote.filter(|_| self.is_tlb()) {
             self.close(vm);
             let kept = random && vm.config().second_tlb > 0;
-            let space = vm.soft_tlb().find(self.space);
+            let space = vm.cpu.soft_tlb().find(self.space);
             let address = Va(self.address.into());
             self.sequence.events.push(Event::TlbWrite {
                 pc: before.pc,
@@ -389,7 +391,8 @@ impl Recording {
     /// The operating system has left the kernel.
     fn leave(&mut self, vm: &Vm, pc: u32) {
         let (to, asid) = (vm.cpu.pc as u32, vm.cpu.cp0.asid());
-        let same = asid == self.sequence.asid && vm.page_table() == self.sequence.table;
+        let same =
+            asid == self.sequence.asid && page_table(&vm.cpu, &vm.ram) == self.sequence.table;
         let events = &mut self.sequence.events;
         events.push(Event::Return { pc, to, asid });
         events.push(Event::Resume { pc: to, asid, same });
@@ -405,7 +408,7 @@ impl Recording {
             soft_misses: vm.counters.soft_misses - before.soft_misses,
             refused,
         });
-        if let Some(exception) = vm.last_exception().filter(|_| refused) {
+        if let Some(exception) = vm.cpu.last_exception().filter(|_| refused) {
             self.address = vm.cpu.cp0.bad_vaddr;
             self.enter(vm, exception);
         }
@@ -433,7 +436,7 @@ impl Before {
             pc,
             words: [pc, pc.wrapping_add(4)].map(|pc| word_at(vm, pc)),
             retired: vm.cpu.retired(),
-            key: vm.space_key(),
+            key: vm.cpu.space_key(),
             exceptions: vm.exceptions_taken(),
             soft_misses: vm.counters.soft_misses,
             entry: Entry::from_registers(cp0.entry_hi, cp0.entry_lo, cp0.page_mask),

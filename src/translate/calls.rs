@@ -9,8 +9,9 @@ use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
+use mirrorball_runtime::insight::Way;
 use mirrorball_runtime::mmu::soft::{CodePage, word_of};
-use mirrorball_runtime::vm::{Vm, Way};
+use mirrorball_runtime::vm::Vm;
 
 /// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
 /// every register, without floating-point values among them and with. These survive the call. Slow
@@ -231,7 +232,7 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
     let step = match step {
         // It was called back.
         Step::Next => {
-            vm.request_stop();
+            vm.cpu.request_stop();
             Step::Stop
         }
         step => step,
@@ -247,7 +248,7 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
 /// The translation at the program counter, which is aligned, to be gone on to.
 fn enter(vm: &mut Vm) -> Option<usize> {
     let pc = Va(vm.cpu.pc);
-    let page = vm.cpu.code_pages + vm.space().code_slot(pc).offset();
+    let page = vm.cpu.code_pages + vm.cpu.space().code_slot(pc).offset();
     // SAFETY: code that an engine translated runs while its code pages are where it says, and slots
     // name none but these.
     let code = unsafe { (*(page as *const CodePage)).codes[word_of(pc)] };
@@ -280,7 +281,7 @@ fn note_way(
     if Some(way) > expected {
         // It is in kseg0 or kseg1: others expect nothing.
         let pc = call.end.wrapping_sub(u32::from(call.owed) * 4);
-        vm.note_astray(pc, way);
+        vm.insight.misses.note(pc, way);
     }
 }
 

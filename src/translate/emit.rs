@@ -21,7 +21,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::is_direct;
+use mirrorball_runtime::vcpu;
 use std::mem::offset_of;
 
 /// An instruction as the translator sees it.
@@ -164,9 +164,9 @@ impl<'a> Emitter<'a> {
         call.params.extend([AbiParam::new(types::I64); 3]);
         let call_signature = b.import_signature(call);
         let table = if region.kernel {
-            offset_of!(Cpu, window)
+            vcpu::WINDOW
         } else {
-            offset_of!(Cpu, space)
+            vcpu::SPACE
         };
         let trusted = MemFlagsData::trusted();
         let table = b.ins().load(types::I64, trusted, vm, table as i32);
@@ -372,7 +372,7 @@ impl<'a> Emitter<'a> {
 
     /// Whether the region lies in kseg0 or kseg1.
     pub fn is_direct(&self) -> bool {
-        is_direct(Va(u64::from(self.region.pc())))
+        Va(u64::from(self.region.pc())).is_direct()
     }
 
     /// Where a jump of a mapped page with these lower 28 bits leads.
@@ -411,7 +411,7 @@ impl<'a> Emitter<'a> {
     /// The software TLB of the space that the region runs in. The kernel's may change meanwhile.
     pub fn space(&mut self) -> Value {
         if self.region.kernel {
-            self.load_cpu(types::I64, offset_of!(Cpu, space))
+            self.load_cpu(types::I64, vcpu::SPACE)
         } else {
             self.table
         }
@@ -493,7 +493,7 @@ impl<'a> Emitter<'a> {
     /// Lets the interpreter execute an instruction that may change anything, and mostly does not:
     /// while it is the same space, the block after it is the same too.
     pub fn interpret_and_go_on(&mut self, i: &Instruction) {
-        let before = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let before = self.load_cpu(types::I64, vcpu::SPACE);
         self.through_interpreter(i);
         // A TLB write may take the page away that the code is on.
         let stays = match self.next {
@@ -508,7 +508,7 @@ impl<'a> Emitter<'a> {
         if !stays {
             return self.go_on_anywhere(false);
         }
-        let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let space = self.load_cpu(types::I64, vcpu::SPACE);
         let same = self.b.ins().icmp(IntCC::Equal, space, before);
         let (on, off) = (self.b.create_block(), self.cold_block());
         self.b.ins().brif(same, on, &[], off, &[]);

@@ -14,6 +14,7 @@ use cranelift_codegen::ir::{
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
 use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::Space;
+use mirrorball_runtime::vcpu;
 use std::mem::{offset_of, size_of};
 
 /// A cell, as code and cache lay it out: what a direct exit jumps through.
@@ -179,7 +180,7 @@ impl Emitter<'_> {
     /// slot of its page to the code page, and by its word there to the code.
     pub fn look_up(&mut self, pc: Value) {
         let trusted = MemFlagsData::trusted();
-        let space = self.load_cpu(types::I64, offset_of!(Cpu, space));
+        let space = self.load_cpu(types::I64, vcpu::SPACE);
         let page = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
         let page = self.b.ins().uextend(types::I64, page);
         let page = self.b.ins().ishl_imm_s(page, 2);

@@ -12,7 +12,8 @@ use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Va
 use cranelift_frontend::FunctionBuilder;
 use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::{GRANTS, Space, TO_KSEG0};
+use mirrorball_runtime::memory::{GRANTS, TO_KSEG0};
+use mirrorball_runtime::mmu::soft::Space;
 use std::mem::offset_of;
 
 /// What is accessed: `size` aligned bytes at `va`.

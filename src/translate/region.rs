@@ -35,12 +35,12 @@ impl Region {
     /// The region that consists of one block, as the CPU now is.
     #[must_use]
     pub fn of_block(vm: &Vm, source: Source) -> Self {
-        let key = vm.space_key();
+        let key = vm.cpu.space_key();
         Self {
             expects: Expectation::of(vm, key.mode.is_kernel(), source.pc),
             blocks: vec![source],
             sites: Sites::new(),
-            big_endian: vm.big_endian(),
+            big_endian: vm.ram.big_endian(),
             fr: key.status & STATUS_FR != 0,
             kernel: key.mode.is_kernel(),
             model: vm.cpu.model,

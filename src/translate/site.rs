@@ -7,7 +7,6 @@
 //! a process, expects any memory.
 
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::mmu::soft::is_direct;
 use mirrorball_runtime::vm::Vm;
 use std::collections::BTreeMap;
 
@@ -29,8 +28,8 @@ impl Expectation {
     /// pages, these are in the place of one of them at most.
     #[must_use]
     pub fn of(vm: &Vm, kernel: bool, pc: u32) -> Self {
-        let several = vm.machine_memory().is_for_several();
-        match (kernel, several || !is_direct(Va(u64::from(pc)))) {
+        let several = vm.ram.machine_memory().is_for_several();
+        match (kernel, several || !Va(u64::from(pc)).is_direct()) {
             (true, false) => Self::Window,
             (true, true) => Self::Either,
             (false, _) => Self::Space,

@@ -12,6 +12,7 @@ use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::host::Host;
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use std::env;
 use std::fmt;
@@ -140,7 +141,7 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
         outcome,
         output: console.0,
         instructions: vm.cpu.retired(),
-        state: vm.state_hash(),
+        state: state::hash(&vm),
     }
 }
 
@@ -193,7 +194,8 @@ pub fn program_with(code: &[u32], second_tlb: usize) -> Box<Vm> {
 /// Puts instruction words where `va`, an address in kseg0, leads: as a device would by DMA.
 pub fn place(vm: &mut Vm, va: u32, code: &[u32]) {
     let bytes: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
-    vm.write_physical(Pa(u64::from(va & 0x1fff_ffff)), &bytes);
+    vm.view()
+        .write_physical(Pa(u64::from(va & 0x1fff_ffff)), &bytes);
 }
 
 /// A file or folder of the project.

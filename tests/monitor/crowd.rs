@@ -10,6 +10,7 @@ use mirrorball_runtime::exit::{Exit, Outcome};
 use mirrorball_runtime::memory::machine::MachineMemory;
 use mirrorball_runtime::memory::swap::SwapFile;
 use mirrorball_runtime::monitor::{EngineFacts, Fleet, Machine, Monitor, MonitorConfig};
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,7 +157,7 @@ impl Fleet for Crowd {
         let end = End {
             outcome,
             instructions: machine.vm.cpu.retired(),
-            state: machine.vm.state_hash(),
+            state: state::hash(&machine.vm),
             output: String::from_utf8_lossy(&machine.host.0).into_owned(),
             difference: machine.engine.engine.difference().map(str::to_owned),
         };

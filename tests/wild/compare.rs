@@ -5,6 +5,7 @@ use mirrorball::engine::jit::JitCounters;
 use mirrorball::engine::{Interpreter, Jit, JitConfig, Lockstep};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::host::Host;
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Vm};
 
 /// A host that remembers what the guest wrote.
@@ -50,7 +51,7 @@ fn run_in_steps(vm: &mut Vm, engine: &mut dyn Engine, limit: u64, step: u64) -> 
     End {
         outcome,
         instructions: vm.cpu.retired(),
-        state: vm.state_hash(),
+        state: state::hash(&vm),
         console: host.heard,
         exceptions: vm.counters.exceptions,
         hypercalls: vm.counters.hypercalls.iter().sum(),
@@ -146,9 +147,8 @@ pub fn both(
     if a == b {
         return Ok((a, engine.counters));
     }
-    let difference = translated
-        .compare_cpu(&interpreted)
-        .or_else(|| translated.compare_all_memory(&interpreted));
+    let difference = state::compare_cpu(&translated.cpu, &interpreted.cpu)
+        .or_else(|| state::compare_all_memory(&translated.ram, &interpreted.ram));
     let mut lockstep = Lockstep::new(manner.jit(), 0).expect("address space");
     run(&mut make(), &mut lockstep, limit);
     Err(format!(

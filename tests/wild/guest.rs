@@ -140,9 +140,9 @@ impl<'a> Guest<'a> {
     /// The machine that the guest starts on.
     pub fn machine(&self) -> Box<Vm> {
         let mut vm = Vm::new(self.config.clone()).expect("the host has memory");
-        vm.write_physical(Pa(0), self.ram);
+        vm.view().write_physical(Pa(0), self.ram);
         for (pa, bytes) in &self.code {
-            vm.write_physical(*pa, bytes);
+            vm.view().write_physical(*pa, bytes);
         }
         for (register, &value) in self.gpr.iter().enumerate().skip(1) {
             vm.cpu.gpr[register] = value.into();
@@ -152,14 +152,14 @@ impl<'a> Guest<'a> {
         vm.cpu.fcsr = Fcsr(self.fcsr);
         for (index, entry) in self.tlb.iter().enumerate() {
             for (register, value) in [10, 2, 3, 5].into_iter().zip(entry) {
-                vm.write_cp0(register, 0, *value, 0);
+                vm.move_to_cp0(register, 0, *value, 0);
             }
-            vm.write_cp0(0, 0, index as u32, 0);
+            vm.move_to_cp0(0, 0, index as u32, 0);
             // A duplicate is refused, which is as good.
             let _ = vm.tlb_write_indexed();
         }
         for &(register, select, value) in &self.cp0 {
-            vm.write_cp0(register, select, value, 0);
+            vm.move_to_cp0(register, select, value, 0);
         }
         vm.cpu.pc = self.pc.into();
         vm.cpu.set_horizon(Cycles(0));

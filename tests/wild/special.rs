@@ -82,7 +82,7 @@ fn a_jump_to_nowhere_without_handlers_ends_with_the_limit() {
             let [high, low] = li(T0, target);
             let mut vm = program(&[high, low, jr(T0), NOP]);
             // Back to the vectors in ROM, where nothing lies either.
-            vm.write_cp0(STATUS, 0, 1 << 22, 0);
+            vm.move_to_cp0(STATUS, 0, 1 << 22, 0);
             vm
         };
         let (end, _) =

@@ -1,7 +1,7 @@
-//! The virtual CPU: its registers as translated code sees them.
+//! The registers of a virtual CPU as translated code sees them.
 //!
-//! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a [`Vm`](crate::vm::Vm): translated code gets a
-//! pointer to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the
+//! [`Cpu`] is `#[repr(C)]` and lies at offset 0 of a virtual CPU, and so of a machine: translated
+//! code gets a pointer to it and reaches every field by its offset. Privileged semantics (CP0, exceptions, the
 //! FPU's arithmetic) live in the submodules; the interpreter calls them, and translated code for
 //! all but the few instructions that `docs/architecture.md` names.
 
@@ -15,7 +15,6 @@ mod timer;
 use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::exit::Exit;
-use crate::mmu::soft::{Space, Window, is_direct};
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
 use model::Model;
@@ -83,10 +82,6 @@ pub struct Cpu {
     pub left: i64,
     /// The cycle at which the engine must come back.
     pub horizon: u64,
-    /// The current address space's software TLB.
-    pub space: *mut Space,
-    /// The window that shows the RAM of kseg0. Always the same.
-    pub window: *mut Window,
     /// For the engine: the functions that translated code calls.
     pub calls: [usize; 2],
     /// For the engine: where its [code pages](crate::mmu::soft::CodePages) are.
@@ -136,8 +131,6 @@ impl Cpu {
             pc: 0xbfc0_0000,
             left: 0,
             horizon: 0,
-            space: std::ptr::null_mut(),
-            window: std::ptr::null_mut(),
             calls: [0; 2],
             code_pages: 0,
             code_runs: 0,
@@ -215,7 +208,7 @@ impl Cpu {
     #[inline]
     #[must_use]
     pub fn code_va(&self, place: u32) -> Va {
-        Va(u64::from(if is_direct(Va(u64::from(place))) {
+        Va(u64::from(if Va(u64::from(place)).is_direct() {
             place
         } else {
             self.code_base.wrapping_add(place)

@@ -5,8 +5,8 @@
 //! that a home takes; frames in it are counted like any other.
 
 use super::backmap::Frame;
+use super::window::Window;
 use crate::addr::PAGE_SIZE;
-use crate::mmu::soft::Window;
 use std::ops::Range;
 
 /// The frames of a window.

@@ -35,13 +35,13 @@ impl<F: Fleet> Monitor<F> {
             // A machine that is idle nearly all the time is looked at as slowly.
             let most = self.config.share_pages as u64;
             let pages = (most * ran / self.config.slice).clamp(1, most);
-            let gain = vm.share_some(pages as usize, false);
+            let gain = vm.ram.share_some(pages as usize, false);
             if gain.round && slices >= EPOCH_SLICES {
                 self.begin_epoch(number, vm);
             }
         }
         let surplus = self.surplus(vm, target);
-        vm.balloon_target = (vm.pages_given() + surplus) as u32;
+        vm.ram.balloon_target = (vm.ram.pages_given() + surplus) as u32;
         if surplus == 0 {
             slot.asked.store(0, Ordering::Relaxed);
         } else if target.is_some() {
@@ -57,7 +57,7 @@ impl<F: Fleet> Monitor<F> {
     /// The pages that a machine is asked to give up: those beyond its target, and some of them
     /// while machine memory is nearly used up.
     fn surplus(&self, vm: &Vm, target: Option<u64>) -> u64 {
-        let resident = vm.page_counts().resident();
+        let resident = vm.ram.page_counts().resident();
         let beyond = target.map_or(0, |target| resident.saturating_sub(target.max(LEAST_PAGES)));
         if self.memory.missing(self.memory.limit() / SCARCE) > 0 {
             beyond.max(resident / ASKED_FOR)
@@ -72,20 +72,20 @@ impl<F: Fleet> Monitor<F> {
     }
 
     fn begin_epoch(&self, number: usize, vm: &mut Vm) {
-        let used = vm.begin_epoch();
-        self.set_active(number, used, vm.pages_touched());
+        let used = vm.view().begin_epoch();
+        self.set_active(number, used, vm.ram.pages_touched());
         self.slots[number].slices.store(0, Ordering::Relaxed);
     }
 
     /// Takes what it can of a quota from a machine that is held.
     fn take(&self, number: usize, vm: &mut Vm, quota: Quota) {
-        let quota = quota.after(&vm.swap_some(quota, false));
+        let quota = quota.after(&vm.ram.swap_some(quota, false));
         if quota.left(&Gain::default()) == 0 {
             return;
         }
         self.begin_epoch(number, vm);
-        let quota = quota.after(&vm.swap_some(quota, false));
-        vm.swap_some(quota, true);
+        let quota = quota.after(&vm.ram.swap_some(quota, false));
+        vm.ram.swap_some(quota, true);
     }
 
     /// The lower, the rather pages are taken from the machine: its share for each page that it
@@ -110,7 +110,7 @@ impl<F: Fleet> Monitor<F> {
                 (self.claim(share(other), other, pages), other)
             })
             .collect();
-        let pages = vm.page_counts().resident();
+        let pages = vm.ram.page_counts().resident();
         victims.push((self.claim(share(number), number, pages), number));
         victims.sort_unstable();
         for (_, victim) in victims {
@@ -130,7 +130,7 @@ impl<F: Fleet> Monitor<F> {
             };
             if let Some(machine) = held.as_mut() {
                 self.take(victim, &mut machine.vm, Quota::Frames(missing));
-                lock(&self.slots[victim].snapshot).pages = machine.vm.page_counts();
+                lock(&self.slots[victim].snapshot).pages = machine.vm.ram.page_counts();
             }
         }
         if !self.memory.is_short() {

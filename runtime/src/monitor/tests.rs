@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::memory::swap::SwapFile;
 use crate::vm::VmConfig;
 use crate::vm::host::Nowhere;
+use crate::vm::state;
 
 type Work = dyn Fn(usize, &mut Vm, u64) -> Exit + Send + Sync;
 
@@ -78,7 +79,7 @@ impl Fleet for Machines {
         outcome: Option<Outcome>,
         _: Duration,
     ) {
-        let hash = machine.vm.state_hash();
+        let hash = state::hash(&machine.vm);
         lock(&self.ended).push((number, outcome, hash));
     }
 

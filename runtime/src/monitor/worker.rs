@@ -195,7 +195,7 @@ impl<F: Fleet> Monitor<F> {
                 ),
             ),
             End::Rest(Rest::Ended(Outcome::HostFailure)) => {
-                let failure = held.as_ref().and_then(|machine| machine.vm.failure());
+                let failure = held.as_ref().and_then(|machine| machine.vm.ram.failure());
                 if let Some(failure) = failure {
                     self.fleet.notice(number, &format!("ends: {failure}"));
                 }
@@ -237,8 +237,8 @@ impl<F: Fleet> Monitor<F> {
                     let _ = vm.come_back_by(self.slots[number].leash.flag());
                     if self.config.share_pages > 0 {
                         // What was loaded others may have as well.
-                        vm.begin_epoch();
-                        vm.share_some(usize::MAX, true);
+                        vm.view().begin_epoch();
+                        vm.ram.share_some(usize::MAX, true);
                     }
                 }
                 Err(why) => return End::Failed(why),
@@ -268,7 +268,7 @@ impl<F: Fleet> Monitor<F> {
                 host,
                 limit,
             } = machine;
-            let (before, shortages) = (vm.cpu.retired(), vm.shortages());
+            let (before, shortages) = (vm.cpu.retired(), vm.ram.shortages());
             let leash = &self.slots[number].leash;
             leash.begin(self.start.elapsed(), &self.watcher);
             let rest = vm.run_slice(engine, host, *limit, self.config.slice);
@@ -276,9 +276,9 @@ impl<F: Fleet> Monitor<F> {
             if rest != Rest::Slice {
                 return End::Rest(rest);
             }
-            hungry = vm.shortages() != shortages;
+            hungry = vm.ram.shortages() != shortages;
             let had = start.elapsed();
-            if vm.take_yielded() || self.is_hurried() || had >= longest {
+            if vm.cpu.take_yielded() || self.is_hurried() || had >= longest {
                 break;
             }
             if had >= until {
@@ -303,7 +303,7 @@ impl<F: Fleet> Monitor<F> {
             counters: vm.counters.clone(),
             instructions: vm.cpu.retired(),
             guest_time: vm.cpu.now(0).to_nanos(),
-            pages: vm.page_counts(),
+            pages: vm.ram.page_counts(),
             memory: vm.config().memory,
             engine: self.fleet.engine_facts(&machine.engine),
         }

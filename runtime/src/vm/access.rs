@@ -1,71 +1,37 @@
-//! Loads, stores and fetches that the software TLB could not answer.
+//! What an instruction does that the software TLB could not answer, or that is privileged.
 //!
 //! The way of an access: segment → guest TLB (V→P) → pmap (P→M) or board. On success the
 //! software TLB learns the page; on refusal the guest gets its exception.
 
 use super::Vm;
 use crate::addr::{Pa, Va};
+use crate::clock::Nanos;
 use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::memory::HostFailure;
-use crate::memory::pmap::Access as Page;
 use crate::mmu::Access;
-use crate::mmu::segment::{Segment, segment};
-use crate::mmu::soft::{CodeSlot, SpaceKey, is_direct};
+use crate::vcpu::TlbWrite;
 
-/// Where a virtual address leads.
-pub(super) struct Translation {
-    pub pa: Pa,
-    /// Whether stores are allowed.
-    writable: bool,
+/// No device ends a loop, only an interrupt.
+pub(super) const NEVER: Nanos = Nanos(u64::MAX);
+
+/// Whether an access of this width must not be at `va`.
+fn is_unaligned(va: Va, width: Width) -> bool {
+    va.0 & (width.bytes() - 1) != 0
 }
 
 impl Vm {
-    /// Translates `va` as the architecture says.
-    pub(super) fn translate(&self, va: Va, access: Access) -> Result<Translation, Exception> {
-        let write = access == Access::Write;
-        let choose = |load, store| if write { store } else { load };
-        match segment(va, self.mode()) {
-            Segment::Forbidden => Err(choose(Exception::AddressLoad, Exception::AddressStore)),
-            Segment::Direct(pa) => Ok(Translation { pa, writable: true }),
-            Segment::Mapped => {
-                let asid = self.cpu.cp0.asid();
-                let Some(entry) = self.tlb.lookup(va, asid) else {
-                    // The second level only ever allows: a guest that is refused expects to find
-                    // the entry that refused it.
-                    let kept = self.second.find(va, asid).map(|entry| entry.translate(va));
-                    return match kept {
-                        Some((half, pa)) if half.valid && (half.dirty || !write) => {
-                            Ok(Translation {
-                                pa,
-                                writable: half.dirty,
-                            })
-                        }
-                        _ => Err(choose(Exception::TlbRefillLoad, Exception::TlbRefillStore)),
-                    };
-                };
-                let (half, pa) = entry.translate(va);
-                if !half.valid {
-                    Err(choose(
-                        Exception::TlbInvalidLoad,
-                        Exception::TlbInvalidStore,
-                    ))
-                } else if write && !half.dirty {
-                    Err(Exception::TlbModified)
-                } else {
-                    Ok(Translation {
-                        pa,
-                        writable: half.dirty,
-                    })
-                }
-            }
-        }
-    }
-
     /// Notes the address for BadVAddr and hands the exception on.
     fn refuse(&mut self, va: Va, exception: Exception) -> Exception {
         self.cpu.bad_address = va;
         exception
+    }
+
+    /// Notes that the host failed. The exception only ends the instruction: the guest does not run
+    /// any more.
+    fn end_instruction(&mut self, failure: HostFailure) -> Exception {
+        self.view().fail(failure);
+        Exception::BusData
     }
 
     /// The physical address that the instruction at `pc` is fetched from.
@@ -76,22 +42,13 @@ impl Vm {
         if pc.0 & 3 != 0 {
             return Err(self.refuse(pc, Exception::AddressLoad));
         }
-        let pa = self
-            .translate(pc, Access::Fetch)
-            .map_err(|e| self.refuse(pc, e))?
-            .pa;
-        match self.page_to_read(pa) {
+        let translation = self.cpu.translate(pc, Access::Fetch);
+        let pa = translation.map_err(|e| self.refuse(pc, e))?.pa;
+        match self.view().page_to_read(pa) {
             Ok(Some(_)) => Ok(pa),
             Ok(None) => Err(self.refuse(pc, Exception::BusFetch)),
             Err(failure) => Err(self.end_instruction(failure)),
         }
-    }
-
-    /// Notes that the host failed. The exception only ends the instruction: the guest does not run
-    /// any more.
-    fn end_instruction(&mut self, failure: HostFailure) -> Exception {
-        self.fail(failure);
-        Exception::BusData
     }
 
     /// As [`Vm::fetch`], after which the software TLB knows the page, so that code can look at the
@@ -101,10 +58,13 @@ impl Vm {
     /// The exception that the fetch takes.
     pub fn fetch_to_see(&mut self, pc: Va) -> Result<Pa, Exception> {
         let pa = self.fetch(pc)?;
-        if self.space().probe_read(pc, 4).is_none()
-            && let Some(page) = self.pmap.resident(pa)
+        if self.cpu.space().probe_read(pc, 4).is_none()
+            && let Some(page) = self.ram.pmap.resident(pa)
+            && let Ok(mut translation) = self.cpu.translate(pc, Access::Fetch)
         {
-            self.learn(self.space().key, pc, pa, page, false);
+            translation.writable = false;
+            let key = self.cpu.space().key;
+            self.cpu.learn(&mut self.ram, key, pc, &translation, page);
         }
         Ok(pa)
     }
@@ -114,19 +74,19 @@ impl Vm {
     /// # Errors
     /// The exception that the load takes.
     pub fn load(&mut self, va: Va, width: Width, owed: u32) -> Result<u32, Exception> {
-        if va.0 & (width.bytes() - 1) != 0 {
+        if is_unaligned(va, width) {
             return Err(self.refuse(va, Exception::AddressLoad));
         }
-        let page = self
-            .translate(va, Access::Read)
-            .map_err(|e| self.refuse(va, e))?;
+        let translation = self.cpu.translate(va, Access::Read);
+        let translation = translation.map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
-        match self.page_to_read(page.pa) {
-            Ok(Some(access)) => {
-                self.learn(self.space().key, va, page.pa, access, page.writable);
-                Ok(self.read_host(self.machine.host(access.ma), width))
+        match self.view().page_to_read(translation.pa) {
+            Ok(Some(page)) => {
+                let key = self.cpu.space().key;
+                self.cpu.learn(&mut self.ram, key, va, &translation, page);
+                Ok(self.read_host(self.ram.host(page.ma), width))
             }
-            Ok(None) => self.load_device(va, page.pa, width, owed),
+            Ok(None) => self.load_device(va, translation.pa, width, owed),
             Err(failure) => Err(self.end_instruction(failure)),
         }
     }
@@ -136,60 +96,31 @@ impl Vm {
     /// # Errors
     /// The exception that the store takes.
     pub fn store(&mut self, va: Va, width: Width, value: u32, owed: u32) -> Result<(), Exception> {
-        if va.0 & (width.bytes() - 1) != 0 {
+        if is_unaligned(va, width) {
             return Err(self.refuse(va, Exception::AddressStore));
         }
-        let page = self
-            .translate(va, Access::Write)
-            .map_err(|e| self.refuse(va, e))?;
+        let translation = self.cpu.translate(va, Access::Write);
+        let translation = translation.map_err(|e| self.refuse(va, e))?;
         self.counters.soft_misses += 1;
-        match self.page_to_write(page.pa) {
-            Ok(Some(access)) => {
-                self.note_code_write(page.pa, width.bytes());
-                if let Some(written) = &mut self.written {
-                    written.push((page.pa, width.bytes() as u8));
+        let pa = translation.pa;
+        match self.view().page_to_write(pa) {
+            Ok(Some(page)) => {
+                self.view().note_code_write(pa, width.bytes());
+                if let Some(written) = &mut self.ram.written {
+                    written.push((pa, width.bytes() as u8));
                 }
-                self.learn(self.space().key, va, page.pa, access, true);
-                self.write_host(self.machine.host(access.ma), width, value);
+                let key = self.cpu.space().key;
+                self.cpu.learn(&mut self.ram, key, va, &translation, page);
+                self.write_host(self.ram.host(page.ma), width, value);
                 Ok(())
             }
-            Ok(None) => self.store_device(va, page.pa, width, value, owed),
+            Ok(None) => self.store_device(va, pa, width, value, owed),
             Err(failure) => Err(self.end_instruction(failure)),
         }
     }
 
-    /// Puts a page of RAM into the software TLB, in the space of `key`.
-    pub(super) fn learn(&mut self, key: SpaceKey, va: Va, pa: Pa, page: Page, dirty: bool) {
-        let watched = self.written.is_some() || self.pmap.is_code(pa);
-        let writable = dirty && page.writable && !watched;
-        self.pmap.note_space(pa, is_direct(va), writable);
-        if is_direct(va) && self.pmap.is_at_home(pa, page.ma.into()) {
-            self.soft.allow(pa, writable);
-        }
-        if let Some(space) = self.soft.find(key) {
-            let host = self.machine.host(page.ma.page());
-            if space.fill_data(va.page(), host, writable) {
-                self.note_growth();
-            }
-        }
-    }
-
-    /// Says which code page the page of `pc` has in the current space.
-    pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) {
-        if self.space_mut().fill_code(pc, slot) {
-            self.note_growth();
-        }
-    }
-
-    fn note_growth(&mut self) {
-        if self.soft.grow(self.cpu.space) {
-            // Only the space that is entered is sure to stay.
-            self.previous_space = std::ptr::null_mut();
-        }
-    }
-
-    pub(super) fn read_host(&self, host: *const u8, width: Width) -> u32 {
-        let big = self.config.big_endian;
+    fn read_host(&self, host: *const u8, width: Width) -> u32 {
+        let big = self.ram.big_endian();
         // SAFETY: `host` comes from machine memory for an aligned access of this width, which
         // cannot leave its page.
         unsafe {
@@ -207,8 +138,8 @@ impl Vm {
         }
     }
 
-    pub(super) fn write_host(&mut self, host: *mut u8, width: Width, value: u32) {
-        let big = self.config.big_endian;
+    fn write_host(&mut self, host: *mut u8, width: Width, value: u32) {
+        let big = self.ram.big_endian();
         // SAFETY: as in `read_host`.
         unsafe {
             match width {
@@ -257,9 +188,7 @@ impl Vm {
         self.counters.device_accesses += 1;
         let console = self.board.console().take_output();
         if !console.is_empty() {
-            self.counters.console_bytes += console.len() as u64;
-            self.output.extend(console);
-            self.request_stop();
+            self.write_console(console);
         }
         self.refresh_lines();
         let deadline = self
@@ -268,15 +197,163 @@ impl Vm {
             .map_or(u64::MAX, |at| at.to_cycles().0);
         let nearer = deadline < self.cpu.horizon && deadline > self.cpu.now(owed).0;
         if nearer || deadline <= self.cpu.now(owed).0 || self.board.has_request() {
-            self.request_stop();
+            self.cpu.request_stop();
         }
+    }
+
+    /// Bytes for the console, which the host gets when the engine comes back.
+    pub(super) fn write_console(&mut self, bytes: Vec<u8>) {
+        self.counters.console_bytes += bytes.len() as u64;
+        self.console.write(bytes);
+        self.cpu.request_stop();
     }
 
     /// Takes over the board's interrupt lines; stops the engine if one must be served.
     pub(super) fn refresh_lines(&mut self) {
         self.cpu.cp0.lines = u32::from(self.board.lines()) << 8;
-        if self.cpu.cp0.interrupt_pending() {
-            self.request_stop();
+        self.cpu.check_interrupts();
+    }
+
+    /// MTC0, with all that follows from it: another address space, an interrupt that may now be
+    /// taken, another deadline.
+    pub fn move_to_cp0(&mut self, reg: u32, sel: u32, value: u32, owed: u32) {
+        self.cpu.move_to_cp0(reg, sel, value, owed);
+        // EntryHi, Status: another address space or mode.
+        if matches!(reg, 10 | 12) {
+            self.select_space();
+        }
+    }
+
+    /// ERET.
+    pub fn eret(&mut self) {
+        self.cpu.eret();
+        self.select_space();
+        self.cpu.check_interrupts();
+    }
+
+    /// TLBWI.
+    ///
+    /// # Errors
+    /// Machine Check if the entry would be a duplicate.
+    pub fn tlb_write_indexed(&mut self) -> Result<(), Exception> {
+        let write = self.cpu.tlb_write_indexed(&mut self.ram)?;
+        self.note_tlb_write(&write);
+        Ok(())
+    }
+
+    /// TLBWR.
+    ///
+    /// # Errors
+    /// Machine Check if the entry would be a duplicate.
+    pub fn tlb_write_random(&mut self) -> Result<(), Exception> {
+        let write = self.cpu.tlb_write_random(&mut self.ram)?;
+        self.note_tlb_write(&write);
+        Ok(())
+    }
+
+    fn note_tlb_write(&mut self, write: &TlbWrite) {
+        self.counters.tlb_writes += 1;
+        self.counters.second_kept += u64::from(write.kept);
+        self.insight.processes.note_entry(&write.entry);
+    }
+
+    /// TLBR.
+    pub fn tlb_read(&mut self) {
+        self.cpu.tlb_read();
+        self.select_space();
+    }
+
+    /// LL: loads a word and watches it.
+    ///
+    /// # Errors
+    /// The exception that the load takes.
+    pub fn load_linked(&mut self, va: Va, owed: u32) -> Result<u32, Exception> {
+        let value = match self.cpu.space().probe_read(va, 4) {
+            Some(host) => self.read_host(host, Width::Word),
+            None => self.load(va, Width::Word, owed)?,
+        };
+        self.cpu.ll_bit = 1;
+        self.cpu.ll_value = value;
+        self.cpu.ll_address = va;
+        Ok(value)
+    }
+
+    /// SC: stores a word if nothing has broken the link, and says whether it did.
+    ///
+    /// The link is broken by ERET, by another address, and by a store that changed the word.
+    ///
+    /// # Errors
+    /// The exception that the store takes.
+    pub fn store_conditional(&mut self, va: Va, value: u32, owed: u32) -> Result<bool, Exception> {
+        if is_unaligned(va, Width::Word) {
+            return Err(self.refuse(va, Exception::AddressStore));
+        }
+        let host = self.cpu.space().probe_write(va, 4);
+        let page = match host {
+            Some(_) => None,
+            None => {
+                let translation = self.cpu.translate(va, Access::Write);
+                Some(translation.map_err(|e| self.refuse(va, e)))
+            }
+        };
+        let linked = std::mem::take(&mut self.cpu.ll_bit) != 0;
+        let page = page.transpose()?;
+        if !linked || va != self.cpu.ll_address {
+            return Ok(false);
+        }
+        if let Some(host) = host {
+            let holds = self.read_host(host, Width::Word) == self.cpu.ll_value;
+            if holds {
+                self.write_host(host, Width::Word, value);
+            }
+            return Ok(holds);
+        }
+        // Outside RAM the link always holds.
+        let pa = page.map_or(Pa(u64::MAX), |page| page.pa);
+        if self.ram.is_ram(pa) && self.ram.word(pa) != self.cpu.ll_value {
+            return Ok(false);
+        }
+        self.store(va, Width::Word, value, owed)?;
+        Ok(true)
+    }
+
+    /// Before which moment every load of `width` from `va` gives what it gives now and changes
+    /// nothing, if no event comes and nothing is stored; `None` if that cannot be said.
+    pub fn steady_until(&mut self, va: Va, width: Width) -> Option<Nanos> {
+        if is_unaligned(va, width) {
+            return None;
+        }
+        let pa = self.cpu.translate(va, Access::Read).ok()?.pa;
+        if self.ram.is_ram(pa) {
+            return self.ram.is_touched(pa).then_some(NEVER);
+        }
+        let now = self.cpu.now(0).to_nanos();
+        self.board.steady_until(pa, width, now)
+    }
+
+    /// Whether storing `value` to `va` would change nothing. Then a device counts it as stored.
+    pub fn ignores(&mut self, va: Va, width: Width, value: u32) -> bool {
+        if is_unaligned(va, width) {
+            return false;
+        }
+        let Ok(page) = self.cpu.translate(va, Access::Write) else {
+            return false;
+        };
+        if !self.ram.is_ram(page.pa) {
+            return self.board.ignores(page.pa, width, value);
+        }
+        self.ram.is_touched(page.pa) && self.holds(page.pa, width) == value & width.mask()
+    }
+
+    /// What RAM holds at `pa`.
+    fn holds(&self, pa: Pa, width: Width) -> u32 {
+        let mut bytes = [0; 4];
+        self.ram
+            .read_physical(pa, &mut bytes[..width.bytes() as usize]);
+        if self.ram.big_endian() {
+            u32::from_be_bytes(bytes) >> (32 - 8 * width.bytes())
+        } else {
+            u32::from_le_bytes(bytes)
         }
     }
 }

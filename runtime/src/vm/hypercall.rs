@@ -2,7 +2,7 @@
 //!
 //! Nothing that a guest passes is trusted: all of a call is checked before any of it is done.
 
-use super::Vm;
+use super::{View, Vm};
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
 use crate::clock::{Cycles, Nanos};
 use crate::cpu::STOP_WAIT;
@@ -17,9 +17,9 @@ const V0: usize = 2;
 const V1: usize = 3;
 const A0: usize = 4;
 
-/// The caller.
-#[derive(Clone, Copy)]
-struct Caller {
+/// A guest that makes a hypercall.
+struct Caller<'a> {
+    vm: &'a mut Vm,
     /// The page of RAM with the instruction.
     page: Option<u64>,
     /// Whether the call is part of a batch.
@@ -35,70 +35,69 @@ fn physical(address: u32) -> Pa {
     }))
 }
 
-impl Vm {
-    /// HYPCALL, at `pc`: the number of a call in `$v0`, its arguments from `$a0` on. Leaves the
-    /// status in `$v0`, and in `$v1` the value if the call was done.
-    pub fn hypercall(&mut self, pc: Va) {
-        let caller = Caller {
-            page: self.peek(pc).map(Pa::page_number),
-            batch: false,
-        };
-        let register = |number: usize| self.cpu.gpr[number] as u32;
-        let arguments = std::array::from_fn(|index| register(A0 + index));
-        let answer = self.answer(caller, register(V0), arguments);
-        self.cpu.gpr[V0] = u64::from(status(answer) as u32);
-        if let Ok(value) = answer {
-            self.cpu.gpr[V1] = value.into();
-        }
+/// HYPCALL, at `pc`: the number of a call in `$v0`, its arguments from `$a0` on. Leaves the status
+/// in `$v0`, and in `$v1` the value if the call was done.
+pub fn hypercall(vm: &mut Vm, pc: Va) {
+    let register = |number: usize| vm.cpu.gpr[number] as u32;
+    let arguments = std::array::from_fn(|index| register(A0 + index));
+    let number = register(V0);
+    let mut caller = Caller {
+        page: vm.cpu.peek(pc).map(Pa::page_number),
+        batch: false,
+        vm,
+    };
+    let answer = caller.answer(number, arguments);
+    vm.cpu.gpr[V0] = u64::from(status(answer) as u32);
+    if let Ok(value) = answer {
+        vm.cpu.gpr[V1] = value.into();
     }
+}
 
+impl Caller<'_> {
     /// Counts a call and does it. Returns its value.
-    fn answer(
-        &mut self,
-        caller: Caller,
-        number: u32,
-        arguments: [u32; 4],
-    ) -> Result<u32, CallError> {
-        if let Some(count) = self.counters.hypercalls.get_mut(number as usize) {
+    fn answer(&mut self, number: u32, arguments: [u32; 4]) -> Result<u32, CallError> {
+        if let Some(count) = self.vm.counters.hypercalls.get_mut(number as usize) {
             *count += 1;
         }
         let call = Call::new(number, arguments);
-        let answer = call.and_then(|call| self.call(caller, call));
-        self.counters.hypercalls_refused += u64::from(answer.is_err());
+        let answer = call.and_then(|call| self.call(call));
+        self.vm.counters.hypercalls_refused += u64::from(answer.is_err());
         tracing::trace!(target: "hypercalls", "{number}: {call:x?} -> {answer:x?}");
         answer
     }
 
-    fn call(&mut self, caller: Caller, call: Call) -> Result<u32, CallError> {
+    fn call(&mut self, call: Call) -> Result<u32, CallError> {
         match call {
             Call::Version => return Ok(VERSION),
             Call::Features => return Ok(FEATURES),
             Call::Yield => {
-                self.yielded = true;
-                self.request_stop();
+                self.vm.cpu.idle.yielded = true;
+                self.vm.cpu.request_stop();
             }
-            Call::PageRelease(pages) => self.for_pages(caller, pages, Self::release_page)?,
-            Call::PageZero(pages) => self.for_pages(caller, pages, Self::zero_page)?,
+            Call::PageRelease(pages) | Call::PageZero(pages) => {
+                self.for_pages(pages, |view, pa| view.zero_page(pa))?;
+            }
             Call::BalloonQuery => {
-                return Ok(self.balloon_target.wrapping_sub(self.pages_given() as u32));
+                let ram = &self.vm.ram;
+                return Ok(ram.balloon_target.wrapping_sub(ram.pages_given() as u32));
             }
-            Call::BalloonGive(pages) => self.give(caller, pages)?,
-            Call::BalloonGiveList(list) => self.give_list(caller, list)?,
+            Call::BalloonGive(pages) => self.give(pages)?,
+            Call::BalloonGiveList(list) => self.give_list(list)?,
             Call::BalloonTake(pages) => self.take_back(pages)?,
             Call::ConsoleWrite(bytes) => return self.write_console(bytes),
             Call::Sleep(span) => self.sleep_for(span),
-            Call::Batch(_) if caller.batch => return Err(CallError::Nested),
-            Call::Batch(records) => return self.batch(caller, records),
+            Call::Batch(_) if self.batch => return Err(CallError::Nested),
+            Call::Batch(records) => return self.make_batch(records),
         }
         Ok(0)
     }
 
     /// A page that the guest wants to lose what it holds.
-    fn expendable(&self, caller: Caller, number: u64) -> Result<Pa, CallError> {
+    fn expendable(&self, number: u64) -> Result<Pa, CallError> {
         let pa = Pa(number << PAGE_BITS);
-        if !self.pmap.is_ram(pa) {
+        if !self.vm.ram.is_ram(pa) {
             Err(CallError::BadAddress)
-        } else if caller.page == Some(number) {
+        } else if self.page == Some(number) {
             Err(CallError::Running)
         } else {
             Ok(pa)
@@ -107,61 +106,59 @@ impl Vm {
 
     /// Refuses to count further than there are pages of RAM.
     fn countable(&self, count: u32) -> Result<(), CallError> {
-        if u64::from(count) > self.pmap.bytes() / PAGE_SIZE {
+        if u64::from(count) > self.vm.ram.bytes() / PAGE_SIZE {
             return Err(CallError::BadCount);
         }
         Ok(())
     }
 
     /// Does `action` to each of `pages` if that can be done to all.
-    fn for_pages(
-        &mut self,
-        caller: Caller,
-        pages: Pages,
-        action: fn(&mut Self, Pa),
-    ) -> Result<(), CallError> {
+    fn for_pages(&mut self, pages: Pages, action: fn(&mut View<'_>, Pa)) -> Result<(), CallError> {
         self.countable(pages.count)?;
         for number in pages.numbers() {
-            self.expendable(caller, number)?;
+            self.expendable(number)?;
         }
+        let mut view = self.vm.view();
         for number in pages.numbers() {
-            action(self, Pa(number << PAGE_BITS));
+            action(&mut view, Pa(number << PAGE_BITS));
         }
         Ok(())
     }
 
-    fn give(&mut self, caller: Caller, pages: Pages) -> Result<(), CallError> {
+    fn give(&mut self, pages: Pages) -> Result<(), CallError> {
         self.countable(pages.count)?;
-        if self.given.range(pages.numbers()).next().is_some() {
+        if self.vm.ram.given.range(pages.numbers()).next().is_some() {
             return Err(CallError::Given);
         }
-        self.for_pages(caller, pages, Self::give_page)
+        self.for_pages(pages, |view, pa| view.give_page(pa))
     }
 
-    fn give_list(&mut self, caller: Caller, list: Items) -> Result<(), CallError> {
+    fn give_list(&mut self, list: Items) -> Result<(), CallError> {
         self.countable(list.count)?;
         let start = self.words(list.address, list.count.into())?;
         let mut pages = BTreeSet::new();
         for index in 0..u64::from(list.count) {
             let number = u64::from(self.word(Pa(start.0 + 4 * index)));
-            self.expendable(caller, number)?;
-            if self.given.contains(&number) || !pages.insert(number) {
+            self.expendable(number)?;
+            if self.vm.ram.given.contains(&number) || !pages.insert(number) {
                 return Err(CallError::Given);
             }
         }
+        let mut view = self.vm.view();
         for number in pages {
-            self.give_page(Pa(number << PAGE_BITS));
+            view.give_page(Pa(number << PAGE_BITS));
         }
         Ok(())
     }
 
     fn take_back(&mut self, pages: Pages) -> Result<(), CallError> {
         self.countable(pages.count)?;
-        if self.given.range(pages.numbers()).count() != pages.count as usize {
+        if self.vm.ram.given.range(pages.numbers()).count() != pages.count as usize {
             return Err(CallError::NotGiven);
         }
+        let mut view = self.vm.view();
         for number in pages.numbers() {
-            self.take_page(Pa(number << PAGE_BITS));
+            view.take_page(Pa(number << PAGE_BITS));
         }
         Ok(())
     }
@@ -172,40 +169,40 @@ impl Vm {
         }
         let start = self.ram(text.address, text.count.into())?;
         let mut bytes = vec![0; text.count as usize];
-        self.read_physical(start, &mut bytes);
-        self.counters.console_bytes += bytes.len() as u64;
-        self.output.extend(bytes);
-        self.request_stop();
+        self.vm.ram.read_physical(start, &mut bytes);
+        self.vm.write_console(bytes);
         Ok(text.count)
     }
 
     /// Has the guest wait, for `span` at most.
     fn sleep_for(&mut self, span: Nanos) {
-        let now = self.cpu.now(0);
-        self.wake_at = Some(Cycles(now.0 + span.to_cycles().0));
-        self.cpu.stop |= STOP_WAIT;
+        let cpu = &mut self.vm.cpu;
+        cpu.idle.wake_at = Some(Cycles(cpu.now(0).0 + span.to_cycles().0));
+        cpu.stop |= STOP_WAIT;
     }
 
     /// Makes the calls of a batch one after the other. Returns how many were done.
-    fn batch(&mut self, caller: Caller, records: Items) -> Result<u32, CallError> {
+    fn make_batch(&mut self, records: Items) -> Result<u32, CallError> {
         if records.count > BATCH_MOST {
             return Err(CallError::BadCount);
         }
         let count = u64::from(records.count);
         let start = self.words(records.address, count * RECORD_BYTES / 4)?;
-        let caller = Caller {
+        let mut caller = Caller {
+            vm: self.vm,
+            page: self.page,
             batch: true,
-            ..caller
         };
         let mut done = 0;
         for index in 0..count {
             let record = start.0 + index * RECORD_BYTES;
-            let word = |index: u64| self.word(Pa(record + 4 * index));
+            let word = |index: u64| caller.word(Pa(record + 4 * index));
             let arguments = std::array::from_fn(|index| word(1 + index as u64));
-            let answer = self.answer(caller, word(0), arguments);
-            self.set_word(Pa(record + RECORD_STATUS), status(answer) as u32);
+            let answer = caller.answer(word(0), arguments);
+            let mut view = caller.vm.view();
+            view.set_word(Pa(record + RECORD_STATUS), status(answer) as u32);
             if let Ok(value) = answer {
-                self.set_word(Pa(record + RECORD_VALUE), value);
+                view.set_word(Pa(record + RECORD_VALUE), value);
                 done += 1;
             }
         }
@@ -217,14 +214,14 @@ impl Vm {
         let start = physical(address);
         let end = start.0 + bytes;
         let mut pages = (start.page().0..end).step_by(PAGE_SIZE as usize);
-        if pages.all(|page| self.pmap.is_ram(Pa(page))) {
+        if pages.all(|page| self.vm.ram.is_ram(Pa(page))) {
             Ok(start)
         } else {
             Err(CallError::BadAddress)
         }
     }
 
-    /// As [`Vm::ram`], for aligned words.
+    /// As [`Caller::ram`], for aligned words.
     fn words(&self, address: u32, count: u64) -> Result<Pa, CallError> {
         if address & 3 != 0 {
             return Err(CallError::BadAddress);
@@ -234,30 +231,7 @@ impl Vm {
 
     /// The word of RAM at `pa`, in the guest's byte order.
     fn word(&self, pa: Pa) -> u32 {
-        self.instruction(pa)
-    }
-
-    /// Stores a word to RAM, as the guest would.
-    fn set_word(&mut self, pa: Pa, value: u32) {
-        let bytes = if self.big_endian() {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        };
-        self.write_physical(pa, &bytes);
-        if let Some(written) = &mut self.written {
-            written.push((pa, bytes.len() as u8));
-        }
-    }
-
-    /// Whether the guest has ended its time slice.
-    pub(super) fn yields(&self) -> bool {
-        self.yielded
-    }
-
-    /// Whether the guest has ended its time slice since the last call.
-    pub fn take_yielded(&mut self) -> bool {
-        std::mem::take(&mut self.yielded)
+        self.vm.ram.word(pa)
     }
 }
 

@@ -1,48 +1,36 @@
 //! One virtual machine: CPU, memory and board, and the loop that runs it.
 //!
-//! [`Vm`] is `#[repr(C)]` with the CPU first: a pointer to it is what translated code carries.
+//! A [`Vm`] connects its parts. What belongs to a CPU is in [`Vcpu`], which lies first: a pointer
+//! to a machine is one to the CPU that runs, and that is what translated code carries. All else
+//! is what the CPUs of a machine would share.
 
 mod access;
-mod astray;
+mod console;
 pub mod host;
 mod hypercall;
-mod pages;
-mod processes;
+mod idle;
 mod run;
-mod spin;
-mod state;
-mod system;
-mod table;
+pub mod state;
+mod view;
 
-use crate::addr::{PAGE_SIZE, Pa, Va};
 use crate::board::malta::{Malta, MaltaConfig};
-use crate::clock::Cycles;
-use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
-use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
 use crate::hypercall::Number;
-use crate::memory::Hands;
+use crate::insight::{Insight, Process};
+use crate::memory::Ram;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
-use crate::memory::pmap::{LOW_LIMIT, Pmap};
-use crate::memory::{HostFailure, VmId};
-use crate::mmu::second::SecondTlb;
-use crate::mmu::segment::Mode;
-use crate::mmu::soft::{Grants, SoftTlb, Space, SpaceKey};
-use crate::mmu::tlb::Tlb;
-use astray::Astray;
-use processes::Processes;
-use spin::Patience;
-use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use crate::vcpu::Vcpu;
+use idle::IdleBackoff;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use astray::Way;
-pub use processes::Process;
+pub use crate::vcpu::Spin;
+pub use console::Console;
+pub use hypercall::hypercall;
 pub use run::{Engine, Rest};
-pub use spin::Spin;
+pub use view::View;
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
@@ -102,62 +90,25 @@ pub struct Counters {
 /// A virtual machine.
 #[repr(C)]
 pub struct Vm {
-    /// The CPU. First, so that translated code finds its fields.
-    pub cpu: Cpu,
-    /// The guest's own TLB.
-    tlb: Tlb,
-    second: SecondTlb,
-    soft: SoftTlb,
-    id: VmId,
-    pmap: Pmap,
-    machine: Arc<MachineMemory>,
-    hands: Hands,
-    /// How often it was stopped because it took a frame when machine memory was short.
-    shortages: u64,
-    /// What the host refused when the machine needed it.
-    failure: OnceCell<HostFailure>,
-    /// Set by another thread when the machine is to come back to the monitor.
-    called_back: Arc<AtomicBool>,
+    /// The CPU. First, so that translated code finds its registers.
+    pub cpu: Vcpu,
+    /// The RAM.
+    pub ram: Ram,
     /// The board with its devices.
     pub board: Malta,
-    config: VmConfig,
-    /// The space that last missed the guest's TLB, until the guest has written an entry.
-    refilling: Option<SpaceKey>,
-    /// When the engine is next asked whether the guest spins.
-    patience: Patience,
-    /// The space that was in use before this one.
-    previous_space: *mut Space,
-    /// Bytes with code that were written to, for the engine to take.
-    modified: Vec<(Pa, u64)>,
-    /// Accesses of translated code that it was not made for.
-    astray: Astray,
-    /// If set, no store may use the software TLB and each is noted here.
-    written: Option<Vec<(Pa, u8)>>,
-    /// While the guest is in WAIT: for how long.
-    waiting: Option<Cycles>,
-    /// The loop in which the guest is idle, while the host lets time pass for it.
-    spinning: Option<Spin>,
-    /// How many pages the monitor wants the guest to give. The monitor sets it, between runs of
-    /// the engine; the guest asks.
-    pub balloon_target: u32,
-    /// The numbers of the pages that the guest has given.
-    given: BTreeSet<u64>,
-    /// Whether the guest has ended its time slice.
-    yielded: bool,
-    /// When the guest's wait ends even without an interrupt.
-    wake_at: Option<Cycles>,
-    /// Bytes from the console that the host has not seen yet.
-    output: Vec<u8>,
-    /// Bytes typed so far, with the time at which they arrived.
-    typed: Vec<(Cycles, u8)>,
-    /// What the guest's processes did.
-    processes: Processes,
-    /// The exception that was last taken.
-    last_exception: Option<Exception>,
-    /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
-    pub stop_at: Option<fn(Exception) -> bool>,
+    /// What is on its way between the guest's console and the host.
+    pub console: Console,
+    /// What is known about the guest from watching it.
+    pub insight: Insight,
     /// What the monitor counted.
     pub counters: Counters,
+    config: VmConfig,
+    /// Set by another thread when the machine is to come back to the monitor.
+    called_back: Arc<AtomicBool>,
+    /// When the engine is next asked whether the guest spins.
+    backoff: IdleBackoff,
+    /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
+    pub stop_at: Option<fn(Exception) -> bool>,
 }
 
 impl Vm {
@@ -178,53 +129,45 @@ impl Vm {
         config: VmConfig,
         memory: Arc<MachineMemory>,
     ) -> Result<Box<Self>, MachineMemoryError> {
-        let id = memory.next_vm();
-        let home = memory.take_home(config.memory);
-        let window = memory.window(home.as_ref());
-        let low_pages = home
-            .as_ref()
-            .map_or(0, |_| config.memory.min(LOW_LIMIT) / PAGE_SIZE);
-        let grants = Grants::new(window, low_pages as usize);
-        let mut vm = Box::new(Self {
-            cpu: Cpu::new(config.model, config.big_endian),
-            tlb: Tlb::new(config.model.tlb_entries),
-            second: SecondTlb::new(config.second_tlb, config.model.tlb_entries),
-            soft: SoftTlb::new(grants).map_err(|error| MachineMemoryError::Tables(error.into()))?,
-            id,
-            pmap: Pmap::new(id, config.memory, home),
-            machine: memory,
-            hands: Hands::default(),
-            shortages: 0,
-            failure: OnceCell::new(),
-            called_back: Arc::default(),
-            board: Malta::new(&MaltaConfig {
-                big_endian: config.big_endian,
-                rtc_base: config.rtc_base,
-                ram_bytes: config.memory,
-            }),
-            config,
-            refilling: None,
-            patience: Patience::default(),
-            previous_space: std::ptr::null_mut(),
-            modified: Vec::new(),
-            astray: Astray::default(),
-            written: None,
-            waiting: None,
-            spinning: None,
-            balloon_target: 0,
-            given: BTreeSet::new(),
-            yielded: false,
-            wake_at: None,
-            output: Vec::new(),
-            typed: Vec::new(),
-            processes: Processes::default(),
-            last_exception: None,
-            stop_at: None,
-            counters: Counters::default(),
+        let ram = Ram::new(config.memory, config.big_endian, memory);
+        let cpu = Vcpu::new(config.model, config.second_tlb, &ram)
+            .map_err(|error| MachineMemoryError::Tables(error.into()))?;
+        let board = Malta::new(&MaltaConfig {
+            big_endian: config.big_endian,
+            rtc_base: config.rtc_base,
+            ram_bytes: config.memory,
         });
-        vm.cpu.window = window.as_ptr();
-        vm.select_space();
-        Ok(vm)
+        Ok(Box::new(Self {
+            cpu,
+            ram,
+            board,
+            console: Console::default(),
+            insight: Insight::default(),
+            counters: Counters::default(),
+            config,
+            called_back: Arc::default(),
+            backoff: IdleBackoff::default(),
+            stop_at: None,
+        }))
+    }
+
+    /// A second machine in the same state. What is typed at this one from now on is kept for it:
+    /// see [`Vm::catch_up`].
+    ///
+    /// # Errors
+    /// When the host has no memory for it.
+    pub fn twin(&mut self) -> Result<Box<Vm>, MachineMemoryError> {
+        let mut twin = Vm::new(self.config.clone())?;
+        for (pa, content) in self.ram.contents() {
+            if let Some(content) = content {
+                twin.view().write_physical(pa, &*content);
+            }
+        }
+        twin.cpu.copy_state(&self.cpu);
+        twin.ram.given.clone_from(&self.ram.given);
+        twin.board = self.board.clone();
+        self.console.keep_log();
+        Ok(twin)
     }
 
     /// What the machine is made of.
@@ -233,76 +176,24 @@ impl Vm {
         &self.config
     }
 
-    /// Whether memory is big-endian.
-    #[must_use]
-    pub fn big_endian(&self) -> bool {
-        self.config.big_endian
-    }
-
-    /// The current mode of the CPU.
-    #[must_use]
-    pub fn mode(&self) -> Mode {
-        Mode::of(self.cpu.cp0.status)
-    }
-
-    /// The key of the current address space.
-    #[must_use]
-    pub fn space_key(&self) -> SpaceKey {
-        let cp0 = &self.cpu.cp0;
-        SpaceKey {
-            asid: cp0.asid(),
-            mode: Mode::of(cp0.status),
-            status: cp0.status & (STATUS_CU0 | STATUS_CU1 | STATUS_FR),
+    /// RAM with the CPU whose software TLB leads to it, for what changes RAM behind its back.
+    #[inline]
+    pub fn view(&mut self) -> View<'_> {
+        View {
+            ram: &mut self.ram,
+            cpu: &mut self.cpu,
+            counters: &mut self.counters,
         }
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.
     pub fn select_space(&mut self) {
-        let key = self.space_key();
-        if !self.cpu.space.is_null() {
-            let old = self.space().key;
-            if old == key {
-                return;
-            }
-            self.account_for_space(old, key);
+        if let Some(change) = self.cpu.select_space() {
+            self.counters.space_switches += 1;
+            let refills = self.counters.refills.iter().sum();
+            let processes = &mut self.insight.processes;
+            processes.space_changed(change, &self.cpu, &self.ram, refills);
         }
-        // A system call and its return, the kernel and the process in use: most changes lead back.
-        let previous = std::mem::replace(&mut self.previous_space, self.cpu.space);
-        // SAFETY: as in `space`; one that has been given to another has its key.
-        let back = unsafe { previous.as_ref() }.is_some_and(|space| space.key == key);
-        self.cpu.space = if back {
-            previous
-        } else {
-            self.soft.select(key)
-        };
-        self.counters.space_switches += 1;
-    }
-
-    /// Empties all software TLBs.
-    pub(super) fn clear_spaces(&mut self) {
-        // Only the space that is entered is sure to stay.
-        self.previous_space = std::ptr::null_mut();
-        self.soft.clear(self.cpu.space);
-    }
-
-    /// The current address space's software TLB.
-    #[inline(always)]
-    #[must_use]
-    pub fn space(&self) -> &Space {
-        // SAFETY: `space` points into a box that `soft` owns and never drops; it is set in `new`.
-        unsafe { &*self.cpu.space }
-    }
-
-    /// The current address space's software TLB, to be filled.
-    #[inline(always)]
-    pub fn space_mut(&mut self) -> &mut Space {
-        // SAFETY: as in `space`; `&mut self` keeps every other access away.
-        unsafe { &mut *self.cpu.space }
-    }
-
-    /// All software TLBs.
-    pub fn soft_tlb(&mut self) -> &mut SoftTlb {
-        &mut self.soft
     }
 
     /// Takes `exception` for the instruction at `pc`, in a delay slot if `slot`.
@@ -314,9 +205,9 @@ impl Vm {
             _ => {}
         }
         self.cpu.raise(exception, pc, slot);
-        self.last_exception = Some(exception);
+        self.cpu.last_exception = Some(exception);
         if self.stop_at.is_some_and(|wanted| wanted(exception)) {
-            self.request_stop();
+            self.cpu.request_stop();
         }
         tracing::trace!(
             target: "exceptions",
@@ -330,10 +221,15 @@ impl Vm {
         self.select_space();
     }
 
-    /// The exception that was last taken.
-    #[must_use]
-    pub fn last_exception(&self) -> Option<Exception> {
-        self.last_exception
+    fn note_refill(&mut self, kind: usize, name: &str) {
+        self.counters.refills[kind] += 1;
+        self.cpu.refilling = Some(self.cpu.space().key);
+        tracing::trace!(
+            target: "tlb",
+            "refill for a {name} at {} asid {:#x}",
+            self.cpu.bad_address,
+            self.cpu.cp0.asid()
+        );
     }
 
     /// How many exceptions were taken.
@@ -342,15 +238,12 @@ impl Vm {
         self.counters.exceptions.iter().sum()
     }
 
-    fn note_refill(&mut self, kind: usize, name: &str) {
-        self.counters.refills[kind] += 1;
-        self.refilling = Some(self.space().key);
-        tracing::trace!(
-            target: "tlb",
-            "refill for a {name} at {} asid {:#x}",
-            self.cpu.bad_address,
-            self.cpu.cp0.asid()
-        );
+    /// The processes that the guest was seen to run, and its kernel before there was one: those
+    /// that were last seen, in the order in which they were first seen.
+    #[must_use]
+    pub fn processes(&self) -> Vec<Process> {
+        let refills = self.counters.refills.iter().sum();
+        self.insight.processes.list(&self.cpu, refills)
     }
 
     /// Has the machine come back to the monitor soon after this is set. Returns what it was that did
@@ -366,109 +259,12 @@ impl Vm {
         self.called_back.load(Ordering::Relaxed)
     }
 
-    /// Asks the engine to come back at the next instruction boundary.
-    #[inline]
-    pub fn request_stop(&mut self) {
-        self.cpu.stop |= STOP_SERVE;
-    }
-
-    /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
-    /// monitor from now on.
-    pub fn add_code(&mut self, pa: Pa, bytes: u64) {
-        if self.pmap.add_code(pa, bytes)
-            && let Some(page) = self.pmap.resident(pa.page()).filter(|page| page.writable)
-        {
-            let mapped = self.pmap.take_mapped(pa);
-            self.soft
-                .protect(pa.page(), self.machine.host(page.ma), mapped);
-        }
-    }
-
-    /// Says that what the engine keeps of the page of `pa` is only what it adds from now on.
-    pub fn clear_code(&mut self, pa: Pa) {
-        self.pmap.clear_code(pa);
-    }
-
-    /// Says that the engine keeps nothing that it made from the page of `pa`.
-    pub fn remove_code(&mut self, pa: Pa) {
-        self.pmap.remove_code(pa);
-    }
-
-    /// The bytes with code that were written to since the last call, as address and length. The
-    /// engine must drop what it made from them.
-    pub fn take_modified(&mut self) -> Vec<(Pa, u64)> {
-        std::mem::take(&mut self.modified)
-    }
-
-    /// Whether [`Vm::take_modified`] has something.
-    #[inline]
-    #[must_use]
-    pub fn has_modified(&self) -> bool {
-        !self.modified.is_empty()
-    }
-
-    /// Keeps a list of every store from now on; no store uses the software TLB any more.
-    pub fn watch_writes(&mut self) {
-        if self.written.is_none() {
-            self.written = Some(Vec::new());
-            self.clear_spaces();
-        }
-    }
-
-    /// The stores since the last call, with their sizes.
-    pub fn take_written(&mut self) -> Vec<(Pa, u8)> {
-        self.written
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
-    }
-
-    /// Before `bytes` at `pa`, in one page, change: the engine that made code from them must know.
-    fn note_code_write(&mut self, pa: Pa, bytes: u64) {
-        if self.pmap.has_code(pa, bytes) {
-            self.modified.push((pa, bytes));
-            self.counters.code_writes += 1;
-            self.cpu.stop |= STOP_CODE;
-        }
-    }
-
     /// Types bytes on the console, now.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
         let now = self.cpu.now(0);
         for &byte in bytes {
             self.board.console().push_input(byte);
-            self.typed.push((now, byte));
+            self.console.note_typed(now, byte);
         }
-    }
-
-    /// The bytes typed so far, with their times.
-    #[must_use]
-    pub fn typed(&self) -> &[(Cycles, u8)] {
-        &self.typed
-    }
-
-    /// The guest's own TLB.
-    #[must_use]
-    pub fn tlb(&self) -> &Tlb {
-        &self.tlb
-    }
-
-    /// Where an instruction fetch from `va` goes, for people who look at code: no exception, no
-    /// side effect.
-    #[must_use]
-    pub fn peek(&self, va: Va) -> Option<Pa> {
-        self.translate(va, crate::mmu::Access::Fetch)
-            .ok()
-            .map(|page| page.pa)
-    }
-}
-
-// SAFETY: the pointers in a VM lead into memory that it owns (spaces, code tables) or to frames
-// that are its alone or never written; what the engine leaves in `cpu.calls` is constant.
-unsafe impl Send for Vm {}
-
-impl Drop for Vm {
-    fn drop(&mut self) {
-        self.pmap.clear(&self.machine);
     }
 }

@@ -1,5 +1,6 @@
 //! The loop that runs a machine: events, interrupts, engine, idleness.
 
+use super::access::NEVER;
 use super::host::{Host, Input, Nowhere};
 use super::{Spin, Vm};
 use crate::board::Request;
@@ -26,9 +27,11 @@ pub trait Engine {
 /// The longest run of cycles between two looks at the console.
 const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
-pub(super) const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The longest span that is waited for at once.
-pub(super) const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
+const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
+/// Time is not skipped beyond this cycle, which is centuries away: there is an end to numbers.
+const FAR: u64 = 1 << 60;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 
@@ -52,7 +55,7 @@ impl Vm {
         loop {
             match self.run_slice(engine, host, limit, u64::MAX) {
                 Rest::Slice => {
-                    self.take_yielded();
+                    self.cpu.idle.yielded = false;
                 }
                 Rest::Idle(span) => {
                     let start = Instant::now();
@@ -78,7 +81,7 @@ impl Vm {
         slice: u64,
     ) -> Rest {
         let end = self.cpu.retired().saturating_add(slice);
-        let shortages = self.shortages;
+        let shortages = self.ram.shortages();
         loop {
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
                 return Rest::Ended(outcome);
@@ -86,7 +89,7 @@ impl Vm {
             if let Some(time) = self.follow_clock(host) {
                 return Rest::Ahead(time);
             }
-            if self.waiting.is_some() {
+            if self.cpu.idle.waiting.is_some() {
                 match self.wait(host) {
                     Some(rest) => return rest,
                     None => continue,
@@ -96,13 +99,13 @@ impl Vm {
             if retired >= limit {
                 return Rest::Ended(Outcome::Limit);
             }
-            if retired >= end || self.shortages != shortages {
+            if retired >= end || self.ram.shortages() != shortages {
                 return Rest::Slice;
             }
             let span = if host.clock().is_some() {
                 REALTIME_SLICE
             } else {
-                self.patience.left(retired).min(SLICE)
+                self.backoff.left(retired).min(SLICE)
             };
             let most = span.min(limit - retired).min(end - retired);
             let horizon = self.next_event().min(now.0 + most);
@@ -110,10 +113,10 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop if self.yields() || self.is_called_back() => {
+                Exit::Horizon | Exit::Stop if self.cpu.idle.yielded || self.is_called_back() => {
                     return Rest::Slice;
                 }
-                Exit::Horizon if self.patience.left(self.cpu.retired()) > 0 => {}
+                Exit::Horizon if self.backoff.left(self.cpu.retired()) > 0 => {}
                 Exit::Horizon => {
                     if let Some(span) = self.skip_rounds(engine, host, limit) {
                         return Rest::Idle(span);
@@ -121,7 +124,7 @@ impl Vm {
                 }
                 Exit::Stop => {}
                 Exit::Difference => return Rest::Ended(Outcome::Difference),
-                Exit::Wait => self.waiting = Some(Cycles(0)),
+                Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
         }
     }
@@ -140,13 +143,19 @@ impl Vm {
     /// The guest is in WAIT: goes on if an interrupt ends that; else lets time pass to the next
     /// event, or rests if the host keeps time.
     fn wait(&mut self, host: &mut dyn Host) -> Option<Rest> {
-        if self.wakes() || self.wake_at.is_some_and(|at| at <= self.cpu.now(0)) {
-            (self.waiting, self.wake_at) = (None, None);
+        if self.cpu.wakes()
+            || self
+                .cpu
+                .idle
+                .wake_at
+                .is_some_and(|at| at <= self.cpu.now(0))
+        {
+            (self.cpu.idle.waiting, self.cpu.idle.wake_at) = (None, None);
             return None;
         }
-        let waited = self.waiting.unwrap_or_default();
+        let waited = self.cpu.idle.waiting.unwrap_or_default();
         if waited.0 > FOREVER.to_cycles().0 && !host.may_type() {
-            self.waiting = None;
+            self.cpu.idle.waiting = None;
             return Some(Rest::Ended(Outcome::Halted));
         }
         self.counters.waits += 1;
@@ -164,12 +173,12 @@ impl Vm {
 
     /// Lets time pass for a guest that is idle.
     pub fn pass(&mut self, time: Nanos) {
-        if let Some(spin) = self.spinning.take() {
+        if let Some(spin) = self.cpu.idle.spinning.take() {
             return self.count_rounds(spin, time.to_cycles().0 / spin.period);
         }
         let cycles = Cycles(time.to_cycles().0.max(1));
-        self.skip(cycles);
-        if let Some(waited) = &mut self.waiting {
+        self.cpu.skip(cycles);
+        if let Some(waited) = &mut self.cpu.idle.waiting {
             waited.0 += cycles.0;
         }
     }
@@ -177,12 +186,11 @@ impl Vm {
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
     /// engine. Returns the machine's outcome if the guest asked for its end.
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        if !self.output.is_empty() {
-            let output = std::mem::take(&mut self.output);
-            let answer = host.output(&output);
+        if self.console.has_output() {
+            let answer = host.output(&self.console.take_output());
             self.type_bytes(&answer);
         }
-        if self.failure.get().is_some() {
+        if self.ram.failure().is_some() {
             return Some(Outcome::HostFailure);
         }
         let now = self.cpu.now(0);
@@ -212,39 +220,74 @@ impl Vm {
             .board
             .deadline()
             .map_or(u64::MAX, |at| at.to_cycles().0);
-        let wake = self.wake_at.map_or(u64::MAX, |at| at.0);
+        let wake = self.cpu.idle.wake_at.map_or(u64::MAX, |at| at.0);
         self.cpu.cp0.timer.min(board).min(wake)
     }
 
-    /// Brings a machine that has been idle, or was just made, to the time of another that does the
-    /// same things: what was typed there is typed here, at the same cycle.
-    pub fn catch_up(&mut self, leader: &Vm) {
-        self.wake_at = None;
-        self.balloon_target = leader.balloon_target;
+    /// Brings a machine that has been idle to the time of another that does the same things: what
+    /// was typed there is typed here, at the same cycle.
+    pub fn catch_up(&mut self, leader: &mut Vm) {
+        self.cpu.idle.wake_at = None;
+        self.ram.balloon_target = leader.ram.balloon_target;
+        let mut typed = leader.console.take_log().into_iter().peekable();
         loop {
             let now = self.cpu.now(0);
-            while let Some(&(at, byte)) = leader.typed.get(self.typed.len())
-                && at <= now
-            {
+            while let Some((_, byte)) = typed.next_if(|&(at, _)| at <= now) {
                 self.type_bytes(&[byte]);
             }
             self.serve(&mut Nowhere);
-            let typed = leader
-                .typed
-                .get(self.typed.len())
-                .map_or(u64::MAX, |&(at, _)| at.0);
+            let typed = typed.peek().map_or(u64::MAX, |&(at, _)| at.0);
             let next = self.next_event().min(typed).min(leader.cpu.now(0).0);
             if next <= now.0 {
                 return;
             }
-            self.skip(Cycles(next - now.0));
+            self.cpu.skip(Cycles(next - now.0));
         }
     }
 
-    /// Moves time on without running instructions.
-    pub fn skip(&mut self, span: Cycles) {
-        self.cpu.left -= span.0 as i64;
-        self.cpu.skipped += span.0;
+    /// Asks the engine whether the guest spins, and skips as many rounds as are sure to run before
+    /// anything changes. If only an interrupt can end the loop and a person may type, the machine
+    /// is idle for the time that is returned, as one in WAIT is.
+    fn skip_rounds(
+        &mut self,
+        engine: &mut dyn Engine,
+        host: &mut dyn Host,
+        limit: u64,
+    ) -> Option<Nanos> {
+        let before = *self.board.accesses_mut();
+        let spin = engine.spin(self);
+        let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
+        self.backoff.learn(spin.is_some(), self.cpu.retired());
+        let spin = spin?;
+        let longest = if host.clock().is_some() {
+            REALTIME_SLICE
+        } else {
+            LONGEST_WAIT
+        };
+        let end = self.next_event().min(spin.until.to_cycles().0).min(FAR);
+        let span = end
+            .saturating_sub(self.cpu.now(0).0)
+            .min(limit.saturating_sub(self.cpu.retired()))
+            .min(longest);
+        let rounds = span / spin.period;
+        if rounds > 0 && spin.until == NEVER && host.may_type() {
+            self.cpu.idle.spinning = Some(spin);
+            return Some(Cycles(rounds * spin.period).to_nanos());
+        }
+        self.board.accesses_mut().add(&round, rounds);
+        self.count_rounds(spin, rounds);
+        None
+    }
+
+    /// Rounds of a loop as if they had run.
+    fn count_rounds(&mut self, spin: Spin, rounds: u64) {
+        if rounds > 0 {
+            let cycles = rounds * spin.period;
+            self.cpu.left -= cycles as i64;
+            self.backoff.skip(cycles);
+            self.counters.spins += 1;
+            self.counters.spun += cycles;
+        }
     }
 
     /// Ties virtual time to the host's clock, if the host has one. Says how far it is ahead.
@@ -252,7 +295,7 @@ impl Vm {
         let clock = Nanos(host.clock()?.as_nanos() as u64);
         let now = self.cpu.now(0).to_nanos();
         if clock > now {
-            self.skip(Nanos(clock.0 - now.0).to_cycles());
+            self.cpu.skip(Nanos(clock.0 - now.0).to_cycles());
         }
         let ahead = now.0.saturating_sub(clock.0);
         (ahead > 1_000_000).then(|| Duration::from_nanos(ahead))

@@ -1,5 +1,6 @@
 //! What is told of a run: traces while it goes on, and at its end what it came to.
 
+use mirrorball_runtime::vm::state;
 use std::io;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use clap::ValueEnum;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::insight::Process;
 use mirrorball_runtime::memory::machine::MachineMemory;
-use mirrorball_runtime::vm::{Process, Vm};
+use mirrorball_runtime::vm::Vm;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
@@ -93,8 +95,8 @@ impl End {
             outcome,
             unfinished: None,
             difference: engine.difference().map(str::to_owned),
-            failure: vm.failure().map(ToString::to_string),
-            state: if hashed { vm.state_hash() } else { 0 },
+            failure: vm.ram.failure().map(ToString::to_string),
+            state: if hashed { state::hash(&vm) } else { 0 },
             processes: vm.processes(),
             report: Report::gather(vm, engine, host),
         }

@@ -5,6 +5,7 @@ use dynasmrt::{DynasmApi, DynasmError, DynasmLabelApi, VecAssembler, dynasm};
 use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::Space;
+use mirrorball_runtime::vcpu;
 use std::mem::{offset_of, size_of};
 
 /// A piece of that code.
@@ -37,10 +38,7 @@ pub fn code(glue: Glue) -> Result<Vec<u8>, DynasmError> {
 /// As [`Emitter::look_up`](crate::translate::emit::Emitter::look_up), for an address that need not be
 /// one of an instruction.
 fn look_up(ops: &mut VecAssembler<X64Relocation>) {
-    let (space, base) = (
-        offset_of!(Cpu, space) as i32,
-        offset_of!(Cpu, code_base) as i32,
-    );
+    let (space, base) = (vcpu::SPACE as i32, offset_of!(Cpu, code_base) as i32);
     let (pages, origin) = (offset_of!(Cpu, code_pages), offset_of!(Cpu, code_origin));
     let (pages, origin) = (pages as i32, origin as i32);
     let (pc, slots) = (offset_of!(Cpu, pc) as i32, offset_of!(Space, code) as i32);

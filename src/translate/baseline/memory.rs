@@ -4,8 +4,8 @@ use super::{Baseline, Instruction, asm};
 use crate::isa::Insn;
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 use mirrorball_runtime::addr::PAGE_BITS;
-use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::mmu::soft::Space;
+use mirrorball_runtime::vcpu;
 use std::mem::offset_of;
 
 impl Baseline<'_> {
@@ -35,7 +35,7 @@ impl Baseline<'_> {
 
     /// Puts the host's address of `size` aligned bytes into `rcx`, or goes to `missed`.
     fn probe(&mut self, i: &Instruction, size: i8, store: bool, missed: dynasmrt::DynamicLabel) {
-        let (rs, space) = (i.rs(), offset_of!(Cpu, space) as i32);
+        let (rs, space) = (i.rs(), vcpu::SPACE as i32);
         let table = if store {
             offset_of!(Space, write)
         } else {

@@ -28,7 +28,6 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::is_direct;
 use std::mem::offset_of;
 
 /// From this on numbers are none of translations: with the cycles that are to be given back they are
@@ -297,7 +296,7 @@ impl Baseline<'_> {
 
     /// Whether the block lies in kseg0 or kseg1.
     fn is_direct(&self) -> bool {
-        is_direct(Va(u64::from(self.source.pc)))
+        Va(u64::from(self.source.pc)).is_direct()
     }
 
     /// Adds what stands for cells, so that links know where they are, and takes the code up to there.

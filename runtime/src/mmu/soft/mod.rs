@@ -8,7 +8,6 @@
 mod code;
 mod pool;
 mod space;
-mod window;
 
 use super::segment::Mode;
 use super::tlb::Entry as TlbEntry;
@@ -17,8 +16,7 @@ use pool::{Direct, Pool};
 use rustix::io::Errno;
 
 pub use code::{CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, word_of};
-pub use space::{Space, is_direct};
-pub use window::{GRANTS, Grants, TO_KSEG0, Window};
+pub use space::Space;
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -42,7 +40,6 @@ const MOST_CHUNKS: usize = 2048;
 
 /// All spaces of one CPU.
 pub struct SoftTlb {
-    grants: Grants,
     direct: Direct,
     kernel: Pool,
     others: Pool,
@@ -55,10 +52,9 @@ impl SoftTlb {
     ///
     /// # Errors
     /// What the host said when it was asked for address space.
-    pub fn new(grants: Grants) -> Result<Self, Errno> {
+    pub fn new() -> Result<Self, Errno> {
         let direct = Direct::new()?;
         Ok(Self {
-            grants,
             kernel: Pool::new(Some(&direct))?,
             others: Pool::new(None)?,
             chunks: 0,
@@ -82,11 +78,6 @@ impl SoftTlb {
         } else {
             self.others.find(key)
         }
-    }
-
-    /// The page of `pa`, which kseg0 reaches, lies in its own place of the window.
-    pub fn allow(&mut self, pa: Pa, writable: bool) {
-        self.grants.allow(pa, writable);
     }
 
     fn spaces(&mut self) -> impl Iterator<Item = &mut Space> {
@@ -118,7 +109,6 @@ impl SoftTlb {
     /// Takes back every permission to write to the page at `pa`, whose bytes are at `host`:
     /// through the TLB only if there may be one, as `mapped` says.
     pub fn protect(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
-        self.grants.protect(pa);
         if pa.0 < DIRECT_LIMIT
             && let Some(space) = self.kernel.spaces().next()
         {
@@ -133,7 +123,6 @@ impl SoftTlb {
     /// Forgets every way to the page at `pa`, whose bytes were at `host`: through the TLB only if
     /// there may be one, as `mapped` says.
     pub fn forget_frame(&mut self, pa: Pa, host: *mut u8, mapped: bool) {
-        self.grants.forbid(pa);
         if pa.0 < DIRECT_LIMIT
             && let Some(space) = self.kernel.spaces().next()
         {
@@ -172,7 +161,6 @@ impl SoftTlb {
 
     /// Forgets everything. All spaces may be gone, but for the one that is `entered` now.
     pub fn clear(&mut self, entered: *const Space) {
-        self.grants.clear();
         self.direct.clear();
         self.kernel.clear(entered);
         self.others.clear(entered);
@@ -193,10 +181,6 @@ mod tests {
         }
     }
 
-    fn no_grants() -> Grants {
-        Grants::new(std::ptr::NonNull::dangling(), 0)
-    }
-
     fn space(soft: &mut SoftTlb, asid: u8) -> &mut Space {
         // SAFETY: the space lives in its box for as long as `soft` does.
         unsafe { &mut *soft.select(key(asid)) }
@@ -204,7 +188,7 @@ mod tests {
 
     #[test]
     fn unaligned_and_unknown_addresses_miss() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let space = space(&mut soft, 1);
         let mut page = [0u8; 4096];
         space.fill_data(Va(0x40_0000), page.as_mut_ptr(), false);
@@ -228,7 +212,7 @@ mod tests {
 
     #[test]
     fn no_address_is_found_in_an_empty_table() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let space = space(&mut soft, 1);
         for va in (0..2 * PAGE_SIZE).map(Va) {
             for size in [1, 2, 4, 8] {
@@ -241,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_displaced_entry_is_forgotten_in_its_address_space_only() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];
         for asid in [1, 2] {
             let space = space(&mut soft, asid);
@@ -260,7 +244,7 @@ mod tests {
 
     #[test]
     fn spaces_that_rested_for_long_are_gone() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];
         for asid in 1..=3 {
             let space = space(&mut soft, asid);
@@ -286,7 +270,7 @@ mod tests {
 
     #[test]
     fn tables_have_a_bound() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];
         let mut emptied = 0;
         for asid in 0..SPACES as u8 {
@@ -315,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_space_that_rested_longest_is_given_up() {
-        let mut soft = SoftTlb::new(no_grants()).unwrap();
+        let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];
         for asid in 0..SPACES as u8 {
             space(&mut soft, asid).fill_data(Va(0), page.as_mut_ptr(), true);

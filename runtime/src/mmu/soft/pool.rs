@@ -5,8 +5,8 @@
 //! same memory, mapped into each of them.
 
 use super::SpaceKey;
-use super::space::{PAGES, Space};
-use crate::addr::PAGE_BITS;
+use super::space::Space;
+use crate::addr::{PAGE_BITS, VA_PAGES};
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
@@ -23,7 +23,7 @@ pub const SPACES: usize = 16;
 /// The first page of kseg0, and how many kseg0 and kseg1 have: a quarter of a table, from its half
 /// on.
 const DIRECT_PAGE: usize = 0x8000_0000 >> PAGE_BITS;
-const DIRECT_PAGES: usize = PAGES / 4;
+const DIRECT_PAGES: usize = VA_PAGES / 4;
 /// Where these are in a table for reading or writing, in bytes, and in one of slots.
 const DIRECT_START: usize = DIRECT_PAGE * size_of::<u64>();
 const DIRECT_BYTES: usize = DIRECT_PAGES * size_of::<u64>();

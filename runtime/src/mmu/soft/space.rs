@@ -2,10 +2,10 @@
 
 use super::SpaceKey;
 use super::code::CodeSlot;
-use crate::addr::{PAGE_BITS, PAGE_SIZE, Va};
+use crate::addr::{PAGE_BITS, PAGE_SIZE, VA_PAGES, Va};
 
-/// Pages of the 32-bit address space, and so entries of a table.
-pub const PAGES: usize = 1 << (32 - PAGE_BITS);
+/// Entries of a table.
+const PAGES: usize = VA_PAGES;
 /// Entries that one host page of a table holds.
 const CHUNK: usize = PAGE_SIZE as usize / size_of::<u64>();
 
@@ -21,25 +21,13 @@ pub struct Space {
     /// Whose tables these are.
     pub key: SpaceKey,
     /// Which chunks of `read`, `write` and `code` may hold entries, a bit each. Those of kseg0 and kseg1
-    /// are not counted: see [`is_direct`].
+    /// are not counted: see [`Va::is_direct`].
     chunks: [u64; PAGES / CHUNK / 64],
 }
 
 #[inline(always)]
 const fn page_index(va: Va) -> usize {
     (va.0 >> PAGE_BITS) as usize % PAGES
-}
-
-/// The two uppermost bits of an address.
-#[inline(always)]
-const fn segment(va: Va) -> usize {
-    (va.0 as u32 >> 30) as usize
-}
-
-/// Whether `va` lies in kseg0 or kseg1, where all spaces of the kernel see the same.
-#[must_use]
-pub const fn is_direct(va: Va) -> bool {
-    segment(va) == 2
 }
 
 /// The host address that an entry gives `size` aligned bytes at `va`.
@@ -123,7 +111,7 @@ impl Space {
     /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1. Returns
     /// whether that is new.
     fn use_chunk(&mut self, va: Va) -> bool {
-        if is_direct(va) {
+        if va.is_direct() {
             return false;
         }
         let chunk = page_index(va) / CHUNK;

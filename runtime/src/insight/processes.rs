@@ -13,12 +13,13 @@
 //!
 //! Nothing here is part of the machine's state: the guest cannot see it, nor does a state hash.
 
-use super::{Vm, table};
+use super::table;
 use crate::addr::Pa;
 use crate::clock::Cycles;
 use crate::cpu::cp0::STATUS_BEV;
-use crate::mmu::soft::SpaceKey;
+use crate::memory::Ram;
 use crate::mmu::tlb::Entry;
+use crate::vcpu::{SpaceChange, Vcpu};
 
 /// The most processes that are kept; the one that was not seen for longest goes.
 const MOST: usize = 256;
@@ -116,7 +117,7 @@ impl Account {
 
 /// The accounts of all processes.
 #[derive(Default)]
-pub(super) struct Processes {
+pub struct Processes {
     accounts: Vec<Account>,
     /// Whose space is in use, if that is known.
     here: Option<usize>,
@@ -146,7 +147,7 @@ impl Processes {
     /// Charges the process in use, which stays, as the mode changes. False if it is not yet known
     /// whose the space is.
     #[inline]
-    pub fn spend(&mut self, user: bool, ran: u64) -> bool {
+    fn spend(&mut self, user: bool, ran: u64) -> bool {
         if self.here.is_none() {
             return false;
         }
@@ -242,88 +243,85 @@ impl Processes {
     }
 }
 
-impl Vm {
-    /// The space of `new` comes in the place of that of `old`.
+impl Processes {
+    /// The CPU has left one address space or mode for another, after so many TLB refills.
     #[inline]
-    pub(super) fn account_for_space(&mut self, old: SpaceKey, new: SpaceKey) {
-        let ran = self.cpu.retired();
+    pub fn space_changed(&mut self, change: SpaceChange, cpu: &Vcpu, ram: &Ram, refills: u64) {
+        let SpaceChange { old, new } = change;
         let stays = old.asid == new.asid;
-        if !(stays && self.processes.spend(!old.mode.is_kernel(), ran)) {
-            self.change_process(old, new);
+        if !(stays && self.spend(!old.mode.is_kernel(), cpu.retired())) {
+            self.change_process(change, cpu, ram, refills);
         }
     }
 
     #[cold]
-    fn change_process(&mut self, old: SpaceKey, new: SpaceKey) {
-        let now = self.cpu.now(0);
+    fn change_process(&mut self, change: SpaceChange, cpu: &Vcpu, ram: &Ram, refills: u64) {
+        let SpaceChange { old, new } = change;
+        let now = cpu.now(0);
         let (user, to_user) = (!old.mode.is_kernel(), !new.mode.is_kernel());
-        let refills = self.counters.refills.iter().sum();
-        self.processes
-            .charge(user, self.cpu.retired(), refills, now);
+        self.charge(user, cpu.retired(), refills, now);
         let left = old.asid != new.asid;
-        if (left || to_user) && self.processes.here.is_none() {
-            let table = self.page_table_again();
-            self.processes.identify(table, !left);
+        if (left || to_user) && self.here.is_none() {
+            let table = self.page_table(cpu, ram);
+            self.identify(table, !left);
         }
         if left {
-            self.processes.enter(new.asid, now);
+            self.enter(new.asid, now);
         }
     }
 
-    /// The page table of the address space in use, if the guest's refill handler loads one.
-    #[must_use]
-    pub fn page_table(&self) -> Option<u32> {
-        table::load(self, table::place(self, self.refill_vector()?)?)
-    }
-
-    /// The same for the monitor itself, which asks often: what was found out about a handler is
-    /// believed for a while.
-    fn page_table_again(&mut self) -> Option<u32> {
-        let vector = self.refill_vector()?;
-        let (place, times) = match self.processes.handler {
+    /// The page table of the address space in use. It is asked for often: what was found out about
+    /// a handler is believed for a while.
+    fn page_table(&mut self, cpu: &Vcpu, ram: &Ram) -> Option<u32> {
+        let vector = refill_vector(cpu)?;
+        let (place, times) = match self.handler {
             Some((known, place, times)) if known == vector && times > 0 => (place, times - 1),
-            _ => (table::place(self, vector), BELIEVED),
+            _ => (table::place(ram, vector), BELIEVED),
         };
-        self.processes.handler = Some((vector, place, times));
-        table::load(self, place?)
-    }
-
-    /// Where the guest's TLB refill handler is, if it has one.
-    fn refill_vector(&self) -> Option<u32> {
-        let cp0 = &self.cpu.cp0;
-        let vector = match self.cpu.model.release {
-            1 => 0x8000_0000,
-            _ => cp0.ebase & 0xffff_f000,
-        };
-        (cp0.status & STATUS_BEV == 0).then_some(vector)
+        self.handler = Some((vector, place, times));
+        table::load(ram, place?)
     }
 
     /// The processes that the guest was seen to run, and its kernel before there was one: those
     /// that were last seen, in the order in which they were first seen.
     #[must_use]
-    pub fn processes(&self) -> Vec<Process> {
-        let book = &self.processes;
-        let mut open = book.here.map_or_else(
-            || book.aside.clone(),
+    pub fn list(&self, cpu: &Vcpu, refills: u64) -> Vec<Process> {
+        let mut open = self.here.map_or_else(
+            || self.aside.clone(),
             |_| Account {
                 process: Process {
-                    first: self.cpu.now(0),
+                    first: cpu.now(0),
                     ..Process::default()
                 },
                 ..Account::default()
             },
         );
-        let instructions = self.cpu.retired().saturating_sub(book.charged);
-        let refills: u64 = self.counters.refills.iter().sum();
-        open.process.refills += refills.saturating_sub(book.charged_refills);
-        open.charge(false, book.spent[0], self.cpu.now(0));
-        open.charge(true, book.spent[1], self.cpu.now(0));
-        open.charge(!self.mode().is_kernel(), instructions, self.cpu.now(0));
-        let mut accounts = book.accounts.clone();
-        match accounts.get_mut(book.here.unwrap_or(book.last)) {
+        let instructions = cpu.retired().saturating_sub(self.charged);
+        open.process.refills += refills.saturating_sub(self.charged_refills);
+        open.charge(false, self.spent[0], cpu.now(0));
+        open.charge(true, self.spent[1], cpu.now(0));
+        open.charge(!cpu.mode().is_kernel(), instructions, cpu.now(0));
+        let mut accounts = self.accounts.clone();
+        match accounts.get_mut(self.here.unwrap_or(self.last)) {
             Some(account) => account.absorb(&open),
             None => accounts.push(open),
         }
         accounts.iter().map(Account::seen).collect()
     }
+}
+
+/// The page table of the address space in use, if the guest's refill handler loads one.
+#[must_use]
+pub fn page_table(cpu: &Vcpu, ram: &Ram) -> Option<u32> {
+    table::load(ram, table::place(ram, refill_vector(cpu)?)?)
+}
+
+/// Where the guest's TLB refill handler is, if it has one.
+fn refill_vector(cpu: &Vcpu) -> Option<u32> {
+    let cp0 = &cpu.cp0;
+    let vector = match cpu.model.release {
+        1 => 0x8000_0000,
+        _ => cp0.ebase & 0xffff_f000,
+    };
+    (cp0.status & STATUS_BEV == 0).then_some(vector)
 }

@@ -8,23 +8,23 @@
 //! These few encodings are matched by hand: the runtime has no decoder. See MIPS32 Architecture
 //! Volume II for LUI, LW and ADDU.
 
-use super::Vm;
 use crate::addr::{PAGE_SIZE, Pa};
+use crate::memory::Ram;
 
 /// How many instructions of the handler are looked at.
 const LOOKED_AT: u64 = 16;
 
 /// Where the refill handler at `vector` loads its page table's address from.
-pub(super) fn place(vm: &Vm, vector: u32) -> Option<Pa> {
+pub(super) fn place(ram: &Ram, vector: u32) -> Option<Pa> {
     let handler = direct(vector)?;
-    let words = (0..LOOKED_AT).map(|index| vm.instruction(Pa(handler.0 + 4 * index)));
+    let words = (0..LOOKED_AT).map(|index| ram.word(Pa(handler.0 + 4 * index)));
     direct(loaded_from(words)?)
 }
 
 /// The page table whose address is at `place` now.
-pub(super) fn load(vm: &Vm, place: Pa) -> Option<u32> {
-    let table = vm.instruction(place);
-    let there = direct(table).is_some_and(|pa| vm.pmap.is_ram(pa));
+pub(super) fn load(ram: &Ram, place: Pa) -> Option<u32> {
+    let table = ram.word(place);
+    let there = direct(table).is_some_and(|pa| ram.is_ram(pa));
     (there && table >> 29 == 4 && u64::from(table) % PAGE_SIZE == 0).then_some(table)
 }
 

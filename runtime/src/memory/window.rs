@@ -5,8 +5,7 @@
 //! only says whether, and so the access does not wait for it. Pages elsewhere (shared with others,
 //! read as zeros, not there) have no grant, and go the way of the other tables.
 
-use super::space::PAGES;
-use crate::addr::{PAGE_BITS, Pa};
+use crate::addr::{PAGE_BITS, Pa, VA_PAGES};
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
@@ -16,7 +15,7 @@ use std::ptr::NonNull;
 #[repr(C, align(4096))]
 pub struct Window {
     /// 0 for nothing, 1 for a page that may be read, -1 for one that may be written to as well.
-    pub grants: [i8; PAGES << 3],
+    pub grants: [i8; VA_PAGES << 3],
 }
 
 /// May be read.
@@ -41,6 +40,12 @@ impl Grants {
     /// The grants in `window`, all empty, for so many pages of kseg0. Nothing else changes them.
     pub fn new(window: NonNull<Window>, pages: usize) -> Self {
         Self { window, pages }
+    }
+
+    /// Where the window is.
+    #[must_use]
+    pub fn window(&self) -> NonNull<Window> {
+        self.window
     }
 
     fn table(&mut self) -> &mut [i8] {
@@ -81,6 +86,9 @@ impl Grants {
         self.table().fill(0);
     }
 }
+
+// SAFETY: nothing else changes the grants of a window, and it stays where it is.
+unsafe impl Send for Grants {}
 
 #[cfg(test)]
 mod tests {

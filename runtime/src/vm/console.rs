@@ -1,0 +1,55 @@
+//! The console of a machine between its serial port and the host.
+
+use crate::clock::Cycles;
+
+/// What is on its way between the guest's console and the host.
+#[derive(Clone, Debug, Default)]
+pub struct Console {
+    /// Bytes from the guest that the host has not seen yet.
+    output: Vec<u8>,
+    /// How many bytes were typed so far.
+    typed: u64,
+    /// If set, what was typed since the last look, with the time at which it arrived.
+    log: Option<Vec<(Cycles, u8)>>,
+}
+
+impl Console {
+    /// The guest has written these bytes.
+    pub(super) fn write(&mut self, bytes: impl IntoIterator<Item = u8>) {
+        self.output.extend(bytes);
+    }
+
+    /// Whether the guest has written something that the host has not seen.
+    pub(super) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Takes what the host has not seen yet.
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// A byte was typed.
+    pub(super) fn note_typed(&mut self, now: Cycles, byte: u8) {
+        self.typed += 1;
+        if let Some(log) = &mut self.log {
+            log.push((now, byte));
+        }
+    }
+
+    /// How many bytes were typed so far.
+    #[must_use]
+    pub fn typed(&self) -> u64 {
+        self.typed
+    }
+
+    /// Keeps from now on what is typed, for [`Console::take_log`].
+    pub(super) fn keep_log(&mut self) {
+        self.log.get_or_insert_default();
+    }
+
+    /// What was typed since the last call.
+    pub(super) fn take_log(&mut self) -> Vec<(Cycles, u8)> {
+        self.log.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}

@@ -1,0 +1,203 @@
+//! RAM as something sees it that changes it behind the CPU's back: DMA, image loading, hypercalls.
+//!
+//! Whatever moves a page to another frame, takes its frame away, or changes its bytes goes through
+//! here: no space of a software TLB leads to the old frame afterwards, and the engine learns of
+//! code that changed.
+
+use super::Counters;
+use crate::addr::{PAGE_SIZE, Pa};
+use crate::memory::pmap::{Access, Page};
+use crate::memory::{HostFailure, Quota, Ram};
+use crate::vcpu::Vcpu;
+
+/// Bytes that are loaded before another look at machine memory.
+const LOADED_AT_ONCE: usize = 1 << 20;
+
+/// RAM with the CPU whose software TLB leads to it.
+pub struct View<'a> {
+    pub(super) ram: &'a mut Ram,
+    pub(super) cpu: &'a mut Vcpu,
+    pub(super) counters: &'a mut Counters,
+}
+
+impl View<'_> {
+    /// Where the page of `pa` can be read. `None` where there is no RAM.
+    #[inline]
+    pub(super) fn page_to_read(&mut self, pa: Pa) -> Result<Option<Access>, HostFailure> {
+        let had = self.ram.pmap.counts().private;
+        let access = self.ram.read(pa)?;
+        self.heed_shortage(had);
+        Ok(access)
+    }
+
+    /// Where the page of `pa` can be written to. `None` where there is no RAM.
+    #[inline]
+    pub(super) fn page_to_write(&mut self, pa: Pa) -> Result<Option<Access>, HostFailure> {
+        let had = self.ram.pmap.counts().private;
+        let access = self.ram.write(pa)?;
+        if let Some(left) = access.and_then(|access| access.left) {
+            self.revoke(pa, self.ram.host_of(left));
+        }
+        self.heed_shortage(had);
+        Ok(access)
+    }
+
+    /// Revokes every permission that leads to the page of `pa` at `host`.
+    fn revoke(&mut self, pa: Pa, host: *mut u8) {
+        let mapped = self.ram.pmap.take_mappings(pa);
+        self.ram.grants.forbid(pa);
+        self.cpu.soft.forget_frame(pa.page(), host, mapped);
+    }
+
+    /// Notes that the host failed. The machine ends before its next instruction.
+    pub(super) fn fail(&mut self, failure: HostFailure) {
+        self.ram.fail(failure);
+        self.cpu.request_stop();
+    }
+
+    /// While machine memory is short, a VM that has more private pages than it `had` goes no
+    /// further than its next instruction.
+    fn heed_shortage(&mut self, had: u64) {
+        if self.ram.pmap.counts().private > had && self.ram.machine_memory().is_short() {
+            self.ram.shortages += 1;
+            self.cpu.request_stop();
+        }
+    }
+
+    /// Before `bytes` at `pa`, in one page, change: the engine that made code from them must know.
+    #[inline]
+    pub(super) fn note_code_write(&mut self, pa: Pa, bytes: u64) {
+        if self.ram.pmap.has_code(pa, bytes) {
+            self.counters.code_writes += 1;
+            self.cpu.note_modified(pa, bytes);
+        }
+    }
+
+    /// Says that the engine made code from the `bytes` at `pa`: stores to them must come to the
+    /// monitor from now on.
+    pub fn add_code(&mut self, pa: Pa, bytes: u64) {
+        if self.ram.pmap.add_code(pa, bytes)
+            && let Some(page) = self
+                .ram
+                .pmap
+                .resident(pa.page())
+                .filter(|page| page.writable)
+        {
+            let mapped = self.ram.pmap.take_mapped(pa);
+            self.ram.grants.protect(pa);
+            let host = self.ram.host(page.ma);
+            self.cpu.soft.protect(pa.page(), host, mapped);
+        }
+    }
+
+    /// Keeps a list of every store from now on; no store uses the software TLB any more.
+    pub fn watch_writes(&mut self) {
+        if self.ram.written.is_none() {
+            self.ram.written = Some(Vec::new());
+            self.clear_spaces();
+        }
+    }
+
+    /// Empties all software TLBs.
+    fn clear_spaces(&mut self) {
+        self.ram.grants.clear();
+        self.cpu.clear_spaces();
+    }
+
+    /// Begins an epoch: from now on it shows which pages are used. Says how many were in the last.
+    pub fn begin_epoch(&mut self) -> u64 {
+        self.clear_spaces();
+        self.ram.pmap.begin_epoch()
+    }
+
+    /// Writes `bytes` into RAM at `pa`, as [`View::write_physical`] does, but before the machine
+    /// runs. While machine memory is short, what was written goes to the swap file.
+    pub fn load_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        let mut at = pa;
+        for piece in bytes.chunks(LOADED_AT_ONCE) {
+            self.write_physical(at, piece);
+            at = Pa(at.0.wrapping_add(piece.len() as u64));
+            let machine = self.ram.machine_memory();
+            if machine.is_short() {
+                let missing = Quota::Frames(machine.missing(0));
+                self.begin_epoch();
+                self.ram.swap_some(missing, true);
+            }
+        }
+    }
+
+    /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
+    /// dropped, as nothing answers there.
+    pub fn write_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        let mut at = pa;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let room = (PAGE_SIZE - at.page_offset()) as usize;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.write_in_page(at, now);
+            at = Pa(at.0.wrapping_add(now.len() as u64));
+            rest = later;
+        }
+    }
+
+    fn write_in_page(&mut self, pa: Pa, bytes: &[u8]) {
+        if self.ram.adopt(pa, bytes) {
+            return;
+        }
+        match self.page_to_write(pa) {
+            Ok(Some(access)) => {
+                self.ram.put(access, bytes);
+                self.note_code_write(pa, bytes.len() as u64);
+            }
+            Ok(None) => {}
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// Stores a word to RAM, as the guest would.
+    pub(super) fn set_word(&mut self, pa: Pa, value: u32) {
+        let bytes = if self.ram.big_endian() {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        };
+        self.write_physical(pa, &bytes);
+        if let Some(written) = &mut self.ram.written {
+            written.push((pa, bytes.len() as u8));
+        }
+    }
+
+    /// Makes the page of `pa`, which is RAM, read as zeros at every address until something is
+    /// stored to it, and takes its frame back. For code that was made from it, it was a store to
+    /// all of it. `page` is what it is from now on: `Zero` or `Ballooned`.
+    fn empty_page(&mut self, pa: Pa, page: Page) {
+        let pa = pa.page();
+        // What was never touched is zeros, and no code was made from it.
+        if page == Page::Zero && self.ram.pmap.page(pa) == Some(Page::Absent) {
+            return;
+        }
+        self.note_code_write(pa, PAGE_SIZE);
+        if let Some(access) = self.ram.pmap.resident(pa) {
+            self.revoke(pa, self.ram.host(access.ma));
+        }
+        self.ram.empty(pa, page);
+    }
+
+    /// The guest needs nothing of what the page holds: it is zero from now on, and in no frame.
+    pub fn zero_page(&mut self, pa: Pa) {
+        self.empty_page(pa, Page::Zero);
+    }
+
+    /// The guest gives the page to the monitor, and will not use it before it has taken it back.
+    /// If it does nevertheless, it finds a page of zeros, which counts as given still.
+    pub fn give_page(&mut self, pa: Pa) {
+        self.empty_page(pa, Page::Ballooned);
+        self.ram.given.insert(pa.page_number());
+    }
+
+    /// The guest takes a page back that it gave. It is zero.
+    pub fn take_page(&mut self, pa: Pa) {
+        self.ram.given.remove(&pa.page_number());
+        self.zero_page(pa);
+    }
+}
