@@ -6,6 +6,8 @@
 
 use super::Cpu;
 use super::model::Model;
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Cycles;
 
 /// Status.IE: interrupts enabled.
@@ -61,7 +63,7 @@ const INTCTL_VS: u32 = 0x3e0;
 
 /// The CP0 registers of one CPU.
 #[repr(C)]
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash, Serialize, Deserialize)]
 pub struct Cp0 {
     /// Status (12).
     pub status: u32,

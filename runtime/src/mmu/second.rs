@@ -11,6 +11,7 @@
 
 use super::tlb::Entry;
 use crate::addr::Va;
+use serde::{Deserialize, Serialize};
 
 /// The entries of a machine that does not say how many it has: enough for what a few programs use
 /// between two changes of address space.
@@ -23,14 +24,14 @@ const SPREAD: u32 = 37;
 const SMALL: u32 = 0x1fff;
 
 /// A displaced entry.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 struct Kept {
     entry: Entry,
     since: u64,
 }
 
 /// The second-level TLB of one CPU.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct SecondTlb {
     sets: Vec<[Option<Kept>; WAYS]>,
     /// When the guest last wrote or read each entry of its TLB by its index.
@@ -39,6 +40,12 @@ pub struct SecondTlb {
 }
 
 impl SecondTlb {
+    /// Whether it has as much room as another, behind a TLB of the same size.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.sets.len() == other.sets.len() && self.known.len() == other.known.len()
+    }
+
     /// Whether there is any room.
     #[must_use]
     pub fn is_empty(&self) -> bool {

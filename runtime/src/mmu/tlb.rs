@@ -4,6 +4,7 @@
 //! Translation".
 
 use crate::addr::{Pa, Va};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -22,7 +23,7 @@ pub struct Half {
 }
 
 /// One entry: a pair of pages, as CP0 registers describe it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// EntryHi, page mask applied: the virtual address of the pair, and the address space.
     hi: u32,
@@ -178,13 +179,30 @@ impl fmt::Display for Entry {
 }
 
 /// The TLB of one CPU.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "Vec<Entry>", into = "Vec<Entry>")]
 pub struct Tlb {
     entries: Vec<Entry>,
     /// The addresses and the masks of all entries once more: most searches find nothing, and see
     /// that here at once.
     vpn2s: Vec<u32>,
     masks: Vec<u32>,
+}
+
+impl From<Vec<Entry>> for Tlb {
+    fn from(entries: Vec<Entry>) -> Self {
+        Self {
+            vpn2s: entries.iter().map(Entry::vpn2).collect(),
+            masks: entries.iter().map(Entry::mask).collect(),
+            entries,
+        }
+    }
+}
+
+impl From<Tlb> for Vec<Entry> {
+    fn from(tlb: Tlb) -> Self {
+        tlb.entries
+    }
 }
 
 impl Hash for Tlb {
@@ -203,12 +221,13 @@ impl Tlb {
             mask: 0x1fff,
             lo: [0; 2],
         };
-        let entries: Vec<_> = (0..size).map(entry).collect();
-        Self {
-            vpn2s: entries.iter().map(Entry::vpn2).collect(),
-            masks: entries.iter().map(|entry| entry.mask).collect(),
-            entries,
-        }
+        (0..size).map(entry).collect::<Vec<_>>().into()
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether some entry, of whatever address space, translates some address that is like `va`

@@ -5,6 +5,7 @@
 
 mod privileged;
 mod spaces;
+mod state;
 
 use crate::addr::Pa;
 use crate::clock::{Cycles, Nanos};
@@ -17,12 +18,14 @@ use crate::mmu::segment::Mode;
 use crate::mmu::soft::{SoftTlb, Space, SpaceKey};
 use crate::mmu::tlb::Tlb;
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 use std::mem::offset_of;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 pub use privileged::TlbWrite;
 pub use spaces::SpaceChange;
+pub use state::CpuState;
 
 /// A virtual CPU.
 #[repr(C)]
@@ -63,11 +66,13 @@ pub struct Spin {
 }
 
 /// Whether and why a CPU runs no instructions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Idle {
     /// While the guest is in WAIT: for how long.
     pub waiting: Option<Cycles>,
-    /// The loop in which the guest is idle, while the host lets time pass for it.
+    /// The loop in which the guest is idle, while the host lets time pass for it. It is found again
+    /// where it is not saved.
+    #[serde(skip)]
     pub spinning: Option<Spin>,
     /// When the guest's wait ends even without an interrupt.
     pub wake_at: Option<Cycles>,
@@ -96,19 +101,6 @@ impl Vcpu {
         };
         cpu.select_space();
         Ok(cpu)
-    }
-
-    /// Takes over the state of another CPU of the same model, but nothing that an engine or the
-    /// monitor keeps about it.
-    pub(crate) fn copy_state(&mut self, other: &Self) {
-        let (to, from) = (&mut self.regs, &other.regs);
-        (to.gpr, to.hi, to.lo, to.pc) = (from.gpr, from.hi, from.lo, from.pc);
-        (to.fpr, to.fcsr, to.cp0) = (from.fpr, from.fcsr, from.cp0.clone());
-        (to.left, to.horizon, to.skipped) = (from.left, from.horizon, from.skipped);
-        to.stop = 0;
-        self.tlb.clone_from(&other.tlb);
-        self.second.clone_from(&other.second);
-        self.select_space();
     }
 
     /// The current mode.

@@ -1,15 +1,17 @@
 //! The console of a machine between its serial port and the host.
 
 use crate::clock::Cycles;
+use serde::{Deserialize, Serialize};
 
 /// What is on its way between the guest's console and the host.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Console {
     /// Bytes from the guest that the host has not seen yet.
     output: Vec<u8>,
     /// How many bytes were typed so far.
     typed: u64,
     /// If set, what was typed since the last look, with the time at which it arrived.
+    #[serde(skip)]
     log: Option<Vec<(Cycles, u8)>>,
 }
 

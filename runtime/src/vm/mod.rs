@@ -10,6 +10,7 @@ pub mod host;
 mod hypercall;
 mod idle;
 mod run;
+mod saved;
 pub mod state;
 mod view;
 
@@ -18,8 +19,8 @@ use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::hypercall::Number;
 use crate::insight::{Insight, Process};
-use crate::memory::Ram;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
+use crate::memory::{HostFailure, Ram};
 use crate::vcpu::Vcpu;
 use idle::IdleBackoff;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use crate::vcpu::Spin;
 pub use console::Console;
 pub use hypercall::hypercall;
 pub use run::{Engine, Rest};
+pub use saved::{LoadError, SavedVm};
 pub use view::View;
 
 /// What a machine is made of.
@@ -85,6 +87,17 @@ pub struct Counters {
     pub spun: u64,
     /// Host time spent asleep.
     pub slept: Duration,
+}
+
+/// Why a machine cannot have a twin.
+#[derive(Debug, thiserror::Error)]
+pub enum TwinError {
+    /// It cannot be saved.
+    #[error(transparent)]
+    Save(#[from] HostFailure),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
 }
 
 /// A virtual machine.
@@ -155,17 +168,9 @@ impl Vm {
     /// see [`Vm::catch_up`].
     ///
     /// # Errors
-    /// When the host has no memory for it.
-    pub fn twin(&mut self) -> Result<Box<Vm>, MachineMemoryError> {
-        let mut twin = Vm::new(self.config.clone())?;
-        for (pa, content) in self.ram.contents() {
-            if let Some(content) = content {
-                twin.view().write_physical(pa, &*content);
-            }
-        }
-        twin.cpu.copy_state(&self.cpu);
-        twin.ram.given.clone_from(&self.ram.given);
-        twin.board = self.board.clone();
+    /// When the host has no memory for it, or does not give a page back.
+    pub fn twin(&mut self) -> Result<Box<Vm>, TwinError> {
+        let twin = SavedVm::of(self)?.load()?;
         self.console.keep_log();
         Ok(twin)
     }

@@ -96,7 +96,7 @@ impl End {
             unfinished: None,
             difference: engine.difference().map(str::to_owned),
             failure: vm.ram.failure().map(ToString::to_string),
-            state: if hashed { state::hash(&vm) } else { 0 },
+            state: if hashed { state::hash(vm) } else { 0 },
             processes: vm.processes(),
             report: Report::gather(vm, engine, host),
         }

@@ -1,0 +1,217 @@
+//! A whole machine as plain data: saved, and loaded into another.
+//!
+//! Each part of a machine has a state of its own with a version of its own. What is saved is what
+//! a run depends on from here on, so that the loaded machine ends with the same count and hash;
+//! what an engine, the monitor or [`Insight`](crate::insight::Insight) keep about a machine is not.
+
+use super::console::Console;
+use super::{Vm, VmConfig};
+use crate::addr::Pa;
+use crate::board::malta::Malta;
+use crate::cpu::model::Model;
+use crate::memory::machine::{MachineMemory, MachineMemoryError};
+use crate::memory::share::is_zero;
+use crate::memory::{HostFailure, Ram};
+use crate::vcpu::CpuState;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Why a saved machine cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The layout of a part is not the one that this program knows.
+    #[error("the saved {part} has version {found}, and this program reads version {known}")]
+    Version {
+        /// The part.
+        part: &'static str,
+        /// The version of its saved state.
+        found: u32,
+        /// The version that is known.
+        known: u32,
+    },
+    /// There is no such CPU model.
+    #[error("the saved machine has a CPU model {0:?}, which this program does not have")]
+    Model(String),
+    /// A part does not fit the machine that it is of.
+    #[error("the saved {0} does not fit the saved machine")]
+    Shape(&'static str),
+    /// The host has no memory for the machine.
+    #[error(transparent)]
+    Memory(#[from] MachineMemoryError),
+}
+
+/// A part of a machine's state, with the version of its layout.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Part<T> {
+    version: u32,
+    state: T,
+}
+
+/// What parts have: a name, and a version that changes with the layout of their state.
+trait Versioned {
+    const NAME: &'static str;
+    const VERSION: u32;
+}
+
+macro_rules! versions {
+    ($($part:ty: $name:literal $version:literal;)*) => {
+        $(impl Versioned for $part {
+            const NAME: &'static str = $name;
+            const VERSION: u32 = $version;
+        })*
+    };
+}
+
+versions! {
+    ConfigState: "configuration" 1;
+    Vec<CpuState>: "CPU" 1;
+    RamState: "memory" 1;
+    Malta: "board" 1;
+    Console: "console" 1;
+}
+
+impl<T: Versioned> Part<T> {
+    fn new(state: T) -> Self {
+        Self {
+            version: T::VERSION,
+            state,
+        }
+    }
+
+    fn open(self) -> Result<T, LoadError> {
+        if self.version == T::VERSION {
+            Ok(self.state)
+        } else {
+            Err(LoadError::Version {
+                part: T::NAME,
+                found: self.version,
+                known: T::VERSION,
+            })
+        }
+    }
+}
+
+/// What a machine is made of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ConfigState {
+    model: String,
+    memory: u64,
+    big_endian: bool,
+    second_tlb: usize,
+    hypercalls: bool,
+    rtc_base: u64,
+}
+
+impl ConfigState {
+    fn of(config: &VmConfig) -> Self {
+        Self {
+            model: config.model.name.to_owned(),
+            memory: config.memory,
+            big_endian: config.big_endian,
+            second_tlb: config.second_tlb,
+            hypercalls: config.hypercalls,
+            rtc_base: config.rtc_base,
+        }
+    }
+
+    fn config(&self) -> Result<VmConfig, LoadError> {
+        let model = Model::find(&self.model);
+        Ok(VmConfig {
+            model: model.ok_or_else(|| LoadError::Model(self.model.clone()))?,
+            memory: self.memory,
+            big_endian: self.big_endian,
+            second_tlb: self.second_tlb,
+            hypercalls: self.hypercalls,
+            rtc_base: self.rtc_base,
+        })
+    }
+}
+
+/// The pages of RAM that are not zero, by address, and what the balloon has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct RamState {
+    pages: Vec<(u64, Vec<u8>)>,
+    given: BTreeSet<u64>,
+    balloon_target: u32,
+}
+
+impl RamState {
+    fn of(ram: &Ram) -> Result<Self, HostFailure> {
+        let pages = ram.contents().filter_map(|(pa, content)| {
+            let content = content.filter(|content| !is_zero(content))?;
+            Some((pa.0, content.to_vec()))
+        });
+        let state = Self {
+            pages: pages.collect(),
+            given: ram.given.clone(),
+            balloon_target: ram.balloon_target,
+        };
+        // A page that the host did not give is missing.
+        ram.failure()
+            .map_or(Ok(state), |failure| Err(failure.clone()))
+    }
+
+    fn load(&self, vm: &mut Vm) {
+        let mut view = vm.view();
+        for &number in &self.given {
+            view.give_page(Pa(number << crate::addr::PAGE_BITS));
+        }
+        for (pa, content) in &self.pages {
+            view.load_physical(Pa(*pa), content);
+        }
+        vm.ram.balloon_target = self.balloon_target;
+    }
+}
+
+/// The state of a machine.
+#[derive(Clone, Debug)]
+pub struct SavedVm {
+    config: Part<ConfigState>,
+    cpus: Part<Vec<CpuState>>,
+    ram: Part<RamState>,
+    board: Part<Malta>,
+    console: Part<Console>,
+}
+
+impl SavedVm {
+    /// The state of `vm`, which is between two runs of its engine.
+    ///
+    /// # Errors
+    /// If the host does not give a page back.
+    pub fn of(vm: &Vm) -> Result<Self, HostFailure> {
+        Ok(Self {
+            config: Part::new(ConfigState::of(&vm.config)),
+            cpus: Part::new(vec![CpuState::of(&vm.cpu)]),
+            ram: Part::new(RamState::of(&vm.ram)?),
+            board: Part::new(vm.board.clone()),
+            console: Part::new(vm.console.clone()),
+        })
+    }
+
+    /// A machine in this state, with machine memory of its own.
+    ///
+    /// # Errors
+    /// When the state is of another version or fits no machine, or the host has no memory for it.
+    pub fn load(self) -> Result<Box<Vm>, LoadError> {
+        let memory = MachineMemory::new(self.config.state.memory)?;
+        self.load_in(Arc::new(memory))
+    }
+
+    /// A machine in this state, in machine memory that others may share.
+    ///
+    /// # Errors
+    /// As of [`SavedVm::load`].
+    pub fn load_in(self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, LoadError> {
+        let config = self.config.open()?.config()?;
+        let mut vm = Vm::in_memory(config, memory)?;
+        match self.cpus.open()?.as_slice() {
+            [cpu] if cpu.load(&mut vm.cpu) => {}
+            _ => return Err(LoadError::Shape(Vec::<CpuState>::NAME)),
+        }
+        self.ram.open()?.load(&mut vm);
+        vm.board = self.board.open()?;
+        vm.console = self.console.open()?;
+        Ok(vm)
+    }
+}
