@@ -29,7 +29,7 @@ use crate::device::piix4::{BusMaster, EmptyIde, Piix4, ResetControl};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
 use crate::device::uhci::Uhci;
-use crate::device::{Device, Width};
+use crate::device::{Device, Memory, Width};
 pub use accesses::Accesses;
 
 /// What can differ from one Malta to the next.
@@ -297,7 +297,7 @@ impl Malta {
     }
 
     /// Lets time pass: every device does what was due at or before `now`.
-    pub fn advance(&mut self, now: Nanos) {
+    pub fn advance(&mut self, _memory: &mut dyn Memory, now: Nanos) {
         for chip in TIMED {
             if let Some(device) = self.device(chip) {
                 device.advance(now);
@@ -365,7 +365,14 @@ impl Malta {
     /// # Errors
     ///
     /// Fails where no part of the board answers.
-    pub fn write(&mut self, pa: Pa, width: Width, value: u32, now: Nanos) -> Result<(), BusError> {
+    pub fn write(
+        &mut self,
+        pa: Pa,
+        width: Width,
+        value: u32,
+        _memory: &mut dyn Memory,
+        now: Nanos,
+    ) -> Result<(), BusError> {
         let value = value & width.mask();
         match self.place(pa)? {
             Place::Gt(offset) => {

@@ -17,6 +17,7 @@ pub mod rtc;
 pub mod uart16550;
 pub mod uhci;
 
+use crate::addr::Pa;
 use crate::clock::Nanos;
 
 /// The size of one register access.
@@ -50,6 +51,27 @@ impl Width {
             Width::Word => 0xffff_ffff,
         }
     }
+}
+
+/// Not everything that a bus master wanted to reach at this address is RAM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a bus master finds no memory at {0}")]
+pub struct NoMemory(pub Pa);
+
+/// The machine's memory, as a bus master reaches it: by physical address, a byte at its address.
+pub trait Memory {
+    /// Reads the bytes from `pa` on.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless all of them are RAM.
+    fn read(&mut self, pa: Pa, bytes: &mut [u8]) -> Result<(), NoMemory>;
+    /// Writes the bytes from `pa` on.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless all of them are RAM. Then nothing is written.
+    fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory>;
 }
 
 /// A chip with registers.

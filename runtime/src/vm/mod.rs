@@ -4,6 +4,7 @@
 
 mod access;
 mod astray;
+mod dma;
 pub mod host;
 mod hypercall;
 mod pages;

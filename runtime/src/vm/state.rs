@@ -116,7 +116,7 @@ impl Vm {
         None
     }
 
-    /// A second machine in the same state. The board must be as after reset.
+    /// A second machine in the same state.
     ///
     /// # Errors
     /// When the host has no memory for it.
@@ -134,6 +134,9 @@ impl Vm {
         twin.tlb.clone_from(&self.tlb);
         twin.second.clone_from(&self.second);
         twin.given.clone_from(&self.given);
+        // With what was typed and is still on its way to the guest.
+        twin.board = self.board.clone();
+        twin.typed.clone_from(&self.typed);
         twin.cpu.stop = 0;
         twin.select_space();
         Ok(twin)

@@ -1,8 +1,22 @@
 use super::*;
+use crate::device::NoMemory;
 
 const GT: u64 = 0x1be0_0000;
 const IO: u64 = 0x1800_0000;
 const SERIAL2: u64 = 0x1f00_0900;
+
+/// A machine without memory.
+struct NoRam;
+
+impl Memory for NoRam {
+    fn read(&mut self, pa: Pa, _bytes: &mut [u8]) -> Result<(), NoMemory> {
+        Err(NoMemory(pa))
+    }
+
+    fn write(&mut self, pa: Pa, _bytes: &[u8]) -> Result<(), NoMemory> {
+        Err(NoMemory(pa))
+    }
+}
 
 /// A board and the moment at which the next access happens.
 struct Guest {
@@ -31,7 +45,7 @@ impl Guest {
 
     fn store(&mut self, pa: u64, width: Width, value: u32) {
         self.board
-            .write(Pa(pa), width, value, self.now)
+            .write(Pa(pa), width, value, &mut NoRam, self.now)
             .expect("something answers");
     }
 
@@ -86,7 +100,7 @@ impl Guest {
     /// Waits for the next deadline.
     fn wait(&mut self) {
         self.now = self.board.deadline().expect("something is due");
-        self.board.advance(self.now);
+        self.board.advance(&mut NoRam, self.now);
         assert!(self.board.deadline().is_none_or(|next| next > self.now));
     }
 }
@@ -202,7 +216,7 @@ fn unclaimed_addresses_are_quiet_ports_float_and_the_rest_is_a_bus_error() {
         Err(BusError(far))
     );
     assert_eq!(
-        guest.board.write(far, Width::Word, 0, Nanos(0)),
+        guest.board.write(far, Width::Word, 0, &mut NoRam, Nanos(0)),
         Err(BusError(far))
     );
 }
@@ -343,7 +357,7 @@ fn looking_at_the_touched_chip_is_enough() {
             _ => guest.outb(port, u32::from(value)),
         }
         if guest.board.deadline().is_some_and(|due| due <= guest.now) {
-            guest.board.advance(guest.now);
+            guest.board.advance(&mut NoRam, guest.now);
         }
         let mut all = guest.board.clone();
         all.settle_all();
@@ -454,7 +468,7 @@ fn nonsense_is_harmless() {
             let value = guest.board.read(pa, width, guest.now);
             assert!(value.is_ok_and(|value| value & !width.mask() == 0) || value.is_err());
         } else {
-            let _ = guest.board.write(pa, width, value, guest.now);
+            let _ = guest.board.write(pa, width, value, &mut NoRam, guest.now);
         }
         match random() % 64 {
             0 => guest.board.console().push_input(value as u8),
@@ -463,7 +477,7 @@ fn nonsense_is_harmless() {
             _ => {}
         }
         if guest.board.deadline().is_some_and(|due| due <= guest.now) {
-            guest.board.advance(guest.now);
+            guest.board.advance(&mut NoRam, guest.now);
             assert!(
                 guest.board.deadline().is_none_or(|due| due > guest.now),
                 "stuck"
@@ -490,7 +504,7 @@ fn the_end_of_time_is_survived() {
     guest.board.console().push_input(b'x');
     for now in [1 << 62, u64::MAX - 1, u64::MAX] {
         guest.now = Nanos(now);
-        guest.board.advance(guest.now);
+        guest.board.advance(&mut NoRam, guest.now);
         guest.inb(0x71);
         guest.inb(0x40);
     }
