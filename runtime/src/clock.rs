@@ -4,6 +4,8 @@
 //! skips cycles until the next event. Device time in nanoseconds follows exactly, and two runs of
 //! the same guest see the same time at the same instruction.
 
+use serde::{Deserialize, Serialize};
+
 /// Instructions in a second of virtual time. The guest sees a CPU of twice this frequency, which
 /// takes two clocks for an instruction, and Count, which advances every other clock, counts
 /// instructions.
@@ -17,7 +19,10 @@ const NANOS_PER_CYCLE: u64 = 1_000_000_000 / INSTRUCTIONS_PER_SECOND;
 pub struct Cycles(pub u64);
 
 /// A point in virtual time or a span of it, in nanoseconds since the VM was made.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 #[repr(transparent)]
 pub struct Nanos(pub u64);
 

@@ -8,9 +8,11 @@
 //! Offsets and values are as on a little-endian bus. The byte order that the chip is told by its
 //! CPU interface register (bit 12) matters only where it disagrees with the CPU's.
 
-use super::pci::{ConfigSpace, Identity};
-use super::{Device, Width};
+use super::pci::{ConfigSpace, Identity, PciFunction};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
+use serde_big_array::Array;
 
 /// The size of the register block.
 pub const REGISTERS: u64 = 0x1000;
@@ -216,10 +218,10 @@ pub struct ConfigTarget {
 }
 
 /// The GT-64120.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gt64120 {
     big_endian: bool,
-    registers: Box<[u32; 1024]>,
+    registers: Box<Array<u32, 1024>>,
     config: ConfigSpace,
 }
 
@@ -248,7 +250,7 @@ impl Gt64120 {
         }
         let mut chip = Self {
             big_endian,
-            registers: Box::new([0; 1024]),
+            registers: Box::new(Array([0; 1024])),
             config,
         };
         for &(register, value) in AFTER_RESET {
@@ -340,11 +342,6 @@ impl Gt64120 {
         })
     }
 
-    /// The chip's own function, 00:00.0.
-    pub fn config(&mut self) -> &mut ConfigSpace {
-        &mut self.config
-    }
-
     /// Notes that a cycle on PCI found no target that answered.
     pub fn master_abort(&mut self) {
         self.registers[CAUSE / 4] |= CAUSE_MASTER_ABORT;
@@ -377,7 +374,7 @@ pub fn swapped(offset: u64, width: Width, value: u32) -> (u64, u32) {
     (offset & !3 | lane.wrapping_sub(offset & 3) & 3, value)
 }
 
-impl Device for Gt64120 {
+impl Registers for Gt64120 {
     fn read(&mut self, offset: u64, width: Width, _now: Nanos) -> u32 {
         let swap = self.disagrees();
         let at = if swap {
@@ -404,9 +401,23 @@ impl Device for Gt64120 {
         let lanes = width.mask() << shift;
         self.store(at as usize & 0xffc, value << shift, lanes);
     }
+}
 
+impl Device for Gt64120 {
     fn reset(&mut self) {
         *self = Self::new(self.big_endian);
+    }
+}
+
+/// The chip's own function, 00:00.0. Its base addresses are those at which PCI sees the memory,
+/// which no bus master here is to move.
+impl PciFunction for Gt64120 {
+    fn config(&self) -> &ConfigSpace {
+        &self.config
+    }
+
+    fn config_mut(&mut self) -> &mut ConfigSpace {
+        &mut self.config
     }
 }
 

@@ -6,8 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Device, Width};
+use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 const COMMAND_KEYBOARD_IRQ: u8 = 0x01;
 const COMMAND_MOUSE_IRQ: u8 = 0x02;
@@ -40,7 +41,7 @@ fn translated(byte: u8) -> u8 {
 }
 
 /// The keyboard: what it still has to say, and its state as far as a driver can ask for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Keyboard {
     answer: VecDeque<u8>,
     /// The command that the next byte is the parameter of.
@@ -107,7 +108,7 @@ const MOUSE_ON: u8 = 0x20;
 const MOUSE_SCALED: u8 = 0x10;
 
 /// The mouse, with a wheel and five buttons once a driver has knocked for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Mouse {
     answer: VecDeque<u8>,
     parameter_of: Option<u8>,
@@ -200,7 +201,7 @@ impl Mouse {
 }
 
 /// The controller. Offset 0 is the data port, offset 4 the command and status port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct I8042 {
     command: u8,
     tested: bool,
@@ -244,20 +245,8 @@ impl I8042 {
     }
 
     /// The level of the mouse's interrupt; [`Device::interrupt`] is the keyboard's.
-    #[must_use]
-    pub fn mouse_interrupt(&self) -> bool {
+    fn mouse_interrupt(&self) -> bool {
         matches!(self.output, Some((_, true))) && self.command & COMMAND_MOUSE_IRQ != 0
-    }
-
-    /// Whether the output buffer was empty since the last call, be it for a moment: both
-    /// interrupt outputs were low then, which matters to what listens for edges.
-    pub fn take_emptied(&mut self) -> bool {
-        std::mem::take(&mut self.emptied)
-    }
-
-    /// Whether the guest has pulled the reset line since the last call.
-    pub fn take_reset(&mut self) -> bool {
-        std::mem::take(&mut self.reset)
     }
 
     /// Puts the next byte that a device has to say into the output buffer, if that is free.
@@ -331,7 +320,7 @@ impl I8042 {
     }
 }
 
-impl Device for I8042 {
+impl Registers for I8042 {
     fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
         if offset == 0 {
             if let Some((byte, _)) = self.output.take() {
@@ -357,13 +346,33 @@ impl Device for I8042 {
         }
         self.fill();
     }
+}
 
+impl Device for I8042 {
     fn reset(&mut self) {
         *self = Self::new();
     }
 
     fn interrupt(&self) -> bool {
         matches!(self.output, Some((_, false))) && self.command & COMMAND_KEYBOARD_IRQ != 0
+    }
+
+    /// The keyboard's and the mouse's.
+    fn interrupts(&self) -> u8 {
+        u8::from(self.interrupt()) | u8::from(self.mouse_interrupt()) << 1
+    }
+
+    /// While the output buffer was empty, both outputs were low.
+    fn take_pulses(&mut self) -> u8 {
+        if std::mem::take(&mut self.emptied) {
+            self.interrupts()
+        } else {
+            0
+        }
+    }
+
+    fn take_request(&mut self) -> Option<Request> {
+        std::mem::take(&mut self.reset).then_some(Request::Reset)
     }
 }
 

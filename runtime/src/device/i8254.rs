@@ -6,8 +6,9 @@
 //! What the board gets to know of counter 0 is its rising edges, and those at a bounded rate: a
 //! guest that asks for interrupts faster than every [`SHORTEST`] gets several of them as one.
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The frequency of the input clock, in Hz.
 pub const PIT_HZ: u64 = 1_193_182;
@@ -38,13 +39,13 @@ fn to_bcd(value: u64) -> u16 {
 }
 
 /// What was latched for reading.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Latch {
     status: Option<u8>,
     count: Option<u16>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Counter {
     mode: u8,
     access: u8,
@@ -240,7 +241,7 @@ impl Counter {
 
 /// The timer's three counters (offsets 0 to 2) and control register (offset 3). Offset 4 is the
 /// port that holds the gate and shows the output of counter 2.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct I8254 {
     counters: [Counter; 3],
     speaker: u8,
@@ -267,12 +268,6 @@ impl I8254 {
         }
     }
 
-    /// Whether counter 0 has raised its output by counting since the last call. Programming it
-    /// may raise the output too; that is no tick, and nothing is told.
-    pub fn take_edge(&mut self) -> bool {
-        std::mem::take(&mut self.edge)
-    }
-
     fn read_speaker(&self, now: Nanos) -> u8 {
         // Bit 4 is the refresh clock: it changes every 15 microseconds.
         let refresh = u8::from(now.0 / 15_085 % 2 == 1) << 4;
@@ -297,7 +292,7 @@ impl I8254 {
     }
 }
 
-impl Device for I8254 {
+impl Registers for I8254 {
     fn read(&mut self, offset: u64, _width: Width, now: Nanos) -> u32 {
         u32::from(match offset {
             0..=2 => self.counters[offset as usize].read(now),
@@ -321,9 +316,17 @@ impl Device for I8254 {
         }
         self.due = self.counters[0].next_edge(now);
     }
+}
 
+impl Device for I8254 {
     fn reset(&mut self) {
         *self = Self::new();
+    }
+
+    /// That counter 0 has raised its output by counting. Programming it may raise the output too;
+    /// that is no tick, and nothing is told.
+    fn take_pulses(&mut self) -> u8 {
+        u8::from(std::mem::take(&mut self.edge))
     }
 
     fn deadline(&self) -> Option<Nanos> {

@@ -6,14 +6,15 @@
 //!
 //! It is not an 8080 system: acknowledge gives the vector alone, and no call address.
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The input of the first controller that the second one's output drives.
 const CASCADE: u8 = 2;
 
 /// What the next write to the data port means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 enum Expect {
     #[default]
     Mask,
@@ -23,7 +24,7 @@ enum Expect {
 }
 
 /// One 8259A.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Controller {
     irr: u8,
     imr: u8,
@@ -215,7 +216,7 @@ impl Controller {
 ///
 /// Offsets 0 and 1 are the first controller's ports, 2 and 3 the second's, 4 and 5 the two
 /// edge/level registers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct I8259Pair {
     first: Controller,
     second: Controller,
@@ -278,7 +279,7 @@ impl I8259Pair {
     }
 }
 
-impl Device for I8259Pair {
+impl Registers for I8259Pair {
     fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
         let value = match offset {
             0 | 1 => self.first.read(offset == 1),
@@ -304,7 +305,9 @@ impl Device for I8259Pair {
         }
         self.cascade();
     }
+}
 
+impl Device for I8259Pair {
     fn reset(&mut self) {
         *self = Self::new();
     }

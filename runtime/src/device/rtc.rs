@@ -10,8 +10,10 @@
 //!
 //! It is not a clock with summer time: the DSE bit is kept and does nothing.
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 const SECOND: u64 = Nanos::SECOND.0;
 /// How long after the first look the first update comes. There is time to read the whole clock
@@ -75,10 +77,11 @@ fn date_from_days(days: u64) -> (u64, u64, u64) {
 }
 
 /// The real-time clock. Offset 0 is the index port, offset 1 the data port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rtc {
     index: u8,
     /// Everything that was written, except that a running clock's time is not here.
+    #[serde(with = "BigArray")]
     cmos: [u8; 128],
     /// The second (since 1970) in which virtual time began, and how far into it, in nanoseconds.
     origin: u64,
@@ -338,7 +341,7 @@ impl Rtc {
     }
 }
 
-impl Device for Rtc {
+impl Registers for Rtc {
     fn read(&mut self, offset: u64, _width: Width, now: Nanos) -> u32 {
         if offset != 1 {
             return 0xff;
@@ -358,6 +361,26 @@ impl Device for Rtc {
         self.schedule();
     }
 
+    fn steady_until(&self, offset: u64, now: Nanos) -> Option<Nanos> {
+        let left = self.to_update(now);
+        let change = match usize::from(self.index) {
+            _ if offset != 1 => u64::MAX,
+            _ if !self.looked_at => return None,
+            // Reading it clears it.
+            REG_C => return None,
+            _ if self.stopped() => u64::MAX,
+            REG_A if left > UPDATE_AHEAD => left - UPDATE_AHEAD,
+            _ => left,
+        };
+        Some(now.plus(Nanos(change)))
+    }
+
+    fn ignores(&self, offset: u64, value: u32) -> bool {
+        offset == 0 && value as u8 & 0x7f == self.index
+    }
+}
+
+impl Device for Rtc {
     /// Clears what the reset line clears: interrupts. Time and memory have a battery.
     fn reset(&mut self) {
         self.cmos[REG_B] &= !(PERIODIC | ALARM | UPDATE | 0x08);
@@ -379,24 +402,6 @@ impl Device for Rtc {
             self.sync(now);
             self.schedule();
         }
-    }
-
-    fn steady_until(&self, offset: u64, now: Nanos) -> Option<Nanos> {
-        let left = self.to_update(now);
-        let change = match usize::from(self.index) {
-            _ if offset != 1 => u64::MAX,
-            _ if !self.looked_at => return None,
-            // Reading it clears it.
-            REG_C => return None,
-            _ if self.stopped() => u64::MAX,
-            REG_A if left > UPDATE_AHEAD => left - UPDATE_AHEAD,
-            _ => left,
-        };
-        Some(now.plus(Nanos(change)))
-    }
-
-    fn ignores(&self, offset: u64, value: u32) -> bool {
-        offset == 0 && value as u8 & 0x7f == self.index
     }
 }
 

@@ -10,8 +10,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 const IER_RX: u8 = 0x01;
 const IER_TX: u8 = 0x02;
@@ -46,7 +47,7 @@ const RESET_DIVISOR: u16 = 12;
 const DEFAULT_BAUD: u64 = 38_400;
 
 /// A 16550A serial port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Uart16550 {
     base_baud: u32,
     ier: u8,
@@ -269,7 +270,7 @@ impl Uart16550 {
     }
 }
 
-impl Device for Uart16550 {
+impl Registers for Uart16550 {
     fn read(&mut self, offset: u64, _width: Width, now: Nanos) -> u32 {
         self.advance(now);
         let latch = self.lcr & LCR_DLAB != 0;
@@ -308,7 +309,9 @@ impl Device for Uart16550 {
             _ => {}
         }
     }
+}
 
+impl Device for Uart16550 {
     /// Resets the registers. What waits on the host's side, either way, stays.
     fn reset(&mut self) {
         *self = Self {

@@ -202,6 +202,7 @@ impl Vm {
                 big_endian: config.big_endian,
                 rtc_base: config.rtc_base,
                 ram_bytes: config.memory,
+                test_device: false,
             }),
             config,
             refilling: None,

@@ -14,7 +14,7 @@ fn edges(pit: &mut I8254, end: u64) -> Vec<u64> {
     while let Some(due) = pit.deadline().filter(|due| due.0 <= end) {
         pit.advance(due);
         assert!(pit.deadline().is_none_or(|next| next > due));
-        if pit.take_edge() {
+        if pit.take_pulses() == 1 {
             found.push(due.0);
         }
     }
