@@ -28,6 +28,9 @@ fn interrupted(name: &str, image: &[u8], count: u64) -> End {
     let saved = SavedVm::of(&vm).expect("the host gives all pages");
     // What is done to the machine from here on is nothing to the one that is loaded.
     run(Kind::Jit, &mut vm, LIMIT);
+    // The state is plain data, of which nothing is lost on its way through bytes.
+    let bytes = postcard::to_stdvec(&saved).expect("plain data");
+    let saved: SavedVm = postcard::from_bytes(&bytes).expect("what was written");
     let mut vm = saved.load().expect("the host has memory");
     let mut end = run(Kind::Jit, &mut vm, LIMIT);
     end.output = [before.output, end.output].concat();

@@ -3,17 +3,9 @@
 pub mod malta;
 
 use crate::addr::Pa;
+pub use crate::device::Request;
 
 /// Nothing answers at this address: the CPU takes a bus error exception.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("nothing answers at {0}")]
 pub struct BusError(pub Pa);
-
-/// What a guest can ask of the machine that it runs on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Request {
-    /// Switch the machine off.
-    PowerOff,
-    /// Start it anew.
-    Reset,
-}

@@ -5,8 +5,9 @@
 //! its carry can interrupt. The general-purpose registers are not there. No device is on the SMBus:
 //! every transaction ends with an error.
 
-use super::{Device, Width};
+use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The number of I/O ports of the power management registers.
 pub const PM_PORTS: u64 = 0x40;
@@ -33,7 +34,7 @@ fn ticks(now: Nanos) -> u128 {
 }
 
 /// The power management registers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Acpi {
     enable: u16,
     control: u16,
@@ -49,11 +50,6 @@ impl Acpi {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Whether the guest has asked for the machine to be switched off since the last call.
-    pub fn take_power_off(&mut self) -> bool {
-        std::mem::take(&mut self.power_off)
     }
 
     fn sync(&mut self, now: Nanos) {
@@ -90,7 +86,7 @@ impl Acpi {
     }
 }
 
-impl Device for Acpi {
+impl Registers for Acpi {
     fn read(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
         self.sync(now);
         let offset = offset % PM_PORTS;
@@ -112,7 +108,9 @@ impl Device for Acpi {
             self.write_half((offset & !1) + 2, (value >> 16) as u16, (mask >> 16) as u16);
         }
     }
+}
 
+impl Device for Acpi {
     fn reset(&mut self) {
         *self = Self {
             carries: self.carries,
@@ -124,6 +122,10 @@ impl Device for Acpi {
     /// The system control interrupt.
     fn interrupt(&self) -> bool {
         self.carry && self.enable & STATUS_CARRY != 0
+    }
+
+    fn take_request(&mut self) -> Option<Request> {
+        std::mem::take(&mut self.power_off).then_some(Request::PowerOff)
     }
 
     fn deadline(&self) -> Option<Nanos> {
@@ -142,7 +144,7 @@ const SMB_START: u8 = 0x40;
 const SMB_ERROR: u8 = 0x04;
 
 /// The SMBus host controller, alone on its bus.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Smbus {
     registers: [u8; SMBUS_PORTS as usize],
 }
@@ -153,16 +155,9 @@ impl Smbus {
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-impl Device for Smbus {
-    fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
-        u32::from(self.registers[(offset % SMBUS_PORTS) as usize])
-    }
-
-    fn write(&mut self, offset: u64, _width: Width, value: u32, _now: Nanos) {
-        let value = value as u8;
-        match offset % SMBUS_PORTS {
+    fn write_byte(&mut self, offset: u64, value: u8) {
+        match offset {
             status @ 0..2 => self.registers[status as usize] &= !value,
             2 => {
                 self.registers[2] = value & 0x1f;
@@ -173,7 +168,21 @@ impl Device for Smbus {
             other => self.registers[other as usize] = value,
         }
     }
+}
 
+impl Registers for Smbus {
+    fn read(&mut self, offset: u64, width: Width, _now: Nanos) -> u32 {
+        width.gather(|lane| self.registers[((offset + lane) % SMBUS_PORTS) as usize])
+    }
+
+    fn write(&mut self, offset: u64, width: Width, value: u32, _now: Nanos) {
+        for (lane, byte) in width.lanes(value) {
+            self.write_byte((offset + lane) % SMBUS_PORTS, byte);
+        }
+    }
+}
+
+impl Device for Smbus {
     fn reset(&mut self) {
         *self = Self::new();
     }
@@ -188,12 +197,12 @@ mod tests {
         let mut pm = Acpi::new();
         assert_eq!(pm.read(CONTROL, Width::Half, Nanos(0)), 1);
         pm.write(CONTROL, Width::Half, 0x2400, Nanos(0));
-        assert!(!pm.take_power_off());
+        assert_eq!(pm.take_request(), None);
         pm.write(CONTROL, Width::Half, 0x0001, Nanos(0));
-        assert!(!pm.take_power_off());
+        assert_eq!(pm.take_request(), None);
         pm.write(CONTROL, Width::Half, 0x2000, Nanos(0));
-        assert!(pm.take_power_off());
-        assert!(!pm.take_power_off());
+        assert_eq!(pm.take_request(), Some(Request::PowerOff));
+        assert_eq!(pm.take_request(), None);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //! Nothing on the board asks for ISA DMA, so no channel ever moves a byte: addresses and counts
 //! are what was written to them, and no channel reaches its end.
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The first offset of the page registers.
 pub const PAGES: u64 = 0x10;
@@ -12,7 +13,7 @@ pub const PAGES: u64 = 0x10;
 pub const SECOND: u64 = 0x20;
 
 /// One controller.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Controller {
     /// Address and count of each channel.
     words: [u16; 8],
@@ -65,7 +66,7 @@ impl Controller {
 
 /// Both controllers and the page registers. Offsets 0 to 15 are the first controller's ports, 16
 /// to 31 the pages, 32 to 63 the second controller's, two ports to a register.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dma8237 {
     first: Controller,
     second: Controller,
@@ -90,7 +91,7 @@ impl Dma8237 {
     }
 }
 
-impl Device for Dma8237 {
+impl Registers for Dma8237 {
     fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
         u32::from(match offset {
             0..PAGES => self.first.read(offset as u8),
@@ -107,7 +108,9 @@ impl Device for Dma8237 {
             _ => self.second.write((offset - SECOND) as u8 >> 1 & 15, value),
         }
     }
+}
 
+impl Device for Dma8237 {
     fn reset(&mut self) {
         *self = Self::new();
     }

@@ -4,8 +4,9 @@
 //! Registers are 32 bits wide and in the CPU's byte order, and an access of any width to one gets
 //! it. The serial port among them is a chip of its own. No memory module answers on the I²C bus.
 
-use super::{Device, Width};
+use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The first offset of the serial port, and the number of bytes that it takes.
 pub const SERIAL: u64 = 0x900;
@@ -16,7 +17,7 @@ const STATUS_BIG_ENDIAN: u32 = 0x02;
 const RESET_KEY: u32 = 0x42;
 
 /// The board registers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fpga {
     big_endian: bool,
     leds: u8,
@@ -52,18 +53,13 @@ impl Fpga {
         &self.display
     }
 
-    /// Whether the guest has asked for a reset since the last call.
-    pub fn take_reset(&mut self) -> bool {
-        std::mem::take(&mut self.reset)
-    }
-
     /// The two I²C lines: what the board drives, else what the pull-ups give.
     fn bus_input(&self) -> u8 {
         (self.bus_output | !self.bus_enable) & 3
     }
 }
 
-impl Device for Fpga {
+impl Registers for Fpga {
     fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
         match offset {
             0x208 => {
@@ -105,9 +101,15 @@ impl Device for Fpga {
             _ => {}
         }
     }
+}
 
+impl Device for Fpga {
     fn reset(&mut self) {
         *self = Self::new(self.big_endian);
+    }
+
+    fn take_request(&mut self) -> Option<Request> {
+        std::mem::take(&mut self.reset).then_some(Request::Reset)
     }
 }
 
@@ -125,10 +127,10 @@ mod tests {
     fn only_the_key_resets() {
         let mut fpga = Fpga::new(false);
         fpga.write(0x500, Width::Word, 0x43, Nanos(0));
-        assert!(!fpga.take_reset());
+        assert_eq!(fpga.take_request(), None);
         fpga.write(0x500, Width::Word, 0x42, Nanos(0));
-        assert!(fpga.take_reset());
-        assert!(!fpga.take_reset());
+        assert_eq!(fpga.take_request(), Some(Request::Reset));
+        assert_eq!(fpga.take_request(), None);
     }
 
     #[test]

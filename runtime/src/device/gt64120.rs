@@ -8,9 +8,11 @@
 //! Offsets and values are as on a little-endian bus. The byte order that the chip is told by its
 //! CPU interface register (bit 12) matters only where it disagrees with the CPU's.
 
-use super::pci::{ConfigSpace, Identity};
-use super::{Device, Width};
+use super::pci::{ConfigSpace, Identity, PciFunction};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
+use serde_big_array::Array;
 
 /// The size of the register block.
 pub const REGISTERS: u64 = 0x1000;
@@ -216,10 +218,10 @@ pub struct ConfigTarget {
 }
 
 /// The GT-64120.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gt64120 {
     big_endian: bool,
-    registers: Box<[u32; 1024]>,
+    registers: Box<Array<u32, 1024>>,
     config: ConfigSpace,
 }
 
@@ -248,7 +250,7 @@ impl Gt64120 {
         }
         let mut chip = Self {
             big_endian,
-            registers: Box::new([0; 1024]),
+            registers: Box::new(Array([0; 1024])),
             config,
         };
         for &(register, value) in AFTER_RESET {
@@ -340,11 +342,6 @@ impl Gt64120 {
         })
     }
 
-    /// The chip's own function, 00:00.0.
-    pub fn config(&mut self) -> &mut ConfigSpace {
-        &mut self.config
-    }
-
     /// Notes that a cycle on PCI found no target that answered.
     pub fn master_abort(&mut self) {
         self.registers[CAUSE / 4] |= CAUSE_MASTER_ABORT;
@@ -377,7 +374,7 @@ pub fn swapped(offset: u64, width: Width, value: u32) -> (u64, u32) {
     (offset & !3 | lane.wrapping_sub(offset & 3) & 3, value)
 }
 
-impl Device for Gt64120 {
+impl Registers for Gt64120 {
     fn read(&mut self, offset: u64, width: Width, _now: Nanos) -> u32 {
         let swap = self.disagrees();
         let at = if swap {
@@ -404,115 +401,25 @@ impl Device for Gt64120 {
         let lanes = width.mask() << shift;
         self.store(at as usize & 0xffc, value << shift, lanes);
     }
+}
 
+impl Device for Gt64120 {
     fn reset(&mut self) {
         *self = Self::new(self.big_endian);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn get(gt: &mut Gt64120, offset: u64) -> u32 {
-        gt.read(offset, Width::Word, Nanos(0))
+/// The chip's own function, 00:00.0. Its base addresses are those at which PCI sees the memory,
+/// which no bus master here is to move.
+impl PciFunction for Gt64120 {
+    fn config(&self) -> &ConfigSpace {
+        &self.config
     }
 
-    fn put(gt: &mut Gt64120, offset: u64, value: u32) {
-        gt.write(offset, Width::Word, value, Nanos(0));
-    }
-
-    #[test]
-    fn the_boot_code_opens_the_windows() {
-        let mut gt = Gt64120::new(false);
-        assert_eq!(gt.register_window().base, 0x1400_0000);
-        gt.boot_state();
-        assert_eq!(gt.register_window().base, 0x1be0_0000);
-        assert_eq!(
-            gt.io_window(),
-            Window {
-                base: 0x1800_0000,
-                length: 0x20_0000
-            }
-        );
-        let [first, second] = gt.memory_windows();
-        assert_eq!(
-            first,
-            Window {
-                base: 0x1000_0000,
-                length: 0x800_0000
-            }
-        );
-        assert_eq!(
-            second,
-            Window {
-                base: 0x1820_0000,
-                length: 0x3c0_0000
-            }
-        );
-        for (offset, value) in [(0x48, 0xc0), (0xf0, 0xc0), (0xf8, 0x80), (0x100, 0xc1)] {
-            assert_eq!(get(&mut gt, offset), value);
-        }
-        put(&mut gt, 0xf0, 0);
-        assert_eq!(get(&mut gt, 0xf0), 0);
-        assert_eq!(
-            get(&mut gt, 0x48),
-            0xc0,
-            "the remap does not move the window"
-        );
-    }
-
-    #[test]
-    fn registers_keep_only_what_they_have() {
-        let mut gt = Gt64120::new(false);
-        put(&mut gt, 0xc00, !0);
-        assert_eq!(get(&mut gt, 0xc00), 0x0401_fc0f);
-        put(&mut gt, 0x850, 0);
-        assert_eq!(get(&mut gt, 0x850), !0);
-        put(&mut gt, 0xcf8, !0);
-        assert_eq!(get(&mut gt, 0xcf8), 0x80ff_fffc);
-    }
-
-    #[test]
-    fn an_abort_stays_until_it_is_cleared() {
-        let mut gt = Gt64120::new(false);
-        gt.master_abort();
-        assert_eq!(get(&mut gt, 0xc18), 1 << 18);
-        put(&mut gt, 0xc18, !0);
-        assert_eq!(get(&mut gt, 0xc18), 1 << 18, "ones leave it");
-        put(&mut gt, 0xc18, 0xfff3_ffff);
-        assert_eq!(get(&mut gt, 0xc18), 0);
-    }
-
-    #[test]
-    fn the_configuration_address_splits_into_its_fields() {
-        let mut gt = Gt64120::new(false);
-        assert_eq!(gt.config_target(), None);
-        put(&mut gt, 0xcf8, 0x8000_5320);
-        let target = gt.config_target().expect("enabled");
-        assert_eq!(
-            (target.bus, target.slot, target.function, target.register),
-            (0, 10, 3, 0x20)
-        );
-    }
-
-    #[test]
-    fn the_wrong_byte_order_shows() {
-        let mut gt = Gt64120::new(false);
-        put(&mut gt, 0, 0);
-        assert_eq!(get(&mut gt, 0x48), 0x8000_0000);
-        assert_eq!(gt.read(0x4b, Width::Byte, Nanos(0)), 0x80);
-        assert_eq!(gt.read(0x4a, Width::Half, Nanos(0)), 0x8000);
-        put(&mut gt, 0, 0x0010_0000);
-        assert_eq!(get(&mut gt, 0x48), 0x80);
-    }
-
-    #[test]
-    fn a_big_endian_board_swaps_configuration_data_but_its_own() {
-        let gt = Gt64120::new(true);
-        assert!(!gt.swaps_registers());
-        assert!(!gt.swaps_config(0));
-        assert!(gt.swaps_config(10));
-        assert!(!Gt64120::new(false).swaps_config(10));
+    fn config_mut(&mut self) -> &mut ConfigSpace {
+        &mut self.config
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Device, Width};
+use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 const COMMAND_KEYBOARD_IRQ: u8 = 0x01;
 const COMMAND_MOUSE_IRQ: u8 = 0x02;
@@ -40,7 +41,7 @@ fn translated(byte: u8) -> u8 {
 }
 
 /// The keyboard: what it still has to say, and its state as far as a driver can ask for it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Keyboard {
     answer: VecDeque<u8>,
     /// The command that the next byte is the parameter of.
@@ -107,7 +108,7 @@ const MOUSE_ON: u8 = 0x20;
 const MOUSE_SCALED: u8 = 0x10;
 
 /// The mouse, with a wheel and five buttons once a driver has knocked for them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Mouse {
     answer: VecDeque<u8>,
     parameter_of: Option<u8>,
@@ -200,7 +201,7 @@ impl Mouse {
 }
 
 /// The controller. Offset 0 is the data port, offset 4 the command and status port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct I8042 {
     command: u8,
     tested: bool,
@@ -244,20 +245,8 @@ impl I8042 {
     }
 
     /// The level of the mouse's interrupt; [`Device::interrupt`] is the keyboard's.
-    #[must_use]
-    pub fn mouse_interrupt(&self) -> bool {
+    fn mouse_interrupt(&self) -> bool {
         matches!(self.output, Some((_, true))) && self.command & COMMAND_MOUSE_IRQ != 0
-    }
-
-    /// Whether the output buffer was empty since the last call, be it for a moment: both
-    /// interrupt outputs were low then, which matters to what listens for edges.
-    pub fn take_emptied(&mut self) -> bool {
-        std::mem::take(&mut self.emptied)
-    }
-
-    /// Whether the guest has pulled the reset line since the last call.
-    pub fn take_reset(&mut self) -> bool {
-        std::mem::take(&mut self.reset)
     }
 
     /// Puts the next byte that a device has to say into the output buffer, if that is free.
@@ -331,7 +320,7 @@ impl I8042 {
     }
 }
 
-impl Device for I8042 {
+impl Registers for I8042 {
     fn read(&mut self, offset: u64, _width: Width, _now: Nanos) -> u32 {
         if offset == 0 {
             if let Some((byte, _)) = self.output.take() {
@@ -357,7 +346,9 @@ impl Device for I8042 {
         }
         self.fill();
     }
+}
 
+impl Device for I8042 {
     fn reset(&mut self) {
         *self = Self::new();
     }
@@ -365,193 +356,25 @@ impl Device for I8042 {
     fn interrupt(&self) -> bool {
         matches!(self.output, Some((_, false))) && self.command & COMMAND_KEYBOARD_IRQ != 0
     }
+
+    /// The keyboard's and the mouse's.
+    fn interrupts(&self) -> u8 {
+        u8::from(self.interrupt()) | u8::from(self.mouse_interrupt()) << 1
+    }
+
+    /// While the output buffer was empty, both outputs were low.
+    fn take_pulses(&mut self) -> u8 {
+        if std::mem::take(&mut self.emptied) {
+            self.interrupts()
+        } else {
+            0
+        }
+    }
+
+    fn take_request(&mut self) -> Option<Request> {
+        std::mem::take(&mut self.reset).then_some(Request::Reset)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn command(kbc: &mut I8042, value: u32) {
-        kbc.write(4, Width::Byte, value, Nanos(0));
-    }
-
-    fn data(kbc: &mut I8042, value: u32) {
-        kbc.write(0, Width::Byte, value, Nanos(0));
-    }
-
-    /// A controller that has passed its self-test.
-    fn tested() -> I8042 {
-        let mut kbc = I8042::new();
-        command(&mut kbc, 0xaa);
-        drain(&mut kbc);
-        kbc
-    }
-
-    /// All that there is to read, each with the status before it.
-    fn drain(kbc: &mut I8042) -> Vec<(u32, u32)> {
-        let mut found = Vec::new();
-        loop {
-            let status = kbc.read(4, Width::Byte, Nanos(0));
-            if status & 1 == 0 {
-                return found;
-            }
-            found.push((status, kbc.read(0, Width::Byte, Nanos(0))));
-        }
-    }
-
-    #[test]
-    fn the_controller_is_probed() {
-        let mut kbc = I8042::new();
-        assert_eq!(kbc.read(4, Width::Byte, Nanos(0)), 0x18);
-        command(&mut kbc, 0xaa);
-        assert_eq!(drain(&mut kbc), [(0x1d, 0x55)]);
-        assert_eq!(kbc.read(4, Width::Byte, Nanos(0)), 0x1c);
-        command(&mut kbc, 0x60);
-        data(&mut kbc, 0x12);
-        command(&mut kbc, 0x20);
-        assert_eq!(drain(&mut kbc), [(0x1d, 0x12)]);
-        command(&mut kbc, 0xd3);
-        data(&mut kbc, 0xa5);
-        assert!(kbc.mouse_interrupt());
-        assert_eq!(drain(&mut kbc), [(0x3d, 0xa5)]);
-        for (value, byte) in [(0xa7, 0x32), (0xa8, 0x12)] {
-            command(&mut kbc, value);
-            command(&mut kbc, 0x20);
-            assert_eq!(drain(&mut kbc), [(0x1d, byte)]);
-        }
-    }
-
-    #[test]
-    fn the_keyboard_answers() {
-        let mut kbc = tested();
-        command(&mut kbc, 0x60);
-        data(&mut kbc, 0x47);
-        data(&mut kbc, 0xff);
-        assert!(kbc.interrupt());
-        assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, 0xaa)]);
-        assert!(!kbc.interrupt());
-        data(&mut kbc, 0xf2);
-        assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, 0xab), (0x1d, 0x41)]);
-        data(&mut kbc, 0xed);
-        data(&mut kbc, 0xff);
-        assert_eq!(
-            drain(&mut kbc),
-            [(0x1d, 0xfa); 2],
-            "0xff was the state of the lights"
-        );
-        data(&mut kbc, 0xea);
-        assert_eq!(drain(&mut kbc), [(0x1d, 0xfe)]);
-    }
-
-    #[test]
-    fn what_the_keyboard_says_is_translated_on_demand() {
-        let mut kbc = tested();
-        for (translate, set, id) in [(0x00, 0x02, 0x83), (0x40, 0x41, 0x41)] {
-            command(&mut kbc, 0x60);
-            data(&mut kbc, translate);
-            data(&mut kbc, 0xf0);
-            data(&mut kbc, 0);
-            assert_eq!(drain(&mut kbc)[1..], [(0x1d, 0xfa), (0x1d, set)]);
-            data(&mut kbc, 0xf2);
-            assert_eq!(drain(&mut kbc)[1..], [(0x1d, 0xab), (0x1d, id)]);
-        }
-    }
-
-    #[test]
-    fn the_scan_code_set_is_kept_until_a_reset() {
-        let mut kbc = tested();
-        for (write, set) in [(&[0xf0, 3][..], 3), (&[0xf0, 4], 3), (&[0xf6], 2)] {
-            for byte in write {
-                data(&mut kbc, *byte);
-            }
-            drain(&mut kbc);
-            data(&mut kbc, 0xf0);
-            drain(&mut kbc);
-            data(&mut kbc, 0);
-            assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, set)]);
-        }
-    }
-
-    /// What the mouse says to `bytes`.
-    fn mouse(kbc: &mut I8042, bytes: &[u32]) -> Vec<u32> {
-        let mut said = Vec::new();
-        for byte in bytes {
-            command(kbc, 0xd4);
-            data(kbc, *byte);
-            said.extend(drain(kbc).into_iter().map(|(_, byte)| byte));
-        }
-        said
-    }
-
-    #[test]
-    fn a_driver_knocks_for_wheel_and_buttons() {
-        let mut kbc = tested();
-        for (rates, id) in [([200, 100, 80], 3), ([200, 200, 80], 4)] {
-            assert_eq!(mouse(&mut kbc, &[0xff]), [0xfa, 0xaa, 0]);
-            assert_eq!(mouse(&mut kbc, &[0xeb]), [0xfa, 0x08, 0, 0]);
-            for rate in rates {
-                assert_eq!(mouse(&mut kbc, &[0xf3, rate]), [0xfa, 0xfa]);
-            }
-            assert_eq!(mouse(&mut kbc, &[0xf2]), [0xfa, id]);
-            assert_eq!(mouse(&mut kbc, &[0xeb]), [0xfa, 0x08, 0, 0, 0]);
-        }
-    }
-
-    #[test]
-    fn the_mouse_tells_its_state() {
-        let mut kbc = tested();
-        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0, 2, 100]);
-        mouse(&mut kbc, &[0xe8, 3, 0xf3, 60, 0xe7, 0xf4]);
-        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0x30, 3, 60]);
-        assert_eq!(mouse(&mut kbc, &[0xee, 0xe9, 0xec]), [0xfa, 0xe9, 0xfa]);
-        mouse(&mut kbc, &[0xf6]);
-        assert_eq!(mouse(&mut kbc, &[0xe9]), [0xfa, 0, 2, 100]);
-        assert_eq!(mouse(&mut kbc, &[0x42]), []);
-    }
-
-    #[test]
-    fn a_new_command_ends_the_answer_before() {
-        let mut kbc = tested();
-        data(&mut kbc, 0xf2);
-        data(&mut kbc, 0xff);
-        assert_eq!(drain(&mut kbc), [(0x1d, 0xfa), (0x1d, 0xfa), (0x1d, 0xaa)]);
-    }
-
-    #[test]
-    fn the_mouse_answers() {
-        let mut kbc = tested();
-        command(&mut kbc, 0xd4);
-        data(&mut kbc, 0xff);
-        assert_eq!(drain(&mut kbc), [(0x3d, 0xfa), (0x3d, 0xaa), (0x3d, 0)]);
-        command(&mut kbc, 0xd4);
-        data(&mut kbc, 0xe9);
-        assert_eq!(
-            drain(&mut kbc),
-            [(0x3d, 0xfa), (0x3d, 0), (0x3d, 2), (0x3d, 100)]
-        );
-    }
-
-    #[test]
-    fn a_disabled_device_keeps_its_answer() {
-        let mut kbc = tested();
-        data(&mut kbc, 0xee);
-        command(&mut kbc, 0xad);
-        assert_eq!(drain(&mut kbc).len(), 1, "the one that was in the buffer");
-        data(&mut kbc, 0xf4);
-        assert_eq!(
-            drain(&mut kbc).len(),
-            1,
-            "a write to the keyboard enables it"
-        );
-    }
-
-    #[test]
-    fn the_reset_line_can_be_pulsed() {
-        let mut kbc = tested();
-        command(&mut kbc, 0xff);
-        assert!(!kbc.take_reset());
-        command(&mut kbc, 0xfe);
-        assert!(kbc.take_reset());
-        assert!(!kbc.take_reset());
-    }
-}
+mod tests;

@@ -1,10 +1,17 @@
 //! Devices, one file a chip.
 //!
 //! A device knows offsets, never addresses; it knows levels, never what listens. The board maps
-//! accesses to it, wires its interrupt outputs, and calls [`Device::advance`] when its deadline
-//! comes. A device is a plain state machine: same accesses at the same times, same answers.
+//! accesses to it, wires its interrupt outputs, calls [`Device::advance`] when its deadline comes,
+//! and lends it the memory when it wants to master the bus. A device is a plain state machine:
+//! same accesses at the same times, same answers. It holds nothing of the host, so that it can be
+//! saved and restored as the data that it is.
+//!
+//! Chips on ISA and beside it have one block of registers ([`Registers`]); functions on PCI have
+//! a configuration space and registers behind its base addresses
+//! ([`PciFunction`](pci::PciFunction)).
 
 pub mod acpi;
+pub mod copier;
 pub mod dma8237;
 pub mod fpga;
 pub mod gt64120;
@@ -14,10 +21,14 @@ pub mod i8259;
 pub mod pci;
 pub mod piix4;
 pub mod rtc;
+#[cfg(test)]
+pub mod testing;
 pub mod uart16550;
 pub mod uhci;
 
+use crate::addr::Pa;
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The size of one register access.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,19 +61,69 @@ impl Width {
             Width::Word => 0xffff_ffff,
         }
     }
+
+    /// The bytes of a written value, each with its distance from the first.
+    pub fn lanes(self, value: u32) -> impl Iterator<Item = (u64, u8)> {
+        (0..self.bytes()).zip(value.to_le_bytes())
+    }
+
+    /// A value to be read, from the bytes at each distance from the first.
+    pub fn gather(self, mut byte: impl FnMut(u64) -> u8) -> u32 {
+        (0..self.bytes()).fold(0, |value, lane| value | u32::from(byte(lane)) << (8 * lane))
+    }
 }
 
-/// A chip with registers.
+/// What a guest can ask of the machine that it runs on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Switch the machine off.
+    PowerOff,
+    /// Start it anew.
+    Reset,
+}
+
+/// Not everything that a bus master wanted to reach at this address is RAM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a bus master finds no memory at {0}")]
+pub struct NoMemory(pub Pa);
+
+/// The machine's memory, as a bus master reaches it: by physical address, a byte at its address.
+pub trait Memory {
+    /// Reads the bytes from `pa` on.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless all of them are RAM.
+    fn read(&mut self, pa: Pa, bytes: &mut [u8]) -> Result<(), NoMemory>;
+    /// Writes the bytes from `pa` on.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless all of them are RAM. Then nothing is written.
+    fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory>;
+}
+
+/// A chip: what the board does with each of them.
 pub trait Device {
-    /// Reads the register at `offset`. May change the device, as hardware does.
-    fn read(&mut self, offset: u64, width: Width, now: Nanos) -> u32;
-    /// Writes the register at `offset`.
-    fn write(&mut self, offset: u64, width: Width, value: u32, now: Nanos);
     /// Puts the device into its state after a hardware reset.
     fn reset(&mut self);
     /// The level of the interrupt output.
     fn interrupt(&self) -> bool {
         false
+    }
+    /// The levels of all interrupt outputs, for a chip with several: bit 0 is that of
+    /// [`Device::interrupt`].
+    fn interrupts(&self) -> u8 {
+        u8::from(self.interrupt())
+    }
+    /// The interrupt outputs that, since the last call, had the other level for a moment: that
+    /// matters to an input which listens for edges.
+    fn take_pulses(&mut self) -> u8 {
+        0
+    }
+    /// What the guest has asked of the machine since the last call.
+    fn take_request(&mut self) -> Option<Request> {
+        None
     }
     /// When [`Device::advance`] wants to be called next; `None` for never.
     fn deadline(&self) -> Option<Nanos> {
@@ -70,6 +131,22 @@ pub trait Device {
     }
     /// Lets time pass: does what was due at or before `now`.
     fn advance(&mut self, _now: Nanos) {}
+    /// Whether the device has something to read from memory or to write there. The board asks
+    /// after each write to the device and after [`Device::advance`]; a read never starts DMA.
+    fn wants_bus(&self) -> bool {
+        false
+    }
+    /// Does all DMA that the device can do now. Called when [`Device::wants_bus`] says so, and
+    /// not before the device may master the bus.
+    fn master(&mut self, _memory: &mut dyn Memory, _now: Nanos) {}
+}
+
+/// A device with one block of registers.
+pub trait Registers: Device {
+    /// Reads the register at `offset`. May change the device, as hardware does.
+    fn read(&mut self, offset: u64, width: Width, now: Nanos) -> u32;
+    /// Writes the register at `offset`.
+    fn write(&mut self, offset: u64, width: Width, value: u32, now: Nanos);
     /// Before which moment every read of the register at `offset` gives what it gives `now` and
     /// changes nothing, as long as there is no write; `None` if that cannot be said.
     fn steady_until(&self, _offset: u64, _now: Nanos) -> Option<Nanos> {

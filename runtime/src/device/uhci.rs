@@ -4,8 +4,9 @@
 //! The registers behave and the frame number advances while the controller runs. It never reads
 //! the frame list: without devices no transfer could come to anything, and it never interrupts.
 
-use super::{Device, Width};
+use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use serde::{Deserialize, Serialize};
 
 /// The number of I/O ports.
 pub const PORTS: u64 = 0x20;
@@ -19,7 +20,7 @@ const PORT_PRESENT: u16 = 0x80;
 const PORT_WRITABLE: u16 = 0x1240;
 
 /// The host controller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Uhci {
     command: u16,
     status: u16,
@@ -115,7 +116,7 @@ impl Uhci {
     }
 }
 
-impl Device for Uhci {
+impl Registers for Uhci {
     fn read(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
         let at = offset & 0x1e;
         let low = u32::from(self.read_half(at, now));
@@ -140,7 +141,9 @@ impl Device for Uhci {
             }
         }
     }
+}
 
+impl Device for Uhci {
     fn reset(&mut self) {
         *self = Self::new();
     }

@@ -141,7 +141,8 @@ impl Ram {
         self.pmap.write(pa, &self.machine)
     }
 
-    /// Whether these whole-page `bytes` could become the page of `pa` without being copied.
+    /// Gives the page of `pa`, which was never touched, these bytes by sharing a frame that has
+    /// them. False if they are not a whole page, or no such frame is known.
     pub(crate) fn adopt(&mut self, pa: Pa, bytes: &[u8]) -> bool {
         bytes
             .try_into()

@@ -178,7 +178,8 @@ impl Vm {
     ) -> Result<(), Exception> {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
-        let done = self.board.write(pa, width, value, now);
+        let (board, mut memory) = self.board_and_memory();
+        let done = board.write(pa, width, value, &mut memory, now);
         self.after_device(owed);
         done.map_err(|_| self.refuse(va, Exception::BusData))
     }

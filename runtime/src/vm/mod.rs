@@ -6,6 +6,7 @@
 
 mod access;
 mod console;
+mod dma;
 pub mod host;
 mod hypercall;
 mod idle;
@@ -149,6 +150,7 @@ impl Vm {
             big_endian: config.big_endian,
             rtc_base: config.rtc_base,
             ram_bytes: config.memory,
+            test_device: false,
         });
         Ok(Box::new(Self {
             cpu,
@@ -189,6 +191,16 @@ impl Vm {
             cpu: &mut self.cpu,
             counters: &mut self.counters,
         }
+    }
+
+    /// The board, and the memory for its bus masters.
+    pub(super) fn board_and_memory(&mut self) -> (&mut Malta, View<'_>) {
+        let memory = View {
+            ram: &mut self.ram,
+            cpu: &mut self.cpu,
+            counters: &mut self.counters,
+        };
+        (&mut self.board, memory)
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.

@@ -196,7 +196,8 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            self.board.advance(now.to_nanos());
+            let (board, mut memory) = self.board_and_memory();
+            board.advance(&mut memory, now.to_nanos());
         }
         self.refresh_lines();
         match self.board.take_request() {

@@ -165,7 +165,7 @@ impl RamState {
 }
 
 /// The state of a machine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedVm {
     config: Part<ConfigState>,
     cpus: Part<Vec<CpuState>>,

@@ -1,15 +1,43 @@
 //! How often each part of the board was read and written.
 
-use super::BOARD;
+use super::chips::{BOARD, Chip};
+use serde::{Deserialize, Serialize};
+use serde_big_array::BigArray;
 
 /// Counters, in the order of the board's table.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Accesses {
-    pub(super) reads: [u64; BOARD.len()],
-    pub(super) writes: [u64; BOARD.len()],
+    #[serde(with = "BigArray")]
+    reads: [u64; BOARD.len()],
+    #[serde(with = "BigArray")]
+    writes: [u64; BOARD.len()],
+}
+
+impl Default for Accesses {
+    fn default() -> Self {
+        Self {
+            reads: [0; BOARD.len()],
+            writes: [0; BOARD.len()],
+        }
+    }
 }
 
 impl Accesses {
+    pub(super) fn count_read(&mut self, chip: Chip) {
+        self.reads[chip as usize] += 1;
+    }
+
+    pub(super) fn count_write(&mut self, chip: Chip) {
+        self.writes[chip as usize] += 1;
+    }
+
+    /// Each part's name, and how often it was read and written.
+    pub(super) fn by_name(&self) -> impl Iterator<Item = (&'static str, u64, u64)> {
+        let counts = self.reads.iter().zip(&self.writes);
+        let rows = BOARD.iter().zip(counts);
+        rows.map(|(row, (reads, writes))| (row.name, *reads, *writes))
+    }
+
     fn each(&mut self, other: &Self, change: impl Fn(&mut u64, u64)) {
         let own = self.reads.iter_mut().chain(&mut self.writes);
         for (own, &other) in own.zip(other.reads.iter().chain(&other.writes)) {

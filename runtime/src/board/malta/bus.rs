@@ -1,131 +1,184 @@
-//! How an access finds its way over the Malta's buses: ports, configuration cycles, board
-//! registers.
+//! How an access finds its way over the Malta's buses: ports, PCI memory, configuration cycles,
+//! board registers.
 //!
-//! ISA is eight bits wide: a wider access becomes one to each of its ports, lowest first. What
-//! sits on PCI gets an access as it is.
+//! ISA is eight bits wide: a wider access becomes one to each of its ports, lowest first. A function
+//! on PCI gets an access as it is, if all of it is in one range of the function's.
 
-use super::{BOARD, Chip, Malta, Ports};
+use super::Malta;
+use super::chips::{CHIPS, Chip, FUNCTIONS};
 use crate::clock::Nanos;
 use crate::device::gt64120::{self, Door, Gt64120};
-use crate::device::pci::ConfigSpace;
-use crate::device::{Width, acpi, fpga, piix4, uhci};
+use crate::device::pci::{Hit, Space};
+use crate::device::{Memory, Registers, Width, fpga};
 
 /// What the boot ROM holds where software looks for the revision of board and core card.
 const REVISION_OFFSET: u64 = 0x10;
 const REVISION: u32 = 0x0000_0420;
 
-/// The slot of the PIIX4 on PCI bus 0.
-const PIIX4_SLOT: u8 = 10;
+/// The register that an access is for.
+#[derive(Clone, Copy)]
+struct Target {
+    chip: Chip,
+    hit: Hit,
+}
 
-impl Chip {
-    /// Whether the chip is on PCI and not on the eight bits of ISA.
-    fn takes_any_width(self) -> bool {
-        matches!(self, Chip::Ide | Chip::BusMaster | Chip::Usb | Chip::Power)
+impl Target {
+    /// A register of a chip that is not on PCI.
+    fn register(chip: Chip, offset: u64) -> Self {
+        let hit = Hit {
+            bar: 0,
+            offset,
+            left: 1,
+        };
+        Self { chip, hit }
+    }
+
+    /// Whether the chip gets an access of this width as it is.
+    fn takes(&self, width: Width) -> bool {
+        self.chip.row().slot.is_some() && width.bytes() <= self.hit.left
     }
 }
 
 impl Malta {
-    /// The device behind a port, and its offset there.
-    fn port(&self, port: u64) -> (Chip, u64) {
-        for row in &BOARD {
-            for Ports(first, count, offset) in row.ports {
-                if port.wrapping_sub(*first) < *count {
-                    return (row.chip, port - first + offset);
-                }
+    /// The register behind a port.
+    fn port(&self, port: u64) -> Target {
+        for &chip in CHIPS {
+            let ports = chip.row().ports.iter();
+            if let Some(hit) = ports.filter_map(|ports| ports.decode(port)).next() {
+                return Target { chip, hit };
             }
         }
-        let movable = [
-            (Chip::Power, self.piix4.pm_base(), acpi::PM_PORTS),
-            (Chip::Usb, self.piix4.usb_base(), uhci::PORTS),
-            (
-                Chip::BusMaster,
-                self.piix4.bus_master_base(),
-                piix4::BUS_MASTER_PORTS,
-            ),
-            (Chip::Smbus, self.piix4.smbus_base(), acpi::SMBUS_PORTS),
-        ];
-        for (chip, base, count) in movable {
-            if let Some(offset) = base.and_then(|base| port.checked_sub(base))
-                && offset < count
-            {
-                return (chip, offset);
-            }
-        }
-        (Chip::Unclaimed, port)
+        self.function_at(Space::Io, port)
+            .unwrap_or(Target::register(Chip::Unclaimed, port))
     }
 
-    /// Reads from a chip; where there is none the bus floats high.
-    fn read_chip(&mut self, chip: Chip, offset: u64, width: Width, now: Nanos) -> u32 {
-        self.count_read(chip);
-        let value = self
-            .device(chip)
-            .map_or(!0, |device| device.read(offset, width, now));
+    /// The register of a PCI function that answers at an address.
+    fn function_at(&self, space: Space, address: u64) -> Option<Target> {
+        FUNCTIONS.iter().find_map(|&chip| {
+            let hit = self.chips.function(chip)?.decode(space, address)?;
+            Some(Target { chip, hit })
+        })
+    }
+
+    /// Reads a register; where there is no chip the bus floats high.
+    fn read_target(&mut self, target: Target, width: Width, now: Nanos) -> u32 {
+        let Target { chip, hit } = target;
+        self.accesses.count_read(chip);
+        let value = if let Some(function) = self.chips.function_mut(chip) {
+            function.read_bar(hit.bar, hit.offset, width, now)
+        } else if let Some(registers) = self.chips.registers(chip) {
+            registers.read(hit.offset, width, now)
+        } else {
+            !0
+        };
         self.settle(chip);
         value & width.mask()
     }
 
-    fn write_chip(&mut self, chip: Chip, offset: u64, width: Width, value: u32, now: Nanos) {
-        self.count_write(chip);
-        if let Some(device) = self.device(chip) {
-            device.write(offset, width, value, now);
+    fn write_target(
+        &mut self,
+        target: Target,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
+        let Target { chip, hit } = target;
+        self.accesses.count_write(chip);
+        if let Some(function) = self.chips.function_mut(chip) {
+            function.write_bar(hit.bar, hit.offset, width, value, now);
+        } else if let Some(registers) = self.chips.registers(chip) {
+            registers.write(hit.offset, width, value, now);
         }
+        self.lend_bus(chip, memory, now);
         self.settle(chip);
     }
 
     pub(super) fn read_port(&mut self, port: u64, width: Width, now: Nanos) -> u32 {
-        let (chip, offset) = self.port(port);
-        if chip.takes_any_width() {
-            return self.read_chip(chip, offset, width, now);
+        let target = self.port(port);
+        if target.takes(width) {
+            return self.read_target(target, width, now);
         }
-        (0..width.bytes()).fold(0, |value, lane| {
-            let (chip, offset) = self.port(port + lane);
-            value | self.read_chip(chip, offset, Width::Byte, now) << (8 * lane)
+        width.gather(|lane| {
+            let target = self.port(port + lane);
+            self.read_target(target, Width::Byte, now) as u8
         })
     }
 
-    /// As [`Device::steady_until`](crate::device::Device::steady_until), of a port.
-    pub(super) fn port_steady_until(&mut self, port: u64, now: Nanos) -> Option<Nanos> {
-        let (chip, offset) = self.port(port);
-        self.device(chip)?.steady_until(offset, now)
+    pub(super) fn write_port(
+        &mut self,
+        port: u64,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
+        let target = self.port(port);
+        if target.takes(width) {
+            return self.write_target(target, width, value, memory, now);
+        }
+        for (lane, byte) in width.lanes(value) {
+            let target = self.port(port + lane);
+            self.write_target(target, Width::Byte, byte.into(), memory, now);
+        }
     }
 
-    /// As [`Device::ignores`](crate::device::Device::ignores), of a port.
+    /// As [`Registers::steady_until`], of a port.
+    pub(super) fn port_steady_until(&mut self, port: u64, now: Nanos) -> Option<Nanos> {
+        let Target { chip, hit } = self.port(port);
+        self.chips.registers(chip)?.steady_until(hit.offset, now)
+    }
+
+    /// As [`Registers::ignores`], of a port.
     pub(super) fn port_ignores(&mut self, port: u64, value: u32) -> bool {
-        let (chip, offset) = self.port(port);
-        let ignores = self
-            .device(chip)
-            .is_some_and(|device| device.ignores(offset, value));
+        let Target { chip, hit } = self.port(port);
+        let registers = self.chips.registers(chip);
+        let ignores = registers.is_some_and(|registers| registers.ignores(hit.offset, value));
         if ignores {
-            self.count_write(chip);
+            self.accesses.count_write(chip);
         }
         ignores
     }
 
-    pub(super) fn write_port(&mut self, port: u64, width: Width, value: u32, now: Nanos) {
-        let (chip, offset) = self.port(port);
-        if chip.takes_any_width() {
-            return self.write_chip(chip, offset, width, value, now);
+    /// Reads PCI memory; zero where no function answers.
+    pub(super) fn read_memory(&mut self, address: u64, width: Width, now: Nanos) -> u32 {
+        match self.function_at(Space::Memory, address) {
+            Some(target) if target.takes(width) => self.read_target(target, width, now),
+            _ => {
+                self.accesses.count_read(Chip::Unclaimed);
+                0
+            }
         }
-        for (lane, byte) in value
-            .to_le_bytes()
-            .into_iter()
-            .enumerate()
-            .take(width.bytes() as usize)
-        {
-            let (chip, offset) = self.port(port + lane as u64);
-            self.write_chip(chip, offset, Width::Byte, u32::from(byte), now);
+    }
+
+    pub(super) fn write_memory(
+        &mut self,
+        address: u64,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
+        match self.function_at(Space::Memory, address) {
+            Some(target) if target.takes(width) => {
+                self.write_target(target, width, value, memory, now);
+            }
+            _ => self.accesses.count_write(Chip::Unclaimed),
         }
     }
 
     pub(super) fn read_gt(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
         match Gt64120::door(offset) {
-            Door::Register => self.read_chip(Chip::Gt, offset, width, now),
+            Door::Register => {
+                self.accesses.count_read(Chip::Gt);
+                self.chips.gt.read(offset, width, now)
+            }
             Door::ConfigData => self.read_config(offset & 3, width),
             Door::InterruptAcknowledge => {
-                self.count_read(Chip::Acknowledge);
-                let vector = u32::from(self.pic.acknowledge());
+                self.accesses.count_read(Chip::Acknowledge);
+                let vector = u32::from(self.chips.pic.acknowledge());
                 self.settle(Chip::Pic);
-                let word = if self.gt.swaps_registers() {
+                let word = if self.chips.gt.swaps_registers() {
                     vector.swap_bytes()
                 } else {
                     vector
@@ -135,26 +188,39 @@ impl Malta {
         }
     }
 
-    pub(super) fn write_gt(&mut self, offset: u64, width: Width, value: u32, now: Nanos) {
+    pub(super) fn write_gt(
+        &mut self,
+        offset: u64,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
         match Gt64120::door(offset) {
-            Door::Register => self.write_chip(Chip::Gt, offset, width, value, now),
-            Door::ConfigData => self.write_config(offset & 3, width, value),
-            Door::InterruptAcknowledge => self.count_write(Chip::Acknowledge),
+            Door::Register => {
+                self.accesses.count_write(Chip::Gt);
+                self.chips.gt.write(offset, width, value, now);
+            }
+            Door::ConfigData => self.write_config(offset & 3, width, value, memory, now),
+            Door::InterruptAcknowledge => self.accesses.count_write(Chip::Acknowledge),
         }
     }
 
     fn read_config(&mut self, lane: u64, width: Width) -> u32 {
-        self.count_read(Chip::Config);
+        self.accesses.count_read(Chip::Config);
         let swaps = self.swaps_config();
         let lane = if swaps {
             gt64120::swapped(lane, width, 0).0
         } else {
             lane
         };
-        let value = match self.function() {
-            Some((function, register)) => function.read(register | lane as u8, width),
+        let value = match self.configured() {
+            Some((chip, register)) => {
+                let function = self.chips.function(chip);
+                function.map_or(0, |it| it.config().read(register | lane as u8, width))
+            }
             None => {
-                self.gt.master_abort();
+                self.chips.gt.master_abort();
                 width.mask()
             }
         };
@@ -165,54 +231,84 @@ impl Malta {
         }
     }
 
-    fn write_config(&mut self, lane: u64, width: Width, value: u32) {
-        self.count_write(Chip::Config);
+    /// What a function's interrupt pin shows, where it leads, and whether the function may master
+    /// the bus can all be other things afterwards.
+    fn write_config(
+        &mut self,
+        lane: u64,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
+        self.accesses.count_write(Chip::Config);
         let (lane, value) = if self.swaps_config() {
             gt64120::swapped(lane, width, value)
         } else {
             (lane, value)
         };
-        match self.function() {
-            Some((function, register)) => function.write(register | lane as u8, width, value),
-            None => self.gt.master_abort(),
+        let Some((chip, register)) = self.configured() else {
+            return self.chips.gt.master_abort();
+        };
+        if let Some(function) = self.chips.function_mut(chip) {
+            let config = function.config_mut();
+            config.write(register | lane as u8, width, value);
         }
+        self.lend_bus(chip, memory, now);
+        self.settle(chip);
+        self.set_inputs();
+        self.refresh_lines();
     }
 
     fn swaps_config(&self) -> bool {
-        let slot = self.gt.config_target().map_or(0, |target| target.slot);
-        self.gt.swaps_config(slot)
+        let slot = self
+            .chips
+            .gt
+            .config_target()
+            .map_or(0, |target| target.slot);
+        self.chips.gt.swaps_config(slot)
     }
 
     /// The function and the register that a configuration cycle is for.
-    fn function(&mut self) -> Option<(&mut ConfigSpace, u8)> {
-        let target = self.gt.config_target()?;
-        let config = match (target.bus, target.slot, target.function) {
-            (0, 0, 0) => self.gt.config(),
-            (0, PIIX4_SLOT, function) => self.piix4.config(function)?,
-            _ => return None,
-        };
-        Some((config, target.register))
+    fn configured(&self) -> Option<(Chip, u8)> {
+        let target = self.chips.gt.config_target()?;
+        let place = Some((target.slot, target.function));
+        let chip = FUNCTIONS.iter().copied().find(|&chip| {
+            target.bus == 0 && chip.row().slot == place && self.chips.function(chip).is_some()
+        })?;
+        Some((chip, target.register))
+    }
+
+    /// The register of the board's own at an offset.
+    fn board_register(offset: u64) -> (Target, bool) {
+        match offset.wrapping_sub(fpga::SERIAL) {
+            at @ ..fpga::SERIAL_LENGTH => (Target::register(Chip::Serial2, at >> 3), true),
+            _ => (Target::register(Chip::Fpga, offset), false),
+        }
     }
 
     pub(super) fn read_board(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
-        match offset.wrapping_sub(fpga::SERIAL) {
-            at @ ..fpga::SERIAL_LENGTH => self.read_chip(Chip::Serial2, at >> 3, Width::Byte, now),
-            _ => self.read_chip(Chip::Fpga, offset, width, now),
-        }
+        let (target, narrow) = Self::board_register(offset);
+        let width = if narrow { Width::Byte } else { width };
+        self.read_target(target, width, now)
     }
 
-    pub(super) fn write_board(&mut self, offset: u64, width: Width, value: u32, now: Nanos) {
-        match offset.wrapping_sub(fpga::SERIAL) {
-            at @ ..fpga::SERIAL_LENGTH => {
-                self.write_chip(Chip::Serial2, at >> 3, Width::Byte, value & 0xff, now);
-            }
-            _ => self.write_chip(Chip::Fpga, offset, width, value, now),
-        }
+    pub(super) fn write_board(
+        &mut self,
+        offset: u64,
+        width: Width,
+        value: u32,
+        memory: &mut dyn Memory,
+        now: Nanos,
+    ) {
+        let (target, narrow) = Self::board_register(offset);
+        let width = if narrow { Width::Byte } else { width };
+        self.write_target(target, width, value & width.mask(), memory, now);
     }
 
     /// The ROM is empty but for the revision, which is in the CPU's byte order.
     pub(super) fn read_rom(&mut self, offset: u64, width: Width) -> u32 {
-        self.count_read(Chip::Rom);
+        self.accesses.count_read(Chip::Rom);
         if offset & !3 != REVISION_OFFSET {
             return 0;
         }

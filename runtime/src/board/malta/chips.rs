@@ -1,0 +1,85 @@
+//! What is on a Malta, where, and on which interrupt: one table.
+//!
+//! A chip that is not on PCI is a row with its name in reports, how it is made, its ISA ports, and
+//! where its interrupt outputs lead. A PCI function also has a slot and a number in it; most have
+//! no ports here, as their base addresses say where they are.
+
+use super::MaltaConfig;
+use super::table::Wire::{Cpu, Isa, Pci};
+use super::table::{Fitted, Row, board, fixed, ports, ports_overlap, slots_overlap};
+use crate::device::copier::Copier;
+use crate::device::dma8237::{self, Dma8237};
+use crate::device::fpga::Fpga;
+use crate::device::gt64120::Gt64120;
+use crate::device::i8042::I8042;
+use crate::device::i8254::I8254;
+use crate::device::i8259::I8259Pair;
+use crate::device::pci::PciFunction;
+use crate::device::piix4::{EmptyChannel, Ide, IsaBridge, Power, Usb};
+use crate::device::rtc::Rtc;
+use crate::device::uart16550::Uart16550;
+use crate::device::{Device, Registers};
+use serde::{Deserialize, Serialize};
+
+board! {
+    config: config;
+    chips {
+        Serial0, "ttyS0", serial0: Uart16550 = Uart16550::new(115_200),
+            [ports(0x3f8, 8, 0)], [Isa(4)];
+        Serial1, "ttyS1", serial1: Uart16550 = Uart16550::new(115_200),
+            [ports(0x2f8, 8, 0)], [Isa(3)];
+        // Among the board registers.
+        Serial2, "ttyS2", serial2: Uart16550 = Uart16550::new(230_400),
+            [], [Cpu(4)];
+        Rtc, "rtc", rtc: Rtc = Rtc::new(config.rtc_base),
+            [ports(0x70, 2, 0)], [Isa(8)];
+        // Its output is the CPU's interrupt 2, whichever chip asked for it.
+        Pic, "i8259", pic: I8259Pair = I8259Pair::new(),
+            [ports(0x20, 2, 0), ports(0xa0, 2, 2), ports(0x4d0, 2, 4)], [];
+        Pit, "i8254", pit: I8254 = I8254::new(),
+            [ports(0x40, 4, 0), ports(0x61, 1, 4)], [Isa(0)];
+        // Keyboard and mouse.
+        Keyboard, "i8042", keyboard: I8042 = I8042::new(),
+            [ports(0x60, 1, 0), ports(0x64, 1, 4)], [Isa(1), Isa(12)];
+        Dma, "dma8237", dma: Dma8237 = Dma8237::new(),
+            [ports(0x00, 0x10, 0), ports(0x80, 0x10, dma8237::PAGES),
+             ports(0xc0, 0x20, dma8237::SECOND)], [];
+        // The board registers themselves.
+        Fpga, "fpga", fpga: Fpga = Fpga::new(config.big_endian),
+            [], [];
+    }
+    functions {
+        Gt, "gt64120", gt: Gt64120 = Gt64120::new(config.big_endian),
+            (0, 0), [], [];
+        IsaBridge, "piix4", isa_bridge: IsaBridge = IsaBridge::new(),
+            (10, 0), [fixed(0xcf9, 1, 0)], [];
+        Ide, "ide", ide: Ide<EmptyChannel> = Ide::new([EmptyChannel, EmptyChannel]),
+            (10, 1),
+            [fixed(0x1f0, 8, 0), fixed(0x3f6, 1, 1), fixed(0x170, 8, 2), fixed(0x376, 1, 3)],
+            [Isa(14), Isa(15)];
+        Usb, "uhci", usb: Usb = Usb::new(),
+            (10, 2), [], [Pci];
+        Power, "acpi", power: Power = Power::new(),
+            (10, 3), [], [Isa(9)];
+        Copier, "copier", copier: Option<Copier> = config.test_device.then(Copier::new),
+            (21, 0), [], [Pci];
+    }
+    counted {
+        Config, "pci-config";
+        Acknowledge, "interrupt-acknowledge";
+        Rom, "rom";
+        Unclaimed, "unclaimed";
+    }
+}
+
+const _: () = {
+    assert!(!ports_overlap(BOARD), "two ranges of ports overlap");
+    assert!(!slots_overlap(BOARD), "two functions are in one place");
+};
+
+impl Chip {
+    /// The chip's row in the table.
+    pub fn row(self) -> &'static Row {
+        &BOARD[self as usize]
+    }
+}

@@ -1,0 +1,37 @@
+//! What the tests of devices share.
+
+use super::{Memory, NoMemory};
+use crate::addr::Pa;
+
+/// Memory from address 0 on.
+pub struct Ram(pub Vec<u8>);
+
+impl Ram {
+    /// So many bytes, each different from its neighbours.
+    pub fn new(bytes: u32) -> Self {
+        Self((0..bytes).map(|at| (at ^ at >> 8) as u8).collect())
+    }
+
+    /// The bytes from `at` on.
+    pub fn at(&mut self, at: u32, length: u32) -> &mut [u8] {
+        &mut self.0[at as usize..(at + length) as usize]
+    }
+
+    fn range(&mut self, pa: Pa, length: usize) -> Result<&mut [u8], NoMemory> {
+        let end = pa.0.checked_add(length as u64).ok_or(NoMemory(pa))?;
+        let range = pa.0 as usize..end as usize;
+        self.0.get_mut(range).ok_or(NoMemory(pa))
+    }
+}
+
+impl Memory for Ram {
+    fn read(&mut self, pa: Pa, bytes: &mut [u8]) -> Result<(), NoMemory> {
+        bytes.copy_from_slice(self.range(pa, bytes.len())?);
+        Ok(())
+    }
+
+    fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory> {
+        self.range(pa, bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! The machine's memory as the board lends it to bus masters.
+//!
+//! A write by DMA is a store: it takes code that was made from the bytes with it, and lockstep
+//! looks at it.
+
+use super::View;
+use crate::addr::{PAGE_SIZE, Pa};
+use crate::device::{Memory, NoMemory};
+
+/// The most bytes that lockstep compares at once.
+const COMPARED: usize = 8;
+
+impl View<'_> {
+    /// Fails unless all of the range is RAM.
+    fn expect_ram(&self, pa: Pa, bytes: usize) -> Result<(), NoMemory> {
+        let end = pa.0.checked_add(bytes as u64).ok_or(NoMemory(pa))?;
+        let pages = (pa.page().0..end).step_by(PAGE_SIZE as usize).map(Pa);
+        let missing = pages.into_iter().find(|&page| !self.ram.is_ram(page));
+        missing.map_or(Ok(()), |page| Err(NoMemory(page)))
+    }
+}
+
+impl Memory for View<'_> {
+    fn read(&mut self, pa: Pa, bytes: &mut [u8]) -> Result<(), NoMemory> {
+        self.expect_ram(pa, bytes.len())?;
+        self.ram.read_physical(pa, bytes);
+        if self.ram.failure().is_some() {
+            self.cpu.request_stop();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory> {
+        self.expect_ram(pa, bytes.len())?;
+        self.write_physical(pa, bytes);
+        if let Some(written) = &mut self.ram.written {
+            let places = (pa.0..).step_by(COMPARED).map(Pa);
+            let sizes = bytes.chunks(COMPARED).map(|piece| piece.len() as u8);
+            written.extend(places.zip(sizes));
+        }
+        Ok(())
+    }
+}
