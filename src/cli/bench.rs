@@ -140,8 +140,8 @@ impl BenchArgs {
             [one] => vec![one.clone()],
             more => return Err(CliError::ManyKernels(more.join(", "))),
         };
-        let initrd = match &self.machine.initrd {
-            Some(initrd) => initrd.clone(),
+        let initrd = match self.machine.initrd() {
+            Some(initrd) => initrd,
             None => cached(fetch::programs())?,
         };
         let machine = self.machine.with_shell(initrd);

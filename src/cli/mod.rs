@@ -5,7 +5,6 @@
 //! else.
 
 mod bench;
-mod cache;
 mod ctl;
 mod disasm;
 mod error;
@@ -15,6 +14,7 @@ mod inspect;
 mod measure;
 mod program;
 pub mod run;
+mod switches;
 mod top;
 mod trace;
 mod tune;

@@ -82,8 +82,10 @@ pub(super) fn execute(args: TuneArgs) -> Result<Exit, CliError> {
     let json = args.json.map(OutFile::open).transpose()?;
     let results = campaign.run()?;
     let best = &campaign.settings[Sweep::best(&results)];
-    let script = args.machine.script.as_deref();
-    let command = campaign.machine.shown(guest, &best.flags, script);
+    let script = args.machine.script();
+    let command = campaign
+        .machine
+        .shown(guest, &best.flags, script.as_deref());
     let page = Page {
         sweep: &sweep,
         results: &results,

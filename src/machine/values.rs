@@ -11,26 +11,8 @@ use thiserror::Error;
 
 use crate::image::MemorySizeError;
 
-/// How often a block runs before it is translated.
-pub const HOT: RangeInclusive<i64> = 1..=u32::MAX as i64;
-/// How often a block is interpreted before the baseline translates it; 0 is never.
-pub const BASELINE: RangeInclusive<i64> = 0..=u32::MAX as i64;
-/// The most guest instructions that are translated together.
-pub const REGION: RangeInclusive<i64> = 1..=10_000;
-/// Entries of the second-level TLB.
-pub const SECOND_TLB: RangeInclusive<i64> = 0..=4096;
-/// Threads that translate beside one guest.
-pub const JIT_THREADS: RangeInclusive<i64> = 0..=1;
-/// A VM's part of the host's CPUs, relative to the others'.
+/// A VM's part of the host's CPUs, relative to the others'; it may change while the VM runs.
 pub const SHARE: RangeInclusive<i64> = 1..=10_000;
-/// Copies of one VM.
-pub const COUNT: RangeInclusive<i64> = 1..=1000;
-/// Threads of the host that run guests.
-pub const HOST_THREADS: RangeInclusive<i64> = 1..=256;
-/// Threads that translate for all VMs of a monitor.
-pub const MONITOR_JIT_THREADS: RangeInclusive<i64> = 0..=64;
-/// Pages that are looked at in a second for equal ones.
-pub const SHARE_RATE: RangeInclusive<i64> = 1..=1_000_000;
 
 /// Why a text is no value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -79,6 +61,9 @@ pub enum ValueError {
     /// Not a path.
     #[error("give a path")]
     Path,
+    /// Not text.
+    #[error("is not UTF-8 text; write it anew")]
+    Text,
 }
 
 impl ValueError {
@@ -106,10 +91,19 @@ pub(super) fn did_you_mean<'a>(text: &str, names: &[&'a str]) -> Option<&'a str>
 
 /// `names` as a sentence has them.
 pub(super) fn listed(names: &[&str]) -> String {
+    joined(names, "and")
+}
+
+/// `names` as a sentence has them that leaves the choice.
+pub(super) fn listed_or(names: &[&str]) -> String {
+    joined(names, "or")
+}
+
+fn joined(names: &[&str], word: &str) -> String {
     match names {
         [] => String::new(),
         [name] => (*name).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
     }
 }
 
@@ -314,7 +308,7 @@ mod tests {
     #[test]
     fn numbers_are_in_their_range() {
         assert_eq!(number("1", SHARE), Ok(1));
-        assert_eq!(number("4294967295", HOT), Ok(u32::MAX));
+        assert_eq!(number("4294967295", 1..=u32::MAX.into()), Ok(u32::MAX));
         for text in ["0", "10001", "-1", "+1", "", "x", "1.0"] {
             assert_eq!(
                 number(text, SHARE),

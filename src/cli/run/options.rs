@@ -6,6 +6,7 @@ use super::args::RunArgs;
 use super::reports::Reports;
 use crate::cli::CliError;
 use crate::machine::file::MachineFile;
+use crate::machine::table::Table;
 use crate::machine::{
     At, Files, MachineSpec, MonitorSettings, MonitorSpec, Settings, short, tell_apart,
 };
@@ -57,12 +58,11 @@ impl RunArgs {
 
     /// The machine that IMAGE and the switches describe.
     fn one(&self) -> Result<Settings, CliError> {
-        if self.image.is_none() && self.initrd.is_some() {
+        if self.image.is_none() && self.machine.0.initrd.is_some() {
             return Err(CliError::NoImage);
         }
         Ok(Settings {
             image: self.image.clone().map(At::switch),
-            count: self.several.count,
             ..self.settings()
         })
     }
@@ -70,7 +70,7 @@ impl RunArgs {
     fn many(&self) -> Result<Guests, CliError> {
         let file = self.machine_file().map(MachineFile::open).transpose()?;
         let (asked, described) = match file {
-            Some(_) if self.several.count.is_some() => return Err(CliError::CountOfFile),
+            Some(_) if self.machine.0.count.is_some() => return Err(CliError::CountOfFile),
             Some(file) => (file.monitor, file.machines),
             None if self.several.vms.is_empty() => (MonitorSettings::default(), vec![self.one()?]),
             None => {
@@ -78,7 +78,7 @@ impl RunArgs {
                 (MonitorSettings::default(), vms.collect::<Result<_, _>>()?)
             }
         };
-        let asked = self.several.monitor.settings().over(asked);
+        let asked = self.several.monitor.settings().over(&asked);
         let base = asked.for_machines(self.settings());
         let mut files = Files::default();
         let mut machines = Vec::new();
