@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::machine::form::{Allowed, Given};
-use crate::machine::table::{Action, Entry, Row, Switch, Table, Taker};
+use crate::machine::table::{Action, Entry, Row, Table, Taker};
 use crate::machine::{MonitorSettings, Settings};
 
 /// The settings that the switches of a command say, of those that the table gives it.
@@ -23,12 +23,11 @@ pub(super) type MeasureSwitches = Switches<Settings, { Taker::Measure as u8 }>;
 
 impl<S: Table, const TAKER: u8> Switches<S, TAKER> {
     /// The rows that the command has a switch of.
-    fn rows() -> impl Iterator<Item = (&'static Row<S>, &'static Switch)> {
-        let taken = |switch: &&Switch| switch.takers.iter().any(|&taker| taker as u8 == TAKER);
-        let switches = S::ROWS
+    fn rows() -> impl Iterator<Item = &'static Row<S>> {
+        let taken = |taker: &Taker| *taker as u8 == TAKER;
+        S::ROWS
             .iter()
-            .map(move |row| Some((row, row.entry.switch.as_ref().filter(taken)?)));
-        switches.flatten()
+            .filter(move |row| row.entry.takers.iter().any(taken))
     }
 }
 
@@ -40,9 +39,9 @@ impl<S: Table, const TAKER: u8> FromArgMatches for Switches<S, TAKER> {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for (row, switch) in Self::rows() {
+        for row in Self::rows() {
             let name = row.entry.name;
-            let text = match switch.action {
+            let text = match row.entry.action {
                 Action::Value => matches.get_one::<OsString>(name).map(OsString::as_os_str),
                 Action::On => matches.get_flag(name).then_some(OsStr::new("on")),
                 Action::Off(..) => matches.get_flag(name).then_some(OsStr::new("off")),
@@ -58,7 +57,7 @@ impl<S: Table, const TAKER: u8> FromArgMatches for Switches<S, TAKER> {
 
 impl<S: Table, const TAKER: u8> Args for Switches<S, TAKER> {
     fn augment_args(command: Command) -> Command {
-        command.args(Self::rows().map(|(row, switch)| arg(row, switch)))
+        command.args(Self::rows().map(arg))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -66,17 +65,17 @@ impl<S: Table, const TAKER: u8> Args for Switches<S, TAKER> {
     }
 }
 
-/// The argument that a switch is to clap.
-fn arg<S: Table>(row: &'static Row<S>, switch: &Switch) -> Arg {
+/// The argument that the switch of a row is to clap.
+fn arg<S: Table>(row: &'static Row<S>) -> Arg {
     let entry = &row.entry;
     let arg = Arg::new(entry.name)
-        .help_heading(switch.heading)
-        .short(switch.short);
-    let arg = match switch.needs {
+        .help_heading(entry.heading)
+        .short(entry.short);
+    let arg = match entry.needs {
         Some(needs) => arg.requires(needs),
         None => arg,
     };
-    match switch.action {
+    match entry.action {
         Action::Value => with_value(arg, row),
         Action::On => flag(arg, entry.name, entry.meaning()),
         Action::Off(name, about) => flag(arg, name, about),
@@ -93,7 +92,7 @@ fn with_value<S: Table>(arg: Arg, row: &'static Row<S>) -> Arg {
         .value_name(entry.value_name)
         .value_parser(parser(row))
         .ignore_case(true)
-        .allow_hyphen_values(entry.hyphens)
+        .allow_hyphen_values(matches!(entry.allowed, Allowed::Text))
         .help(help(entry, " ", " "))
         .long_help(help(entry, "\n\n", "\n"))
 }
@@ -117,11 +116,14 @@ fn help(entry: &Entry, first: &str, more: &str) -> String {
         Allowed::Choices(_) => None,
         allowed => allowed.in_words(),
     };
-    let values = allowed.map(|values| format!("[values: {values}]"));
-    let default = entry.default.map(|default| format!("[default: {default}]"));
-    let notes: Vec<String> = values.into_iter().chain(default).collect();
-    if notes.is_empty() {
-        return entry.meaning().to_owned();
-    }
-    format!("{}{first}{}", entry.meaning(), notes.join(more))
+    let notes = [
+        ("values", allowed.unwrap_or_default()),
+        ("default", entry.default.to_owned()),
+    ];
+    let notes = notes.iter().filter(|(_, note)| !note.is_empty());
+    let notes: Vec<String> = notes
+        .map(|(name, note)| format!("[{name}: {note}]"))
+        .collect();
+    let text = [entry.meaning(), notes.join(more).as_str()].join(first);
+    text.trim_end().to_owned()
 }

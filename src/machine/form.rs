@@ -12,8 +12,11 @@ use clap::builder::PossibleValue;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::{MODELS, Model};
 
+use Allowed::{Any, Choices, Range, Words};
+use Kind::{Address, Amount, Date, Flag, Number, Text};
+
 use super::kinds::{self, CodeCache, ConsoleSpec};
-use super::place::Place;
+use super::place::{At, Place};
 use super::values::{self, RtcStart, ValueError, listed_or};
 use crate::image::MemorySize;
 
@@ -54,6 +57,8 @@ impl Kind {
 pub enum Allowed {
     /// All that are of the kind.
     Any,
+    /// Any text, also one that starts with a hyphen.
+    Text,
     /// Those that these words describe.
     Words(&'static str),
     /// The whole numbers from one to another.
@@ -67,7 +72,7 @@ impl Allowed {
     #[must_use]
     pub fn in_words(self) -> Option<String> {
         match self {
-            Self::Any => None,
+            Self::Any | Self::Text => None,
             Self::Words(words) => Some(words.to_owned()),
             Self::Range(least, most) => Some(format!("{least} to {most}")),
             Self::Choices(choices) => {
@@ -101,163 +106,127 @@ impl<'a> Given<'a> {
         }
     }
 
-    fn text(&self) -> Result<&'a str, ValueError> {
-        self.text.to_str().ok_or(ValueError::Text)
-    }
-
     fn path(&self) -> Result<PathBuf, ValueError> {
         if self.text.is_empty() {
             return Err(ValueError::Path);
         }
         Ok(self.folder.join(self.text))
     }
+}
 
-    fn code_cache(&self) -> Result<CodeCache, ValueError> {
-        if self.text == "off" {
-            return Ok(CodeCache::Off);
-        }
-        self.path().map(CodeCache::Folder)
-    }
-
-    fn console(&self) -> Result<ConsoleSpec, ValueError> {
-        let console = ConsoleSpec::parse(self.text()?)?;
-        Ok(console.map_path(|path| self.folder.join(path)))
-    }
+/// How a value is read.
+enum Read<T> {
+    Text(fn(&str) -> Result<T, ValueError>),
+    /// With a path in it.
+    Path(fn(&Given<'_>) -> Result<T, ValueError>),
 }
 
 /// How the values of a setting are written.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Form<T> {
     pub kind: Kind,
     /// What stands for a value in help.
     pub name: &'static str,
     pub allowed: Allowed,
-    pub read: fn(&Given<'_>) -> Result<T, ValueError>,
+    read: Read<T>,
+}
+
+impl<T> Form<T> {
+    const fn new(kind: Kind, name: &'static str, allowed: Allowed, read: Read<T>) -> Self {
+        Self {
+            kind,
+            name,
+            allowed,
+            read,
+        }
+    }
+
+    /// The value that is given.
+    pub fn read(&self, given: &Given<'_>) -> Result<At<T>, ValueError> {
+        let value = match self.read {
+            Read::Text(read) => read(given.text.to_str().ok_or(ValueError::Text)?)?,
+            Read::Path(read) => read(given)?,
+        };
+        let place = given.place.clone();
+        Ok(At { value, place })
+    }
 }
 
 /// A whole number from `LEAST` to `MOST`.
 pub(super) const fn number<const LEAST: i64, const MOST: i64>() -> Form<u32> {
-    Form {
-        kind: Kind::Number,
-        name: "N",
-        allowed: Allowed::Range(LEAST, MOST),
-        read: |given| values::number(given.text()?, LEAST..=MOST),
-    }
+    let read = Read::Text(|text| values::number(text, LEAST..=MOST));
+    Form::new(Number, "N", Range(LEAST, MOST), read)
 }
 
 /// A path; help calls it `name`.
 pub(super) const fn path(name: &'static str) -> Form<PathBuf> {
-    Form {
-        kind: Kind::Text,
-        name,
-        allowed: Allowed::Any,
-        read: |given| given.path(),
-    }
+    Form::new(Text, name, Any, Read::Path(|given| given.path()))
 }
 
 /// One of the choices that `T` has; help calls it `name`.
 pub(super) const fn choice<T: ValueEnum>(name: &'static str) -> Form<T> {
-    Form {
-        kind: Kind::Text,
+    Form::new(
+        Text,
         name,
-        allowed: Allowed::Choices(kinds::choices::<T>),
-        read: |given| kinds::choice(given.text()?),
-    }
+        Choices(kinds::choices::<T>),
+        Read::Text(kinds::choice),
+    )
 }
 
-const fn of_kind<T>(
+/// A value that `words` describe, in a text that `read` reads.
+const fn text<T>(
     kind: Kind,
     name: &'static str,
-    allowed: Allowed,
-    read: fn(&Given<'_>) -> Result<T, ValueError>,
+    words: &'static str,
+    read: fn(&str) -> Result<T, ValueError>,
 ) -> Form<T> {
-    Form {
-        kind,
-        name,
-        allowed,
-        read,
-    }
+    Form::new(kind, name, Words(words), Read::Text(read))
 }
 
-pub(super) const TEXT: Form<String> = of_kind(Kind::Text, "TEXT", Allowed::Any, |given| {
-    given.text().map(str::to_owned)
-});
-
-pub(super) const FLAG: Form<bool> = of_kind(Kind::Flag, "on|off", Allowed::Any, |given| {
-    values::flag(given.text()?)
-});
-
-pub(super) const NAME: Form<String> = of_kind(
-    Kind::Text,
-    "NAME",
-    Allowed::Words("1 to 64 letters, digits, '-', '_' and '.', first a letter or a digit"),
-    |given| values::name(given.text()?),
+pub(super) const TEXT: Form<String> = Form::new(
+    Text,
+    "TEXT",
+    Allowed::Text,
+    Read::Text(|text| Ok(text.to_owned())),
 );
-
-/// A number of instructions.
-pub(super) const COUNT: Form<u64> = of_kind(
-    Kind::Amount,
-    "N",
-    Allowed::Words("1 up, with k, M or G for thousands, as in 300M"),
-    |given| values::count(given.text()?),
-);
-
-/// Bytes of the host's.
-pub(super) const BYTES: Form<usize> = of_kind(
-    Kind::Amount,
-    "BYTES",
-    Allowed::Words("4K to 1G: a number with b, K, M or G"),
-    |given| values::bytes(given.text()?),
-);
-
-/// Memory or disk for all machines.
-pub(super) const SIZE: Form<u64> = of_kind(
-    Kind::Amount,
-    "SIZE",
-    Allowed::Words("1M to 1T: a number of MiB, or a number with b, K, M, G or T"),
-    |given| values::size(given.text()?),
-);
-
-/// The memory of a machine.
-pub(super) const MEMORY: Form<MemorySize> = of_kind(
-    Kind::Amount,
-    "SIZE",
-    Allowed::Words("1M to 2G: a number of MiB, or a number with b, K, M or G"),
-    |given| Ok(given.text()?.parse()?),
-);
-
-pub(super) const ADDRESS: Form<Va> = of_kind(
-    Kind::Address,
-    "ADDRESS",
-    Allowed::Words("0x and up to 8 hexadecimal digits"),
-    |given| values::address(given.text()?),
-);
-
-pub(super) const DATE: Form<RtcStart> = of_kind(
-    Kind::Date,
-    "DATE",
-    Allowed::Words("YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now"),
-    |given| given.text()?.parse(),
-);
-
+pub(super) const FLAG: Form<bool> = Form::new(Flag, "on|off", Any, Read::Text(values::flag));
 pub(super) const MODEL: Form<&'static Model> =
-    of_kind(Kind::Text, "MODEL", Allowed::Choices(models), |given| {
-        model(given.text()?)
-    });
-
-pub(super) const CODE_CACHE: Form<CodeCache> = of_kind(
-    Kind::Text,
+    Form::new(Text, "MODEL", Choices(models), Read::Text(model));
+pub(super) const NAME: Form<String> = text(Text, "NAME", NAME_WORDS, values::name);
+pub(super) const COUNT: Form<u64> = text(Amount, "N", COUNT_WORDS, values::count);
+pub(super) const BYTES: Form<usize> = text(Amount, "BYTES", BYTES_WORDS, values::bytes);
+pub(super) const SIZE: Form<u64> = text(Amount, "SIZE", SIZE_WORDS, values::size);
+pub(super) const MEMORY: Form<MemorySize> = text(Amount, "SIZE", MEMORY_WORDS, |s| Ok(s.parse()?));
+pub(super) const ADDRESS: Form<Va> = text(Address, "ADDRESS", ADDRESS_WORDS, values::address);
+pub(super) const DATE: Form<RtcStart> = text(Date, "DATE", DATE_WORDS, str::parse);
+pub(super) const CODE_CACHE: Form<CodeCache> = Form::new(
+    Text,
     "DIR",
-    Allowed::Words("a folder, or off"),
-    |given| given.code_cache(),
+    Words("a folder, or off"),
+    Read::Path(code_cache),
 );
+pub(super) const CONSOLE: Form<ConsoleSpec> =
+    Form::new(Text, "CONSOLE", Words(CONSOLE_WORDS), Read::Path(console));
 
-pub(super) const CONSOLE: Form<ConsoleSpec> = of_kind(
-    Kind::Text,
-    "CONSOLE",
-    Allowed::Words("terminal, none, file:PATH or socket:PATH"),
-    |given| given.console(),
-);
+const NAME_WORDS: &str = "1 to 64 letters, digits, '-', '_' and '.', first a letter or a digit";
+const COUNT_WORDS: &str = "1 up, with k, M or G for thousands, as in 300M";
+const BYTES_WORDS: &str = "4K to 1G: a number with b, K, M or G";
+const SIZE_WORDS: &str = "1M to 1T: a number of MiB, or a number with b, K, M, G or T";
+const MEMORY_WORDS: &str = "1M to 2G: a number of MiB, or a number with b, K, M or G";
+const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
+const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
+const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
+
+fn code_cache(given: &Given<'_>) -> Result<CodeCache, ValueError> {
+    if given.text == "off" {
+        return Ok(CodeCache::Off);
+    }
+    given.path().map(CodeCache::Folder)
+}
+
+fn console(given: &Given<'_>) -> Result<ConsoleSpec, ValueError> {
+    let text = given.text.to_str().ok_or(ValueError::Text)?;
+    Ok(ConsoleSpec::parse(text)?.map_path(|path| given.folder.join(path)))
+}
 
 /// The CPU models, by the names that the monitor's table gives them.
 fn models() -> Vec<PossibleValue> {

@@ -10,12 +10,12 @@ use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
 
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, FLAG, MEMORY, MODEL, NAME, SIZE, TEXT,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, FLAG, Form, MEMORY, MODEL, NAME, SIZE, TEXT,
     choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 use super::place::{At, Place};
-use super::table::{Key, Row, Table, Taker, key, settings};
+use super::table::{Action, Entry, Row, Table, Taker, settings};
 use super::values::{RtcStart, SHARE};
 use crate::image::MemorySize;
 
@@ -38,120 +38,156 @@ settings! {
     }
 
     /// What the machine is called; no two machines have the same name.
-    name: String = key("name", NAME).own().default("the image's file name");
+    name: String, NAME => { name: "name", default: "the image's file name", own: true }
 
     /// The kernel: an ELF32 MIPS executable of either byte order, or a flat binary.
-    image: PathBuf = key("image", path("IMAGE")).default("the tour");
+    image: PathBuf, path("IMAGE") => { name: "image", default: "the tour" }
 
     /// The image is a flat binary that lies and starts at ADDRESS, in kseg0 or kseg1.
-    flat: Va = key("flat", ADDRESS)
-        .switch("Image", IMAGE).needs("image");
+    flat: Va, ADDRESS => { name: "flat", takers: IMAGE, heading: "Image", needs: Some("image") }
 
     /// The flat binary is big-endian.
-    big_endian: bool = key("big-endian", FLAG).default("false")
-        .on("Image", IMAGE).needs("flat");
+    big_endian: bool, FLAG => {
+        name: "big-endian", default: "false",
+        takers: IMAGE, heading: "Image", action: Action::On, needs: Some("flat")
+    }
 
     /// What executes the guest's instructions; the guest cannot tell which.
-    engine: EngineKind = key("engine", choice("ENGINE")).default("jit")
-        .switch("Machine", RUN);
+    engine: EngineKind, choice("ENGINE") => {
+        name: "engine", default: "jit",
+        takers: RUN, heading: "Machine"
+    }
 
     /// The CPU that the guest sees.
-    cpu: &'static Model = key("cpu", MODEL).default("24Kf")
-        .switch("Machine", CPU).qemu(&["-cpu"]);
+    cpu: &'static Model, MODEL => {
+        name: "cpu", default: "24Kf",
+        takers: CPU, heading: "Machine", qemu: &["-cpu"]
+    }
 
     /// Memory. The first 256M are at physical 0, the rest from 0x90000000 up.
-    memory: MemorySize = key("memory", MEMORY).default("256M")
-        .switch("Machine", GUEST).short('m').qemu(&["-m"]);
+    memory: MemorySize, MEMORY => {
+        name: "memory", default: "256M",
+        takers: GUEST, heading: "Machine", short: Some('m'), qemu: &["-m"]
+    }
 
     /// Initial RAM disk.
-    initrd: PathBuf = key("initrd", path("FILE"))
-        .switch("Machine", GUEST).qemu(&["-initrd"]);
+    initrd: PathBuf, path("FILE") => {
+        name: "initrd",
+        takers: GUEST, heading: "Machine", qemu: &["-initrd"]
+    }
 
     /// The kernel's command line.
-    append: String = key("append", TEXT).hyphens()
-        .switch("Machine", GUEST).qemu(&["-append"]);
+    append: String, TEXT => {
+        name: "append",
+        takers: GUEST, heading: "Machine", qemu: &["-append"]
+    }
 
     /// What the guest's clock shows at the start.
-    rtc: RtcStart = key("rtc", DATE).default("2026-01-01T00:00:00")
-        .switch("Machine", RUN).qemu(&["-rtc"]);
+    rtc: RtcStart, DATE => {
+        name: "rtc", default: "2026-01-01T00:00:00",
+        takers: RUN, heading: "Machine", qemu: &["-rtc"]
+    }
 
     /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
     /// random, and spares the guest those refills. 0 is the bare CPU; the guest's instruction count
     /// depends on it.
-    second_tlb: u32 = key("second-tlb", number::<0, 4096>()).default("1024")
-        .switch("Machine", BOARD);
+    second_tlb: u32, number::<0, 4096>() => {
+        name: "second-tlb", default: "1024",
+        takers: BOARD, heading: "Machine"
+    }
 
     /// Whether the guest finds the monitor's hypercalls.
-    hypercalls: bool = key("hypercalls", FLAG).default("true")
-        .off("Machine", BOARD, "no-hypercalls",
+    hypercalls: bool, FLAG => {
+        name: "hypercalls", default: "true",
+        takers: BOARD, heading: "Machine", action: Action::Off("no-hypercalls",
             "Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU \
-             that it sees");
+             that it sees")
+    }
 
     /// Let guest time pass as the host's clock does, not by instructions; runs then differ.
-    realtime: bool = key("realtime", FLAG).default("false")
-        .on("Machine", RUN);
+    realtime: bool, FLAG => {
+        name: "realtime", default: "false",
+        takers: RUN, heading: "Machine", action: Action::On
+    }
 
     /// Where the serial console is.
-    console: ConsoleSpec = key("console", CONSOLE).default("terminal")
-        .switch("Machine", BOARD).qemu(&["-serial"]);
+    console: ConsoleSpec, CONSOLE => {
+        name: "console", default: "terminal",
+        takers: BOARD, heading: "Machine", qemu: &["-serial"]
+    }
 
     /// Wait for output and type as FILE says.
-    script: PathBuf = key("script", path("FILE"))
-        .switch("Control", GUEST);
+    script: PathBuf, path("FILE") => { name: "script", takers: GUEST, heading: "Control" }
 
     /// Stop after N instructions.
-    limit: u64 = key("limit", COUNT)
-        .switch("Control", GUEST);
+    limit: u64, COUNT => { name: "limit", takers: GUEST, heading: "Control" }
 
     /// Translate a block when it has run N times.
-    hot: u32 = key("hot", number::<1, { u32::MAX as i64 }>())
-        .default("1000, or 8000 with jit-threads 0 and several machines")
-        .switch("Control", RUN);
+    hot: u32, number::<1, { u32::MAX as i64 }>() => {
+        name: "hot", default: "1000, or 8000 with jit-threads 0 and several machines",
+        takers: RUN, heading: "Control"
+    }
 
     /// Translate a block by itself, quickly, when it was interpreted N times; 0 is never.
-    baseline: u32 = key("baseline", number::<0, { u32::MAX as i64 }>()).default("32")
-        .switch("Control", RUN);
+    baseline: u32, number::<0, { u32::MAX as i64 }>() => {
+        name: "baseline", default: "32",
+        takers: RUN, heading: "Control"
+    }
 
     /// Most guest instructions that are translated together; 1 translates block by block.
-    region: u32 = key("region", number::<1, 10_000>()).default("the engine's choice")
-        .switch("Control", RUN);
+    region: u32, number::<1, 10_000>() => {
+        name: "region", default: "the engine's choice",
+        takers: RUN, heading: "Control"
+    }
 
     /// Threads that translate beside the guest; 0 translates at once, which slows the guest down.
-    jit_threads: u32 = key("jit-threads", number::<0, 1>()).default("1")
-        .switch("Control", RUN);
+    jit_threads: u32, number::<0, 1>() => {
+        name: "jit-threads", default: "1",
+        takers: RUN, heading: "Control"
+    }
 
     /// In lockstep, compare every N instructions instead of each block, so that regions and the
     /// links between them take part.
-    stride: u64 = key("stride", COUNT)
-        .switch("Control", RUN);
+    stride: u64, COUNT => { name: "stride", takers: RUN, heading: "Control" }
 
     /// Keep at most so many bytes of translated code. When they are used up, code is evicted and
     /// translated again if it is still hot.
-    cache_bytes: usize = key("cache-bytes", BYTES).default("48M")
-        .switch("Code cache", RUN);
+    cache_bytes: usize, BYTES => {
+        name: "cache-bytes", default: "48M",
+        takers: RUN, heading: "Code cache"
+    }
 
     /// Evict in units of so many bytes, whole pages of 4K; larger code is not kept.
-    cache_unit: usize = key("cache-unit", BYTES).default("a sixteenth of cache-bytes")
-        .switch("Code cache", RUN);
+    cache_unit: usize, BYTES => {
+        name: "cache-unit", default: "a sixteenth of cache-bytes",
+        takers: RUN, heading: "Code cache"
+    }
 
     /// What to evict when all units are full.
-    cache_policy: PolicyName = key("cache-policy", choice("POLICY")).default("fifo")
-        .switch("Code cache", RUN);
+    cache_policy: PolicyName, choice("POLICY") => {
+        name: "cache-policy", default: "fifo",
+        takers: RUN, heading: "Code cache"
+    }
 
     /// Keep translations in DIR, or nowhere with 'off': what one run has translated the next one
     /// finds. DIR is made if it is not there; it must be yours, and no other user may be able to
     /// write to it, as code is executed from there. Files in it can be removed at any time.
-    code_cache: CodeCache = key("code-cache", CODE_CACHE)
-        .default("the folder mirrorball in $XDG_CACHE_HOME or ~/.cache, 1 GB at most; off for lockstep")
-        .switch("Code cache", RUN);
+    code_cache: CodeCache, CODE_CACHE => {
+        name: "code-cache", default: "the folder mirrorball in $XDG_CACHE_HOME or ~/.cache, 1 GB at most; off for lockstep",
+        takers: RUN, heading: "Code cache"
+    }
 
-    /// Its part of the host's CPUs, relative to the other machines' parts.
-    share: u32 = key("share", number::<{ *SHARE.start() }, { *SHARE.end() }>()).default("100");
+    /// The machine's part of the host's CPUs, relative to the other machines' parts.
+    share: u32, number::<{ *SHARE.start() }, { *SHARE.end() }>() => {
+        name: "share", default: "100"
+    }
 
     /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
     /// braces in append, script and console is the number.
-    count: u32 = key("count", number::<1, 1000>()).own()
-        .switch("Several machines", RUN);
+    count: u32, number::<1, 1000>() => {
+        name: "count", own: true,
+        takers: RUN, heading: "Several machines"
+    }
 }
 
 settings! {
@@ -159,34 +195,40 @@ settings! {
     pub struct MonitorSettings {}
 
     /// Run guests on N threads of the host.
-    host_threads: u32 = key("host-threads", number::<1, 256>())
-        .default("the host's cores, at most one a machine")
-        .switch("Monitor", RUN);
+    host_threads: u32, number::<1, 256>() => {
+        name: "host-threads", default: "the host's cores, at most one a machine",
+        takers: RUN, heading: "Monitor"
+    }
 
     /// Give all machines together this much of the host's memory.
-    machine_memory: u64 = key("machine-memory", SIZE).default("the sum of what they have")
-        .switch("Monitor", RUN);
+    machine_memory: u64, SIZE => {
+        name: "machine-memory", default: "the sum of what they have",
+        takers: RUN, heading: "Monitor"
+    }
 
     /// The size of a file for pages that have no room there.
-    swap_size: u64 = key("swap.size", SIZE).default("no swap file");
+    swap_size: u64, SIZE => { name: "swap.size", default: "no swap file" }
 
     /// The folder in which that file is made.
-    swap_path: PathBuf = key("swap.path", path("DIR")).default("the one for temporary files");
+    swap_path: PathBuf, path("DIR") => { name: "swap.path", default: "the one for temporary files" }
 
     /// Be controlled at this Unix socket.
-    control: PathBuf = key("control", path("SOCKET"))
-        .switch("Monitor", RUN);
+    control: PathBuf, path("SOCKET") => { name: "control", takers: RUN, heading: "Monitor" }
 
     /// Keep pages with equal contents once.
-    share_pages: bool = key("share-pages", FLAG).default("on with several machines")
-        .switch("Monitor", RUN);
+    share_pages: bool, FLAG => {
+        name: "share-pages", default: "on with several machines",
+        takers: RUN, heading: "Monitor"
+    }
 
     /// Look at N pages in a second for such pages.
-    share_rate: u32 = key("share-rate", number::<1, 1_000_000>()).default("16384");
+    share_rate: u32, number::<1, 1_000_000>() => { name: "share-rate", default: "16384" }
 
     /// Threads that translate for all machines; 0 is what jit-threads = 0 is to a machine.
-    jit_threads: u32 = key("jit-threads", number::<0, 64>()).default("1");
+    jit_threads: u32, number::<0, 64>() => { name: "jit-threads", default: "1" }
 
     /// The code-cache of machines that name none.
-    code_cache: CodeCache = key("code-cache", CODE_CACHE).default("that of the switch --code-cache");
+    code_cache: CodeCache, CODE_CACHE => {
+        name: "code-cache", default: "that of the switch --code-cache"
+    }
 }

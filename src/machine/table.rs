@@ -3,7 +3,6 @@
 
 use super::error::{Hint, Problem, SpecError};
 use super::form::{Allowed, Form, Given, Kind};
-use super::place::At;
 use super::values::ValueError;
 
 /// A command that takes settings as switches.
@@ -29,21 +28,6 @@ pub enum Action {
     Off(&'static str, &'static str),
 }
 
-/// The switch of a setting.
-#[derive(Clone, Copy, Debug)]
-pub struct Switch {
-    /// What help lists it under.
-    pub heading: &'static str,
-    /// The commands that have it.
-    pub takers: &'static [Taker],
-    /// What it does.
-    pub action: Action,
-    /// Its short name.
-    pub short: Option<char>,
-    /// The argument without which it means nothing.
-    pub needs: Option<&'static str>,
-}
-
 /// All that is known of a setting but the type of its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -51,148 +35,54 @@ pub struct Entry {
     pub name: &'static str,
     /// What it means, for help and documentation.
     pub about: &'static str,
-    /// What stands for a value in help.
-    pub value_name: &'static str,
+    /// What goes without saying, a value or words; empty if nothing does.
+    pub default: &'static str,
     /// Which types a value has in a machine file.
     pub kind: Kind,
     /// Which values there are.
     pub allowed: Allowed,
-    /// What goes without saying: a value, or words.
-    pub default: Option<&'static str>,
-    /// The switch, if there is one.
-    pub switch: Option<Switch>,
+    /// What stands for a value in help.
+    pub value_name: &'static str,
+    /// The commands that have a switch for it.
+    pub takers: &'static [Taker],
+    /// What their help lists the switch under.
+    pub heading: &'static str,
+    /// What the switch does.
+    pub action: Action,
+    /// Its short name.
+    pub short: Option<char>,
+    /// The argument without which it means nothing.
+    pub needs: Option<&'static str>,
     /// QEMU's switches for the same.
     pub qemu: &'static [&'static str],
     /// Whether several machines cannot have it in common.
     pub own: bool,
-    /// Whether a value of the switch may start with a hyphen.
-    pub hyphens: bool,
 }
 
 impl Entry {
-    /// The same with what it means, as a comment says it.
-    pub(super) const fn about(mut self, about: &'static str) -> Self {
-        self.about = about;
-        self
+    /// An entry of which no more is known than the form of its values.
+    pub(super) const fn of<T>(form: &Form<T>) -> Self {
+        Self {
+            name: "",
+            about: "",
+            default: "",
+            kind: form.kind,
+            allowed: form.allowed,
+            value_name: form.name,
+            takers: &[],
+            heading: "",
+            action: Action::Value,
+            short: None,
+            needs: None,
+            qemu: &[],
+            own: false,
+        }
     }
 
     /// What it means, in words without a full stop.
     #[must_use]
     pub fn meaning(&self) -> &'static str {
         self.about.trim().trim_end_matches('.')
-    }
-}
-
-/// A setting whose values are of type `T`.
-#[derive(Debug)]
-pub(super) struct Key<T> {
-    pub entry: Entry,
-    read: fn(&Given<'_>) -> Result<T, ValueError>,
-}
-
-/// A setting that is called `name`, with values of this form.
-pub(super) const fn key<T>(name: &'static str, form: Form<T>) -> Key<T> {
-    Key {
-        entry: Entry {
-            name,
-            about: "",
-            value_name: form.name,
-            kind: form.kind,
-            allowed: form.allowed,
-            default: None,
-            switch: None,
-            qemu: &[],
-            own: false,
-            hyphens: false,
-        },
-        read: form.read,
-    }
-}
-
-impl<T> Key<T> {
-    /// The same, with what goes without saying.
-    pub const fn default(mut self, default: &'static str) -> Self {
-        self.entry.default = Some(default);
-        self
-    }
-
-    /// The same for one machine alone: several cannot have it in common.
-    pub const fn own(mut self) -> Self {
-        self.entry.own = true;
-        self
-    }
-
-    /// The same with values that may start with a hyphen.
-    pub const fn hyphens(mut self) -> Self {
-        self.entry.hyphens = true;
-        self
-    }
-
-    /// The same with a switch that has a value.
-    pub const fn switch(self, heading: &'static str, takers: &'static [Taker]) -> Self {
-        self.acting(heading, takers, Action::Value)
-    }
-
-    /// The same with a switch that says `on`.
-    pub const fn on(self, heading: &'static str, takers: &'static [Taker]) -> Self {
-        self.acting(heading, takers, Action::On)
-    }
-
-    /// The same with a switch called `name` that says `off`.
-    pub const fn off(
-        self,
-        heading: &'static str,
-        takers: &'static [Taker],
-        name: &'static str,
-        about: &'static str,
-    ) -> Self {
-        self.acting(heading, takers, Action::Off(name, about))
-    }
-
-    const fn acting(
-        mut self,
-        heading: &'static str,
-        takers: &'static [Taker],
-        action: Action,
-    ) -> Self {
-        self.entry.switch = Some(Switch {
-            heading,
-            takers,
-            action,
-            short: None,
-            needs: None,
-        });
-        self
-    }
-
-    /// The same with a short name for its switch.
-    pub const fn short(mut self, short: char) -> Self {
-        if let Some(switch) = &mut self.entry.switch {
-            switch.short = Some(short);
-        }
-        self
-    }
-
-    /// The same with the argument that its switch needs.
-    pub const fn needs(mut self, needs: &'static str) -> Self {
-        if let Some(switch) = &mut self.entry.switch {
-            switch.needs = Some(needs);
-        }
-        self
-    }
-
-    /// The same with what QEMU calls it.
-    pub const fn qemu(mut self, names: &'static [&'static str]) -> Self {
-        self.entry.qemu = names;
-        self
-    }
-
-    /// The value that is given.
-    pub fn read(&self, given: &Given<'_>) -> Result<At<T>, ValueError> {
-        Ok(At {
-            value: (self.read)(given)?,
-            place: given.place.clone(),
-        })
     }
 }
 
@@ -271,13 +161,13 @@ pub trait Table: Clone + Default + 'static {
     }
 }
 
-/// Makes a type of settings and its table of entries. An entry has what it means as a comment, a
-/// field for the value, its type, and its [`Key`].
+/// Makes a type of settings and its table. An entry has what it means as a comment, a field for the
+/// value, its type, the [`Form`] in which it is written, and what else its [`Entry`] says.
 macro_rules! settings {
     (
         $(#[$doc:meta])*
         pub struct $owner:ident { $($(#[$more:meta])* $extra:ident: $kind:ty,)* }
-        $($(#[doc = $about:literal])+ $field:ident: $type:ty = $key:expr;)+
+        $($(#[doc = $about:literal])+ $field:ident: $type:ty, $form:expr => { $($entry:tt)+ })+
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
@@ -288,11 +178,11 @@ macro_rules! settings {
 
         impl Table for $owner {
             const ROWS: &'static [Row<Self>] = &[$({
-                const KEY: Key<$type> = $key;
+                const FORM: Form<$type> = $form;
                 Row {
-                    entry: KEY.entry.about(concat!($($about),+)),
+                    entry: Entry { about: concat!($($about),+), $($entry)+, ..Entry::of(&FORM) },
                     set: |settings, given| {
-                        settings.$field = Some(KEY.read(given)?);
+                        settings.$field = Some(FORM.read(given)?);
                         Ok(())
                     },
                     merge: |settings, base| {

@@ -138,20 +138,7 @@ pub fn name(text: &str) -> Result<String, ValueError> {
 
 /// An amount of memory, for all machines together.
 pub fn size(text: &str) -> Result<u64, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'b' | 'B')) => (&text[..at], 1),
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        Some((at, 't' | 'T')) => (&text[..at], 1 << 40),
-        _ => (text, 1 << 20),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Size);
-    }
-    let number: u64 = digits.parse().map_err(|_| ValueError::Size)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1024, "bkmgt", 1 << 20)
         .filter(|bytes| (1 << 20..=1 << 40).contains(bytes) && bytes.is_multiple_of(PAGE_SIZE))
         .ok_or(ValueError::Size)
 }
@@ -168,39 +155,32 @@ pub fn address(text: &str) -> Result<Va, ValueError> {
 
 /// A number of instructions or the like, in thousands if it has a suffix.
 pub fn count(text: &str) -> Result<u64, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
-        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
-        Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
-        _ => (text, 1),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Count);
-    }
-    let number: u64 = digits.parse().map_err(|_| ValueError::Count)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1000, "kmg", 1)
         .filter(|&count| count > 0)
         .ok_or(ValueError::Count)
 }
 
 /// A number of bytes of the host's, with its unit.
 pub fn bytes(text: &str) -> Result<usize, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'b' | 'B')) => (&text[..at], 1),
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        _ => return Err(ValueError::Bytes),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Bytes);
-    }
-    let number: usize = digits.parse().map_err(|_| ValueError::Bytes)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1024, "bkmg", 0)
         .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
+        .and_then(|bytes| usize::try_from(bytes).ok())
         .ok_or(ValueError::Bytes)
+}
+
+/// A number with one of `units`, which are powers of `step`; without one it counts in `plain`, and
+/// is none if that is 0.
+fn with_unit(text: &str, step: u64, units: &str, plain: u64) -> Option<u64> {
+    let last = text.chars().next_back()?.to_ascii_lowercase();
+    let power = "bkmgt".find(last).filter(|_| units.contains(last));
+    let (digits, unit) = match power {
+        Some(power) => (&text[..text.len() - 1], step.pow(power as u32)),
+        None => (text, plain),
+    };
+    if unit == 0 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// What the guest's clock shows when it starts.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::machine::kinds::CodeCache;
+use crate::machine::table::Row;
 use crate::machine::{At, ConsoleSpec, EngineKind, Files, RtcStart, said, tell_apart};
 use std::path::PathBuf;
 
@@ -320,8 +321,7 @@ fn keys<S: Table>() -> String {
         let entry = &row.entry;
         let values = entry.allowed.in_words();
         let values = values.unwrap_or_else(|| entry.kind.wanted().to_owned());
-        let (name, meaning) = (entry.name, entry.meaning());
-        let default = entry.default.unwrap_or_default();
+        let (name, meaning, default) = (entry.name, entry.meaning(), entry.default);
         text += &format!("| `{name}` | {meaning} | {values} | {default} |\n");
     }
     text
@@ -350,40 +350,39 @@ fn the_keys_that_are_documented_are_those_of_the_table() {
     }
 }
 
-/// Each default that is a value, as opposed to words, is what the machine has without it.
+/// Sees to it that each default that is a value, as opposed to words, makes no difference to what
+/// settings come to; answers how many there are.
+fn hold_defaults<S: Table>(come_to: impl Fn(&S) -> String) -> usize {
+    let is_value =
+        |row: &&Row<S>| !row.entry.default.is_empty() && !row.entry.default.contains(' ');
+    let rows = S::ROWS.iter().filter(is_value);
+    rows.map(|row| {
+        let mut settings = S::default();
+        let default = Given::switch(OsStr::new(row.entry.default));
+        row.set(&mut settings, &default).unwrap();
+        assert_eq!(
+            come_to(&settings),
+            come_to(&S::default()),
+            "{}",
+            row.entry.name
+        );
+    })
+    .count()
+}
+
 #[test]
 fn the_defaults_that_are_told_are_those_that_hold() {
-    let machine = |settings: &Settings| {
+    let machines = hold_defaults(|settings: &Settings| {
         let mut machine = settings.machine(&mut Files::default()).unwrap();
         machine.forget_files();
         // What is absent here the engine adds.
         let engine = crate::engine::JitConfig::default();
         machine.baseline.get_or_insert(engine.baseline);
         format!("{machine:?}")
-    };
-    let nothing = machine(&Settings::default());
-    let mut values = 0;
-    for row in Settings::ROWS {
-        let Some(default) = row.entry.default.filter(|default| !default.contains(' ')) else {
-            continue;
-        };
-        let mut settings = Settings::default();
-        row.set(&mut settings, &Given::switch(OsStr::new(default)))
-            .unwrap();
-        assert_eq!(machine(&settings), nothing, "{}", row.entry.name);
-        values += 1;
-    }
-    assert!(values > 10, "{values}");
-
-    let spec = |settings: &MonitorSettings| settings.spec(&[]).unwrap();
-    for row in MonitorSettings::ROWS {
-        if let Some(default) = row.entry.default.filter(|default| !default.contains(' ')) {
-            let mut settings = MonitorSettings::default();
-            row.set(&mut settings, &Given::switch(OsStr::new(default)))
-                .unwrap();
-            assert_eq!(spec(&settings), spec(&MonitorSettings::default()));
-        }
-    }
+    });
+    let monitors =
+        hold_defaults(|settings: &MonitorSettings| format!("{:?}", settings.spec(&[]).unwrap()));
+    assert!(machines > 10 && monitors > 1, "{machines} {monitors}");
 }
 
 #[test]
