@@ -9,14 +9,15 @@ use clap::Args;
 use super::switches::MeasureSwitches;
 use super::{CliError, Command, Exit, one_line, parse};
 use crate::image::Initrd;
-use crate::machine::{At, said};
+use crate::machine::{At, Uses, said};
 use crate::measure::programs::ProgramResults;
 use crate::measure::{
     Campaign, Guests, Machine, MeasureError, Results, Runner, ScriptFile, Setting,
 };
+use crate::report::OutFile;
 
 /// The machine around the guests; all runs have it in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(
     mut_arg("initrd", |arg| arg.requires("guest")),
     mut_arg("script", |arg| arg.help(SCRIPT).long_help(SCRIPT))
@@ -71,6 +72,34 @@ impl MachineArgs {
             session: script.as_deref().map(ScriptFile::open).transpose()?,
             limit: said(&settings.limit),
         })
+    }
+
+    /// The file for each of `reports`, which have names for messages, if there is to be one. All
+    /// are files of their own, and none is one that `campaign` reads.
+    pub fn open<const N: usize>(
+        &self,
+        campaign: &Campaign,
+        reports: [(&'static str, Option<&PathBuf>); N],
+    ) -> Result<[Option<OutFile>; N], CliError> {
+        let mut uses = Uses::default();
+        for guest in &campaign.guests.all {
+            uses.read("a guest", &guest.path);
+        }
+        if let Some(path) = &campaign.machine.initrd {
+            uses.read("the initrd", path);
+        }
+        if let Some(path) = self.script() {
+            uses.read("the script", &path);
+        }
+        for (name, path) in reports {
+            path.into_iter().for_each(|path| uses.write(name, path));
+        }
+        uses.are_apart()?;
+        let mut files = [const { None }; N];
+        for (file, (_, path)) in files.iter_mut().zip(reports) {
+            *file = path.cloned().map(OutFile::open).transpose()?;
+        }
+        Ok(files)
     }
 
     /// A measurement of `guests` with `settings`, all of which are found to be good.

@@ -71,7 +71,7 @@ pub fn main() -> ExitCode {
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
         Command::Trace(args) => trace::execute(&args),
-        Command::Bench(args) => bench::execute(*args),
+        Command::Bench(args) => bench::execute(&args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),

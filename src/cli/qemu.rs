@@ -199,7 +199,10 @@ mod tests {
             let advice = advice(name).unwrap();
             let words = advice.split(|c: char| c.is_whitespace() || c == ';');
             for switch in words.filter(|word| word.starts_with("--") && *word != "--version") {
-                assert!(help.split_whitespace().any(|word| word == switch), "{switch}");
+                assert!(
+                    help.split_whitespace().any(|word| word == switch),
+                    "{switch}"
+                );
             }
         }
     }

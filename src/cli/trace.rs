@@ -1,6 +1,7 @@
 //! `mirrorball trace`: a system call or a TLB miss of a guest, step by step.
 
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use mirrorball_runtime::addr::Va;
@@ -8,7 +9,7 @@ use mirrorball_runtime::exit::Outcome;
 
 use super::switches::TraceSwitches;
 use super::{CliError, Exit, complain, print};
-use crate::machine::{At, ConsoleSpec, Files, MachineSpec, values};
+use crate::machine::{At, ConsoleSpec, Files, MachineSpec, Uses, values};
 use crate::trace::{Asked, Flow, Recorder, render};
 
 /// What can be followed.
@@ -79,7 +80,13 @@ impl TraceArgs {
         settings
             .console
             .get_or_insert(At::switch(ConsoleSpec::None));
-        Ok(settings.machine(&mut Files::default())?)
+        let mut files = Files::default();
+        let machine = settings.machine(&mut files)?;
+        let mut uses = Uses::default();
+        files.note(&mut uses);
+        uses.consoles(slice::from_ref(&machine));
+        uses.are_apart()?;
+        Ok(machine)
     }
 
     fn asked(&self) -> Asked {

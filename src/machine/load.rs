@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mirrorball_runtime::addr::Va;
 use rustc_hash::FxHashMap;
 
+use super::apart::Uses;
 use crate::console::{Script, ScriptError};
 use crate::image::{self, Image, ImageError, Initrd, elf, flat};
 
@@ -43,6 +44,19 @@ impl Files {
         let image = Arc::new(open(path, flat)?);
         self.images.insert(key, Arc::clone(&image));
         Ok(image)
+    }
+
+    /// Adds the files that were read to `uses`.
+    pub fn note(&self, uses: &mut Uses) {
+        for (path, _) in self.images.keys() {
+            uses.read("the kernel", path);
+        }
+        for path in self.initrds.keys() {
+            uses.read("the initrd", path);
+        }
+        for path in self.scripts.keys() {
+            uses.read("the script", path);
+        }
     }
 
     /// The guest that is built in.

@@ -5,10 +5,12 @@
 //! of what `table` and `form` provide). What a VM does not say the switches say for all.
 //! [`Settings::machines`] reads the files that are named and makes [`MachineSpec`]s of it, one a VM
 //! (`resolve`), which build the VM, its engine and its console (`start`). [`MonitorSpec`] is the
-//! same for what the VMs have in common.
+//! same for what the VMs have in common. [`Uses`] keeps the files that are written apart from those
+//! that are read.
 //!
 //! Nothing here runs a machine, and nothing here decides which runs when.
 
+mod apart;
 mod error;
 pub mod file;
 pub mod form;
@@ -24,6 +26,7 @@ mod start;
 pub mod table;
 pub mod values;
 
+pub use apart::{Role, Uses};
 pub use error::{Problem, SpecError};
 pub use kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 pub use load::Files;

@@ -1,8 +1,8 @@
 //! The table of settings: what users can say of a machine and of the monitor, each once.
 //!
 //! From an entry come the key of machine files and of `--vm`, the switch of the commands that it
-//! names, their help, the page docs/machine-file.md, the hints for slips and for QEMU's names,
-//! and the order of who is heard: a machine's own words, the switches, the default.
+//! names, their help, the page docs/machine-file.md, and the hints for slips and for QEMU's names.
+//! A machine's own words win over the switches, and those over the default.
 
 use std::path::PathBuf;
 

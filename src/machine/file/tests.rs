@@ -1,7 +1,7 @@
 use super::*;
 use crate::machine::kinds::CodeCache;
 use crate::machine::table::Row;
-use crate::machine::{At, ConsoleSpec, EngineKind, Files, RtcStart, said, tell_apart};
+use crate::machine::{At, ConsoleSpec, EngineKind, Files, RtcStart, Uses, said, tell_apart};
 use std::path::PathBuf;
 
 fn parse(text: &str) -> Result<MachineFile, SpecError> {
@@ -17,6 +17,9 @@ fn error(text: &str) -> String {
             machines.extend(settings.machines(&mut files)?);
         }
         tell_apart(&machines)?;
+        let mut uses = Uses::default();
+        uses.consoles(&machines);
+        uses.are_apart()?;
         read.monitor.spec(&machines)
     });
     let line = error.unwrap_err().to_string();
