@@ -254,6 +254,30 @@ fn values_that_mean_nothing_are_refused() {
     );
 }
 
+/// clap takes `-hda` for a wish for help.
+#[test]
+fn switches_of_qemu_are_refused_with_advice() {
+    refused(&["run", "-hda", "disk.img"], USAGE, &["-hda", "no disk"]);
+    refused(&["-hda", "disk.img"], USAGE, &["-hda", "no disk"]);
+    refused(
+        &["-kernel", "vmlinux", "-nographic"],
+        USAGE,
+        &["-kernel", "mirrorball run FILE"],
+    );
+    refused(
+        &["run", "vmlinux", "-append", "console=ttyS0"],
+        USAGE,
+        &["-append", "write mirrorball run --append TEXT"],
+    );
+    refused(
+        &["run", "vmlinux", "-monitor", "stdio"],
+        USAGE,
+        &["-monitor", "--control SOCKET"],
+    );
+    let help = mirrorball(&["run", "-h"]);
+    assert_eq!(help.status.code(), Some(0));
+}
+
 #[test]
 fn a_script_that_cannot_be_read_is_refused() {
     let bench = Bench::new();

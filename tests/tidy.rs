@@ -67,6 +67,7 @@ fn root() -> &'static Path {
 }
 
 /// A source file.
+#[derive(Clone)]
 struct Source {
     /// Its path from the project's root.
     path: String,
@@ -315,6 +316,29 @@ fn upward_imports(folder: &str, layers: &[&[&str]]) -> Vec<String> {
 fn imports_go_one_way() {
     expect_none(&upward_imports("src", LAYERS));
     expect_none(&upward_imports("runtime/src", RUNTIME_LAYERS));
+}
+
+/// What is said of a setting anywhere, its entry says: neither commands nor files of machines know
+/// its name. Names without a hyphen are words that are used for other things as well.
+#[test]
+fn a_setting_is_named_in_its_table_alone() {
+    const TABLE: &str = "src/machine/settings.rs";
+    let table = fs::read_to_string(root().join(TABLE)).expect("a table");
+    let names = table.split("name: \"").skip(1);
+    let names = names.filter_map(|part| part.split('"').next());
+    let names: Vec<&str> = names.filter(|name| name.contains(['-', '.'])).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let others = [sources("src/machine"), sources("src/cli")].concat();
+    let mut complaints = Vec::new();
+    for source in others.iter().filter(|source| source.path != TABLE) {
+        let code = source.text.split("#[cfg(test)]\nmod tests {").next();
+        let code = code.unwrap_or_default();
+        let named = names
+            .iter()
+            .filter(|name| code.contains(&format!("\"{name}\"")));
+        complaints.extend(named.map(|name| format!("{} names {name}", source.path)));
+    }
+    expect_none(&complaints);
 }
 
 /// The names of a crate's modules: its folders, and the files beside them.

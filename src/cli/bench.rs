@@ -6,9 +6,8 @@ use clap::Args;
 
 use super::measure::{MachineArgs, verdict, verdict_of_programs};
 use super::{CliError, Exit, fetch, print};
-use crate::measure::programs::{self, ProgramCampaign, ProgramResults, list};
+use crate::measure::programs::{self, ProgramCampaign, list};
 use crate::measure::{MeasureError, Runner, Setting, bench};
-use crate::report::OutFile;
 
 /// Measure guests under several settings, side by side
 ///
@@ -93,13 +92,17 @@ Examples:
 Close what else runs on the host. A difference that is smaller than the spread is none.";
 
 /// Measures what the arguments ask for.
-pub(super) fn execute(args: BenchArgs) -> Result<Exit, CliError> {
+pub(super) fn execute(args: &BenchArgs) -> Result<Exit, CliError> {
     let (settings, baseline) = args.settings()?;
-    let json = args.json.clone().map(OutFile::open).transpose()?;
-    let svg = args.svg.clone().map(OutFile::open).transpose()?;
+    let reports = [
+        ("the JSON", args.json.as_ref()),
+        ("the plot", args.svg.as_ref()),
+    ];
     let rounds = args.rounds.into();
     if args.programs {
-        let measured = args.measure_programs(settings, baseline, rounds)?;
+        let campaign = args.program_campaign(settings, baseline, rounds)?;
+        let [json, svg] = args.machine.open(&campaign.campaign, reports)?;
+        let measured = campaign.run()?;
         if let Some(json) = json {
             json.write(&measured.to_json()?)?;
         }
@@ -112,6 +115,7 @@ pub(super) fn execute(args: BenchArgs) -> Result<Exit, CliError> {
     let campaign = args
         .machine
         .campaign(&args.guest, settings, baseline, rounds)?;
+    let [json, svg] = args.machine.open(&campaign, reports)?;
     let results = campaign.run()?;
     if let Some(json) = json {
         json.write(&results.to_json()?)?;
@@ -124,13 +128,13 @@ pub(super) fn execute(args: BenchArgs) -> Result<Exit, CliError> {
 }
 
 impl BenchArgs {
-    /// Measures programs in one guest.
-    fn measure_programs(
-        self,
+    /// A measurement of programs in one guest.
+    fn program_campaign(
+        &self,
         settings: Vec<Setting>,
         baseline: usize,
         rounds: usize,
-    ) -> Result<ProgramResults, CliError> {
+    ) -> Result<ProgramCampaign, CliError> {
         let programs = list::select(&self.only).map_err(|pattern| MeasureError::NoProgram {
             pattern,
             names: list::names(),
@@ -140,22 +144,21 @@ impl BenchArgs {
             [one] => vec![one.clone()],
             more => return Err(CliError::ManyKernels(more.join(", "))),
         };
-        let initrd = match &self.machine.initrd {
-            Some(initrd) => initrd.clone(),
+        let initrd = match self.machine.initrd() {
+            Some(initrd) => initrd,
             None => cached(fetch::programs())?,
         };
-        let machine = self.machine.with_shell(initrd);
+        let machine = self.machine.clone().with_shell(initrd);
         let campaign = machine.campaign(&guests, settings, baseline, rounds)?;
         if let [first, second, ..] = campaign.guests.all.as_slice() {
             let names = format!("{}, {}", first.name, second.name);
             return Err(CliError::ManyKernels(names));
         }
-        let campaign = ProgramCampaign {
+        Ok(ProgramCampaign {
             campaign,
             programs,
             again: self.again,
-        };
-        Ok(campaign.run()?)
+        })
     }
 
     /// The settings, and the index of the one to compare with.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use mirrorball_runtime::addr::Va;
 
-use super::program::{FormatArgs, extent};
+use super::program::extent;
+use super::switches::DisasmSwitches;
 use super::{CliError, Exit};
 use crate::image::Image;
 use crate::isa::disasm::disassemble;
@@ -21,7 +22,7 @@ pub(super) struct DisasmArgs {
     /// ELF executable, or a flat binary with --flat
     image: PathBuf,
     #[command(flatten)]
-    format: FormatArgs,
+    format: DisasmSwitches,
     /// First address [default: the entry point]
     #[arg(long, value_name = "ADDRESS", value_parser = values::address)]
     from: Option<Va>,
@@ -32,7 +33,7 @@ pub(super) struct DisasmArgs {
 
 /// Prints what the arguments ask for.
 pub(super) fn execute(args: &DisasmArgs) -> Result<Exit, CliError> {
-    let image = args.format.open(&args.image)?;
+    let image = args.format.0.open(&args.image)?;
     let from = args.from.unwrap_or(image.entry);
     if image.word(from).is_none() {
         let image_name = args.image.display().to_string();

@@ -9,11 +9,11 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::STATUS_CU1;
-use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
-use super::program::{FormatArgs, extent};
-use super::{CliError, Exit, print, run};
+use super::program::extent;
+use super::switches::InspectSwitches;
+use super::{CliError, Exit, print};
 use crate::engine::jit::JitError;
 use crate::engine::lockstep::guest_listing;
 use crate::image::{self, Image, MemorySize};
@@ -30,19 +30,10 @@ pub(super) struct InspectArgs {
     /// ELF executable, or a flat binary with --flat
     image: PathBuf,
     #[command(flatten)]
-    format: FormatArgs,
+    machine: InspectSwitches,
     /// Virtual address of the block's first instruction
     #[arg(value_parser = values::address)]
     address: Va,
-    /// The CPU that the code is for
-    #[arg(
-        long,
-        value_name = "MODEL",
-        value_parser = run::models(),
-        ignore_case = true,
-        default_value = "24Kf"
-    )]
-    cpu: &'static Model,
 }
 
 /// What the JIT makes of a block.
@@ -64,16 +55,17 @@ const REPEATS: usize = 9;
 
 /// Shows what the arguments ask for.
 pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
-    let image = args.format.open(&args.image)?;
+    let image = args.machine.0.open(&args.image)?;
     let address = args.address;
     let place = place(&image, address).ok_or_else(|| CliError::NoCode {
         image: args.image.display().to_string(),
         address,
         code: extent(&image),
     })?;
+    let model = args.machine.0.cpu();
     let memory = MemorySize::default();
     let mut vm = Vm::new(VmConfig {
-        model: args.cpu,
+        model,
         memory: memory.bytes(),
         big_endian: image.big_endian,
         second_tlb: 0,
@@ -81,7 +73,7 @@ pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
         rtc_base: RtcStart::Fixed(0).seconds(),
     })?;
     image::load(&image, None, "", memory, &mut *vm)?.enter(&mut vm);
-    if args.cpu.has_fpu() {
+    if model.has_fpu() {
         vm.cpu.cp0.status |= STATUS_CU1;
         vm.select_space();
     }

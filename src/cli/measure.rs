@@ -5,77 +5,101 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use mirrorball_runtime::cpu::model::Model;
 
-use super::{CliError, Command, Exit, one_line, parse, run};
-use crate::image::{Initrd, MemorySize};
-use crate::machine::values;
+use super::switches::MeasureSwitches;
+use super::{CliError, Command, Exit, one_line, parse};
+use crate::image::Initrd;
+use crate::machine::{At, Uses, said};
 use crate::measure::programs::ProgramResults;
 use crate::measure::{
     Campaign, Guests, Machine, MeasureError, Results, Runner, ScriptFile, Setting,
 };
+use crate::report::OutFile;
 
 /// The machine around the guests; all runs have it in common.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
+#[command(
+    mut_arg("initrd", |arg| arg.requires("guest")),
+    mut_arg("script", |arg| arg.help(SCRIPT).long_help(SCRIPT))
+)]
 pub(super) struct MachineArgs {
-    /// The CPU that the guests see [default: 24Kf]
-    #[arg(long, value_name = "MODEL", value_parser = run::models(), ignore_case = true,
-          help_heading = "Machine")]
-    cpu: Option<&'static Model>,
-    /// Memory, 1M to 2G [default: 256M]
-    #[arg(long, short, value_name = "SIZE", help_heading = "Machine")]
-    memory: Option<MemorySize>,
-    /// Initial RAM disk
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "guest",
-        help_heading = "Machine"
-    )]
-    pub initrd: Option<PathBuf>,
-    /// The kernel's command line
-    #[arg(
-        long,
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        help_heading = "Machine"
-    )]
-    append: Option<String>,
-    /// Type as FILE says; if its last step is a wait, the run ends there
-    #[arg(long, value_name = "FILE", help_heading = "Machine")]
-    pub script: Option<PathBuf>,
-    /// End each run after N instructions (k, M, G for thousands)
-    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Machine")]
-    pub limit: Option<u64>,
+    #[command(flatten)]
+    settings: MeasureSwitches,
     /// Seconds that a run may take, or a program
     #[arg(long, value_name = "N", default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..), help_heading = "Machine")]
     timeout: u64,
 }
 
+/// What help says of the script, whose end is more here than in `run`.
+const SCRIPT: &str = "Type as FILE says; if its last step is a wait, the run ends there";
+
 impl MachineArgs {
+    /// The initial RAM disk.
+    pub fn initrd(&self) -> Option<PathBuf> {
+        said(&self.settings.0.initrd)
+    }
+
+    /// The file that says what is typed.
+    pub fn script(&self) -> Option<PathBuf> {
+        said(&self.settings.0.script)
+    }
+
     /// The same with this `initrd`, whose shell is at the serial console unless the kernel is told
     /// something else.
     pub fn with_shell(mut self, initrd: PathBuf) -> Self {
-        self.initrd = Some(initrd);
-        self.append
-            .get_or_insert_with(|| "console=ttyS0".to_owned());
+        let settings = &mut self.settings.0;
+        settings.initrd = Some(At::switch(initrd));
+        settings
+            .append
+            .get_or_insert_with(|| At::switch("console=ttyS0".to_owned()));
         self
     }
 
     fn machine(&self) -> Result<Machine, CliError> {
         // Read once here, so that a mistake is found before anything runs.
-        if let Some(path) = &self.initrd {
+        let initrd = self.initrd();
+        if let Some(path) = &initrd {
             Initrd::open(path).map_err(|error| MeasureError::Image(error.into()))?;
         }
+        let script = self.script();
+        let settings = &self.settings.0;
         Ok(Machine {
-            cpu: self.cpu.map(|model| model.name.to_owned()),
-            memory: self.memory,
-            initrd: self.initrd.clone(),
-            append: self.append.clone(),
-            session: self.script.as_deref().map(ScriptFile::open).transpose()?,
-            limit: self.limit,
+            cpu: said(&settings.cpu).map(|model| model.name.to_owned()),
+            memory: said(&settings.memory),
+            initrd,
+            append: said(&settings.append),
+            session: script.as_deref().map(ScriptFile::open).transpose()?,
+            limit: said(&settings.limit),
         })
+    }
+
+    /// The file for each of `reports`, which have names for messages, if there is to be one. All
+    /// are files of their own, and none is one that `campaign` reads.
+    pub fn open<const N: usize>(
+        &self,
+        campaign: &Campaign,
+        reports: [(&'static str, Option<&PathBuf>); N],
+    ) -> Result<[Option<OutFile>; N], CliError> {
+        let mut uses = Uses::default();
+        for guest in &campaign.guests.all {
+            uses.read("a guest", &guest.path);
+        }
+        if let Some(path) = &campaign.machine.initrd {
+            uses.read("the initrd", path);
+        }
+        if let Some(path) = self.script() {
+            uses.read("the script", &path);
+        }
+        for (name, path) in reports {
+            path.into_iter().for_each(|path| uses.write(name, path));
+        }
+        uses.are_apart()?;
+        let mut files = [const { None }; N];
+        for (file, (_, path)) in files.iter_mut().zip(reports) {
+            *file = path.cloned().map(OutFile::open).transpose()?;
+        }
+        Ok(files)
     }
 
     /// A measurement of `guests` with `settings`, all of which are found to be good.

@@ -5,7 +5,6 @@
 //! else.
 
 mod bench;
-mod cache;
 mod ctl;
 mod disasm;
 mod error;
@@ -14,11 +13,14 @@ mod fetch;
 mod inspect;
 mod measure;
 mod program;
+mod qemu;
 pub mod run;
+mod switches;
 mod top;
 mod trace;
 mod tune;
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};
 use std::process::ExitCode;
@@ -59,16 +61,17 @@ enum Command {
 /// The whole program: reads the command line, does what it says, and says how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match parse(std::env::args_os()) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error).into(),
+        Err(error) => return refuse(&error, &arguments).into(),
     };
     let ended = match cli.command {
         Command::Run(args) => args.validate().and_then(run::execute),
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
         Command::Trace(args) => trace::execute(&args),
-        Command::Bench(args) => bench::execute(*args),
+        Command::Bench(args) => bench::execute(&args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),
@@ -108,7 +111,7 @@ fn print(text: &str) -> Result<Exit, CliError> {
 fn parse<I>(arguments: I) -> Result<Cli, clap::Error>
 where
     I: IntoIterator,
-    I::Item: Into<std::ffi::OsString> + Clone,
+    I::Item: Into<OsString> + Clone,
 {
     let matches = command().try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
@@ -131,8 +134,12 @@ fn exit_codes() -> String {
     text
 }
 
-/// Prints what clap has to say instead of running a command: help in full, errors in one line.
-fn refuse(error: &clap::Error) -> Exit {
+/// Prints what there is to say instead of running a command: help in full, errors in one line.
+fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    if let Some(line) = qemu::explain(error, arguments) {
+        complain(&line);
+        return Exit::Usage;
+    }
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let _ = error.print();

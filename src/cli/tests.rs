@@ -1,6 +1,7 @@
 use super::*;
 use crate::image::MemorySize;
-use crate::machine::{ConsoleSpec, EngineKind, MachineSpec, RtcStart};
+use crate::machine::table::{Action, Table, Taker};
+use crate::machine::{ConsoleSpec, EngineKind, MachineSpec, RtcStart, Settings};
 use run::{Guests, Reports, RunArgs, RunOptions, TraceTopic};
 
 fn parsed(line: &str) -> Result<Command, String> {
@@ -326,6 +327,14 @@ fn help_shows_what_the_tables_hold() {
         .unwrap()
         .render_long_help()
         .to_string();
+    for entry in Settings::ROWS.iter().map(|row| &row.entry) {
+        if entry.takers.contains(&Taker::Run) && entry.action == Action::Value {
+            let name = format!("--{} <{}>", entry.name, entry.value_name);
+            let default = entry.default.split(' ').next().unwrap_or_default();
+            assert!(help.contains(&name) && help.contains(default), "{name}");
+        }
+    }
+    assert!(help.contains("[values: 0 to 4096]"), "{help}");
     assert!(help.contains("13  lockstep found a difference"), "{help}");
     assert!(help.contains("Ctrl-A x       quit mirrorball"), "{help}");
     assert!(

@@ -1,16 +1,15 @@
 //! `mirrorball trace`: a system call or a TLB miss of a guest, step by step.
 
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Outcome;
 
-use super::program::FormatArgs;
-use super::{CliError, Exit, complain, print, run};
-use crate::image::MemorySize;
-use crate::machine::{At, ConsoleSpec, Files, MachineSpec, Settings, values};
+use super::switches::TraceSwitches;
+use super::{CliError, Exit, complain, print};
+use crate::machine::{At, ConsoleSpec, Files, MachineSpec, Uses, values};
 use crate::trace::{Asked, Flow, Recorder, render};
 
 /// What can be followed.
@@ -29,12 +28,13 @@ enum FlowName {
 /// instructions it takes and which of them are privileged, done by translated code alone or by the
 /// monitor; the way back. All numbers are of the guest that runs, and the same each time.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(
+    after_long_help = EXAMPLES,
+    mut_arg("console", |arg| arg.help(CONSOLE).long_help(CONSOLE))
+)]
 pub(super) struct TraceArgs {
     /// Kernel: an ELF32 MIPS executable, or a flat binary with --flat [default: the tour]
     image: Option<PathBuf>,
-    #[command(flatten)]
-    format: FormatArgs,
     /// What to follow
     #[arg(long, value_enum, value_name = "FLOW")]
     flow: FlowName,
@@ -49,47 +49,12 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = values::address)]
     at: Option<Va>,
 
-    /// The CPU that the guest sees
-    #[arg(long, value_name = "MODEL", value_parser = run::models(), ignore_case = true,
-          help_heading = "Machine")]
-    cpu: Option<&'static Model>,
-    /// Memory, 1M to 2G [default: 256M]
-    #[arg(long, short, value_name = "SIZE", help_heading = "Machine")]
-    memory: Option<MemorySize>,
-    /// Initial RAM disk
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "image",
-        help_heading = "Machine"
-    )]
-    initrd: Option<PathBuf>,
-    /// The kernel's command line
-    #[arg(
-        long,
-        value_name = "TEXT",
-        allow_hyphen_values = true,
-        help_heading = "Machine"
-    )]
-    append: Option<String>,
-    /// Entries of the machine's second-level TLB [default: 1024]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(values::SECOND_TLB),
-          help_heading = "Machine")]
-    second_tlb: Option<u32>,
-    /// Give the guest no hypercalls
-    #[arg(long, help_heading = "Machine")]
-    no_hypercalls: bool,
-    /// Type as FILE says, and nothing else
-    #[arg(long, value_name = "FILE", help_heading = "Machine")]
-    script: Option<PathBuf>,
-    /// Where the guest's console goes: file:PATH [default: nowhere]
-    #[arg(long, value_name = "CONSOLE", value_parser = ConsoleSpec::parse,
-          help_heading = "Machine")]
-    console: Option<ConsoleSpec>,
-    /// Stop after N instructions (k, M, G for thousands)
-    #[arg(long, value_name = "N", value_parser = values::count, help_heading = "Machine")]
-    limit: Option<u64>,
+    #[command(flatten)]
+    machine: TraceSwitches,
 }
+
+/// What help says of the console, which is elsewhere by default than that of `run`.
+const CONSOLE: &str = "Where the guest's console goes: file:PATH [default: none]";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -109,25 +74,19 @@ is not there, the entry that it writes is invalid, and the access comes back for
 Then the software TLB, which holds what the guest's TLB allows, already has the page.";
 
 impl TraceArgs {
-    fn machine(&self) -> Result<MachineSpec, CliError> {
-        let settings = Settings {
-            image: self.image.clone().map(At::switch),
-            flat: self.format.flat.map(At::switch),
-            big_endian: Some(At::switch(self.format.big_endian)),
-            cpu: self.cpu,
-            memory: self.memory,
-            initrd: self.initrd.clone().map(At::switch),
-            append: self.append.clone(),
-            second_tlb: self.second_tlb,
-            hypercalls: Some(!self.no_hypercalls),
-            script: self.script.clone().map(At::switch),
-            console: Some(At::switch(
-                self.console.clone().unwrap_or(ConsoleSpec::None),
-            )),
-            limit: self.limit,
-            ..Settings::default()
-        };
-        Ok(settings.machine(&mut Files::default())?)
+    fn spec(&self) -> Result<MachineSpec, CliError> {
+        let mut settings = self.machine.0.clone();
+        settings.image = self.image.clone().map(At::switch);
+        settings
+            .console
+            .get_or_insert(At::switch(ConsoleSpec::None));
+        let mut files = Files::default();
+        let machine = settings.machine(&mut files)?;
+        let mut uses = Uses::default();
+        files.note(&mut uses);
+        uses.consoles(slice::from_ref(&machine));
+        uses.are_apart()?;
+        Ok(machine)
     }
 
     fn asked(&self) -> Asked {
@@ -145,7 +104,7 @@ impl TraceArgs {
 
 /// Follows what the arguments ask for.
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
-    let mut machine = args.machine()?;
+    let mut machine = args.spec()?;
     let mut vm = machine.vm()?;
     let asked = args.asked();
     let mut recorder = Recorder::new(machine.engine()?, asked, &mut vm);

@@ -9,7 +9,6 @@ use super::{CliError, Exit, print};
 use crate::measure::MeasureError;
 use crate::measure::tune::page::{self, Page};
 use crate::measure::tune::{Dimension, Sweep};
-use crate::report::OutFile;
 
 /// Find the JIT's settings that suit a guest best
 ///
@@ -78,25 +77,32 @@ pub(super) fn execute(args: TuneArgs) -> Result<Exit, CliError> {
         let name = guests.into_iter().next().unwrap_or_default();
         return Err(MeasureError::ManyGuests(name).into());
     };
-    let html = OutFile::open(args.html)?;
-    let json = args.json.map(OutFile::open).transpose()?;
+    let reports = [
+        ("the page", Some(&args.html)),
+        ("the JSON", args.json.as_ref()),
+    ];
+    let [html, json] = args.machine.open(&campaign, reports)?;
     let results = campaign.run()?;
     let best = &campaign.settings[Sweep::best(&results)];
-    let script = args.machine.script.as_deref();
-    let command = campaign.machine.shown(guest, &best.flags, script);
+    let script = args.machine.script();
+    let command = campaign
+        .machine
+        .shown(guest, &best.flags, script.as_deref());
     let page = Page {
         sweep: &sweep,
         results: &results,
         best_command: &command,
     };
-    html.write(&page.html())?;
+    if let Some(html) = html {
+        html.write(&page.html())?;
+    }
     if let Some(json) = json {
         json.write(&results.to_json()?)?;
     }
     let verdict_in_words = page::verdict(&results);
     print(&format!(
         "{command}\n{verdict_in_words}\n{} shows all of it.\n",
-        html.name()
+        args.html.display()
     ))?;
     verdict(&results)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::apart::Role;
 use super::place::Place;
 use super::values::{ValueError, did_you_mean, listed};
 use crate::console::ScriptError;
@@ -71,6 +72,15 @@ pub enum Problem {
     Name { name: String, first: Other },
     #[error("{console} is the console of {name} as well; name another one, or put {{n}} in it")]
     Console { console: String, name: String },
+    #[error(
+        "{path} is {role}, but {first} is {first_role} and the same file; write to another one"
+    )]
+    SameFile {
+        path: String,
+        role: Role,
+        first: String,
+        first_role: Role,
+    },
     #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
     LockstepRealtime,
     #[error("an initrd needs a kernel; name an image")]

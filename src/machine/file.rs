@@ -1,9 +1,10 @@
 //! Machine files: TOML with a table `[monitor]` and a table `[[vm]]` for each machine.
 //!
 //! The document is walked as it was parsed, with the place of each key and value, so that every
-//! mistake is told with its line and column. What a key means is the business of `super::keys`.
+//! mistake is told with its line and column. What a key means is the business of `super::settings`.
 
 use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::error::{Hint, Problem, SpecError};
-use super::keys::{self, Given, Key, Kind};
-use super::monitor::MonitorSettings;
+use super::form::{Given, Kind};
 use super::place::Place;
-use super::settings::Settings;
+use super::settings::{MonitorSettings, Settings};
+use super::table::Table;
 use crate::image::file;
 
 /// What a machine file says.
@@ -85,7 +86,7 @@ impl Reader<'_> {
         for (key, value) in in_order(document) {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("monitor", DeValue::Table(table)) => {
-                    self.table(table, "", &keys::MONITOR, &mut read.monitor)?;
+                    self.table(table, "", &mut read.monitor)?;
                 }
                 ("vm", DeValue::Array(tables)) => {
                     for table in tables {
@@ -125,39 +126,38 @@ impl Reader<'_> {
             place: self.place(value.span()),
             ..Settings::default()
         };
-        self.table(table, "", &keys::MACHINE, &mut settings)?;
+        self.table(table, "", &mut settings)?;
         Ok(settings)
     }
 
     /// Has `settings` be what `table` says, whose keys' names start with `prefix`.
-    fn table<S>(
+    fn table<S: Table>(
         &self,
         table: &DeTable<'_>,
         prefix: &str,
-        keys: &[Key<S>],
         settings: &mut S,
     ) -> Result<(), SpecError> {
         for (key, value) in in_order(table) {
             let name = format!("{prefix}{}", key.get_ref());
             let inner = format!("{name}.");
-            if keys.iter().any(|key| key.name.starts_with(&inner)) {
+            if S::ROWS.iter().any(|row| row.entry.name.starts_with(&inner)) {
                 let DeValue::Table(table) = value.get_ref() else {
                     return Err(self.wrong_type(&name, value, "a table in braces"));
                 };
-                self.table(table, &inner, keys, settings)?;
+                self.table(table, &inner, settings)?;
                 continue;
             }
-            let key =
-                keys::find(keys, &name).map_err(|problem| problem.at(&self.place(key.span())))?;
-            let Some(text) = text(key.kind, value.get_ref()) else {
-                return Err(self.wrong_type(&name, value, key.kind.wanted()));
+            let row = S::row(&name).map_err(|problem| problem.at(&self.place(key.span())))?;
+            let kind = row.entry.kind;
+            let Some(text) = text(kind, value.get_ref()) else {
+                return Err(self.wrong_type(&name, value, kind.wanted()));
             };
             let given = Given {
-                text: &text,
+                text: OsStr::new(text.as_ref()),
                 place: &self.place(value.span()),
                 folder: self.folder,
             };
-            key.set(settings, &given)?;
+            row.set(settings, &given)?;
         }
         Ok(())
     }

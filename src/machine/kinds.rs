@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use super::values::ValueError;
 use crate::cache::units::Policy;
@@ -65,15 +66,6 @@ pub enum CodeCache {
 }
 
 impl CodeCache {
-    /// Reads a folder's name, or `off`.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "off" => Self::Off,
-            folder => Self::Folder(folder.into()),
-        }
-    }
-
     /// The folder for translations in the user's cache folder, if the environment names one.
     #[must_use]
     pub fn of_user() -> Self {
@@ -160,11 +152,16 @@ impl ConsoleSpec {
     }
 }
 
-/// The choice that `text` names.
+/// The choices that there are.
+pub(super) fn choices<T: ValueEnum>() -> Vec<PossibleValue> {
+    let all = T::value_variants().iter();
+    all.filter_map(ValueEnum::to_possible_value).collect()
+}
+
+/// The choice that `text` names, in any case of letters.
 pub(super) fn choice<T: ValueEnum>(text: &str) -> Result<T, ValueError> {
-    T::from_str(text, false).map_err(|_| {
-        let names = T::value_variants().iter();
-        let names = names.filter_map(ValueEnum::to_possible_value);
+    T::from_str(text, true).map_err(|_| {
+        let names = choices::<T>().into_iter();
         ValueError::choice(text, names.map(|name| name.get_name().to_owned()))
     })
 }

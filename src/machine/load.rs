@@ -6,11 +6,20 @@ use std::sync::Arc;
 use mirrorball_runtime::addr::Va;
 use rustc_hash::FxHashMap;
 
+use super::apart::Uses;
 use crate::console::{Script, ScriptError};
 use crate::image::{self, Image, ImageError, Initrd, elf, flat};
 
 /// A flat binary's address, and whether it is big-endian.
-type Flat = (Va, bool);
+pub(super) type Flat = (Va, bool);
+
+/// The image at `path`: an ELF file, or a flat binary if `flat` says where it lies.
+pub(super) fn open(path: &Path, flat: Option<Flat>) -> Result<Image, ImageError> {
+    match flat {
+        Some((address, big_endian)) => flat::open(path, address, big_endian),
+        None => elf::open(path),
+    }
+}
 
 /// What was read. Machines keep what they need of it, so that it goes with the last of them.
 #[derive(Debug, Default)]
@@ -32,12 +41,22 @@ impl Files {
         if let Some(image) = self.images.get(&key) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(match flat {
-            Some((address, big_endian)) => flat::open(path, address, big_endian)?,
-            None => elf::open(path)?,
-        });
+        let image = Arc::new(open(path, flat)?);
         self.images.insert(key, Arc::clone(&image));
         Ok(image)
+    }
+
+    /// Adds the files that were read to `uses`.
+    pub fn note(&self, uses: &mut Uses) {
+        for (path, _) in self.images.keys() {
+            uses.read("the kernel", path);
+        }
+        for path in self.initrds.keys() {
+            uses.read("the initrd", path);
+        }
+        for path in self.scripts.keys() {
+            uses.read("the script", path);
+        }
     }
 
     /// The guest that is built in.

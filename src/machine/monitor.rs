@@ -1,35 +1,19 @@
 //! What the machines of one monitor have in common: the host's threads, memory and disk.
 
+use std::env;
 use std::path::PathBuf;
 use std::thread;
 
 use super::error::{Problem, SpecError};
-use super::kinds::CodeCache;
-use super::place::{At, Place};
-use super::settings::{Settings, fits_a_socket, has_a_folder, is_folder};
+use super::place::{At, said};
+use super::resolve::{fits_a_socket, has_a_folder, is_folder};
+use super::settings::{MonitorSettings, Settings};
 use super::spec::MachineSpec;
+use super::table::Table;
 use super::values::{self, ValueError};
 
 /// Pages that are looked at in a second for equal ones, by default.
 const SHARE_RATE: u32 = 16_384;
-
-/// What the user asked of the monitor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "docs/machine-file.md says what the keys of these names mean"
-)]
-pub struct MonitorSettings {
-    pub host_threads: Option<u32>,
-    pub machine_memory: Option<u64>,
-    pub swap_path: Option<At<PathBuf>>,
-    pub swap_size: Option<u64>,
-    pub control: Option<At<PathBuf>>,
-    pub share_pages: Option<bool>,
-    pub share_rate: Option<u32>,
-    pub jit_threads: Option<u32>,
-    pub code_cache: Option<CodeCache>,
-}
 
 /// A file for pages that machine memory has no room for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,40 +44,12 @@ pub struct MonitorSpec {
 }
 
 impl MonitorSettings {
-    /// Whether nothing is asked.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// These settings, and what they do not say as `base` says it.
-    #[must_use]
-    pub fn over(self, base: Self) -> Self {
-        // A swap file's folder and size are one setting.
-        let swap = if self.swap_size.is_some() {
-            (self.swap_path, self.swap_size)
-        } else {
-            (base.swap_path, base.swap_size)
-        };
-        Self {
-            host_threads: self.host_threads.or(base.host_threads),
-            machine_memory: self.machine_memory.or(base.machine_memory),
-            swap_path: swap.0,
-            swap_size: swap.1,
-            control: self.control.or(base.control),
-            share_pages: self.share_pages.or(base.share_pages),
-            share_rate: self.share_rate.or(base.share_rate),
-            jit_threads: self.jit_threads.or(base.jit_threads),
-            code_cache: self.code_cache.or(base.code_cache),
-        }
-    }
-
     /// What the machines are told that say nothing themselves, over `base`.
     #[must_use]
     pub fn for_machines(&self, base: Settings) -> Settings {
         let own = Settings {
             code_cache: self.code_cache.clone(),
-            jit_threads: self.jit_threads.map(|threads| threads.min(1)),
+            jit_threads: (self.jit_threads.clone()).map(|at| at.map(|threads| threads.min(1))),
             ..Settings::default()
         };
         own.over(&base)
@@ -112,52 +68,45 @@ impl MonitorSettings {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let wanted = || machines.iter().map(|machine| machine.memory.bytes()).sum();
         Ok(MonitorSpec {
-            host_threads: self
-                .host_threads
+            host_threads: said(&self.host_threads)
                 .map_or(cores.min(machines.len()).max(1), |threads| threads as usize),
-            machine_memory: self.machine_memory.unwrap_or_else(wanted),
+            machine_memory: said(&self.machine_memory).unwrap_or_else(wanted),
             swap: self.swap()?,
-            control: self.control.as_ref().map(|path| path.value.clone()),
-            share_pages: self.share_pages.unwrap_or(machines.len() > 1),
-            share_rate: self.share_rate.unwrap_or(SHARE_RATE),
-            jit_threads: self.jit_threads.unwrap_or(1) as usize,
+            control: said(&self.control),
+            share_pages: said(&self.share_pages).unwrap_or(machines.len() > 1),
+            share_rate: said(&self.share_rate).unwrap_or(SHARE_RATE),
+            jit_threads: said(&self.jit_threads).unwrap_or(1) as usize,
         })
     }
 
     fn swap(&self) -> Result<Option<SwapSpec>, SpecError> {
-        match (&self.swap_path, self.swap_size) {
-            (None, None) => Ok(None),
-            (Some(path), None) => Err(Problem::SwapSize.at(&path.place)),
-            (None, Some(size)) => Ok(Some(SwapSpec {
-                folder: std::env::temp_dir(),
-                size,
-            })),
-            (Some(At { value, place }), Some(size)) => {
+        let Some(size) = said(&self.swap_size) else {
+            return match &self.swap_path {
+                Some(path) => Err(Problem::SwapSize.at(&path.place)),
+                None => Ok(None),
+            };
+        };
+        let folder = match &self.swap_path {
+            Some(At { value, place }) => {
                 is_folder(value, place)?;
-                Ok(Some(SwapSpec {
-                    folder: value.clone(),
-                    size,
-                }))
+                value.clone()
             }
-        }
+            None => env::temp_dir(),
+        };
+        Ok(Some(SwapSpec { folder, size }))
     }
 }
 
-/// Reads `SIZE` or `SIZE:DIR`: a swap file's size, and the folder that it is made in.
+/// Reads `SIZE` or `SIZE:DIR`: a swap file's size, and the folder that it is made in. They are one
+/// setting: a size alone is for the folder of temporary files.
 ///
 /// # Errors
 ///
 /// When either is none.
-pub fn swap(text: &str) -> Result<(u64, Option<At<PathBuf>>), ValueError> {
-    let Some((size, folder)) = text.split_once(':') else {
-        return Ok((values::size(text)?, None));
-    };
-    if folder.is_empty() {
-        return Err(ValueError::Path);
+pub fn swap(text: &str) -> Result<(u64, PathBuf), ValueError> {
+    match text.split_once(':') {
+        None => Ok((values::size(text)?, env::temp_dir())),
+        Some((_, "")) => Err(ValueError::Path),
+        Some((size, folder)) => Ok((values::size(size)?, folder.into())),
     }
-    let folder = At {
-        value: folder.into(),
-        place: Place::Switch,
-    };
-    Ok((values::size(size)?, Some(folder)))
 }

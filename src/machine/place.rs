@@ -64,6 +64,19 @@ impl<T> At<T> {
             place: Place::Switch,
         }
     }
+
+    /// What `change` makes of the value, said at the same place.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> At<U> {
+        At {
+            value: change(self.value),
+            place: self.place,
+        }
+    }
+}
+
+/// The value, if one was said.
+pub fn said<T: Clone>(setting: &Option<At<T>>) -> Option<T> {
+    setting.as_ref().map(|said| said.value.clone())
 }
 
 #[cfg(test)]

@@ -1,294 +1,234 @@
-//! What the user asked of a VM, before any file is read.
+//! The table of settings: what users can say of a machine and of the monitor, each once.
+//!
+//! From an entry come the key of machine files and of `--vm`, the switch of the commands that it
+//! names, their help, the page docs/machine-file.md, and the hints for slips and for QEMU's names.
+//! A machine's own words win over the switches, and those over the default.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
-use mirrorball_runtime::mmu::second;
 
-use super::error::{Problem, SpecError};
-use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName, SOCKET_PATH};
-use super::load::Files;
+use super::form::{
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, FLAG, Form, MEMORY, MODEL, NAME, SIZE, TEXT,
+    choice, number, path,
+};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 use super::place::{At, Place};
-use super::spec::MachineSpec;
-use super::values::{RtcStart, ValueError};
-use crate::cache::code::CacheConfig;
+use super::table::{Action, Entry, Row, Table, Taker, settings};
+use super::values::{RtcStart, SHARE};
 use crate::image::MemorySize;
 
-/// What stands for a copy's number.
-const NUMBER: &str = "{n}";
+const RUN: &[Taker] = &[Taker::Run];
+/// Commands that run a guest as it is.
+const BOARD: &[Taker] = &[Taker::Run, Taker::Trace];
+/// Commands that run guests.
+const GUEST: &[Taker] = &[Taker::Run, Taker::Trace, Taker::Measure];
+/// Commands for which the CPU model matters.
+const CPU: &[Taker] = &[Taker::Run, Taker::Trace, Taker::Measure, Taker::Inspect];
+/// Commands that read one image.
+const IMAGE: &[Taker] = &[Taker::Run, Taker::Trace, Taker::Inspect, Taker::Disasm];
 
-/// What the user asked of a VM, or of several that are alike. What is absent another place may
-/// say, and in the end the default does.
-#[derive(Clone, Debug, Default)]
-#[expect(
-    missing_docs,
-    reason = "docs/machine-file.md says what the keys of these names mean"
-)]
-pub struct Settings {
-    /// Where the settings start.
-    pub place: Place,
-    pub name: Option<At<String>>,
-    pub image: Option<At<PathBuf>>,
-    pub flat: Option<At<Va>>,
-    pub big_endian: Option<At<bool>>,
-    pub engine: Option<EngineKind>,
-    pub cpu: Option<&'static Model>,
-    pub memory: Option<MemorySize>,
-    pub initrd: Option<At<PathBuf>>,
-    pub append: Option<String>,
-    pub rtc: Option<RtcStart>,
-    pub second_tlb: Option<u32>,
-    pub realtime: Option<At<bool>>,
-    pub script: Option<At<PathBuf>>,
-    pub limit: Option<u64>,
-    pub hot: Option<u32>,
-    /// How often a block is interpreted before the baseline translates it.
-    pub baseline: Option<u32>,
-    pub region: Option<u32>,
-    pub jit_threads: Option<u32>,
-    pub stride: Option<u64>,
-    pub cache_bytes: Option<usize>,
-    pub cache_unit: Option<usize>,
-    pub cache_policy: Option<PolicyName>,
-    pub code_cache: Option<CodeCache>,
-    pub share: Option<u32>,
-    pub console: Option<At<ConsoleSpec>>,
-    pub count: Option<u32>,
-    pub hypercalls: Option<bool>,
-}
-
-/// Of each field the first's value, or else the second's.
-macro_rules! first_of {
-    ($self:ident, $base:ident, $($field:ident)*) => {
-        Self {
-            place: $self.place,
-            name: $self.name,
-            count: $self.count,
-            $($field: $self.$field.or_else(|| $base.$field.clone()),)*
-        }
-    };
-}
-
-impl Settings {
-    /// These settings, and what they do not say as `base` says it. Name and count are nothing that
-    /// several VMs could have in common.
-    #[must_use]
-    pub fn over(self, base: &Self) -> Self {
-        first_of!(self, base,
-            image flat big_endian engine cpu memory initrd append rtc second_tlb realtime script
-            limit hot baseline region jit_threads stride cache_bytes cache_unit cache_policy code_cache
-            share console hypercalls)
+settings! {
+    /// What the user asked of a VM, or of several that are alike. What is absent another place may
+    /// say, and in the end the default does.
+    pub struct Settings {
+        /// Where the settings start.
+        place: Place,
     }
 
-    /// The machines that this describes, one or `count`, with their files read.
-    ///
-    /// # Errors
-    ///
-    /// When a file cannot be read, or settings contradict each other.
-    pub fn machines(&self, files: &mut Files) -> Result<Vec<MachineSpec>, SpecError> {
-        match self.count {
-            None => Ok(vec![self.machine(files)?]),
-            Some(count) => (1..=count).map(|n| self.copy(n, files)).collect(),
-        }
+    /// What the machine is called; no two machines have the same name.
+    name: String, NAME => { name: "name", default: "the image's file name", own: true }
+
+    /// The kernel: an ELF32 MIPS executable of either byte order, or a flat binary.
+    image: PathBuf, path("IMAGE") => { name: "image", default: "the tour" }
+
+    /// The image is a flat binary that lies and starts at ADDRESS, in kseg0 or kseg1.
+    flat: Va, ADDRESS => { name: "flat", takers: IMAGE, heading: "Image", needs: Some("image") }
+
+    /// The flat binary is big-endian.
+    big_endian: bool, FLAG => {
+        name: "big-endian", default: "false",
+        takers: IMAGE, heading: "Image", action: Action::On, needs: Some("flat")
     }
 
-    /// Copy `n` of several.
-    fn copy(&self, n: u32, files: &mut Files) -> Result<MachineSpec, SpecError> {
-        let n = n.to_string();
-        let number = |text: &str| text.replace(NUMBER, &n);
-        let in_path = |path: PathBuf| {
-            path.to_str()
-                .map(|text| number(text).into())
-                .unwrap_or(path)
-        };
-        let mut own = self.clone();
-        own.append = own.append.map(|text| number(&text));
-        own.script = own.script.map(|At { value, place }| At {
-            value: in_path(value),
-            place,
-        });
-        own.console = own.console.map(|At { value, place }| At {
-            value: value.map_path(in_path),
-            place,
-        });
-        let mut machine = own.machine(files)?;
-        machine.name = format!("{}-{n}", machine.name);
-        Ok(machine)
+    /// What executes the guest's instructions; the guest cannot tell which.
+    engine: EngineKind, choice("ENGINE") => {
+        name: "engine", default: "jit",
+        takers: RUN, heading: "Machine"
     }
 
-    /// The one machine that this describes, whatever `count` is.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Settings::machines`].
-    pub fn machine(&self, files: &mut Files) -> Result<MachineSpec, SpecError> {
-        self.agrees()?;
-        let image = match &self.image {
-            Some(path) => {
-                let order = self.big_endian.as_ref().is_some_and(|order| order.value);
-                let flat = self.flat.as_ref().map(|flat| (flat.value, order));
-                files
-                    .image(&path.value, flat)
-                    .map_err(|error| Problem::from(error).at(&path.place))?
-            }
-            None => files
-                .tour()
-                .map_err(|error| Problem::from(error).at(&self.place))?,
-        };
-        let initrd = self.initrd.as_ref().map(|path| {
-            files
-                .initrd(&path.value)
-                .map_err(|error| Problem::from(error).at(&path.place))
-        });
-        let initrd = initrd.transpose()?;
-        let script = self.script.as_ref().map(|path| {
-            files
-                .script(&path.value)
-                .map_err(|error| Problem::from(error).at(&path.place))
-        });
-        let script = script.transpose()?;
-        let named = self.name.as_ref();
-        Ok(MachineSpec {
-            name: named.map_or_else(|| name_after(&image.name), |name| name.value.clone()),
-            place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
-            image,
-            initrd,
-            append: self.append.clone().unwrap_or_default(),
-            engine: self.engine.unwrap_or(EngineKind::Jit),
-            cpu: self.cpu.unwrap_or_else(default_model),
-            memory: self.memory.unwrap_or_default(),
-            rtc: self.rtc.unwrap_or_default(),
-            second_tlb: self
-                .second_tlb
-                .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
-            realtime: self.is_realtime(),
-            script,
-            limit: self.limit,
-            hot: self.hot,
-            baseline: self.baseline,
-            region: self.region,
-            background: self.jit_threads != Some(0),
-            cache: self.cache(),
-            code_cache: self.code_cache(),
-            stride: self.stride.unwrap_or(0),
-            share: self.share.unwrap_or(100),
-            console: self.console()?,
-            hypercalls: self.hypercalls.unwrap_or(true),
-        })
+    /// The CPU that the guest sees.
+    cpu: &'static Model, MODEL => {
+        name: "cpu", default: "24Kf",
+        takers: CPU, heading: "Machine", qemu: &["-cpu"]
     }
 
-    /// Whether the settings fit each other.
-    fn agrees(&self) -> Result<(), SpecError> {
-        if let Some(realtime) = &self.realtime
-            && realtime.value
-            && self.engine == Some(EngineKind::Lockstep)
-        {
-            return Err(Problem::LockstepRealtime.at(self.place_of(realtime)));
-        }
-        match (&self.image, &self.flat, &self.big_endian, &self.initrd) {
-            (None, Some(flat), ..) => Err(Problem::FlatAlone.at(self.place_of(flat))),
-            (_, None, Some(order), _) if order.value => {
-                Err(Problem::OrderAlone.at(self.place_of(order)))
-            }
-            (None, .., Some(initrd)) => Err(Problem::InitrdAlone.at(self.place_of(initrd))),
-            _ => Ok(()),
-        }
+    /// Memory. The first 256M are at physical 0, the rest from 0x90000000 up.
+    memory: MemorySize, MEMORY => {
+        name: "memory", default: "256M",
+        takers: GUEST, heading: "Machine", short: Some('m'), qemu: &["-m"]
     }
 
-    /// Where to look for a contradiction that `setting` is part of: a switch for all machines says
-    /// nothing of which of them it does not suit.
-    fn place_of<'a, T>(&'a self, setting: &'a At<T>) -> &'a Place {
-        match &setting.place {
-            Place::Switch => &self.place,
-            place => place,
-        }
+    /// Initial RAM disk.
+    initrd: PathBuf, path("FILE") => {
+        name: "initrd",
+        takers: GUEST, heading: "Machine", qemu: &["-initrd"]
     }
 
-    fn is_realtime(&self) -> bool {
-        self.realtime.as_ref().is_some_and(|on| on.value)
+    /// The kernel's command line.
+    append: String, TEXT => {
+        name: "append",
+        takers: GUEST, heading: "Machine", qemu: &["-append"]
     }
 
-    /// Where the JIT keeps its translations. Lockstep uses a folder that was named only: it
-    /// compares what this run translates.
-    fn code_cache(&self) -> CodeCache {
-        match (&self.code_cache, self.engine.unwrap_or(EngineKind::Jit)) {
-            (None, _) | (_, EngineKind::Interp) => CodeCache::Off,
-            (Some(CodeCache::User(_)), EngineKind::Lockstep) => CodeCache::Off,
-            (Some(named), _) => named.clone(),
-        }
+    /// What the guest's clock shows at the start.
+    rtc: RtcStart, DATE => {
+        name: "rtc", default: "2026-01-01T00:00:00",
+        takers: RUN, heading: "Machine", qemu: &["-rtc"]
     }
 
-    fn cache(&self) -> CacheConfig {
-        let default = CacheConfig::default();
-        CacheConfig {
-            bytes: self.cache_bytes.unwrap_or(default.bytes),
-            unit_bytes: self.cache_unit.unwrap_or(default.unit_bytes),
-            policy: self.cache_policy.map_or(default.policy, Into::into),
-        }
+    /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
+    /// random, and spares the guest those refills. 0 is the bare CPU; the guest's instruction count
+    /// depends on it.
+    second_tlb: u32, number::<0, 4096>() => {
+        name: "second-tlb", default: "1024",
+        takers: BOARD, heading: "Machine"
     }
 
-    fn console(&self) -> Result<ConsoleSpec, SpecError> {
-        let Some(At { value, place }) = &self.console else {
-            return Ok(ConsoleSpec::Terminal);
-        };
-        if let ConsoleSpec::Socket(path) = value {
-            fits_a_socket(path, "console", place)?;
-        }
-        if let Some(path) = value.path() {
-            has_a_folder(path, place)?;
-        }
-        Ok(value.clone())
+    /// Whether the guest finds the monitor's hypercalls.
+    hypercalls: bool, FLAG => {
+        name: "hypercalls", default: "true",
+        takers: BOARD, heading: "Machine", action: Action::Off("no-hypercalls",
+            "Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU \
+             that it sees")
+    }
+
+    /// Let guest time pass as the host's clock does, not by instructions; runs then differ.
+    realtime: bool, FLAG => {
+        name: "realtime", default: "false",
+        takers: RUN, heading: "Machine", action: Action::On
+    }
+
+    /// Where the serial console is.
+    console: ConsoleSpec, CONSOLE => {
+        name: "console", default: "terminal",
+        takers: BOARD, heading: "Machine", qemu: &["-serial"]
+    }
+
+    /// Wait for output and type as FILE says.
+    script: PathBuf, path("FILE") => { name: "script", takers: GUEST, heading: "Control" }
+
+    /// Stop after N instructions.
+    limit: u64, COUNT => { name: "limit", takers: GUEST, heading: "Control" }
+
+    /// Translate a block when it has run N times.
+    hot: u32, number::<1, { u32::MAX as i64 }>() => {
+        name: "hot", default: "1000, or 8000 with jit-threads 0 and several machines",
+        takers: RUN, heading: "Control"
+    }
+
+    /// Translate a block by itself, quickly, when it was interpreted N times; 0 is never.
+    baseline: u32, number::<0, { u32::MAX as i64 }>() => {
+        name: "baseline", default: "32",
+        takers: RUN, heading: "Control"
+    }
+
+    /// Most guest instructions that are translated together; 1 translates block by block.
+    region: u32, number::<1, 10_000>() => {
+        name: "region", default: "the engine's choice",
+        takers: RUN, heading: "Control"
+    }
+
+    /// Threads that translate beside the guest; 0 translates at once, which slows the guest down.
+    jit_threads: u32, number::<0, 1>() => {
+        name: "jit-threads", default: "1",
+        takers: RUN, heading: "Control"
+    }
+
+    /// In lockstep, compare every N instructions instead of each block, so that regions and the
+    /// links between them take part.
+    stride: u64, COUNT => { name: "stride", takers: RUN, heading: "Control" }
+
+    /// Keep at most so many bytes of translated code. When they are used up, code is evicted and
+    /// translated again if it is still hot.
+    cache_bytes: usize, BYTES => {
+        name: "cache-bytes", default: "48M",
+        takers: RUN, heading: "Code cache"
+    }
+
+    /// Evict in units of so many bytes, whole pages of 4K; larger code is not kept.
+    cache_unit: usize, BYTES => {
+        name: "cache-unit", default: "a sixteenth of cache-bytes",
+        takers: RUN, heading: "Code cache"
+    }
+
+    /// What to evict when all units are full.
+    cache_policy: PolicyName, choice("POLICY") => {
+        name: "cache-policy", default: "fifo",
+        takers: RUN, heading: "Code cache"
+    }
+
+    /// Keep translations in DIR, or nowhere with 'off': what one run has translated the next one
+    /// finds. DIR is made if it is not there; it must be yours, and no other user may be able to
+    /// write to it, as code is executed from there. Files in it can be removed at any time.
+    code_cache: CodeCache, CODE_CACHE => {
+        name: "code-cache", default: "the folder mirrorball in $XDG_CACHE_HOME or ~/.cache, 1 GB at most; off for lockstep",
+        takers: RUN, heading: "Code cache"
+    }
+
+    /// The machine's part of the host's CPUs, relative to the other machines' parts.
+    share: u32, number::<{ *SHARE.start() }, { *SHARE.end() }>() => {
+        name: "share", default: "100"
+    }
+
+    /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
+    /// braces in append, script and console is the number.
+    count: u32, number::<1, 1000>() => {
+        name: "count", own: true,
+        takers: RUN, heading: "Several machines"
     }
 }
 
-/// The CPU that guests see by default.
-fn default_model() -> &'static Model {
-    use mirrorball_runtime::cpu::model::MODELS;
-    Model::find("24Kf").unwrap_or(&MODELS[0])
-}
+settings! {
+    /// What the user asked of the monitor.
+    pub struct MonitorSettings {}
 
-/// What a machine is called that boots `image` and was given no name.
-fn name_after(image: &str) -> String {
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name: String = image
-        .trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
-        .chars()
-        .map(|c| if good(c) { c } else { '-' })
-        .take(64)
-        .collect();
-    if name.is_empty() {
-        "vm".to_owned()
-    } else {
-        name
+    /// Run guests on N threads of the host.
+    host_threads: u32, number::<1, 256>() => {
+        name: "host-threads", default: "the host's cores, at most one a machine",
+        takers: RUN, heading: "Monitor"
     }
-}
 
-/// Whether a socket may have this path.
-pub(super) fn fits_a_socket(path: &Path, key: &str, place: &Place) -> Result<(), SpecError> {
-    if path.as_os_str().len() <= SOCKET_PATH {
-        return Ok(());
+    /// Give all machines together this much of the host's memory.
+    machine_memory: u64, SIZE => {
+        name: "machine-memory", default: "the sum of what they have",
+        takers: RUN, heading: "Monitor"
     }
-    Err(Problem::Value {
-        key: key.to_owned(),
-        text: path.display().to_string(),
-        why: ValueError::SocketPath,
-    }
-    .at(place))
-}
 
-/// Whether there is a folder for a file at `path`.
-pub(super) fn has_a_folder(path: &Path, place: &Place) -> Result<(), SpecError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => is_folder(folder, place),
-        _ => Ok(()),
-    }
-}
+    /// The size of a file for pages that have no room there.
+    swap_size: u64, SIZE => { name: "swap.size", default: "no swap file" }
 
-/// Whether `path` is a folder.
-pub(super) fn is_folder(path: &Path, place: &Place) -> Result<(), SpecError> {
-    if path.is_dir() {
-        return Ok(());
+    /// The folder in which that file is made.
+    swap_path: PathBuf, path("DIR") => { name: "swap.path", default: "the one for temporary files" }
+
+    /// Be controlled at this Unix socket.
+    control: PathBuf, path("SOCKET") => { name: "control", takers: RUN, heading: "Monitor" }
+
+    /// Keep pages with equal contents once.
+    share_pages: bool, FLAG => {
+        name: "share-pages", default: "on with several machines",
+        takers: RUN, heading: "Monitor"
     }
-    Err(Problem::NoFolder(path.display().to_string()).at(place))
+
+    /// Look at N pages in a second for such pages.
+    share_rate: u32, number::<1, 1_000_000>() => { name: "share-rate", default: "16384" }
+
+    /// Threads that translate for all machines; 0 is what jit-threads = 0 is to a machine.
+    jit_threads: u32, number::<0, 64>() => { name: "jit-threads", default: "1" }
+
+    /// The code-cache of machines that name none.
+    code_cache: CodeCache, CODE_CACHE => {
+        name: "code-cache", default: "that of the switch --code-cache"
+    }
 }

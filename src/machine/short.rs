@@ -3,13 +3,15 @@
 //! The keys are those of a machine file. Values are quoted as in a shell: a comma in single or
 //! double quotes, or behind a backslash, is part of the value. Spaces are nothing special.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::str::Chars;
 
 use super::error::{Hint, Problem, SpecError};
-use super::keys::{self, Given, Kind};
+use super::form::{Given, Kind};
 use super::place::Place;
 use super::settings::Settings;
+use super::table::{Row, Table};
 
 /// Reads the `text` of a `--vm`.
 ///
@@ -25,31 +27,31 @@ pub fn parse(text: &str) -> Result<Settings, SpecError> {
     };
     let mut seen: Vec<&str> = Vec::new();
     for part in &parts {
-        let key = key(part, seen.is_empty()).map_err(|problem| problem.at(&place))?;
-        if seen.contains(&key.name) {
-            return Err(Problem::Twice(key.name.to_owned()).at(&place));
+        let row = row(part, seen.is_empty()).map_err(|problem| problem.at(&place))?;
+        let name = row.entry.name;
+        if seen.contains(&name) {
+            return Err(Problem::Twice(name.to_owned()).at(&place));
         }
-        seen.push(key.name);
+        seen.push(name);
         let text = match &part.value {
             Some(value) => value,
-            None if key.kind == Kind::Flag => "on",
-            None => return Err(Problem::NoValue(key.name.to_owned()).at(&place)),
+            None if row.entry.kind == Kind::Flag => "on",
+            None => return Err(Problem::NoValue(name.to_owned()).at(&place)),
         };
         let given = Given {
-            text,
+            text: OsStr::new(text),
             place: &place,
             folder: Path::new(""),
         };
-        key.set(&mut settings, &given)?;
+        row.set(&mut settings, &given)?;
     }
     Ok(settings)
 }
 
-/// The key of `part`. A user who forgets to quote a comma finds the rest of the value taken for a
+/// The row of `part`'s key. A user who forgets to quote a comma finds the rest of the value taken for a
 /// key.
-fn key(part: &Part, first: bool) -> Result<&'static keys::Key<Settings>, Problem> {
-    let name = part.key.trim();
-    keys::find(&keys::MACHINE, name).map_err(|problem| match problem {
+fn row(part: &Part, first: bool) -> Result<&'static Row<Settings>, Problem> {
+    Settings::row(part.key.trim()).map_err(|problem| match problem {
         Problem::Key {
             key,
             hint: Hint::All(_),
@@ -122,7 +124,7 @@ fn quoted(quote: char, chars: &mut Chars<'_>, part: &mut Part) -> Result<(), Pro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::ConsoleSpec;
+    use crate::machine::{ConsoleSpec, said};
 
     fn error(text: &str) -> String {
         let line = parse(text).unwrap_err().to_string();
@@ -144,8 +146,8 @@ mod tests {
             ("append='='", "="),
         ] {
             let settings = parse(&format!("{text},share=2")).unwrap();
-            assert_eq!(settings.append.as_deref(), Some(value), "{text}");
-            assert_eq!(settings.share, Some(2));
+            assert_eq!(said(&settings.append).as_deref(), Some(value), "{text}");
+            assert_eq!(said(&settings.share), Some(2));
         }
     }
 
@@ -158,10 +160,13 @@ mod tests {
         .unwrap();
         assert_eq!(settings.name.unwrap().value, "web");
         assert_eq!(settings.image.unwrap().value, Path::new("vmlinux"));
-        assert_eq!(settings.memory.unwrap().bytes(), 64 << 20);
+        assert_eq!(settings.memory.unwrap().value.bytes(), 64 << 20);
         assert!(settings.realtime.unwrap().value);
-        assert_eq!(settings.hypercalls, Some(false));
-        assert_eq!(settings.append.unwrap(), "console=ttyS0 rdinit=/bin/sh");
+        assert_eq!(said(&settings.hypercalls), Some(false));
+        assert_eq!(
+            settings.append.unwrap().value,
+            "console=ttyS0 rdinit=/bin/sh"
+        );
         assert_eq!(
             settings.console.unwrap().value,
             ConsoleSpec::Socket("/tmp/x".into())

@@ -96,27 +96,18 @@ impl MachineSpec {
     }
 }
 
-/// Whether the machines can live side by side: each has a name, and a console, of its own.
+/// Whether the machines can be told apart: each has a name of its own.
 ///
 /// # Errors
 ///
 /// When two have the same.
 pub fn tell_apart(machines: &[MachineSpec]) -> Result<(), SpecError> {
     let mut names = FxHashMap::default();
-    let mut consoles = FxHashMap::default();
     for machine in machines {
         if let Some(first) = names.insert(machine.name.as_str(), &machine.place) {
             return Err(Problem::Name {
                 name: machine.name.clone(),
                 first: Other(first.clone()),
-            }
-            .at(&machine.place));
-        }
-        let path = machine.console.path();
-        if let Some(other) = path.and_then(|path| consoles.insert(path, &machine.name)) {
-            return Err(Problem::Console {
-                console: machine.console.shown(),
-                name: other.clone(),
             }
             .at(&machine.place));
         }

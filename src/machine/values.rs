@@ -11,26 +11,8 @@ use thiserror::Error;
 
 use crate::image::MemorySizeError;
 
-/// How often a block runs before it is translated.
-pub const HOT: RangeInclusive<i64> = 1..=u32::MAX as i64;
-/// How often a block is interpreted before the baseline translates it; 0 is never.
-pub const BASELINE: RangeInclusive<i64> = 0..=u32::MAX as i64;
-/// The most guest instructions that are translated together.
-pub const REGION: RangeInclusive<i64> = 1..=10_000;
-/// Entries of the second-level TLB.
-pub const SECOND_TLB: RangeInclusive<i64> = 0..=4096;
-/// Threads that translate beside one guest.
-pub const JIT_THREADS: RangeInclusive<i64> = 0..=1;
-/// A VM's part of the host's CPUs, relative to the others'.
+/// A VM's part of the host's CPUs, relative to the others'; it may change while the VM runs.
 pub const SHARE: RangeInclusive<i64> = 1..=10_000;
-/// Copies of one VM.
-pub const COUNT: RangeInclusive<i64> = 1..=1000;
-/// Threads of the host that run guests.
-pub const HOST_THREADS: RangeInclusive<i64> = 1..=256;
-/// Threads that translate for all VMs of a monitor.
-pub const MONITOR_JIT_THREADS: RangeInclusive<i64> = 0..=64;
-/// Pages that are looked at in a second for equal ones.
-pub const SHARE_RATE: RangeInclusive<i64> = 1..=1_000_000;
 
 /// Why a text is no value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -79,6 +61,9 @@ pub enum ValueError {
     /// Not a path.
     #[error("give a path")]
     Path,
+    /// Not text.
+    #[error("is not UTF-8 text; write it anew")]
+    Text,
 }
 
 impl ValueError {
@@ -106,10 +91,19 @@ pub(super) fn did_you_mean<'a>(text: &str, names: &[&'a str]) -> Option<&'a str>
 
 /// `names` as a sentence has them.
 pub(super) fn listed(names: &[&str]) -> String {
+    joined(names, "and")
+}
+
+/// `names` as a sentence has them that leaves the choice.
+pub(super) fn listed_or(names: &[&str]) -> String {
+    joined(names, "or")
+}
+
+fn joined(names: &[&str], word: &str) -> String {
     match names {
         [] => String::new(),
         [name] => (*name).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
     }
 }
 
@@ -144,20 +138,7 @@ pub fn name(text: &str) -> Result<String, ValueError> {
 
 /// An amount of memory, for all machines together.
 pub fn size(text: &str) -> Result<u64, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'b' | 'B')) => (&text[..at], 1),
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        Some((at, 't' | 'T')) => (&text[..at], 1 << 40),
-        _ => (text, 1 << 20),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Size);
-    }
-    let number: u64 = digits.parse().map_err(|_| ValueError::Size)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1024, "bkmgt", 1 << 20)
         .filter(|bytes| (1 << 20..=1 << 40).contains(bytes) && bytes.is_multiple_of(PAGE_SIZE))
         .ok_or(ValueError::Size)
 }
@@ -174,39 +155,32 @@ pub fn address(text: &str) -> Result<Va, ValueError> {
 
 /// A number of instructions or the like, in thousands if it has a suffix.
 pub fn count(text: &str) -> Result<u64, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'k' | 'K')) => (&text[..at], 1_000),
-        Some((at, 'm' | 'M')) => (&text[..at], 1_000_000),
-        Some((at, 'g' | 'G')) => (&text[..at], 1_000_000_000),
-        _ => (text, 1),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Count);
-    }
-    let number: u64 = digits.parse().map_err(|_| ValueError::Count)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1000, "kmg", 1)
         .filter(|&count| count > 0)
         .ok_or(ValueError::Count)
 }
 
 /// A number of bytes of the host's, with its unit.
 pub fn bytes(text: &str) -> Result<usize, ValueError> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((at, 'b' | 'B')) => (&text[..at], 1),
-        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
-        _ => return Err(ValueError::Bytes),
-    };
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(ValueError::Bytes);
-    }
-    let number: usize = digits.parse().map_err(|_| ValueError::Bytes)?;
-    number
-        .checked_mul(unit)
+    with_unit(text, 1024, "bkmg", 0)
         .filter(|bytes| (4 << 10..=1 << 30).contains(bytes))
+        .and_then(|bytes| usize::try_from(bytes).ok())
         .ok_or(ValueError::Bytes)
+}
+
+/// A number with one of `units`, which are powers of `step`; without one it counts in `plain`, and
+/// is none if that is 0.
+fn with_unit(text: &str, step: u64, units: &str, plain: u64) -> Option<u64> {
+    let last = text.chars().next_back()?.to_ascii_lowercase();
+    let power = "bkmgt".find(last).filter(|_| units.contains(last));
+    let (digits, unit) = match power {
+        Some(power) => (&text[..text.len() - 1], step.pow(power as u32)),
+        None => (text, plain),
+    };
+    if unit == 0 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// What the guest's clock shows when it starts.
@@ -314,7 +288,7 @@ mod tests {
     #[test]
     fn numbers_are_in_their_range() {
         assert_eq!(number("1", SHARE), Ok(1));
-        assert_eq!(number("4294967295", HOT), Ok(u32::MAX));
+        assert_eq!(number("4294967295", 1..=u32::MAX.into()), Ok(u32::MAX));
         for text in ["0", "10001", "-1", "+1", "", "x", "1.0"] {
             assert_eq!(
                 number(text, SHARE),

@@ -12,7 +12,7 @@ mod options;
 mod reports;
 mod several;
 
-pub(super) use args::{RunArgs, models};
+pub(super) use args::RunArgs;
 pub(super) use guide::guide;
 pub use many::run_many;
 pub use options::{Guests, RunOptions};

@@ -1,13 +1,15 @@
 //! From arguments to machines that can start: every file is read, every value checked.
 
 use std::path::Path;
+use std::slice;
 
 use super::args::RunArgs;
 use super::reports::Reports;
 use crate::cli::CliError;
 use crate::machine::file::MachineFile;
+use crate::machine::table::Table;
 use crate::machine::{
-    At, Files, MachineSpec, MonitorSettings, MonitorSpec, Settings, short, tell_apart,
+    At, Files, MachineSpec, MonitorSettings, MonitorSpec, Settings, Uses, short, tell_apart,
 };
 use crate::report::OutFile;
 
@@ -34,12 +36,13 @@ pub enum Guests {
 impl RunArgs {
     /// The run that the arguments ask for.
     pub fn validate(self) -> Result<RunOptions, CliError> {
+        let mut files = Files::default();
         let guests = if self.is_one() && self.machine_file().is_none() {
-            let mut files = Files::default();
             Guests::One(Box::new(self.one()?.machine(&mut files)?))
         } else {
-            self.many()?
+            self.many(&mut files)?
         };
+        self.uses(&files, &guests).are_apart()?;
         let check = self.several.check;
         let report = self.report.filter(|_| !check);
         Ok(RunOptions {
@@ -57,20 +60,19 @@ impl RunArgs {
 
     /// The machine that IMAGE and the switches describe.
     fn one(&self) -> Result<Settings, CliError> {
-        if self.image.is_none() && self.initrd.is_some() {
+        if self.image.is_none() && self.machine.0.initrd.is_some() {
             return Err(CliError::NoImage);
         }
         Ok(Settings {
             image: self.image.clone().map(At::switch),
-            count: self.several.count,
             ..self.settings()
         })
     }
 
-    fn many(&self) -> Result<Guests, CliError> {
+    fn many(&self, files: &mut Files) -> Result<Guests, CliError> {
         let file = self.machine_file().map(MachineFile::open).transpose()?;
         let (asked, described) = match file {
-            Some(_) if self.several.count.is_some() => return Err(CliError::CountOfFile),
+            Some(_) if self.machine.0.count.is_some() => return Err(CliError::CountOfFile),
             Some(file) => (file.monitor, file.machines),
             None if self.several.vms.is_empty() => (MonitorSettings::default(), vec![self.one()?]),
             None => {
@@ -78,18 +80,39 @@ impl RunArgs {
                 (MonitorSettings::default(), vms.collect::<Result<_, _>>()?)
             }
         };
-        let asked = self.several.monitor.settings().over(asked);
+        let asked = self.several.monitor.settings().over(&asked);
         let base = asked.for_machines(self.settings());
-        let mut files = Files::default();
         let mut machines = Vec::new();
         for settings in described {
-            machines.extend(settings.over(&base).machines(&mut files)?);
+            machines.extend(settings.over(&base).machines(files)?);
         }
         tell_apart(&machines)?;
         for machine in &machines {
             machine.fits()?;
         }
         Ok(Guests::Many(asked.spec(&machines)?, machines))
+    }
+
+    /// The files of the run.
+    fn uses(&self, files: &Files, guests: &Guests) -> Uses {
+        let mut uses = Uses::default();
+        files.note(&mut uses);
+        if let Some(path) = self.machine_file() {
+            uses.read("the machine file", path);
+        }
+        if let Some(path) = &self.report {
+            uses.write("the report", path);
+        }
+        match guests {
+            Guests::One(machine) => uses.consoles(slice::from_ref(machine)),
+            Guests::Many(monitor, machines) => {
+                if let Some(path) = &monitor.control {
+                    uses.write("the control socket", path);
+                }
+                uses.consoles(machines);
+            }
+        }
+        uses
     }
 
     /// The machine file, however it was named.

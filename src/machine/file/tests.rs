@@ -1,6 +1,8 @@
 use super::*;
 use crate::machine::kinds::CodeCache;
-use crate::machine::{ConsoleSpec, EngineKind, Files, RtcStart, tell_apart};
+use crate::machine::table::Row;
+use crate::machine::{At, ConsoleSpec, EngineKind, Files, RtcStart, Uses, said, tell_apart};
+use std::path::PathBuf;
 
 fn parse(text: &str) -> Result<MachineFile, SpecError> {
     MachineFile::parse("m.toml", Path::new("/there"), text)
@@ -15,6 +17,9 @@ fn error(text: &str) -> String {
             machines.extend(settings.machines(&mut files)?);
         }
         tell_apart(&machines)?;
+        let mut uses = Uses::default();
+        uses.consoles(&machines);
+        uses.are_apart()?;
         read.monitor.spec(&machines)
     });
     let line = error.unwrap_err().to_string();
@@ -72,21 +77,21 @@ fn all_that_can_be_said_can_be_written() {
     )
     .unwrap();
     let monitor = &read.monitor;
-    assert_eq!(monitor.host_threads, Some(2));
-    assert_eq!(monitor.machine_memory, Some(1 << 30));
-    let value = |path: &Option<super::super::At<std::path::PathBuf>>| {
-        let path = path.as_ref().map(|path| path.value.display().to_string());
-        path.unwrap_or_default()
-    };
+    assert_eq!(said(&monitor.host_threads), Some(2));
+    assert_eq!(said(&monitor.machine_memory), Some(1 << 30));
+    let value = |path: &Option<At<PathBuf>>| said(path).unwrap_or_default().display().to_string();
     assert_eq!(value(&monitor.swap_path), "/there/var");
-    assert_eq!(monitor.swap_size, Some(4 << 30));
+    assert_eq!(said(&monitor.swap_size), Some(4 << 30));
     assert_eq!(value(&monitor.control), "/there/ctl");
-    assert_eq!(monitor.share_pages, Some(false));
+    assert_eq!(said(&monitor.share_pages), Some(false));
     assert_eq!(
-        (monitor.share_rate, monitor.jit_threads),
+        (said(&monitor.share_rate), said(&monitor.jit_threads)),
         (Some(10), Some(0))
     );
-    assert_eq!(monitor.code_cache, Some(CodeCache::Folder("/cache".into())));
+    assert_eq!(
+        said(&monitor.code_cache),
+        Some(CodeCache::Folder("/cache".into()))
+    );
 
     let [a, b] = read.machines.as_slice() else {
         panic!("{read:?}");
@@ -98,25 +103,34 @@ fn all_that_can_be_said_can_be_written() {
     assert_eq!(a.flat.as_ref().unwrap().value.0, 0x8010_0000);
     assert_eq!(b.flat.as_ref().unwrap().value.0, 0x8010_0000);
     assert!(a.big_endian.as_ref().unwrap().value && !a.realtime.as_ref().unwrap().value);
-    assert_eq!(a.engine, Some(EngineKind::Lockstep));
-    assert_eq!(a.cpu.unwrap().name, "4Kc");
-    assert_eq!(a.memory.unwrap().bytes(), 64 << 20);
-    assert_eq!(a.append.as_deref(), Some("console=ttyS0, quiet"));
-    assert_eq!(a.rtc, Some(RtcStart::Fixed(1_769_904_000)));
-    assert_eq!(b.rtc, Some(RtcStart::Now));
-    assert_eq!((a.limit, b.limit), (Some(300_000_000), Some(5)));
+    assert_eq!(said(&a.engine), Some(EngineKind::Lockstep));
+    assert_eq!(said(&a.cpu).unwrap().name, "4Kc");
+    assert_eq!(said(&a.memory).unwrap().bytes(), 64 << 20);
+    assert_eq!(said(&a.append).as_deref(), Some("console=ttyS0, quiet"));
+    assert_eq!(said(&a.rtc), Some(RtcStart::Fixed(1_769_904_000)));
+    assert_eq!(said(&b.rtc), Some(RtcStart::Now));
     assert_eq!(
-        (a.second_tlb, a.hot, a.region),
+        (said(&a.limit), said(&b.limit)),
+        (Some(300_000_000), Some(5))
+    );
+    assert_eq!(
+        (said(&a.second_tlb), said(&a.hot), said(&a.region)),
         (Some(64), Some(5), Some(1))
     );
-    assert_eq!((a.jit_threads, a.stride), (Some(0), Some(1000)));
     assert_eq!(
-        (a.cache_bytes, a.cache_unit),
+        (said(&a.jit_threads), said(&a.stride)),
+        (Some(0), Some(1000))
+    );
+    assert_eq!(
+        (said(&a.cache_bytes), said(&a.cache_unit)),
         (Some(1 << 20), Some(64 << 10))
     );
-    assert_eq!(a.code_cache, Some(CodeCache::Folder("/there/cache".into())));
     assert_eq!(
-        (a.share, a.count, a.hypercalls),
+        said(&a.code_cache),
+        Some(CodeCache::Folder("/there/cache".into()))
+    );
+    assert_eq!(
+        (said(&a.share), said(&a.count), said(&a.hypercalls)),
         (Some(200), Some(3), Some(false))
     );
     let console = ConsoleSpec::Socket("/there/run/{n}".into());
@@ -301,10 +315,87 @@ fn the_file_that_is_documented_is_one() {
     let example = example.split("```").next().unwrap();
     let read = parse(example).unwrap();
     assert!(read.machines.len() > 1 && !read.monitor.is_empty());
-    for key in keys::MACHINE.iter().map(|key| key.name) {
-        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+}
+
+/// The keys of a table, as the page has them.
+fn keys<S: Table>() -> String {
+    let mut text = String::from("| key | meaning | value | default |\n|---|---|---|---|\n");
+    for row in S::ROWS {
+        let entry = &row.entry;
+        let values = entry.allowed.in_words();
+        let values = values.unwrap_or_else(|| entry.kind.wanted().to_owned());
+        let (name, meaning, default) = (entry.name, entry.meaning(), entry.default);
+        text += &format!("| `{name}` | {meaning} | {values} | {default} |\n");
     }
-    for key in keys::MONITOR.iter().map(|key| key.name) {
-        assert!(page.contains(&format!("| `{key}` |")), "{key}");
+    text
+}
+
+/// `page` with its `number`th table of keys as it has to be.
+fn with_keys(page: &str, number: usize, keys: &str) -> String {
+    let (at, _) = page.match_indices("| key |").nth(number).unwrap();
+    let old = page[at..].split("\n\n").next().unwrap();
+    [&page[..at], keys, page[at + old.len() + 1..].as_ref()].concat()
+}
+
+#[test]
+fn the_keys_that_are_documented_are_those_of_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/machine-file.md")).unwrap();
+    let right = with_keys(&page, 0, &keys::<Settings>());
+    let right = with_keys(&right, 1, &keys::<MonitorSettings>());
+    if right != page {
+        let new = root.join("target/machine-file.md");
+        std::fs::write(&new, &right).unwrap();
+        panic!(
+            "docs/machine-file.md is out of date: copy {}",
+            new.display()
+        );
+    }
+}
+
+/// Sees to it that each default that is a value, as opposed to words, makes no difference to what
+/// settings come to; answers how many there are.
+fn hold_defaults<S: Table>(come_to: impl Fn(&S) -> String) -> usize {
+    let is_value =
+        |row: &&Row<S>| !row.entry.default.is_empty() && !row.entry.default.contains(' ');
+    let rows = S::ROWS.iter().filter(is_value);
+    rows.map(|row| {
+        let mut settings = S::default();
+        let default = Given::switch(OsStr::new(row.entry.default));
+        row.set(&mut settings, &default).unwrap();
+        assert_eq!(
+            come_to(&settings),
+            come_to(&S::default()),
+            "{}",
+            row.entry.name
+        );
+    })
+    .count()
+}
+
+#[test]
+fn the_defaults_that_are_told_are_those_that_hold() {
+    let machines = hold_defaults(|settings: &Settings| {
+        let mut machine = settings.machine(&mut Files::default()).unwrap();
+        machine.forget_files();
+        // What is absent here the engine adds.
+        let engine = crate::engine::JitConfig::default();
+        machine.baseline.get_or_insert(engine.baseline);
+        format!("{machine:?}")
+    });
+    let monitors =
+        hold_defaults(|settings: &MonitorSettings| format!("{:?}", settings.spec(&[]).unwrap()));
+    assert!(machines > 10 && monitors > 1, "{machines} {monitors}");
+}
+
+#[test]
+fn no_two_settings_have_one_name() {
+    fn names<S: Table>() -> Vec<&'static str> {
+        S::ROWS.iter().map(|row| row.entry.name).collect()
+    }
+    for names in [names::<Settings>(), names::<MonitorSettings>()] {
+        for (at, name) in names.iter().enumerate() {
+            assert!(!names[..at].contains(name), "{name}");
+        }
     }
 }

@@ -1,0 +1,243 @@
+//! From what the user asked of a VM to what it is made of, with its files read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::mmu::second;
+
+use super::error::{Problem, SpecError};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
+use super::load::{self, Files, Flat};
+use super::place::{At, Place, said};
+use super::settings::Settings;
+use super::spec::MachineSpec;
+use super::values::ValueError;
+use crate::cache::code::CacheConfig;
+use crate::image::{Image, ImageError};
+
+/// What stands for a copy's number.
+const NUMBER: &str = "{n}";
+
+impl Settings {
+    /// The machines that this describes, one or `count`, with their files read.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or settings contradict each other.
+    pub fn machines(&self, files: &mut Files) -> Result<Vec<MachineSpec>, SpecError> {
+        match said(&self.count) {
+            None => Ok(vec![self.machine(files)?]),
+            Some(count) => (1..=count).map(|n| self.copy(n, files)).collect(),
+        }
+    }
+
+    /// Copy `n` of several.
+    fn copy(&self, n: u32, files: &mut Files) -> Result<MachineSpec, SpecError> {
+        let n = n.to_string();
+        let number = |text: &str| text.replace(NUMBER, &n);
+        let in_path = |path: PathBuf| {
+            path.to_str()
+                .map(|text| number(text).into())
+                .unwrap_or(path)
+        };
+        let mut own = self.clone();
+        own.append = own.append.map(|text| text.map(|text| number(&text)));
+        own.script = own.script.map(|path| path.map(in_path));
+        own.console = (own.console).map(|console| console.map(|it| it.map_path(in_path)));
+        let mut machine = own.machine(files)?;
+        machine.name = format!("{}-{n}", machine.name);
+        Ok(machine)
+    }
+
+    /// The one machine that this describes, whatever `count` is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Settings::machines`].
+    pub fn machine(&self, files: &mut Files) -> Result<MachineSpec, SpecError> {
+        self.agrees()?;
+        let image = self.image(files)?;
+        let named = self.name.as_ref();
+        Ok(MachineSpec {
+            name: named.map_or_else(|| name_after(&image.name), |name| name.value.clone()),
+            place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
+            image,
+            initrd: read(&self.initrd, |path| files.initrd(path))?,
+            append: said(&self.append).unwrap_or_default(),
+            engine: self.engine(),
+            cpu: self.cpu(),
+            memory: said(&self.memory).unwrap_or_default(),
+            rtc: said(&self.rtc).unwrap_or_default(),
+            second_tlb: said(&self.second_tlb)
+                .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
+            realtime: said(&self.realtime).unwrap_or(false),
+            script: read(&self.script, |path| files.script(path))?,
+            limit: said(&self.limit),
+            hot: said(&self.hot),
+            baseline: said(&self.baseline),
+            region: said(&self.region),
+            background: said(&self.jit_threads) != Some(0),
+            cache: self.cache(),
+            code_cache: self.code_cache(),
+            stride: said(&self.stride).unwrap_or(0),
+            share: said(&self.share).unwrap_or(100),
+            console: self.console()?,
+            hypercalls: said(&self.hypercalls).unwrap_or(true),
+        })
+    }
+
+    fn image(&self, files: &mut Files) -> Result<Arc<Image>, SpecError> {
+        let flat = self.flat();
+        match read(&self.image, |path| files.image(path, flat))? {
+            Some(image) => Ok(image),
+            None => files
+                .tour()
+                .map_err(|error| Problem::from(error).at(&self.place)),
+        }
+    }
+
+    /// How to read an image that is no ELF file: where it lies, and whether it is big-endian.
+    fn flat(&self) -> Option<Flat> {
+        let address = said(&self.flat)?;
+        Some((address, said(&self.big_endian).unwrap_or(false)))
+    }
+
+    /// The image at `path`, read as the settings say.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or is none.
+    pub fn open(&self, path: &Path) -> Result<Image, ImageError> {
+        load::open(path, self.flat())
+    }
+
+    /// The CPU model.
+    #[must_use]
+    pub fn cpu(&self) -> &'static Model {
+        said(&self.cpu).unwrap_or_else(default_model)
+    }
+
+    fn engine(&self) -> EngineKind {
+        said(&self.engine).unwrap_or(EngineKind::Jit)
+    }
+
+    /// Whether the settings fit each other.
+    fn agrees(&self) -> Result<(), SpecError> {
+        if let Some(realtime) = &self.realtime
+            && realtime.value
+            && self.engine() == EngineKind::Lockstep
+        {
+            return Err(Problem::LockstepRealtime.at(self.place_of(realtime)));
+        }
+        match (&self.image, &self.flat, &self.big_endian, &self.initrd) {
+            (None, Some(flat), ..) => Err(Problem::FlatAlone.at(self.place_of(flat))),
+            (_, None, Some(order), _) if order.value => {
+                Err(Problem::OrderAlone.at(self.place_of(order)))
+            }
+            (None, .., Some(initrd)) => Err(Problem::InitrdAlone.at(self.place_of(initrd))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where to look for a contradiction that `setting` is part of: a switch for all machines says
+    /// nothing of which of them it does not suit.
+    fn place_of<'a, T>(&'a self, setting: &'a At<T>) -> &'a Place {
+        match &setting.place {
+            Place::Switch => &self.place,
+            place => place,
+        }
+    }
+
+    /// Where the JIT keeps its translations. Lockstep uses a folder that was named only: it
+    /// compares what this run translates.
+    fn code_cache(&self) -> CodeCache {
+        match (said(&self.code_cache), self.engine()) {
+            (None, _) | (_, EngineKind::Interp) => CodeCache::Off,
+            (Some(CodeCache::User(_)), EngineKind::Lockstep) => CodeCache::Off,
+            (Some(named), _) => named,
+        }
+    }
+
+    fn cache(&self) -> CacheConfig {
+        let default = CacheConfig::default();
+        CacheConfig {
+            bytes: said(&self.cache_bytes).unwrap_or(default.bytes),
+            unit_bytes: said(&self.cache_unit).unwrap_or(default.unit_bytes),
+            policy: said(&self.cache_policy).map_or(default.policy, Into::into),
+        }
+    }
+
+    fn console(&self) -> Result<ConsoleSpec, SpecError> {
+        let Some(At { value, place }) = &self.console else {
+            return Ok(ConsoleSpec::Terminal);
+        };
+        if let ConsoleSpec::Socket(path) = value {
+            fits_a_socket(path, "console", place)?;
+        }
+        if let Some(path) = value.path() {
+            has_a_folder(path, place)?;
+        }
+        Ok(value.clone())
+    }
+}
+
+/// The file that was named, if one was, as `open` reads it.
+fn read<T, E: Into<Problem>>(
+    path: &Option<At<PathBuf>>,
+    open: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<Option<T>, SpecError> {
+    let read = |path: &At<PathBuf>| open(&path.value).map_err(|error| error.into().at(&path.place));
+    path.as_ref().map(read).transpose()
+}
+
+/// The CPU that guests see by default.
+fn default_model() -> &'static Model {
+    use mirrorball_runtime::cpu::model::MODELS;
+    Model::find("24Kf").unwrap_or(&MODELS[0])
+}
+
+/// What a machine is called that boots `image` and was given no name.
+fn name_after(image: &str) -> String {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = image
+        .trim_start_matches(|c: char| !c.is_ascii_alphanumeric())
+        .chars()
+        .map(|c| if good(c) { c } else { '-' })
+        .take(64)
+        .collect();
+    if name.is_empty() {
+        "vm".to_owned()
+    } else {
+        name
+    }
+}
+
+/// Whether a socket may have this path.
+pub(super) fn fits_a_socket(path: &Path, key: &str, place: &Place) -> Result<(), SpecError> {
+    if path.as_os_str().len() <= SOCKET_PATH {
+        return Ok(());
+    }
+    Err(Problem::Value {
+        key: key.to_owned(),
+        text: path.display().to_string(),
+        why: ValueError::SocketPath,
+    }
+    .at(place))
+}
+
+/// Whether there is a folder for a file at `path`.
+pub(super) fn has_a_folder(path: &Path, place: &Place) -> Result<(), SpecError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => is_folder(folder, place),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `path` is a folder.
+pub(super) fn is_folder(path: &Path, place: &Place) -> Result<(), SpecError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    Err(Problem::NoFolder(path.display().to_string()).at(place))
+}
