@@ -176,7 +176,7 @@ impl Fleet {
         &self.specs[number]
     }
 
-    /// Makes the terminal what it was.
+    /// Waits until what was printed is written, and makes the terminal what it was.
     pub fn close(&self) {
         self.consoles.close();
     }
@@ -239,6 +239,7 @@ impl Guests for Fleet {
         outcome: Option<Outcome>,
         cpu_time: Duration,
     ) {
+        machine.host.ended(outcome == Some(Outcome::Quit));
         let ended = Ended {
             spec: &self.specs[number],
             machine: &machine,

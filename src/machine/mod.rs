@@ -28,5 +28,5 @@ pub use monitor::{MonitorSettings, MonitorSpec, SwapSpec};
 pub use place::{At, Place};
 pub use settings::Settings;
 pub use spec::{MachineSpec, tell_apart};
-pub use start::{Console, StartError};
+pub use start::StartError;
 pub use values::{RtcStart, ValueError};

@@ -267,16 +267,16 @@ fn a_machine_is_paused_resumed_reset_and_stopped() {
         Err(CommandError::Running)
     );
     monitor.command(0, Command::Pause).unwrap();
-    assert!(!monitor.step(0));
     assert_eq!(monitor.standing(0).phase, Phase::Paused);
+    assert!(!monitor.step(0));
     monitor.command(0, Command::Resume).unwrap();
     assert!(monitor.step(0));
     let before = monitor.standing(0).snapshot.instructions;
     monitor.command(0, Command::Reset).unwrap();
+    assert_eq!(monitor.standing(0).snapshot.instructions, 0);
     assert!(monitor.step(0));
     assert!(monitor.standing(0).snapshot.instructions <= before);
     monitor.command(0, Command::Stop).unwrap();
-    assert!(monitor.step(0));
     assert_eq!(monitor.standing(0).phase, Phase::Ended(Some(Outcome::Quit)));
     assert_eq!(monitor.command(0, Command::Pause), Err(CommandError::Ended));
     monitor.command(0, Command::Start).unwrap();

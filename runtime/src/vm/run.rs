@@ -27,6 +27,8 @@ pub trait Engine {
 const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
 pub(super) const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+/// The most bytes that were typed and are still on their way to the guest.
+const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
 pub(super) const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// A guest that waited for so long without being woken waits for nothing.
@@ -35,7 +37,8 @@ const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 /// Why a machine came to rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
-    /// Its slice is used up, it yields, or it wants more of machine memory than there is.
+    /// Its slice is used up, it yields, it wants more of machine memory than there is, or what it
+    /// printed waits for a reader.
     Slice,
     /// It waits for an interrupt, or for typed input. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
@@ -110,7 +113,9 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop if self.yields() || self.is_called_back() => {
+                Exit::Horizon | Exit::Stop
+                    if self.yields() || self.is_called_back() || host.is_full() =>
+                {
                     return Rest::Slice;
                 }
                 Exit::Horizon if self.patience.left(self.cpu.retired()) > 0 => {}
@@ -128,7 +133,8 @@ impl Vm {
 
     /// Takes what was typed.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        match host.input() {
+        let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
+        match host.input(room) {
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
                 None
