@@ -86,7 +86,10 @@ impl<F: Fleet> Monitor<F> {
         let ended = matches!(phase, Phase::Ended(_));
         match command {
             Command::Share(share) => lock(&self.state).queue.set_share(number, share),
-            Command::Target(pages) => lock(&self.state).tasks[number].target = pages,
+            Command::Target(pages) => {
+                lock(&self.state).tasks[number].target = pages;
+                self.ask_anew(number);
+            }
             Command::Start if !ended => return Err(CommandError::Running),
             Command::Start | Command::Reset => return Ok(self.empty(number)),
             _ if ended => return Err(CommandError::Ended),

@@ -200,6 +200,8 @@ struct Slot<E, H> {
     slices: AtomicU64,
     /// Slices since the guest was asked for pages that it has not given.
     asked: AtomicU64,
+    /// How often pages were to be taken in a row and none could be.
+    in_vain: AtomicU64,
     leash: Leash,
 }
 
@@ -243,6 +245,7 @@ impl<F: Fleet> Monitor<F> {
             active: AtomicU64::new(1000),
             slices: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            in_vain: AtomicU64::new(0),
             leash: Leash::default(),
         };
         Self {

@@ -28,6 +28,8 @@ pub(super) struct Task {
     pub target: Option<u64>,
     /// Whether it took a frame in its last slice when memory was short, and has had none since.
     pub hungry: bool,
+    /// How often in a row it asked for memory in vain.
+    pub asked_in_vain: u32,
     /// Whether it was told that it has to wait, since there was room for the last time.
     pub told: bool,
     /// Whether a thread holds it.
@@ -74,6 +76,7 @@ impl Task {
             passed: None,
             target: None,
             hungry: false,
+            asked_in_vain: 0,
             told: false,
             held: false,
             woken: false,

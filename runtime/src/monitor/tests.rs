@@ -13,6 +13,7 @@ use crate::vm::VmConfig;
 use std::sync::atomic::AtomicBool;
 
 mod commands;
+mod greed;
 
 type Work = dyn Fn(usize, &mut Vm, u64) -> Exit + Send + Sync;
 

@@ -104,11 +104,7 @@ impl<F: Fleet> Monitor<F> {
     /// Ends the machine that holds most for its share, when none can go on for want of memory.
     fn end_greediest<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.asked_in_vain = 0;
-        let claim = |number: &usize| {
-            let pages = lock(&self.slots[*number].snapshot).pages;
-            let pages = pages.resident() + pages.swapped;
-            self.claim(state.queue.share(*number), *number, pages)
-        };
+        let claim = |number: &usize| self.claim_to_all(&state, *number);
         let Some(number) = state.starving().min_by_key(claim) else {
             return state;
         };
@@ -149,9 +145,13 @@ impl<F: Fleet> Monitor<F> {
         let start = thread_time();
         let end = self.run_turn(turn);
         let nanos = thread_time().saturating_sub(start);
-        self.note_hunger(turn.number, &end);
+        let despairs = self.note_hunger(turn.number, &end);
         lock(&self.state).charge(turn.number, nanos);
         hold.phase = self.settle(turn.number, end);
+        drop(hold);
+        if despairs {
+            self.end_for(turn.number);
+        }
     }
 
     /// How a machine goes on after its turn.
@@ -179,14 +179,17 @@ impl<F: Fleet> Monitor<F> {
         }
     }
 
-    /// Notes whether a machine needs memory, and tells once that it has to wait for it.
-    fn note_hunger(&self, number: usize, end: &End) {
+    /// Notes whether a machine needs memory, and tells once that it has to wait for it. Says whether
+    /// it has waited for long enough.
+    fn note_hunger(&self, number: usize, end: &End) -> bool {
         let room = self.has_room();
         let mut state = lock(&self.state);
         let starved = matches!(end, End::Starved(_));
         state.asked_in_vain = if starved { state.asked_in_vain + 1 } else { 0 };
         let task = &mut state.tasks[number];
         task.hungry = starved || matches!(end, End::Hungry);
+        task.asked_in_vain = if starved { task.asked_in_vain + 1 } else { 0 };
+        let despairs = task.asked_in_vain > PATIENCE;
         let told = task.told;
         task.told = !room && (told || starved);
         drop(state);
@@ -198,12 +201,30 @@ impl<F: Fleet> Monitor<F> {
             );
             self.fleet.notice(number, &text);
         }
+        despairs
+    }
+
+    /// Ends the machine of a smaller share that holds most for it, if there is one: a machine of a
+    /// larger share has waited for memory in vain.
+    fn end_for(&self, number: usize) {
+        let Some(greediest) = self.greediest_below(number) else {
+            return;
+        };
+        lock(&self.state).tasks[number].asked_in_vain = 0;
+        let mut hold = self.visit(greediest);
+        if !matches!(hold.phase, Phase::Ended(_)) {
+            let why = "ends: machine memory is used up, a machine of a larger share waits for some, \
+                       and this one holds most for its share";
+            self.fleet.notice(greediest, why);
+            hold.phase = self.end(greediest, Some(Outcome::Starved));
+        }
     }
 
     /// Takes away a machine that this thread holds. It is made anew at its next turn.
     pub(super) fn empty(&self, number: usize) -> Phase {
         *lock(&self.slots[number].machine) = None;
         *lock(&self.slots[number].snapshot) = Snapshot::default();
+        self.ask_anew(number);
         let mut state = lock(&self.state);
         state.rouse(number, Instant::now());
         let task = &mut state.tasks[number];

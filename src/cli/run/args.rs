@@ -85,7 +85,9 @@ pub(in crate::cli) struct RunArgs {
     /// Let guest time pass as the host's clock does, not by instructions; runs then differ
     #[arg(long, help_heading = "Machine")]
     realtime: bool,
-    /// Where the serial console is: terminal, none, file:PATH or socket:PATH [default: terminal]
+    /// Where the serial console is: terminal, none, file:PATH or socket:PATH [default: terminal].
+    /// A guest waits while standard output or a file takes nothing more, and no other guest does;
+    /// clients of a socket lose what they are too slow for
     #[arg(long, value_name = "CONSOLE", value_parser = ConsoleSpec::parse,
           help_heading = "Machine")]
     console: Option<ConsoleSpec>,
