@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -119,6 +119,36 @@ fn a_console_that_is_not_read_holds_back_its_guest_alone() {
     // Nothing reads it now either.
     let output = process.end();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// The host's limit on descriptors is for programs that could not do with more.
+#[test]
+fn many_consoles_have_the_descriptors_that_they_need() {
+    let guest = Guest::new(&counter());
+    let consoles = format!("file:{}", text(&guest.path("log-{n}")));
+    let program = command(&[
+        "run",
+        &guest.image(),
+        "--flat",
+        CODE,
+        "--memory",
+        "4M",
+        "--limit",
+        "1k",
+        "--count",
+        "40",
+        "--console",
+        &consoles,
+    ]);
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -S -n 64; exec \"$0\" \"$@\""])
+        .arg(program.get_program())
+        .args(program.get_args())
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches(" limit ").count(), 40, "{said}");
 }
 
 /// Reads as a pager does, with long pauses at first.
