@@ -19,7 +19,7 @@ impl Host for Watched {
         Vec::new()
     }
 
-    fn input(&mut self) -> Input {
+    fn input(&mut self, _: usize) -> Input {
         if self.waits.len() < 3 {
             Input::Bytes(Vec::new())
         } else {

@@ -59,17 +59,16 @@ impl RunQueue {
         self.entries[machine].share as u32
     }
 
-    /// A machine that slept wants to run.
-    pub fn wake(&mut self, machine: usize) {
+    /// A machine that slept is to run again: it starts a little ahead of the others.
+    pub fn catch_up(&mut self, machine: usize) {
         let now = self.now;
         let entry = &mut self.entries[machine];
         let lead = LEAD_NANOS * u64::from(LARGEST_SHARE) / entry.share;
         entry.pass = entry.pass.max(now.saturating_sub(lead));
-        entry.ready = true;
     }
 
-    /// A machine that has run wants to go on.
-    pub fn requeue(&mut self, machine: usize) {
+    /// A machine wants to run.
+    pub fn enqueue(&mut self, machine: usize) {
         self.entries[machine].ready = true;
     }
 
@@ -142,7 +141,7 @@ mod tests {
             let nanos = 1_000_000 * (1 + slice % 3);
             had[machine] += nanos;
             queue.charge(machine, nanos);
-            queue.requeue(machine);
+            queue.enqueue(machine);
         }
         had
     }
@@ -151,7 +150,7 @@ mod tests {
         let mut queue = RunQueue::default();
         for (machine, &share) in shares.iter().enumerate() {
             queue.add(share);
-            queue.wake(machine);
+            queue.enqueue(machine);
         }
         queue
     }
@@ -171,11 +170,12 @@ mod tests {
         let mut queue = queue(&[100, 100, 100]);
         queue.remove(2);
         run(&mut queue, 3, 1000);
-        queue.wake(2);
+        queue.catch_up(2);
+        queue.enqueue(2);
         let first = (0..4).find(|_| {
             let machine = queue.choose(0, 0).unwrap();
             queue.charge(machine, 1_000_000);
-            queue.requeue(machine);
+            queue.enqueue(machine);
             machine == 2
         });
         assert!(first.is_some(), "it waits for no more than a few slices");
@@ -207,7 +207,7 @@ mod tests {
         for _ in 0..10 {
             for machine in [first, second] {
                 queue.charge(machine, 1_000_000);
-                queue.requeue(machine);
+                queue.enqueue(machine);
             }
             assert_eq!(queue.choose(1, 0), Some(second));
             assert_eq!(queue.choose(0, 0), Some(first));
@@ -220,8 +220,9 @@ mod tests {
         let mut queue = queue(&[100, 100]);
         let (busy, idle) = (queue.choose(0, 1).unwrap(), queue.choose(1, 0).unwrap());
         queue.charge(busy, 1_000_000_000);
-        queue.requeue(busy);
-        queue.wake(idle);
+        queue.enqueue(busy);
+        queue.catch_up(idle);
+        queue.enqueue(idle);
         assert_eq!(queue.clone().choose(0, 1), Some(busy));
         assert_eq!(queue.choose(0, 0), Some(idle), "if not, it is fair");
     }

@@ -116,7 +116,7 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
         vm.run(&mut recorder, &mut host, limit)
     };
     session
-        .end()
+        .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
     let met = recorder.met();
     let sequences = recorder.finish();

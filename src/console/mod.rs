@@ -1,11 +1,16 @@
 //! The guest's serial console on the host's side: the person's terminal, sockets and files, and
 //! scripted sessions.
 //!
-//! Nothing here knows the UART. What the guest prints goes to a writer and, a byte at a time, to a
-//! [`ScriptRunner`]; what is typed comes from a [`Source`] or from the script. A [`Console`] is a
-//! writer and, where there is a person to type, a source that belong together.
+//! Nothing here knows the UART. What the guest prints goes to a [`Printer`] and, a byte at a time,
+//! to a [`ScriptRunner`]; what is typed comes from a [`Source`] or from the script. A [`Console`] is
+//! a printer and, where there is a person to type, a source that belong together.
+//!
+//! No guest's thread waits for a reader or a person. Streams are written by threads of their own
+//! ([`Outlet`]), which hold so much; so much that was typed is kept, and the rest is left where it
+//! comes from.
 
 pub mod escape;
+mod outlet;
 mod place;
 mod raw;
 pub mod script;
@@ -15,8 +20,9 @@ mod socket;
 mod source;
 pub mod terminal;
 
-pub use place::Console;
+pub use outlet::{Lane, Outlet};
+pub use place::{Console, Printer};
 pub use script::{Script, ScriptError, ScriptRunner};
 pub use session::Session;
 pub use shared::SharedTerminal;
-pub use source::{Input, Source, Waker};
+pub use source::{Keys, Source, Waker};

@@ -4,16 +4,45 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::{Script, Session, Source, Waker, socket};
+use super::{Lane, Outlet, Script, Session, Source, Waker, socket};
+
+/// Where a guest's output goes. Printing never waits.
+pub trait Printer: Send {
+    /// Takes what the guest printed.
+    fn print(&mut self, bytes: &[u8]);
+
+    /// The stream that it waits for in the end, if it does.
+    fn lane(&self) -> Option<&Lane> {
+        None
+    }
+}
+
+/// Output that goes nowhere.
+struct Nowhere;
+
+impl Printer for Nowhere {
+    fn print(&mut self, _: &[u8]) {}
+}
+
+impl Printer for Lane {
+    fn print(&mut self, bytes: &[u8]) {
+        Lane::print(self, bytes);
+    }
+
+    fn lane(&self) -> Option<&Lane> {
+        Some(self)
+    }
+}
 
 /// The two ends of a VM's console.
 pub struct Console {
     /// What the guest prints goes here.
-    pub out: Box<dyn Write + Send>,
+    pub out: Box<dyn Printer>,
     /// What is typed comes from here, if there is a person to type.
     pub source: Option<Source>,
 }
@@ -27,14 +56,42 @@ impl fmt::Debug for Console {
     }
 }
 
+/// Standard output, without the lock that the process has for it: a thread that waits in it would
+/// keep all others from printing.
+pub(super) fn stdout() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
 impl Console {
-    /// A file that holds what the guest prints, and nothing else; nothing is typed.
+    /// No console.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            out: Box::new(Nowhere),
+            source: None,
+        }
+    }
+
+    /// Standard output, and what is typed comes from `source`. `waker` is called when there is room
+    /// again for what is printed.
     ///
     /// # Errors
-    /// When it cannot be made.
-    pub fn file(path: &Path) -> io::Result<Self> {
+    /// When the host has no thread or no descriptor for it.
+    pub fn terminal(source: Option<Source>, waker: Waker) -> io::Result<Self> {
         Ok(Self {
-            out: Box::new(File::create(path)?),
+            out: Box::new(Outlet::new(stdout()?)?.lane(waker)),
+            source,
+        })
+    }
+
+    /// A file that holds what the guest prints, and nothing else; nothing is typed. The file may be
+    /// a pipe, which is to be read: `waker` is called when there is room in it again.
+    ///
+    /// # Errors
+    /// When it cannot be made, or the host has no thread for it.
+    pub fn file(path: &Path, waker: Waker) -> io::Result<Self> {
+        Ok(Self {
+            out: Box::new(Outlet::new(File::create(path)?)?.lane(waker)),
             source: None,
         })
     }
@@ -57,7 +114,7 @@ impl Console {
 
     /// A session at it.
     #[must_use]
-    pub fn session(self, script: Option<Script>, realtime: bool) -> Session<Box<dyn Write + Send>> {
+    pub fn session(self, script: Option<Script>, realtime: bool) -> Session {
         Session::new(self.out, script, self.source, realtime)
     }
 }
@@ -73,10 +130,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         std::fs::write(&path, "of the last run").unwrap();
-        let mut session = Console::file(&path).unwrap().session(None, false);
+        let console = Console::file(&path, Waker::none()).unwrap();
+        let mut session = console.session(None, false);
         session.output(b"boot\n");
         assert!(!session.may_type(), "a file types nothing");
+        session.finish(false).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"boot\n");
-        assert!(Console::file(folder.path()).is_err());
+        assert!(Console::file(folder.path(), Waker::none()).is_err());
     }
 }

@@ -5,38 +5,52 @@
 //! is free to run ahead: so nothing but the script decides what the guest sees. Whenever a person
 //! may type, time does not run ahead of the host's clock while the guest is idle.
 
-use std::io::{self, Write};
-use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
+use std::fmt;
+use std::io;
 use std::time::{Duration, Instant};
 
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::vm::host::{Host, Input as Typed};
 
 use super::script::Unfinished;
-use super::{Input, Script, ScriptRunner, Source};
+use super::{Lane, Printer, Script, ScriptRunner, Source};
+
+/// How long output that is left when its guest was stopped waits for a reader that reads nothing.
+const GRACE: Duration = Duration::from_secs(2);
+/// How often to look whether the person wants to leave, while output waits.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A running machine's console.
-#[derive(Debug)]
-pub struct Session<W> {
-    out: W,
-    /// The first failure to write the guest's output: the machine has to stop then.
-    failure: Option<io::Error>,
+pub struct Session {
+    out: Box<dyn Printer>,
     script: Option<ScriptRunner>,
     source: Option<Source>,
-    /// Bytes for the guest that it was not given yet.
+    /// Bytes of the script for the guest that it was not given yet.
     typed: Vec<u8>,
     quit: bool,
     start: Option<Instant>,
 }
 
-impl<W: Write> Session<W> {
-    /// A console that writes to `out`, is typed on by `script` and then by `source`, and tells
-    /// the machine the host's time if `realtime`.
-    pub fn new(out: W, script: Option<Script>, source: Option<Source>, realtime: bool) -> Self {
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A console that prints to `out`, is typed on by `script` and then by `source`, and tells the
+    /// machine the host's time if `realtime`.
+    pub fn new(
+        out: Box<dyn Printer>,
+        script: Option<Script>,
+        source: Option<Source>,
+        realtime: bool,
+    ) -> Self {
         let (script, first) = script.map(ScriptRunner::start).unzip();
         Self {
             out,
-            failure: None,
             script,
             source,
             typed: first.flatten().unwrap_or_default(),
@@ -51,25 +65,49 @@ impl<W: Write> Session<W> {
         self.script.as_ref()?.unfinished()
     }
 
-    /// Ends the session: a terminal becomes what it was, a socket goes.
+    /// Takes what the guest printed; what the script types in answer. Never waits.
+    pub fn print(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.out.print(bytes);
+        self.run_script(bytes)
+    }
+
+    /// Whether the guest is to wait until what it printed is read.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.out.lane().is_some_and(Lane::is_full) && !self.quits()
+    }
+
+    /// Waits until all that was printed is written: as long as it takes, or, if the machine was
+    /// stopped or the person wants to leave, as long as something reads it.
     ///
     /// # Errors
     ///
     /// When the guest's output could not be written, unless no reader was left.
-    pub fn end(self) -> io::Result<()> {
-        match self.failure {
+    pub fn finish(&self, stopped: bool) -> io::Result<()> {
+        let Some(lane) = self.out.lane() else {
+            return Ok(());
+        };
+        let mut left = lane.wait_for_less(Duration::ZERO);
+        let mut since = Instant::now();
+        while left > 0 {
+            let less = lane.wait_for_less(LOOK);
+            if less < left {
+                (left, since) = (less, Instant::now());
+            } else if (stopped || self.quits()) && since.elapsed() > GRACE {
+                tracing::warn!("the last {left} bytes that the guest printed are not read");
+                break;
+            }
+        }
+        match lane.failure() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }
 
-    fn take(&mut self, input: Input) {
-        match input {
-            Input::Bytes(bytes) if self.unfinished().is_none() => self.typed.extend(bytes),
-            Input::Bytes(_) => {}
-            Input::Quit => self.quit = true,
-            Input::End => self.source = None,
-        }
+    /// Whether the machine is to end.
+    fn quits(&self) -> bool {
+        let failed = || self.out.lane().is_some_and(|lane| lane.failure().is_some());
+        self.quit || self.source.as_ref().is_some_and(Source::quits) || failed()
     }
 
     fn run_script(&mut self, bytes: &[u8]) -> Vec<u8> {
@@ -86,28 +124,30 @@ impl<W: Write> Session<W> {
     }
 }
 
-impl<W: Write> Host for Session<W> {
+/// For a guest that has a thread of the host for itself: it may wait in it.
+impl Host for Session {
     fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if let Err(error) = self.out.write_all(bytes).and_then(|()| self.out.flush()) {
-            self.failure.get_or_insert(error);
-            self.quit = true;
+        let answer = self.print(bytes);
+        while self.holds_back() {
+            self.out.lane().inspect(|lane| lane.wait_for_room(LOOK));
         }
-        self.run_script(bytes)
+        answer
     }
 
-    fn input(&mut self) -> Typed {
-        while let Some(source) = &self.source {
-            match source.input().try_recv() {
-                Ok(input) => self.take(input),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.source = None,
+    fn input(&mut self, room: usize) -> Typed {
+        if self.quits() {
+            return Typed::Quit;
+        }
+        let mut bytes = std::mem::take(&mut self.typed);
+        let scripted = self.unfinished().is_some();
+        if let Some(source) = &mut self.source {
+            if scripted {
+                source.take(usize::MAX);
+            } else {
+                bytes.extend(source.take(room.saturating_sub(bytes.len())));
             }
         }
-        if self.quit {
-            Typed::Quit
-        } else {
-            Typed::Bytes(std::mem::take(&mut self.typed))
-        }
+        Typed::Bytes(bytes)
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {
@@ -115,14 +155,9 @@ impl<W: Write> Host for Session<W> {
             return span;
         };
         let start = Instant::now();
-        match source.input().recv_timeout(Duration::from_nanos(span.0)) {
-            Ok(input) => self.take(input),
-            Err(RecvTimeoutError::Timeout) => return span,
-            Err(RecvTimeoutError::Disconnected) => self.source = None,
-        }
-        span.min(Nanos(
-            u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        ))
+        source.wait(Duration::from_nanos(span.0));
+        let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        span.min(Nanos(waited))
     }
 
     fn clock(&self) -> Option<Duration> {
@@ -130,124 +165,10 @@ impl<W: Write> Host for Session<W> {
     }
 
     fn may_type(&self) -> bool {
-        self.source.is_some() && self.unfinished().is_none()
+        let listens = self.source.as_ref();
+        listens.is_some_and(|source| !source.has_ended()) && self.unfinished().is_none()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc::SyncSender;
-
-    use super::*;
-
-    fn session(script: Option<&str>) -> (SyncSender<Input>, Session<Vec<u8>>) {
-        let (sender, source) = Source::channel(16);
-        let script = script.map(|text| Script::parse("s", text).unwrap());
-        (
-            sender,
-            Session::new(Vec::new(), script, Some(source), false),
-        )
-    }
-
-    fn bytes(text: &str) -> Input {
-        Input::Bytes(text.into())
-    }
-
-    #[test]
-    fn what_is_typed_reaches_the_guest_once() {
-        let (person, mut session) = session(None);
-        person.send(bytes("l")).unwrap();
-        person.send(bytes("s")).unwrap();
-        assert_eq!(session.input(), Typed::Bytes(b"ls".to_vec()));
-        assert_eq!(session.input(), Typed::Bytes(Vec::new()));
-        assert!(session.may_type());
-        person.send(Input::Quit).unwrap();
-        assert_eq!(session.input(), Typed::Quit);
-    }
-
-    #[test]
-    fn the_end_of_input_leaves_the_machine_running() {
-        let (person, mut session) = session(None);
-        person.send(bytes("x")).unwrap();
-        person.send(Input::End).unwrap();
-        assert_eq!(session.input(), Typed::Bytes(b"x".to_vec()));
-        assert!(!session.may_type());
-        assert_eq!(
-            session.idle(Nanos(u64::MAX)),
-            Nanos(u64::MAX),
-            "nothing to wait for"
-        );
-        assert_eq!(session.input(), Typed::Bytes(Vec::new()));
-    }
-
-    #[test]
-    fn an_idle_guest_waits_for_a_key_or_its_time() {
-        let (person, mut session) = session(None);
-        let start = Instant::now();
-        let span = Nanos(20_000_000);
-        assert_eq!(session.idle(span), span);
-        assert!(start.elapsed() >= Duration::from_millis(20));
-        person.send(bytes("x")).unwrap();
-        assert!(session.idle(Nanos(60_000_000_000)) < Nanos(30_000_000_000));
-        assert_eq!(session.input(), Typed::Bytes(b"x".to_vec()));
-    }
-
-    #[test]
-    fn a_script_types_alone_until_it_is_done() {
-        let (person, mut session) = session(Some("send \"a\"\nwait \"$ \"\nsend \"b\""));
-        person.send(bytes("noise")).unwrap();
-        assert_eq!(session.input(), Typed::Bytes(b"a".to_vec()));
-        assert!(!session.may_type());
-        assert_eq!(
-            session.idle(Nanos(u64::MAX)),
-            Nanos(u64::MAX),
-            "time runs ahead"
-        );
-        assert_eq!(session.output(b"sh$"), b"");
-        assert!(session.unfinished().is_some());
-        assert_eq!(session.output(b" "), b"b");
-        person.send(bytes("c")).unwrap();
-        assert_eq!(session.input(), Typed::Bytes(b"c".to_vec()));
-        assert_eq!(session.out, b"sh$ ");
-    }
-
-    #[test]
-    fn a_script_may_quit_and_a_person_may_quit_a_script() {
-        let (_person, mut quits) = session(Some("wait \"$ \"\nquit"));
-        quits.output(b"$ ");
-        assert_eq!(quits.input(), Typed::Quit);
-        let (person, mut waits) = session(Some("wait \"$ \""));
-        person.send(Input::Quit).unwrap();
-        assert_eq!(waits.input(), Typed::Quit);
-    }
-
-    #[test]
-    fn output_that_is_not_taken_ends_the_machine() {
-        for (kind, fine) in [
-            (io::ErrorKind::BrokenPipe, true),
-            (io::ErrorKind::StorageFull, false),
-        ] {
-            let mut session = Session::new(Broken(kind), None, None, false);
-            session.output(b"x");
-            assert_eq!(session.input(), Typed::Quit);
-            assert_eq!(session.end().is_ok(), fine);
-        }
-    }
-
-    #[test]
-    fn any_host_thread_may_have_it() {
-        fn is_send<T: Send>() {}
-        is_send::<Session<Box<dyn Write + Send>>>();
-    }
-
-    struct Broken(io::ErrorKind);
-
-    impl Write for Broken {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-}
+mod tests;

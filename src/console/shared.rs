@@ -7,8 +7,7 @@
 mod line;
 mod screen;
 
-use std::io::{self, IsTerminal, Read, Write};
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::io::{self, IsTerminal, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -16,13 +15,14 @@ use rustix::termios;
 
 use self::screen::Screen;
 use super::escape::{Command, Escape, SHARED_HELP, Typed, read_keys};
+use super::place::stdout;
 use super::raw::RawMode;
 use super::terminal::raw_stdin;
-use super::{Console, Input, Source, Waker};
+use super::{Console, Keys, Lane, Outlet, Printer, Source, Waker};
 
-/// Pieces of input that may wait for one VM. More are lost, with a beep: a person who types must be
+/// Bytes of input that may wait for one VM. More are lost, with a beep: a person who types must be
 /// able to go on to another VM.
-const ROOM: usize = 4096;
+const ROOM: usize = 16 << 10;
 
 /// The process's terminal, shared by VMs; it is restored when this goes.
 #[derive(Debug)]
@@ -43,27 +43,21 @@ struct Desk {
 struct State {
     screen: Screen,
     /// By the VMs' numbers, as the screen has them.
-    typists: Vec<Typist>,
+    typists: Vec<Keys>,
     /// Whether the end of the input was seen.
     ended: bool,
 }
 
-#[derive(Debug)]
-struct Typist {
-    sender: SyncSender<Input>,
-    waker: Waker,
-}
-
 impl SharedTerminal {
-    /// Takes standard input and output. Ctrl-A x calls `quit` and types [`Input::Quit`] to all
-    /// VMs: `quit` is for those that are paused or listen elsewhere.
+    /// Takes standard input and output. Ctrl-A x calls `quit` and tells all VMs that the person
+    /// wants to leave: `quit` is for those that are paused or listen elsewhere.
     ///
     /// # Errors
     /// When the terminal cannot be put into raw mode or no thread can be started.
     pub fn open(quit: Waker) -> io::Result<Self> {
         let raw = raw_stdin()?;
         let width: Option<fn() -> usize> = io::stdout().is_terminal().then_some(stdout_width);
-        let screen = Screen::new(Box::new(io::stdout()), width);
+        let screen = Screen::new(Outlet::new(stdout()?)?, width);
         let desk = Arc::new(Desk::new(screen, quit));
         let escape = raw.is_some().then(Escape::default);
         let keyboard = desk.clone();
@@ -110,18 +104,18 @@ impl Desk {
     }
 
     fn console(self: &Arc<Self>, name: &str, waker: Waker) -> Console {
-        let (sender, source) = Source::channel(ROOM);
+        let (keys, source) = Source::new(ROOM, waker.clone());
         let mut state = self.lock();
-        let number = state.screen.add(name);
-        let typist = Typist { sender, waker };
+        let (number, lane) = state.screen.add(name, waker);
         if state.ended {
-            typist.send(Input::End);
+            keys.end();
         }
-        state.typists.push(typist);
+        state.typists.push(keys);
         Console {
             out: Box::new(Sink {
                 desk: self.clone(),
                 number,
+                lane,
             }),
             source: Some(source),
         }
@@ -130,51 +124,36 @@ impl Desk {
     /// Hands on what is typed until there is no more.
     fn read(&self, from: impl Read, escape: Option<Escape>) {
         read_keys(from, escape, |typed| {
-            self.lock().take(typed, &self.quit);
+            self.lock().take(&typed, &self.quit);
             true
         });
         let mut state = self.lock();
         state.ended = true;
-        state.tell_all(&Input::End);
+        state.typists.iter().for_each(Keys::end);
     }
 }
 
 impl State {
-    fn take(&mut self, typed: Typed, quit: &Waker) {
+    fn take(&mut self, typed: &Typed, quit: &Waker) {
         match typed {
             Typed::Bytes(bytes) => self.type_to_chosen(bytes),
             Typed::Command(Command::Quit) => {
-                self.tell_all(&Input::Quit);
+                self.typists.iter().for_each(Keys::quit);
                 quit.wake();
             }
             Typed::Command(Command::Help) => self.screen.say(SHARED_HELP),
             Typed::Command(Command::Next) => self.screen.choose_next(),
-            Typed::Command(Command::Choose(number)) => self.screen.choose(number),
+            Typed::Command(Command::Choose(number)) => self.screen.choose(*number),
         }
     }
 
-    fn type_to_chosen(&mut self, bytes: Vec<u8>) {
+    fn type_to_chosen(&mut self, bytes: &[u8]) {
         let Some(typist) = self.typists.get(self.screen.chosen()) else {
             return;
         };
-        if !typist.send(Input::Bytes(bytes)) {
+        if typist.offer(bytes) < bytes.len() {
             self.screen.beep();
         }
-    }
-
-    fn tell_all(&self, input: &Input) {
-        for typist in &self.typists {
-            typist.send(input.clone());
-        }
-    }
-}
-
-impl Typist {
-    /// Says whether there was room.
-    fn send(&self, input: Input) -> bool {
-        let sent = self.sender.try_send(input);
-        self.waker.wake();
-        !matches!(sent, Err(TrySendError::Full(_)))
     }
 }
 
@@ -183,16 +162,16 @@ impl Typist {
 struct Sink {
     desk: Arc<Desk>,
     number: usize,
+    lane: Arc<Lane>,
 }
 
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.desk.lock().screen.print(self.number, bytes)?;
-        Ok(bytes.len())
+impl Printer for Sink {
+    fn print(&mut self, bytes: &[u8]) {
+        self.desk.lock().screen.print(self.number, bytes);
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn lane(&self) -> Option<&Lane> {
+        Some(&self.lane)
     }
 }
 

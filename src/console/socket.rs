@@ -11,19 +11,18 @@ use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Input, Source, Waker};
+use super::{Keys, Printer, Source, Waker};
 
 /// Bytes of output that are kept for clients that are slow or come late.
 const RING: usize = 64 << 10;
-/// Pieces of input that may wait for the guest.
-const ROOM: usize = 64;
+/// Bytes of input that may wait for the guest.
+const ROOM: usize = 16 << 10;
 /// Clients at the same time; more are sent away.
 const CLIENTS: usize = 16;
 /// How long clients have to read the rest when the VM is gone.
@@ -100,18 +99,13 @@ pub(super) struct Sink {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+impl Printer for Sink {
+    fn print(&mut self, bytes: &[u8]) {
         let mut state = self.shared.lock();
         state.ring.push(bytes);
         if state.clients > 0 {
             self.shared.ring(&mut state);
         }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -142,15 +136,14 @@ where
         state: Mutex::default(),
         bell,
     });
-    let (sender, source) = Source::channel(ROOM);
+    let (keys, source) = Source::new(ROOM, waker);
     let mut exchange = Exchange {
         shared: shared.clone(),
         rung,
         clients: Vec::new(),
         typist: Typist {
-            sender: Some(sender),
-            stalled: None,
-            waker,
+            keys,
+            stalled: Vec::new(),
         },
     };
     let thread = thread::Builder::new()
@@ -208,23 +201,21 @@ impl Client {
 /// Types for the clients.
 #[derive(Debug)]
 struct Typist {
-    /// Nothing when no client listens any more.
-    sender: Option<SyncSender<Input>>,
+    keys: Keys,
     /// What there was no room for yet.
-    stalled: Option<Input>,
-    waker: Waker,
+    stalled: Vec<u8>,
 }
 
 impl Typist {
-    fn send(&mut self, input: Input) {
-        let Some(sender) = &self.sender else {
-            return;
-        };
-        match sender.try_send(input) {
-            Ok(()) => self.waker.wake(),
-            Err(TrySendError::Full(input)) => self.stalled = Some(input),
-            Err(TrySendError::Disconnected(_)) => self.sender = None,
-        }
+    /// Types what there is room for, after what was kept.
+    fn send(&mut self, bytes: &[u8]) {
+        self.stalled.extend(bytes);
+        let typed = self.keys.offer(&self.stalled);
+        self.stalled.drain(..typed);
+    }
+
+    fn is_stalled(&self) -> bool {
+        !self.stalled.is_empty()
     }
 }
 
@@ -245,17 +236,17 @@ impl Exchange {
 
     /// Waits and does what there is to do; says whether the VM is gone.
     fn turn(&mut self, listener: &UnixListener) -> bool {
-        if let Some(input) = self.typist.stalled.take() {
-            self.typist.send(input);
+        if self.typist.is_stalled() {
+            self.typist.send(&[]);
         }
-        let stalled = self.typist.stalled.is_some();
+        let stalled = self.typist.is_stalled();
         let ready = self.wait(listener, stalled);
         let ended = self.hear();
         for (client, ready) in self.clients.iter_mut().zip(ready) {
             let readable = ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
-            while readable && client.sends && self.typist.stalled.is_none() {
+            while readable && client.sends && !self.typist.is_stalled() {
                 match client.read() {
-                    Some(bytes) => self.typist.send(Input::Bytes(bytes)),
+                    Some(bytes) => self.typist.send(&bytes),
                     None => break,
                 }
             }

@@ -1,21 +1,15 @@
-//! Where a console's input comes from, whatever that is: a channel for what is typed.
+//! What is typed, on its way to a guest: one end types, the other is heard by the guest.
+//!
+//! The way holds a bounded number of bytes. What types has to wait, or to keep what there is no
+//! room for; that the person wants to leave is told beside the bytes, and is never kept back by
+//! them.
 
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::raw::RawMode;
-
-/// What arrived for the guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Bytes for the guest.
-    Bytes(Vec<u8>),
-    /// Ctrl-A x.
-    Quit,
-    /// Nothing more will arrive. The machine runs on.
-    End,
-}
 
 /// Called when there is something new to look at, from whatever thread brings it: it has to come
 /// back soon. What executes a VM that is idle learns by it that there is input.
@@ -28,7 +22,7 @@ impl Waker {
         Self(Arc::new(wake))
     }
 
-    /// One that wakes nothing: what waits for input waits on the channel.
+    /// One that wakes nothing: what waits for input waits for it at the source.
     #[must_use]
     pub fn none() -> Self {
         Self::new(|| {})
@@ -46,20 +40,121 @@ impl fmt::Debug for Waker {
     }
 }
 
+/// What is between the ends.
+#[derive(Debug, Default)]
+struct State {
+    bytes: VecDeque<u8>,
+    /// Whether the person wants to leave.
+    quit: bool,
+    /// Whether nothing more will be typed.
+    ended: bool,
+    /// Whether nothing listens any more.
+    closed: bool,
+    /// Grows with all that is new to the guest.
+    news: u64,
+}
+
+#[derive(Debug)]
+struct Way {
+    room: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Way {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where is typed.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    way: Arc<Way>,
+    waker: Waker,
+}
+
+impl Keys {
+    /// Types as many of `bytes` as there is room for; says how many.
+    pub fn offer(&self, bytes: &[u8]) -> usize {
+        let count = self.put(&mut self.way.lock(), bytes);
+        if count > 0 {
+            self.waker.wake();
+        }
+        count
+    }
+
+    /// Types all of `bytes`, and waits until there is room for them. Says whether anything listens.
+    #[must_use]
+    pub fn type_all(&self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let full = |state: &mut State| state.bytes.len() >= self.way.room && !state.closed;
+            let state = self.way.changed.wait_while(self.way.lock(), full);
+            let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            if state.closed {
+                return false;
+            }
+            let count = self.put(&mut state, bytes);
+            drop(state);
+            self.waker.wake();
+            bytes = &bytes[count..];
+        }
+        true
+    }
+
+    fn put(&self, state: &mut State, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(self.way.room - state.bytes.len());
+        state.bytes.extend(&bytes[..count]);
+        state.news += 1;
+        self.way.changed.notify_all();
+        count
+    }
+
+    fn tell(&self, tell: impl FnOnce(&mut State)) {
+        let mut state = self.way.lock();
+        tell(&mut state);
+        state.news += 1;
+        drop(state);
+        self.way.changed.notify_all();
+        self.waker.wake();
+    }
+
+    /// The person wants to leave.
+    pub fn quit(&self) {
+        self.tell(|state| state.quit = true);
+    }
+
+    /// Nothing more will be typed. The machine runs on.
+    pub fn end(&self) {
+        self.tell(|state| state.ended = true);
+    }
+}
+
 /// What a [`Session`](super::Session) is typed on by.
 #[derive(Debug)]
 pub struct Source {
-    input: Receiver<Input>,
+    way: Arc<Way>,
+    /// The news up to which it was listened to.
+    heard: u64,
     /// The terminal is in raw mode for as long as this lives, if it is a terminal.
     _raw: Option<RawMode>,
 }
 
 impl Source {
-    /// One with room for so many pieces, and where to type.
+    /// One with room for so many bytes, and where to type. `waker` is called for all that is new.
     #[must_use]
-    pub fn channel(room: usize) -> (SyncSender<Input>, Self) {
-        let (sender, input) = sync_channel(room);
-        (sender, Self { input, _raw: None })
+    pub fn new(room: usize, waker: Waker) -> (Keys, Self) {
+        let way = Arc::new(Way {
+            room,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let source = Self {
+            way: Arc::clone(&way),
+            heard: 0,
+            _raw: None,
+        };
+        (Keys { way, waker }, source)
     }
 
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
@@ -67,9 +162,103 @@ impl Source {
         self
     }
 
-    /// Where what is typed arrives. After [`Input::End`] the channel is closed.
+    /// The next bytes that were typed, `most` at most.
+    pub fn take(&mut self, most: usize) -> Vec<u8> {
+        let mut state = self.way.lock();
+        self.heard = state.news;
+        let count = most.min(state.bytes.len());
+        let bytes = state.bytes.drain(..count).collect();
+        drop(state);
+        self.way.changed.notify_all();
+        bytes
+    }
+
+    /// Whether the person wants to leave.
     #[must_use]
-    pub fn input(&self) -> &Receiver<Input> {
-        &self.input
+    pub fn quits(&self) -> bool {
+        self.way.lock().quit
+    }
+
+    /// Whether nothing more will be typed: what was typed may still be here.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.way.lock().ended
+    }
+
+    /// Waits until there is something new since the last [`Source::take`], for `time` at most.
+    pub fn wait(&self, time: Duration) {
+        let old = |state: &mut State| state.news == self.heard;
+        let waited = self
+            .way
+            .changed
+            .wait_timeout_while(self.way.lock(), time, old);
+        drop(waited);
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.way.lock().closed = true;
+        self.way.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn it_holds_no_more_than_there_is_room_for_and_loses_nothing() {
+        let (keys, mut source) = Source::new(10, Waker::none());
+        assert_eq!(keys.offer(b"0123456"), 7);
+        assert_eq!(keys.offer(b"789abc"), 3);
+        assert_eq!(keys.offer(b"abc"), 0);
+        let typist = thread::spawn(move || keys.type_all(b"abcdefghijklmnopqrstuvwxyz"));
+        let mut all = Vec::new();
+        while all.len() < 36 {
+            source.wait(Duration::from_millis(1));
+            let bytes = source.take(4);
+            assert!(bytes.len() <= 4);
+            all.extend(bytes);
+        }
+        assert!(typist.join().unwrap());
+        assert_eq!(all, b"0123456789abcdefghijklmnopqrstuvwxyz");
+    }
+
+    #[test]
+    fn leaving_is_not_kept_back_by_what_is_not_read() {
+        let (keys, source) = Source::new(4, Waker::none());
+        assert_eq!(keys.offer(b"12345"), 4);
+        assert!(!source.quits());
+        keys.quit();
+        assert!(source.quits());
+    }
+
+    #[test]
+    fn waiting_ends_with_what_is_new_only() {
+        let (keys, mut source) = Source::new(4, Waker::none());
+        keys.offer(b"1234");
+        assert_eq!(source.take(0), b"");
+        let start = Instant::now();
+        source.wait(Duration::from_millis(20));
+        assert!(start.elapsed() >= Duration::from_millis(20), "it is known");
+        keys.end();
+        source.wait(LONG);
+        assert!(start.elapsed() < LONG);
+        assert!(source.has_ended());
+        assert_eq!(source.take(9), b"1234");
+    }
+
+    #[test]
+    fn typing_ends_when_nothing_listens() {
+        let (keys, source) = Source::new(4, Waker::none());
+        let typist = thread::spawn(move || keys.type_all(&[b'x'; 100]));
+        drop(source);
+        assert!(!typist.join().unwrap());
     }
 }

@@ -2,18 +2,17 @@
 
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::AsFd;
-use std::sync::mpsc::SyncSender;
 use std::thread;
 
 use super::escape::{Command, Escape, HELP, Typed, read_keys};
 use super::raw::RawMode;
-use super::{Input, Source, Waker};
+use super::{Keys, Source, Waker};
 
-/// How many pieces may wait for the guest: from a terminal enough to never keep back the escapes
-/// behind text that the guest does not read, from a pipe little, so that it is the writer that
-/// waits.
-const FROM_TERMINAL: usize = 4096;
-const FROM_PIPE: usize = 4;
+/// How many bytes may wait for the guest: from a terminal enough to hardly ever keep back the
+/// escapes behind text that the guest does not read, from a pipe little, so that it is the writer
+/// that waits.
+const FROM_TERMINAL: usize = 64 << 10;
+const FROM_PIPE: usize = 4 << 10;
 
 /// Starts to read standard input, for one VM; a terminal is in raw mode for as long as the source
 /// lives.
@@ -27,10 +26,10 @@ pub fn open(waker: Waker) -> io::Result<Source> {
         Some(_) => (FROM_TERMINAL, Some(Escape::default())),
         None => (FROM_PIPE, None),
     };
-    let (sender, source) = Source::channel(room);
+    let (keys, source) = Source::new(room, waker);
     thread::Builder::new()
         .name("console".to_owned())
-        .spawn(move || pump(io::stdin().lock(), escape, &sender, &waker))?;
+        .spawn(move || pump(io::stdin().lock(), escape, &keys))?;
     Ok(source.keeping(raw))
 }
 
@@ -44,15 +43,13 @@ pub(super) fn raw_stdin() -> io::Result<Option<RawMode>> {
 }
 
 /// Passes on what comes `from` there until it ends or nothing listens.
-fn pump(from: impl Read, escape: Option<Escape>, to: &SyncSender<Input>, waker: &Waker) {
-    let send = |input| {
-        let sent = to.send(input).is_ok();
-        waker.wake();
-        sent
-    };
+fn pump(from: impl Read, escape: Option<Escape>, to: &Keys) {
     let ended = read_keys(from, escape, |typed| match typed {
-        Typed::Bytes(bytes) => send(Input::Bytes(bytes)),
-        Typed::Command(Command::Quit) => send(Input::Quit),
+        Typed::Bytes(bytes) => to.type_all(&bytes),
+        Typed::Command(Command::Quit) => {
+            to.quit();
+            true
+        }
         // There is one VM to type to.
         Typed::Command(Command::Help | Command::Next | Command::Choose(_)) => {
             eprint!("\n{HELP}");
@@ -60,7 +57,7 @@ fn pump(from: impl Read, escape: Option<Escape>, to: &SyncSender<Input>, waker: 
         }
     });
     if ended {
-        send(Input::End);
+        to.end();
     }
 }
 
@@ -71,48 +68,54 @@ mod tests {
 
     use super::*;
 
-    fn inputs(typed: &[u8], escape: Option<Escape>) -> Vec<Input> {
-        let (sender, source) = Source::channel(16);
-        pump(typed, escape, &sender, &Waker::none());
-        drop(sender);
-        source.input().iter().collect()
+    fn typed(keys: &[u8], escape: Option<Escape>) -> (Vec<u8>, Source) {
+        let (to, mut source) = Source::new(64, Waker::none());
+        pump(keys, escape, &to);
+        (source.take(usize::MAX), source)
     }
 
     #[test]
     fn a_pipe_is_passed_on_as_it_is() {
-        assert_eq!(
-            inputs(b"ls\x01x\n", None),
-            [Input::Bytes(b"ls\x01x\n".to_vec()), Input::End]
-        );
-        assert_eq!(inputs(b"", None), [Input::End]);
+        for text in [&b"ls\x01x\n"[..], b""] {
+            let (bytes, source) = typed(text, None);
+            assert_eq!(bytes, text);
+            assert!(source.has_ended() && !source.quits());
+        }
     }
 
     #[test]
-    fn a_terminals_escapes_are_taken_out_in_order() {
-        assert_eq!(
-            inputs(b"a\x01\x01b\x01xc", Some(Escape::default())),
-            [
-                Input::Bytes(b"a\x01b".to_vec()),
-                Input::Quit,
-                Input::Bytes(b"c".to_vec()),
-                Input::End
-            ]
-        );
+    fn a_terminals_escapes_are_taken_out() {
+        let (bytes, source) = typed(b"a\x01\x01b\x01xc", Some(Escape::default()));
+        assert_eq!(bytes, b"a\x01bc");
+        assert!(source.quits() && source.has_ended());
     }
 
     #[test]
     fn an_escape_may_come_in_two_reads() {
-        let typed = b"\x01".chain(&b"x"[..]);
-        let (sender, source) = Source::channel(16);
-        pump(typed, Some(Escape::default()), &sender, &Waker::none());
-        assert_eq!(source.input().try_recv(), Ok(Input::Quit));
+        let (keys, source) = Source::new(64, Waker::none());
+        pump(b"\x01".chain(&b"x"[..]), Some(Escape::default()), &keys);
+        assert!(source.quits());
     }
 
     #[test]
     fn reading_ends_when_nothing_listens() {
-        let (sender, source) = Source::channel(0);
+        let (keys, source) = Source::new(64, Waker::none());
         drop(source);
-        pump(io::repeat(b'x'), None, &sender, &Waker::none());
+        pump(io::repeat(b'x'), None, &keys);
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_guest_takes() {
+        let (keys, mut source) = Source::new(64, Waker::none());
+        let reader = thread::spawn(move || pump(io::repeat(b'x'), None, &keys));
+        let mut taken = 0;
+        while taken < 1000 {
+            let bytes = source.take(10_000);
+            assert!(bytes.len() <= 64);
+            taken += bytes.len();
+        }
+        drop(source);
+        reader.join().unwrap();
     }
 
     #[test]
@@ -122,8 +125,8 @@ mod tests {
         let waker = Waker::new(move || {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        let (sender, _source) = Source::channel(16);
-        pump(&b"a\x01x"[..], Some(Escape::default()), &sender, &waker);
+        let (keys, _source) = Source::new(64, waker);
+        pump(&b"a\x01x"[..], Some(Escape::default()), &keys);
         assert_eq!(
             woken.load(Ordering::Relaxed),
             3,

@@ -15,7 +15,7 @@ use thiserror::Error;
 pub enum VmState {
     /// A host thread executes it.
     Running,
-    /// It could run, and waits for a host thread.
+    /// It could run, and waits for a host thread, for memory, or until its console is read.
     Waiting,
     /// The guest waits for an interrupt.
     Idle,
@@ -278,8 +278,8 @@ pub enum ControlError {
 
 /// VMs that can be looked at and told what to do.
 ///
-/// The control socket calls this from threads of its own, several at once. A call must come back
-/// soon: what takes long is begun, and seen to have happened in the next status.
+/// The control socket calls this from threads of its own, several at once. A call comes back soon:
+/// with the end of the slice that the VM runs, at the latest.
 pub trait Machines: Send + Sync {
     /// The monitor and all its VMs.
     fn status(&self) -> MonitorStatus;
@@ -295,7 +295,7 @@ pub trait Machines: Send + Sync {
     /// When there is no such VM, or its processes cannot be known.
     fn processes(&self, name: &str) -> Result<Vec<Process>, ControlError>;
 
-    /// Does something with a VM; answers with the VM afterwards.
+    /// Does something with a VM; answers with the VM when that has happened.
     ///
     /// # Errors
     /// When there is no such VM, it is in no state for this, or a value is out of range.

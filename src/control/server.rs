@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle, Scope};
 use std::time::Duration;
@@ -21,8 +22,9 @@ use super::socket::Claimed;
 const TIME: Duration = Duration::from_secs(5);
 /// How long an answered client may go on to send.
 const DRAIN: Duration = Duration::from_millis(200);
-/// Connections at the same time; more wait to be accepted.
-const MOST: usize = 16;
+/// Connections at the same time. For one more, the oldest that has not asked yet is closed; while
+/// all are answered, more wait to be accepted.
+const MOST: usize = 64;
 /// How long to wait before the next try where the host or [`MOST`] lets no client in.
 const PAUSE: Timespec = Timespec {
     tv_sec: 0,
@@ -67,33 +69,71 @@ impl Drop for Server {
     }
 }
 
+/// A connection, as long as its thread is there.
+#[derive(Debug)]
+struct Caller {
+    stream: UnixStream,
+    /// Whether it has asked.
+    heard: AtomicBool,
+}
+
+/// The connections, from the oldest to the newest.
+#[derive(Debug, Default)]
+struct Callers(Vec<Weak<Caller>>);
+
+impl Callers {
+    /// Says whether there is room for one more, and makes room if it can.
+    fn make_room(&mut self) -> bool {
+        self.0.retain(|caller| caller.strong_count() > 0);
+        if self.0.len() < MOST {
+            return true;
+        }
+        let silent = |caller: &Weak<Caller>| {
+            let caller = caller.upgrade()?;
+            let silent = !caller.heard.load(Ordering::Relaxed);
+            silent.then_some(caller)
+        };
+        let oldest = self.0.iter().enumerate();
+        let mut oldest = oldest.filter_map(|(place, caller)| Some((place, silent(caller)?)));
+        let Some((place, caller)) = oldest.next() else {
+            return false;
+        };
+        let _ = caller.stream.shutdown(Shutdown::Both);
+        self.0.remove(place);
+        true
+    }
+
+    fn add(&mut self, stream: UnixStream) -> Arc<Caller> {
+        let caller = Arc::new(Caller {
+            stream,
+            heard: AtomicBool::new(false),
+        });
+        self.0.push(Arc::downgrade(&caller));
+        caller
+    }
+}
+
 fn serve(socket: &Claimed, stopped: &UnixStream, machines: &dyn Machines) {
     let listener: &UnixListener = socket.borrow();
-    let mut live: Vec<Weak<UnixStream>> = Vec::new();
+    let mut callers = Callers::default();
     thread::scope(|scope| {
         let mut pause = false;
-        loop {
-            live.retain(|stream| stream.strong_count() > 0);
-            pause |= live.len() >= MOST;
-            if wait(listener, stopped, pause) {
-                break;
-            }
-            pause = false;
-            if live.len() >= MOST {
-                continue;
-            }
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let stream = Arc::new(stream);
-                    live.push(Arc::downgrade(&stream));
-                    pause = !spawn(scope, stream, machines);
+        while !wait(listener, stopped, pause) {
+            pause = if pause {
+                // It is not known whether there is a client.
+                false
+            } else if callers.make_room() {
+                match listener.accept() {
+                    Ok((stream, _)) => !spawn(scope, callers.add(stream), machines),
+                    Err(error) => error.kind() != ErrorKind::WouldBlock,
                 }
-                Err(error) => pause = error.kind() != ErrorKind::WouldBlock,
-            }
+            } else {
+                true
+            };
         }
         // A client that has not asked yet is not waited for.
-        for stream in live.iter().filter_map(Weak::upgrade) {
-            let _ = stream.shutdown(Shutdown::Read);
+        for caller in callers.0.iter().filter_map(Weak::upgrade) {
+            let _ = caller.stream.shutdown(Shutdown::Read);
         }
     });
 }
@@ -112,23 +152,25 @@ fn wait(listener: &UnixListener, stopped: &UnixStream, pause: bool) -> bool {
 /// Serves a connection on a thread of its own; says whether there was one to be had.
 fn spawn<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    stream: Arc<UnixStream>,
+    caller: Arc<Caller>,
     machines: &'scope dyn Machines,
 ) -> bool {
     thread::Builder::new()
         .name("control request".to_owned())
-        .spawn_scoped(scope, move || converse(&stream, machines))
+        .spawn_scoped(scope, move || converse(&caller, machines))
         .is_ok()
 }
 
 /// Answers the one request of a connection. A client that does not read the answer gets none.
-fn converse(stream: &UnixStream, machines: &dyn Machines) {
+fn converse(caller: &Caller, machines: &dyn Machines) {
+    let stream = &caller.stream;
     if stream.set_nonblocking(false).is_err() {
         return;
     }
     let mut connection = Connection::new(stream, TIME);
     let (bytes, whole) = match connection.request() {
         Ok(request) => {
+            caller.heard.store(true, Ordering::Relaxed);
             let head_only = request.method == "HEAD";
             (answer(machines, &request).to_bytes(head_only), true)
         }

@@ -1,8 +1,9 @@
 //! The consoles of a fleet. Each is made once: a machine that is reset finds its own again.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use mirrorball_runtime::clock::Nanos;
@@ -14,8 +15,6 @@ use crate::console::script::Unfinished;
 use crate::console::{Console, Session, SharedTerminal, Waker, terminal};
 use crate::control::{Claimed, SocketError};
 use crate::machine::{ConsoleSpec, MachineSpec};
-
-type ConsoleSession = Session<Box<dyn Write + Send>>;
 
 /// Why a machine has no console.
 #[derive(Debug, Error)]
@@ -45,37 +44,64 @@ impl ConsoleError {
     }
 }
 
-/// A console that machines have one after the other.
+/// A console that machines have one after the other. No machine waits in it: one that prints more
+/// than is read is held back by its monitor.
 #[derive(Clone)]
-pub struct SharedSession(Arc<Mutex<ConsoleSession>>);
+pub struct SharedSession(Arc<Shared>);
+
+struct Shared {
+    session: Mutex<Session>,
+    /// Whether its last machine was stopped, as opposed to having come to its end.
+    stopped: AtomicBool,
+}
 
 impl SharedSession {
+    fn new(session: Session) -> Self {
+        Self(Arc::new(Shared {
+            session: Mutex::new(session),
+            stopped: AtomicBool::new(false),
+        }))
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        lock(&self.0.session)
+    }
+
+    /// Its machine has ended, or was `stopped`.
+    pub(super) fn ended(&self, stopped: bool) {
+        self.0.stopped.store(stopped, Ordering::Relaxed);
+    }
+
     /// The script's wait that the guest has not ended.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
-        lock(&self.0).unfinished()
+        self.session().unfinished()
     }
 }
 
 impl Host for SharedSession {
     fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
-        lock(&self.0).output(bytes)
+        self.session().print(bytes)
     }
 
-    fn input(&mut self) -> Input {
-        lock(&self.0).input()
+    fn is_full(&self) -> bool {
+        self.session().holds_back()
+    }
+
+    fn input(&mut self, room: usize) -> Input {
+        self.session().input(room)
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {
-        lock(&self.0).idle(span)
+        self.session().idle(span)
     }
 
     fn clock(&self) -> Option<Duration> {
-        lock(&self.0).clock()
+        self.session().clock()
     }
 
     fn may_type(&self) -> bool {
-        lock(&self.0).may_type()
+        self.session().may_type()
     }
 }
 
@@ -116,36 +142,15 @@ impl Consoles {
     pub fn open(specs: &[MachineSpec]) -> Result<Self, ConsoleError> {
         let monitor = Later::default();
         let at_terminal = |spec: &&MachineSpec| spec.console == ConsoleSpec::Terminal;
-        let listens = |spec: &MachineSpec| spec.script.is_none() || io::stdin().is_terminal();
         let terminals = specs.iter().filter(at_terminal).count();
         let shared = (terminals > 1)
             .then(|| SharedTerminal::open(quitter(&monitor)).map_err(ConsoleError::Terminal))
             .transpose()?;
         let mut sessions = Vec::new();
         for (number, spec) in specs.iter().enumerate() {
-            let waker = waker(&monitor, number);
-            let mut console = match (&spec.console, &shared) {
-                (ConsoleSpec::Terminal, Some(shared)) => shared.console(&spec.name, waker),
-                (ConsoleSpec::Terminal, None) => Console {
-                    out: Box::new(io::stdout()),
-                    source: listens(spec)
-                        .then(|| terminal::open(waker))
-                        .transpose()
-                        .map_err(ConsoleError::Terminal)?,
-                },
-                (ConsoleSpec::File(path), _) => file(&spec.name, path)?,
-                (ConsoleSpec::Socket(path), _) => socket(&spec.name, path, waker)?,
-                (ConsoleSpec::None, _) => Console {
-                    out: Box::new(io::sink()),
-                    source: None,
-                },
-            };
-            // With a script, a pipe is not read: nothing but the script is to type.
-            if spec.console == ConsoleSpec::Terminal && !listens(spec) {
-                console.source = None;
-            }
+            let console = console(spec, shared.as_ref(), waker(&monitor, number))?;
             let session = console.session(spec.script.clone(), spec.realtime);
-            sessions.push(SharedSession(Arc::new(Mutex::new(session))));
+            sessions.push(SharedSession::new(session));
         }
         Ok(Self {
             sessions,
@@ -166,14 +171,51 @@ impl Consoles {
         self.sessions[number].clone()
     }
 
-    /// Makes the terminal what it was.
+    /// Makes the terminal what it was, and waits until what was printed is written; not for ever
+    /// for what machines printed that were stopped.
     pub fn close(&self) {
         lock(&self.terminal).take();
+        for session in &self.sessions {
+            let stopped = session.0.stopped.load(Ordering::Relaxed);
+            // A failure has ended the machine.
+            let _ = session.session().finish(stopped);
+        }
     }
 }
 
-fn file(name: &str, path: &Path) -> Result<Console, ConsoleError> {
-    Console::file(path).map_err(|source| ConsoleError::File {
+/// The console of a machine. `waker` is for typing and for room for what is printed.
+fn console(
+    spec: &MachineSpec,
+    shared: Option<&SharedTerminal>,
+    waker: Waker,
+) -> Result<Console, ConsoleError> {
+    Ok(match (&spec.console, shared) {
+        (ConsoleSpec::Terminal, Some(shared)) => {
+            let mut console = shared.console(&spec.name, waker);
+            console.source = console.source.filter(|_| listens(spec));
+            console
+        }
+        (ConsoleSpec::Terminal, None) => {
+            let source = listens(spec).then(|| terminal::open(waker.clone()));
+            let source = source.transpose();
+            source
+                .and_then(|source| Console::terminal(source, waker))
+                .map_err(ConsoleError::Terminal)?
+        }
+        (ConsoleSpec::File(path), _) => file(&spec.name, path, waker)?,
+        (ConsoleSpec::Socket(path), _) => socket(&spec.name, path, waker)?,
+        (ConsoleSpec::None, _) => Console::none(),
+    })
+}
+
+/// Whether a machine at the terminal is typed on. With a script, a pipe is not read: nothing but
+/// the script is to type.
+fn listens(spec: &MachineSpec) -> bool {
+    spec.script.is_none() || io::stdin().is_terminal()
+}
+
+fn file(name: &str, path: &Path, waker: Waker) -> Result<Console, ConsoleError> {
+    Console::file(path, waker).map_err(|source| ConsoleError::File {
         name: name.to_owned(),
         source,
     })

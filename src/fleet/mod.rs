@@ -18,6 +18,7 @@ use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::memory::swap::SwapFile;
 use mirrorball_runtime::monitor::{EngineFacts, Fleet as Guests, Machine, Monitor, MonitorConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use crate::cache::persist::Store;
@@ -119,6 +120,7 @@ impl Fleet {
         specs: Vec<MachineSpec>,
         audience: Box<dyn Audience>,
     ) -> Result<Arc<FleetMonitor>, FleetError> {
+        raise_descriptors();
         let swap = match &monitor.swap {
             Some(swap) => SwapFile::create(&swap.folder, swap.size).map_err(|source| {
                 let folder = swap.folder.clone();
@@ -176,7 +178,7 @@ impl Fleet {
         &self.specs[number]
     }
 
-    /// Makes the terminal what it was.
+    /// Waits until what was printed is written, and makes the terminal what it was.
     pub fn close(&self) {
         self.consoles.close();
     }
@@ -239,6 +241,7 @@ impl Guests for Fleet {
         outcome: Option<Outcome>,
         cpu_time: Duration,
     ) {
+        machine.host.ended(outcome == Some(Outcome::Quit));
         let ended = Ended {
             spec: &self.specs[number],
             machine: &machine,
@@ -256,6 +259,18 @@ impl Guests for Fleet {
     fn notice(&self, number: usize, text: &str) {
         self.audience.notice(&self.specs[number].name, text);
     }
+}
+
+/// Each machine has a few descriptors. The limit on them is low by default, for programs that could
+/// not do with more.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // With fewer, machines for which there are none are told of.
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 /// What is behind a lock here is whole after each step.

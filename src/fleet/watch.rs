@@ -143,7 +143,7 @@ impl Watch {
 fn state(phase: Phase) -> VmState {
     match phase {
         Phase::Running => VmState::Running,
-        Phase::Ready | Phase::Starved { .. } => VmState::Waiting,
+        Phase::Ready | Phase::Blocked | Phase::Starved { .. } => VmState::Waiting,
         Phase::Idle { .. } => VmState::Idle,
         Phase::Paused => VmState::Paused,
         Phase::Ended(_) => VmState::Stopped,

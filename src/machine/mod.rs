@@ -34,5 +34,5 @@ pub use monitor::{MonitorSpec, SwapSpec};
 pub use place::{At, Place, said};
 pub use settings::{MonitorSettings, Settings};
 pub use spec::{MachineSpec, tell_apart};
-pub use start::{Console, StartError};
+pub use start::StartError;
 pub use values::{RtcStart, ValueError};

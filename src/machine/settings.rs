@@ -110,7 +110,8 @@ settings! {
         takers: RUN, heading: "Machine", action: Action::On
     }
 
-    /// Where the serial console is.
+    /// Where the serial console is. A guest waits while standard output or a file takes nothing
+    /// more, and no other guest does; clients of a socket lose what they are too slow for.
     console: ConsoleSpec, CONSOLE => {
         name: "console", default: "terminal",
         takers: BOARD, heading: "Machine", qemu: &["-serial"]

@@ -1,7 +1,6 @@
 //! From a description to what runs: the VM with the guest in its memory, its engine, its console.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
@@ -12,14 +11,11 @@ use thiserror::Error;
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
-use crate::console::{Session, Source, Waker, terminal};
+use crate::console::{Console, Session, Source, Waker, terminal};
 use crate::engine::compiler::Workshop;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, FileError, ImageError};
-
-/// The console of a machine, wherever it writes to.
-pub type Console = Session<Box<dyn Write + Send>>;
 
 /// Why a machine that is described well cannot start, or its console not go on.
 #[derive(Debug, Error)]
@@ -164,21 +160,20 @@ impl MachineSpec {
     /// # Errors
     ///
     /// When the terminal or the console's file cannot be used.
-    pub fn session(&self) -> Result<Console, StartError> {
-        let script = self.script.clone();
-        let (out, terminal): (Box<dyn Write + Send>, _) = match &self.console {
-            ConsoleSpec::Terminal => (Box::new(io::stdout()), self.terminal()?),
-            ConsoleSpec::File(path) => {
-                let file = File::create(path).map_err(|error| self.output_failed(error))?;
-                (Box::new(file), None)
+    pub fn session(&self) -> Result<Session, StartError> {
+        let failed = |error| self.output_failed(error);
+        let console = match &self.console {
+            ConsoleSpec::Terminal => {
+                Console::terminal(self.terminal()?, Waker::none()).map_err(failed)?
             }
+            ConsoleSpec::File(path) => Console::file(path, Waker::none()).map_err(failed)?,
             ConsoleSpec::Socket(path) => {
                 let path = path.display().to_string();
                 return Err(StartError::Socket { path });
             }
-            ConsoleSpec::None => (Box::new(io::sink()), None),
+            ConsoleSpec::None => Console::none(),
         };
-        Ok(Session::new(out, script, terminal, self.realtime))
+        Ok(console.session(self.script.clone(), self.realtime))
     }
 
     /// The input from the terminal. With a script, a pipe is not read: nothing but the script is to

@@ -70,11 +70,15 @@ impl Host for UntilDone<'_> {
         self.host.output(bytes)
     }
 
-    fn input(&mut self) -> Input {
+    fn is_full(&self) -> bool {
+        self.host.is_full()
+    }
+
+    fn input(&mut self, room: usize) -> Input {
         if self.done.get() {
             return Input::Quit;
         }
-        self.host.input()
+        self.host.input(room)
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {

@@ -2,8 +2,10 @@
 //! try to get out. What a machine does must not depend on its neighbours, and nothing of it may
 //! be left when it has gone.
 
+mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod consoles;
 mod crowd;
 mod failures;
 mod killed;

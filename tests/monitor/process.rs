@@ -5,7 +5,7 @@ use mirrorball::control::Client;
 use mirrorball::control::api::VmStatus;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Child, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,13 +16,29 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process(Child);
 
 impl Process {
-    /// Starts the program.
+    /// Starts the program, with nothing typed.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, Stdio::null())
+    }
+
+    /// Starts the program, which is typed on by that.
+    pub fn start_with(arguments: &[&str], stdin: Stdio) -> Self {
         let child = command(arguments)
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
         Self(child.expect("the program starts"))
+    }
+
+    /// What is typed, if that is a pipe.
+    pub fn stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().expect("a pipe")
+    }
+
+    /// What it prints.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().expect("a pipe")
     }
 
     /// Kills it, as `kill -9` does.

@@ -1,4 +1,4 @@
-//! What a person may ask of a running monitor.
+//! What may be asked of a running monitor, and how a machine is held to be told of it.
 
 use super::{Fleet, Monitor, Phase, lock};
 use crate::exit::Outcome;
@@ -34,61 +34,81 @@ pub enum CommandError {
     Running,
 }
 
+/// A machine that this thread holds. It is let go when this goes.
+pub(super) struct Hold<'a, F: Fleet> {
+    monitor: &'a Monitor<F>,
+    number: usize,
+    /// How the machine goes on.
+    pub phase: Phase,
+}
+
+impl<F: Fleet> Drop for Hold<'_, F> {
+    fn drop(&mut self) {
+        self.monitor.let_go(self.number, self.phase);
+    }
+}
+
 impl<F: Fleet> Monitor<F> {
-    /// Obeys a command. What a machine does that is running now it does until the end of its
-    /// slice.
+    /// Obeys a command: at once, or at the end of the slice that the machine runs now. When this
+    /// comes back, what was asked for has happened.
     ///
     /// # Errors
     /// If the machine is not in a state for it.
     pub fn command(&self, number: usize, command: Command) -> Result<(), CommandError> {
-        let mut state = lock(&self.state);
-        let ended = matches!(state.tasks[number].phase, Phase::Ended(_));
-        match (command, ended) {
-            (Command::Start, false) => return Err(CommandError::Running),
-            (Command::Pause | Command::Resume | Command::Stop, true) => {
-                return Err(CommandError::Ended);
-            }
-            _ => {}
-        }
-        let now = Instant::now();
-        let running = state.tasks[number].phase == Phase::Running;
-        match command {
-            Command::Share(share) => state.queue.set_share(number, share),
-            Command::Target(pages) => state.tasks[number].target = pages,
-            Command::Pause => {
-                state.end_idleness(number, now);
-                state.tasks[number].paused = true;
-                if !running {
-                    state.queue.remove(number);
-                    state.tasks[number].phase = Phase::Paused;
-                }
-            }
-            Command::Resume => {
-                state.tasks[number].paused = false;
-                if state.tasks[number].phase == Phase::Paused {
-                    state.make_ready(number);
-                }
-            }
-            Command::Start | Command::Reset | Command::Stop => {
-                state.end_idleness(number, now);
-                let task = &mut state.tasks[number];
-                task.paused = false;
-                task.stop = (command == Command::Stop).then_some(Outcome::Quit);
-                task.rebuild = task.stop.is_none();
-                task.passed = None;
-                if !running {
-                    state.make_ready(number);
-                }
-            }
-        }
-        self.hurry();
+        let mut hold = self.visit(number);
+        hold.phase = self.obey(number, hold.phase, command)?;
         Ok(())
     }
-}
 
-impl super::State {
-    pub(super) fn make_ready(&mut self, number: usize) {
-        self.tasks[number].phase = Phase::Ready;
-        self.queue.wake(number);
+    /// A machine that was given to this thread, and that goes on like this.
+    pub(super) const fn holding(&self, number: usize, phase: Phase) -> Hold<'_, F> {
+        Hold {
+            monitor: self,
+            number,
+            phase,
+        }
+    }
+
+    /// Holds a machine, after those that came to it before.
+    pub(super) fn visit(&self, number: usize) -> Hold<'_, F> {
+        let mut state = lock(&self.state);
+        let ticket = state.tasks[number].arrive();
+        while !state.tasks[number].admits(ticket) {
+            let waited = self.released.wait(state);
+            state = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        state.admit(number);
+        self.holding(number, state.tasks[number].phase)
+    }
+
+    /// Has a machine that this thread holds do what it is told. Says how it goes on.
+    fn obey(&self, number: usize, phase: Phase, command: Command) -> Result<Phase, CommandError> {
+        let ended = matches!(phase, Phase::Ended(_));
+        match command {
+            Command::Share(share) => lock(&self.state).queue.set_share(number, share),
+            Command::Target(pages) => {
+                lock(&self.state).tasks[number].target = pages;
+                self.ask_anew(number);
+            }
+            Command::Start if !ended => return Err(CommandError::Running),
+            Command::Start | Command::Reset => return Ok(self.empty(number)),
+            _ if ended => return Err(CommandError::Ended),
+            Command::Stop => return Ok(self.end(number, Some(Outcome::Quit))),
+            Command::Pause => return Ok(self.pause(number, phase)),
+            Command::Resume if phase == Phase::Paused => {
+                lock(&self.state).rouse(number, Instant::now());
+                return Ok(Phase::Ready);
+            }
+            Command::Resume => {}
+        }
+        Ok(phase)
+    }
+
+    /// The time until now is the last that passes for an idle machine.
+    fn pause(&self, number: usize, phase: Phase) -> Phase {
+        if phase != Phase::Paused {
+            lock(&self.state).rouse(number, Instant::now());
+        }
+        Phase::Paused
     }
 }

@@ -1,27 +1,32 @@
 //! The monitor: several VMs on a few threads of the host, in one machine memory.
 //!
-//! Each VM is in a slot. A thread of the host (`worker`) takes the one that the [`RunQueue`]
-//! chooses, runs it for a slice, and sees to its memory (`reclaim`) while it still holds it.
-//! Everything that happens to a VM is done by the thread that holds its slot; what others may know
-//! of it is the [`Snapshot`] that is left at the end of each slice. So a VM's own instruction
-//! stream does not depend on its neighbours: they decide when it runs, never what it sees.
+//! Each VM is in a slot. A thread of the host (`worker`) takes the one that the
+//! [`RunQueue`](crate::sched::RunQueue) chooses, runs it slice by slice (`turn`), and sees to its
+//! memory (`reclaim`) while it still holds it. Everything that happens to a VM is done by the
+//! thread that holds it (`task`): one that has a command for it holds it before its next turn, and
+//! obeys. What others may know of a VM is the [`Snapshot`] that is left at the end of each turn. So
+//! a VM's own instruction stream does not depend on its neighbours: they decide when it runs, never
+//! what it sees.
 
 mod command;
 mod leash;
 mod reclaim;
+mod task;
+mod turn;
 mod worker;
 
 use crate::clock::Nanos;
 use crate::exit::Outcome;
 use crate::memory::machine::MachineMemory;
 use crate::memory::pmap::PageCounts;
-use crate::sched::RunQueue;
 use crate::vm::host::Host;
 use crate::vm::{Counters, Engine, Vm};
 use leash::{Leash, Watcher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use task::State;
 
 pub use command::{Command, CommandError};
 
@@ -57,7 +62,8 @@ pub trait Fleet: Send + Sync {
     /// What others should know of an engine; called at the end of each slice.
     fn engine_facts(&self, engine: &Self::Engine) -> EngineFacts;
 
-    /// Machine `number` has come to its end; `None` if the monitor itself failed in running it.
+    /// Machine `number` has come to its end; `None` if the monitor itself failed in running it. One
+    /// that is stopped before its first turn is as [`Fleet::make`] makes it.
     fn ended(
         &self,
         number: usize,
@@ -141,6 +147,8 @@ pub enum Phase {
     },
     /// It was paused by command.
     Paused,
+    /// Its console has no room: nothing reads what it printed.
+    Blocked,
     /// There is no machine memory for it.
     Starved {
         /// When to look again.
@@ -192,41 +200,9 @@ struct Slot<E, H> {
     slices: AtomicU64,
     /// Slices since the guest was asked for pages that it has not given.
     asked: AtomicU64,
+    /// How often pages were to be taken in a row and none could be.
+    in_vain: AtomicU64,
     leash: Leash,
-}
-
-/// What the scheduler knows of a machine.
-struct Task {
-    phase: Phase,
-    cpu_nanos: u64,
-    /// Time to pass on to the guest when it runs next.
-    passed: Option<Nanos>,
-    target: Option<u64>,
-    /// What is to be done when its slice ends.
-    paused: bool,
-    rebuild: bool,
-    stop: Option<Outcome>,
-    /// Whether it was woken while it ran.
-    woken: bool,
-    /// Whether it took a frame in its last slice when memory was short, and has had none since.
-    hungry: bool,
-    /// Whether it was told that it has to wait, since there was room for the last time.
-    told: bool,
-}
-
-struct State {
-    queue: RunQueue,
-    tasks: Vec<Task>,
-    /// No machine runs any more.
-    quit: bool,
-    switches: u64,
-    /// How many slices in a row came to nothing for want of memory.
-    asked_in_vain: u32,
-    /// When the thread on watch looks again after machines that wake up, if there is one. It has
-    /// nothing else to do; others that rest sleep until they are woken.
-    watch: Option<Instant>,
-    /// The threads that have nothing to do.
-    resting: usize,
 }
 
 /// How late a machine may wake up while others' turns go on.
@@ -239,9 +215,12 @@ pub struct Monitor<F: Fleet> {
     memory: Arc<MachineMemory>,
     slots: Vec<Slot<F::Engine, F::Host>>,
     state: Mutex<State>,
+    /// What threads wait for that have nothing to do.
     changed: Condvar,
+    /// What visitors wait for: a machine that they want was let go.
+    released: Condvar,
     /// When turns end before their time, in nanoseconds since `start`: a machine's idleness is over
-    /// by then and no thread is free for it, or a command waits.
+    /// by then and no thread is free for it.
     alarm: AtomicU64,
     start: Instant,
     watcher: Watcher,
@@ -260,30 +239,13 @@ impl<F: Fleet> Monitor<F> {
         memory: Arc<MachineMemory>,
         shares: &[u32],
     ) -> Self {
-        let mut queue = RunQueue::default();
-        let mut tasks = Vec::new();
-        for (number, &share) in shares.iter().enumerate() {
-            queue.add(share);
-            queue.wake(number);
-            tasks.push(Task {
-                phase: Phase::Ready,
-                cpu_nanos: 0,
-                passed: None,
-                target: None,
-                paused: false,
-                rebuild: true,
-                stop: None,
-                woken: false,
-                hungry: false,
-                told: false,
-            });
-        }
         let slot = || Slot {
             machine: Mutex::new(None),
             snapshot: Mutex::default(),
             active: AtomicU64::new(1000),
             slices: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            in_vain: AtomicU64::new(0),
             leash: Leash::default(),
         };
         Self {
@@ -291,16 +253,9 @@ impl<F: Fleet> Monitor<F> {
             fleet,
             memory,
             slots: shares.iter().map(|_| slot()).collect(),
-            state: Mutex::new(State {
-                queue,
-                tasks,
-                quit: false,
-                switches: 0,
-                asked_in_vain: 0,
-                watch: None,
-                resting: 0,
-            }),
+            state: Mutex::new(State::new(shares)),
             changed: Condvar::new(),
+            released: Condvar::new(),
             alarm: AtomicU64::new(u64::MAX),
             start: Instant::now(),
             watcher: Watcher::default(),
@@ -354,17 +309,15 @@ impl<F: Fleet> Monitor<F> {
 
     /// Looks at the VM of machine `number` between two slices. `None` if it has none now.
     pub fn look<T>(&self, number: usize, look: impl FnOnce(&Vm) -> T) -> Option<T> {
-        self.hurry();
-        let held = lock(&self.slots[number].machine);
-        held.as_ref().map(|machine| look(&machine.vm))
+        let _hold = self.visit(number);
+        let machine = lock(&self.slots[number].machine);
+        machine.as_ref().map(|machine| look(&machine.vm))
     }
 
-    /// Wakes machine `number` if it is idle: something was typed.
+    /// Wakes machine `number` if it waits for the world outside: something was typed, or there is
+    /// room for what it prints.
     pub fn wake(&self, number: usize) {
-        let mut state = lock(&self.state);
-        state.tasks[number].woken = true;
-        if let Phase::Idle { .. } = state.tasks[number].phase {
-            state.end_idleness(number, Instant::now());
+        if lock(&self.state).wake(number, Instant::now()) {
             self.hurry();
         }
     }
@@ -409,25 +362,6 @@ impl<F: Fleet> Monitor<F> {
         self.slots[number]
             .active
             .store(active.min(1000), Ordering::Relaxed);
-    }
-}
-
-impl State {
-    /// An idle machine wants to run again.
-    fn end_idleness(&mut self, number: usize, now: Instant) {
-        let task = &mut self.tasks[number];
-        if let Phase::Idle {
-            since,
-            span,
-            passes,
-        } = task.phase
-        {
-            let elapsed = now.saturating_duration_since(since).as_nanos();
-            let elapsed = Nanos(u64::try_from(elapsed).unwrap_or(u64::MAX));
-            task.passed = passes.then_some(elapsed.min(span));
-            task.phase = Phase::Ready;
-            self.queue.wake(number);
-        }
     }
 }
 

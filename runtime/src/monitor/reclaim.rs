@@ -4,7 +4,8 @@
 //! Memory is taken from the machine that holds most for its share, with a tax on pages that it
 //! does not use (Waldspurger, "Memory Resource Management in VMware ESX Server", section 5).
 
-use super::{Fleet, Monitor, lock};
+use super::task::State;
+use super::{Fleet, Monitor, Phase, lock};
 use crate::hypercall::Number;
 use crate::memory::{Gain, Quota};
 use crate::vm::Vm;
@@ -19,6 +20,8 @@ const EPOCH_SLICES: u64 = 64;
 const IDLE_COST: u64 = 4;
 /// Slices that a guest has to give pages to the balloon before they are swapped.
 const BALLOON_SLICES: u64 = 256;
+/// How often in a row pages are to be taken and none can be, before a machine keeps them.
+const ATTEMPTS: u64 = 8;
 /// Memory is nearly used up when less than this fraction of it is left.
 const SCARCE: u64 = 16;
 /// The fraction of its pages that each guest is then asked for.
@@ -44,14 +47,43 @@ impl<F: Fleet> Monitor<F> {
         vm.ram.balloon_target = (vm.ram.pages_given() + surplus) as u32;
         if surplus == 0 {
             slot.asked.store(0, Ordering::Relaxed);
+            slot.in_vain.store(0, Ordering::Relaxed);
         } else if target.is_some() {
             // A guest that knows the balloon has some time to give pages of its choice.
             let listens = vm.counters.hypercalls[Number::BalloonQuery as usize] > 0;
             let asked = slot.asked.fetch_add(1, Ordering::Relaxed);
             if !listens || asked >= BALLOON_SLICES {
-                self.take(number, vm, Quota::Pages(surplus));
+                self.take_surplus(number, vm, surplus);
             }
         }
+    }
+
+    /// Takes the pages beyond a machine's target, unless that was in vain often enough: looking for
+    /// them costs the guest its translations of addresses.
+    fn take_surplus(&self, number: usize, vm: &mut Vm, surplus: u64) {
+        let in_vain = &self.slots[number].in_vain;
+        if in_vain.load(Ordering::Relaxed) >= ATTEMPTS {
+            return;
+        }
+        let before = vm.ram.page_counts().resident();
+        self.take(number, vm, Quota::Pages(surplus));
+        if vm.ram.page_counts().resident() < before {
+            in_vain.store(0, Ordering::Relaxed);
+        } else if in_vain.fetch_add(1, Ordering::Relaxed) + 1 == ATTEMPTS {
+            let text = format!(
+                "keeps {surplus} pages more than its target: the guest gives none, and {}; it is \
+                 asked no more until the target changes",
+                self.why_none()
+            );
+            self.fleet.notice(number, &text);
+        }
+    }
+
+    /// A machine has another target, or is another machine.
+    pub(super) fn ask_anew(&self, number: usize) {
+        let slot = &self.slots[number];
+        slot.asked.store(0, Ordering::Relaxed);
+        slot.in_vain.store(0, Ordering::Relaxed);
     }
 
     /// The pages that a machine is asked to give up: those beyond its target, and some of them
@@ -96,6 +128,27 @@ impl<F: Fleet> Monitor<F> {
         (u64::from(share) << 32) / cost.max(1)
     }
 
+    /// The same for all that a machine holds, in memory and in the swap file.
+    pub(super) fn claim_to_all(&self, state: &State, number: usize) -> u64 {
+        let pages = lock(&self.slots[number].snapshot).pages;
+        let pages = pages.resident() + pages.swapped;
+        self.claim(state.queue.share(number), number, pages)
+    }
+
+    /// The machine that holds most for its share, of those whose share is smaller than this one's
+    /// and that hold more.
+    pub(super) fn greediest_below(&self, number: usize) -> Option<usize> {
+        let state = lock(&self.state);
+        let share = |number| state.queue.share(number);
+        let held = |number: usize| lock(&self.slots[number].snapshot).pages.resident();
+        let gives_way = |&other: &usize| {
+            let ended = matches!(state.tasks[other].phase, Phase::Ended(_));
+            !ended && share(other) < share(number) && held(other) > held(number)
+        };
+        let others = (0..self.slots.len()).filter(gives_way);
+        others.min_by_key(|&other| self.claim_to_all(&state, other))
+    }
+
     /// Makes room in machine memory, on behalf of machine `number`, which is held. Takes from
     /// those that do not run now.
     ///
@@ -136,11 +189,16 @@ impl<F: Fleet> Monitor<F> {
         if !self.memory.is_short() {
             return Ok(());
         }
+        Err(self.why_none())
+    }
+
+    /// Why no pages can be swapped out.
+    fn why_none(&self) -> String {
         let swap = self.memory.swap().counters();
-        Err(match swap.refused {
+        match swap.refused {
             Some(why) => format!("the swap file cannot be written: {why}"),
             None if swap.limit == 0 => "there is no swap file (--swap)".into(),
             None => format!("the swap file is full ({} pages)", swap.limit),
-        })
+        }
     }
 }

@@ -8,9 +8,13 @@ use crate::cpu::model::MODELS;
 use crate::device::Width;
 use crate::exit::Exit;
 use crate::memory::swap::SwapFile;
+use crate::sched::LARGEST_SHARE;
 use crate::vm::VmConfig;
-use crate::vm::host::Nowhere;
 use crate::vm::state;
+use std::sync::atomic::AtomicBool;
+
+mod commands;
+mod greed;
 
 type Work = dyn Fn(usize, &mut Vm, u64) -> Exit + Send + Sync;
 
@@ -28,23 +32,38 @@ impl Engine for Closure {
     }
 }
 
+/// A console that may be full.
+struct Pipe(Arc<AtomicBool>);
+
+impl Host for Pipe {
+    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Machines of this many bytes.
 struct Machines {
     bytes: u64,
     work: Arc<Work>,
+    /// Whether the first one's console is full.
+    full: Arc<AtomicBool>,
     ended: Mutex<Vec<(usize, Option<Outcome>, u64)>>,
     notices: Mutex<Vec<String>>,
 }
 
 impl Fleet for Machines {
     type Engine = Closure;
-    type Host = Nowhere;
+    type Host = Pipe;
 
     fn make(
         &self,
         number: usize,
         memory: &Arc<MachineMemory>,
-    ) -> Result<Machine<Closure, Nowhere>, String> {
+    ) -> Result<Machine<Closure, Pipe>, String> {
         let config = VmConfig {
             model: &MODELS[0],
             memory: self.bytes,
@@ -63,7 +82,11 @@ impl Fleet for Machines {
                 calls: 0,
                 work: Arc::clone(&self.work),
             },
-            host: Nowhere,
+            host: Pipe(if number == 0 {
+                Arc::clone(&self.full)
+            } else {
+                Arc::default()
+            }),
             limit: 1 << 30,
         })
     }
@@ -75,7 +98,7 @@ impl Fleet for Machines {
     fn ended(
         &self,
         number: usize,
-        machine: Machine<Closure, Nowhere>,
+        machine: Machine<Closure, Pipe>,
         outcome: Option<Outcome>,
         _: Duration,
     ) {
@@ -106,6 +129,7 @@ fn monitor(
     let fleet = Machines {
         bytes,
         work: Arc::new(work),
+        full: Arc::default(),
         ended: Mutex::default(),
         notices: Mutex::default(),
     };
@@ -268,16 +292,16 @@ fn a_machine_is_paused_resumed_reset_and_stopped() {
         Err(CommandError::Running)
     );
     monitor.command(0, Command::Pause).unwrap();
-    assert!(!monitor.step(0));
     assert_eq!(monitor.standing(0).phase, Phase::Paused);
+    assert!(!monitor.step(0));
     monitor.command(0, Command::Resume).unwrap();
     assert!(monitor.step(0));
     let before = monitor.standing(0).snapshot.instructions;
     monitor.command(0, Command::Reset).unwrap();
+    assert_eq!(monitor.standing(0).snapshot.instructions, 0);
     assert!(monitor.step(0));
     assert!(monitor.standing(0).snapshot.instructions <= before);
     monitor.command(0, Command::Stop).unwrap();
-    assert!(monitor.step(0));
     assert_eq!(monitor.standing(0).phase, Phase::Ended(Some(Outcome::Quit)));
     assert_eq!(monitor.command(0, Command::Pause), Err(CommandError::Ended));
     monitor.command(0, Command::Start).unwrap();

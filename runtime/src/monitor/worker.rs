@@ -1,55 +1,24 @@
-//! The threads of the host: the machine switch, and what is done around a slice.
+//! The threads of the host: the machine switch, and what comes of each turn.
 //!
 //! A switch is a choice and two pointers: everything of a machine, privileged state included, is
 //! in its slot and stays there.
 
-use super::{Fleet, Machine, Monitor, Phase, Snapshot, State, lock};
+use super::task::{State, Turn};
+use super::turn::End;
+use super::{Fleet, Monitor, Phase, Snapshot, lock};
 use crate::clock::Nanos;
 use crate::exit::Outcome;
-use crate::vm::Rest;
 use rustix::time::{ClockId, clock_gettime};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::MutexGuard;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-/// How many times as long as others the turns are in which code is new to a machine.
-const LONG_TURN: u32 = 8;
 /// How long a thread rests that is not woken.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
 /// How often machines may ask in vain, while no other runs, before one of them ends.
 const PATIENCE: u32 = 50;
-
-/// What a thread has been told to do.
-struct Turn {
-    number: usize,
-    /// How long it runs if nothing comes between.
-    span: Duration,
-    rebuild: bool,
-    /// Whether and how it ends.
-    stop: Option<Outcome>,
-    passed: Option<Nanos>,
-    target: Option<u64>,
-    /// Whether it needs more memory to go on.
-    hungry: bool,
-    /// Whether it was told that it has to wait for that.
-    told: bool,
-}
-
-/// How a slice ended.
-enum End {
-    Rest(Rest),
-    /// It has taken more memory than there is.
-    Hungry,
-    /// There is no memory to go on with, for this reason.
-    Starved(String),
-    /// The machine could not be made.
-    Failed(String),
-    /// The monitor itself failed.
-    Crashed,
-    Stopped(Outcome),
-}
 
 /// The nanoseconds that this thread has had on a core: what a host that is busy with other things
 /// takes from a machine is not charged to it.
@@ -63,7 +32,7 @@ impl<F: Fleet> Monitor<F> {
     pub fn run(&self) {
         std::thread::scope(|scope| {
             let _watched = self.watcher.end_with();
-            let watcher = std::thread::Builder::new().name("watcher".to_owned());
+            let watcher = Builder::new().name("watcher".to_owned());
             // Without it slices are bounded by their instructions alone.
             let _ = watcher.spawn_scoped(scope, || {
                 let leashes = self.slots.iter().map(|slot| &slot.leash);
@@ -71,25 +40,34 @@ impl<F: Fleet> Monitor<F> {
                 self.watcher
                     .watch(leashes, longest, || self.start.elapsed());
             });
-            std::thread::scope(|scope| {
-                for thread in 1..self.config.threads {
-                    scope.spawn(move || self.work(thread));
-                }
-                self.work(0);
-            });
+            self.run_threads();
         });
-        for (number, slot) in self.slots.iter().enumerate() {
-            // All threads were asked to quit.
-            if let Some(machine) = lock(&slot.machine).take() {
-                let time = self.standing(number).cpu_time;
-                self.fleet.ended(number, machine, Some(Outcome::Quit), time);
+        // All threads may have been asked to quit.
+        for number in 0..self.slots.len() {
+            let mut hold = self.visit(number);
+            if !matches!(hold.phase, Phase::Ended(_)) {
+                hold.phase = self.end(number, Some(Outcome::Quit));
             }
         }
     }
 
+    fn run_threads(&self) {
+        std::thread::scope(|scope| {
+            for thread in 1..self.config.threads {
+                let worker = Builder::new().name(format!("machines {thread}"));
+                let worker = worker.spawn_scoped(scope, move || self.work(thread));
+                if worker.is_err() {
+                    // The host has no more threads: those that there are run all machines.
+                    break;
+                }
+            }
+            self.work(0);
+        });
+    }
+
     fn work(&self, thread: usize) {
         while let Some(turn) = self.next(thread) {
-            self.turn(turn);
+            self.turn(&turn);
         }
         self.changed.notify_all();
     }
@@ -97,10 +75,10 @@ impl<F: Fleet> Monitor<F> {
     /// Runs one slice on `thread`, if a machine is ready. For tests that look at single steps.
     pub fn step(&self, thread: usize) -> bool {
         let turn = lock(&self.state).take_turn(thread, Instant::now(), self.config.turn);
-        turn.map(|turn| self.turn(turn)).is_some()
+        turn.map(|turn| self.turn(&turn)).is_some()
     }
 
-    /// Waits until a machine is ready. `None` when all have ended.
+    /// Waits until a machine is ready, which this thread then holds. `None` when all have ended.
     fn next(&self, thread: usize) -> Option<Turn> {
         let mut state = lock(&self.state);
         loop {
@@ -109,7 +87,8 @@ impl<F: Fleet> Monitor<F> {
                 return None;
             }
             if state.all_starve() && state.asked_in_vain > PATIENCE {
-                self.end_greediest(&mut state);
+                state = self.end_greediest(state);
+                continue;
             }
             if let Some(turn) = state.take_turn(thread, now, self.config.turn) {
                 self.set_alarm(&state);
@@ -123,22 +102,19 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// Ends the machine that holds most for its share, when none can go on for want of memory.
-    fn end_greediest(&self, state: &mut State) {
-        let starving = |number: &usize| matches!(state.tasks[*number].phase, Phase::Starved { .. });
-        let claim = |number: &usize| {
-            let pages = lock(&self.slots[*number].snapshot).pages;
-            self.claim(
-                state.queue.share(*number),
-                *number,
-                pages.resident() + pages.swapped,
-            )
+    fn end_greediest<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.asked_in_vain = 0;
+        let claim = |number: &usize| self.claim_to_all(&state, *number);
+        let Some(number) = state.starving().min_by_key(claim) else {
+            return state;
         };
-        let starving = (0..state.tasks.len()).filter(starving);
-        if let Some(number) = starving.min_by_key(claim) {
-            state.asked_in_vain = 0;
-            state.tasks[number].stop = Some(Outcome::Starved);
-            state.make_ready(number);
-        }
+        state.hold(number);
+        drop(state);
+        let why = "ends: no machine can go on for want of memory, and it holds most for its share";
+        self.fleet.notice(number, why);
+        let ended = self.end(number, Some(Outcome::Starved));
+        drop(self.holding(number, ended));
+        lock(&self.state)
     }
 
     /// Sleeps until the next machine's time has come, or something is changed.
@@ -163,271 +139,137 @@ impl<F: Fleet> Monitor<F> {
         state
     }
 
-    /// The turn of one machine, and what comes after it.
-    fn turn(&self, turn: Turn) {
-        let number = turn.number;
+    /// The turn of a machine that this thread holds, and what comes after it.
+    fn turn(&self, turn: &Turn) {
+        let mut hold = self.holding(turn.number, Phase::Ready);
         let start = thread_time();
-        let slot = &self.slots[number];
-        let mut held = lock(&slot.machine);
-        let end = if let Some(outcome) = turn.stop {
-            End::Stopped(outcome)
-        } else {
-            let mut run = || self.slices(&turn, &mut held);
-            catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or(End::Crashed)
-        };
-        slot.leash.end();
-        if let Some(machine) = held.as_ref() {
-            *lock(&slot.snapshot) = self.snapshot(machine);
-        }
+        let end = self.run_turn(turn);
         let nanos = thread_time().saturating_sub(start);
-        let over = match &end {
-            End::Rest(Rest::Ended(Outcome::Reset)) if self.fleet.restarts(number) => None,
-            End::Rest(Rest::Ended(outcome)) | End::Stopped(outcome) => Some(Some(*outcome)),
-            End::Failed(_) | End::Crashed => Some(None),
-            End::Rest(_) | End::Hungry | End::Starved(_) => None,
+        let despairs = self.note_hunger(turn.number, &end);
+        lock(&self.state).charge(turn.number, nanos);
+        hold.phase = self.settle(turn.number, end);
+        drop(hold);
+        if despairs {
+            self.end_for(turn.number);
+        }
+    }
+
+    /// How a machine goes on after its turn.
+    fn settle(&self, number: usize, end: End) -> Phase {
+        let idle = |span, passes| Phase::Idle {
+            since: Instant::now(),
+            span,
+            passes,
         };
-        match &end {
-            End::Failed(why) => self.fleet.notice(number, why),
-            End::Starved(why) if !turn.told => self.fleet.notice(
-                number,
-                &format!(
-                    "pauses: machine memory is used up, and {why}; it goes on when there is room"
-                ),
-            ),
-            End::Rest(Rest::Ended(Outcome::HostFailure)) => {
-                let failure = held.as_ref().and_then(|machine| machine.vm.ram.failure());
-                if let Some(failure) = failure {
-                    self.fleet.notice(number, &format!("ends: {failure}"));
-                }
+        match end {
+            End::Slice | End::Hungry => Phase::Ready,
+            End::Idle(span) => idle(span, true),
+            End::Ahead(time) => idle(Nanos(time.as_nanos() as u64), false),
+            End::Full => Phase::Blocked,
+            End::Starved(_) => Phase::Starved {
+                until: Instant::now() + HUNGER,
+            },
+            End::Ended(Outcome::Reset) if self.fleet.restarts(number) => self.empty(number),
+            End::Ended(outcome) => self.end(number, Some(outcome)),
+            End::Failed(why) => {
+                self.fleet.notice(number, &why);
+                Phase::Ended(None)
             }
-            End::Stopped(Outcome::Starved) => self.fleet.notice(
-                number,
-                "ends: no machine can go on for want of memory, and it holds most for its share",
-            ),
-            _ => {}
+            End::Crashed => self.end(number, None),
         }
-        if over.is_some()
-            && let Some(machine) = held.take()
-        {
-            let time = Duration::from_nanos(lock(&self.state).tasks[number].cpu_nanos + nanos);
-            self.fleet.ended(number, machine, over.flatten(), time);
-        }
-        drop(held);
+    }
+
+    /// Notes whether a machine needs memory, and tells once that it has to wait for it. Says whether
+    /// it has waited for long enough.
+    fn note_hunger(&self, number: usize, end: &End) -> bool {
         let room = self.has_room();
         let mut state = lock(&self.state);
-        state.settle(number, nanos, &end, over, room);
-        if state.tasks[number].is_idle() {
-            self.set_alarm(&state);
+        let starved = matches!(end, End::Starved(_));
+        state.asked_in_vain = if starved { state.asked_in_vain + 1 } else { 0 };
+        let task = &mut state.tasks[number];
+        task.hungry = starved || matches!(end, End::Hungry);
+        task.asked_in_vain = if starved { task.asked_in_vain + 1 } else { 0 };
+        let despairs = task.asked_in_vain > PATIENCE;
+        let told = task.told;
+        task.told = !room && (told || starved);
+        drop(state);
+        if let End::Starved(why) = end
+            && !told
+        {
+            let text = format!(
+                "pauses: machine memory is used up, and {why}; it goes on when there is room"
+            );
+            self.fleet.notice(number, &text);
         }
+        despairs
+    }
+
+    /// Ends the machine of a smaller share that holds most for it, if there is one: a machine of a
+    /// larger share has waited for memory in vain.
+    fn end_for(&self, number: usize) {
+        let Some(greediest) = self.greediest_below(number) else {
+            return;
+        };
+        lock(&self.state).tasks[number].asked_in_vain = 0;
+        let mut hold = self.visit(greediest);
+        if !matches!(hold.phase, Phase::Ended(_)) {
+            let why = "ends: machine memory is used up, a machine of a larger share waits for some, \
+                       and this one holds most for its share";
+            self.fleet.notice(greediest, why);
+            hold.phase = self.end(greediest, Some(Outcome::Starved));
+        }
+    }
+
+    /// Takes away a machine that this thread holds. It is made anew at its next turn.
+    pub(super) fn empty(&self, number: usize) -> Phase {
+        *lock(&self.slots[number].machine) = None;
+        *lock(&self.slots[number].snapshot) = Snapshot::default();
+        self.ask_anew(number);
+        let mut state = lock(&self.state);
+        state.rouse(number, Instant::now());
+        let task = &mut state.tasks[number];
+        (task.passed, task.hungry) = (None, false);
+        Phase::Ready
+    }
+
+    /// Ends a machine that this thread holds, with what it came to; without an outcome the monitor
+    /// failed. One that was not made yet is made, so that there is something to tell of.
+    pub(super) fn end(&self, number: usize, outcome: Option<Outcome>) -> Phase {
+        let machine = lock(&self.slots[number].machine).take();
+        let machine = match (machine, outcome) {
+            (None, Some(_)) => self.fleet.make(number, &self.memory),
+            (machine, _) => machine.ok_or_else(|| "could not be made".to_owned()),
+        };
+        match machine {
+            Ok(machine) => {
+                if let Some(failure) = machine.vm.ram.failure()
+                    && outcome == Some(Outcome::HostFailure)
+                {
+                    self.fleet.notice(number, &format!("ends: {failure}"));
+                }
+                let time = Duration::from_nanos(lock(&self.state).tasks[number].cpu_nanos);
+                self.fleet.ended(number, machine, outcome, time);
+                Phase::Ended(outcome)
+            }
+            Err(why) => {
+                self.fleet.notice(number, &why);
+                Phase::Ended(None)
+            }
+        }
+    }
+
+    /// Lets go of a machine that this thread holds, which goes on like this.
+    pub(super) fn let_go(&self, number: usize, phase: Phase) {
+        let mut state = lock(&self.state);
+        state.let_go(number, phase);
+        if state.tasks[number].is_awaited() {
+            self.released.notify_all();
+        }
+        self.set_alarm(&state);
         let more = state.resting > 0 && (state.queue.is_ready() || state.all_ended());
         drop(state);
         if more {
             self.changed.notify_one();
-        }
-    }
-
-    /// Runs a machine, which is made first if need be.
-    fn slices(&self, turn: &Turn, held: &mut Option<Machine<F::Engine, F::Host>>) -> End {
-        let number = turn.number;
-        if turn.rebuild {
-            *held = None;
-            match self.fleet.make(number, &self.memory) {
-                Ok(machine) => {
-                    let vm = &mut held.insert(machine).vm;
-                    let _ = vm.come_back_by(self.slots[number].leash.flag());
-                    if self.config.share_pages > 0 {
-                        // What was loaded others may have as well.
-                        vm.view().begin_epoch();
-                        vm.ram.share_some(usize::MAX, true);
-                    }
-                }
-                Err(why) => return End::Failed(why),
-            }
-        }
-        let Some(machine) = held.as_mut() else {
-            return End::Failed("there is no machine".into());
-        };
-        if let Some(passed) = turn.passed {
-            machine.vm.pass(passed);
-        }
-        let mut hungry = turn.hungry;
-        let mut known = self.fleet.engine_facts(&machine.engine).news();
-        let start = Instant::now();
-        let (longest, mut until) = (turn.span * LONG_TURN, turn.span);
-        loop {
-            // A machine that needs no more than it has goes on, even if there is no more.
-            if self.memory.is_short()
-                && let Err(why) = self.reclaim(number, &mut machine.vm)
-                && hungry
-            {
-                return End::Starved(why);
-            }
-            let Machine {
-                vm,
-                engine,
-                host,
-                limit,
-            } = machine;
-            let (before, shortages) = (vm.cpu.retired(), vm.ram.shortages());
-            let leash = &self.slots[number].leash;
-            leash.begin(self.start.elapsed(), &self.watcher);
-            let rest = vm.run_slice(engine, host, *limit, self.config.slice);
-            self.tend(number, vm, vm.cpu.retired() - before, turn.target);
-            if rest != Rest::Slice {
-                return End::Rest(rest);
-            }
-            hungry = vm.ram.shortages() != shortages;
-            let had = start.elapsed();
-            if vm.cpu.take_yielded() || self.is_hurried() || had >= longest {
-                break;
-            }
-            if had >= until {
-                // What a machine has had translated in a long turn, those that follow find ready.
-                let news = self.fleet.engine_facts(engine).news();
-                if news == known {
-                    break;
-                }
-                (known, until) = (news, had + turn.span);
-            }
-        }
-        if hungry {
-            End::Hungry
-        } else {
-            End::Rest(Rest::Slice)
-        }
-    }
-
-    fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
-        let vm = &machine.vm;
-        Snapshot {
-            counters: vm.counters.clone(),
-            instructions: vm.cpu.retired(),
-            guest_time: vm.cpu.now(0).to_nanos(),
-            pages: vm.ram.page_counts(),
-            memory: vm.config().memory,
-            engine: self.fleet.engine_facts(&machine.engine),
-        }
-    }
-}
-
-impl super::Task {
-    /// When it is ready again by itself.
-    fn deadline(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Idle { since, span, .. } => Some(since + Duration::from_nanos(span.0)),
-            Phase::Starved { until } => Some(until),
-            _ => None,
-        }
-    }
-
-    fn is_idle(&self) -> bool {
-        self.deadline().is_some()
-    }
-}
-
-impl State {
-    /// When the next machine is ready by itself.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.tasks.iter().filter_map(super::Task::deadline).min()
-    }
-
-    fn all_ended(&self) -> bool {
-        let ended = |task: &super::Task| matches!(task.phase, Phase::Ended(_));
-        self.tasks.iter().all(ended)
-    }
-
-    /// Whether no machine that has not ended can go on for want of memory.
-    fn all_starve(&self) -> bool {
-        let done =
-            |task: &super::Task| matches!(task.phase, Phase::Ended(_) | Phase::Starved { .. });
-        self.tasks.iter().all(done) && !self.all_ended()
-    }
-
-    /// Chooses a machine, after those are ready whose time has come. No turn is longer than
-    /// `longest`, but in new code.
-    fn take_turn(&mut self, thread: usize, now: Instant, longest: Duration) -> Option<Turn> {
-        for number in 0..self.tasks.len() {
-            let task = &self.tasks[number];
-            if task.deadline().is_none_or(|until| until > now) {
-                continue;
-            }
-            match task.phase {
-                Phase::Idle { .. } => self.end_idleness(number, now),
-                _ => self.make_ready(number),
-            }
-        }
-        let number = self.queue.choose(thread, self.resting)?;
-        self.switches += 1;
-        let span = self.queue.turn(number, longest);
-        let task = &mut self.tasks[number];
-        task.phase = Phase::Running;
-        task.woken = false;
-        Some(Turn {
-            number,
-            span,
-            rebuild: std::mem::take(&mut task.rebuild),
-            stop: task.stop.take(),
-            passed: task.passed.take(),
-            target: task.target,
-            hungry: task.hungry,
-            told: task.told,
-        })
-    }
-
-    /// What a machine does after its slice. There is `room` in machine memory, or not.
-    fn settle(
-        &mut self,
-        number: usize,
-        nanos: u64,
-        end: &End,
-        over: Option<Option<Outcome>>,
-        room: bool,
-    ) {
-        self.queue.charge(number, nanos);
-        let task = &mut self.tasks[number];
-        task.cpu_nanos += nanos;
-        let starved = matches!(end, End::Starved(_));
-        task.hungry = starved || matches!(end, End::Hungry);
-        task.told = !room && (task.told || starved);
-        self.asked_in_vain = if starved { self.asked_in_vain + 1 } else { 0 };
-        if let Some(outcome) = over {
-            // A reset may have been asked for meanwhile.
-            task.phase = Phase::Ended(outcome);
-            task.stop = None;
-            if task.rebuild {
-                self.make_ready(number);
-            }
-            return;
-        }
-        let now = Instant::now();
-        task.phase = match *end {
-            End::Rest(Rest::Idle(span)) => Phase::Idle {
-                since: now,
-                span,
-                passes: true,
-            },
-            End::Rest(Rest::Ahead(time)) => Phase::Idle {
-                since: now,
-                span: Nanos(time.as_nanos() as u64),
-                passes: false,
-            },
-            End::Starved(_) => Phase::Starved {
-                until: now + HUNGER,
-            },
-            _ => Phase::Ready,
-        };
-        // Only a reset by the guest comes here with an end.
-        task.rebuild |= matches!(end, End::Rest(Rest::Ended(_)));
-        let wanted = task.woken || task.paused || task.rebuild || task.stop.is_some();
-        if wanted {
-            self.end_idleness(number, now);
-        }
-        let task = &mut self.tasks[number];
-        if task.paused {
-            task.phase = Phase::Paused;
-            self.queue.remove(number);
-        } else if task.phase == Phase::Ready {
-            self.queue.requeue(number);
         }
     }
 }

@@ -18,8 +18,15 @@ pub trait Host {
     /// how a script stays in step with the guest, to the instruction.
     fn output(&mut self, bytes: &[u8]) -> Vec<u8>;
 
-    /// What was typed since the last call. Never waits.
-    fn input(&mut self) -> Input {
+    /// Whether what the guest printed waits for a reader, and the guest is to wait as well: it
+    /// comes back to the monitor soon.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// What was typed since the last call, `room` bytes at most; the rest stays where it is. Never
+    /// waits.
+    fn input(&mut self, _room: usize) -> Input {
         Input::Bytes(Vec::new())
     }
 

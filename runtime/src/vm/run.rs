@@ -28,6 +28,8 @@ pub trait Engine {
 const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
 const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+/// The most bytes that were typed and are still on their way to the guest.
+const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
 const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// Time is not skipped beyond this cycle, which is centuries away: there is an end to numbers.
@@ -38,7 +40,8 @@ const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
 /// Why a machine came to rest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rest {
-    /// Its slice is used up, it yields, or it wants more of machine memory than there is.
+    /// Its slice is used up, it yields, it wants more of machine memory than there is, or what it
+    /// printed waits for a reader.
     Slice,
     /// It waits for an interrupt, or for typed input. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
@@ -113,7 +116,9 @@ impl Vm {
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
-                Exit::Horizon | Exit::Stop if self.cpu.idle.yielded || self.is_called_back() => {
+                Exit::Horizon | Exit::Stop
+                    if self.cpu.idle.yielded || self.is_called_back() || host.is_full() =>
+                {
                     return Rest::Slice;
                 }
                 Exit::Horizon if self.backoff.left(self.cpu.retired()) > 0 => {}
@@ -131,7 +136,8 @@ impl Vm {
 
     /// Takes what was typed.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        match host.input() {
+        let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
+        match host.input(room) {
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
                 None

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use mirrorball_runtime::exit::Outcome;
+
 use super::reports::{End, Reports};
 use crate::cli::{CliError, Exit};
 use crate::machine::MachineSpec;
@@ -23,7 +25,7 @@ pub(super) fn run(mut machine: MachineSpec, hashed: bool) -> Result<End, CliErro
     let took = start.elapsed();
     let unfinished = session.unfinished();
     session
-        .end()
+        .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
     let mut end = End::gather(&vm, &engine, took, outcome, hashed);
     end.unfinished = unfinished.map(|unfinished| unfinished.to_string());

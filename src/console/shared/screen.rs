@@ -4,10 +4,11 @@
 //! Open lines of other VMs wait until they end, or until the VM is chosen. Where the output is no
 //! terminal, every line waits for its end.
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::line::Lines;
+use crate::console::{Lane, Outlet, Waker};
 
 /// To the start of the row, and erase it.
 const CLEAR: &str = "\r\x1b[K";
@@ -16,10 +17,15 @@ const CLEAR: &str = "\r\x1b[K";
 struct Vm {
     name: String,
     lines: Lines,
+    /// Where what it prints goes.
+    lane: Arc<Lane>,
 }
 
+#[derive(Debug)]
 pub(super) struct Screen {
-    out: Box<dyn Write + Send>,
+    out: Outlet,
+    /// Where what the person does goes.
+    own: Lane,
     /// How many columns there are, if it is a terminal.
     width: Option<fn() -> usize>,
     vms: Vec<Vm>,
@@ -28,17 +34,10 @@ pub(super) struct Screen {
     open: bool,
 }
 
-impl fmt::Debug for Screen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Screen")
-            .field("vms", &self.vms)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Screen {
-    pub fn new(out: Box<dyn Write + Send>, width: Option<fn() -> usize>) -> Self {
+    pub fn new(out: Outlet, width: Option<fn() -> usize>) -> Self {
         Self {
+            own: out.lane(Waker::none()),
             out,
             width,
             vms: Vec::new(),
@@ -47,13 +46,15 @@ impl Screen {
         }
     }
 
-    /// One more VM; its number.
-    pub fn add(&mut self, name: &str) -> usize {
+    /// One more VM; its number, and its lane, which `waker` is for.
+    pub fn add(&mut self, name: &str, waker: Waker) -> (usize, Arc<Lane>) {
+        let lane = Arc::new(self.out.lane(waker));
         self.vms.push(Vm {
             name: name.chars().filter(|c| !c.is_control()).collect(),
             lines: Lines::default(),
+            lane: Arc::clone(&lane),
         });
-        self.vms.len() - 1
+        (self.vms.len() - 1, lane)
     }
 
     /// The VM that is typed to.
@@ -62,23 +63,24 @@ impl Screen {
     }
 
     /// Shows what a VM prints.
-    pub fn print(&mut self, number: usize, bytes: &[u8]) -> io::Result<()> {
+    pub fn print(&mut self, number: usize, bytes: &[u8]) {
         let Some(vm) = self.vms.get_mut(number) else {
-            return Ok(());
+            return;
         };
         let ended = vm.lines.feed(bytes);
         if ended.is_empty() && (number != self.chosen || self.width.is_none()) {
-            return Ok(());
+            return;
         }
         let mut text = String::new();
         for line in ended {
             let _ = writeln!(text, "[{}] {line}", self.vms[number].name);
         }
-        self.show(&text)
+        let shown = self.shown(&text);
+        self.vms[number].lane.print(shown.as_bytes());
     }
 
-    /// Shows whole lines above the open one.
-    fn show(&mut self, lines: &str) -> io::Result<()> {
+    /// What shows whole lines above the open one.
+    fn shown(&mut self, lines: &str) -> String {
         let mut text = String::new();
         if self.open {
             text += CLEAR;
@@ -87,8 +89,7 @@ impl Screen {
         let open = self.open_line();
         self.open = open.is_some();
         text += &open.unwrap_or_default();
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()
+        text
     }
 
     /// The open line of the VM that is typed to: on one row, so that it can be taken away again.
@@ -113,14 +114,15 @@ impl Screen {
         Some(text)
     }
 
-    /// A message to the person, in lines; a terminal that is gone hears nothing.
+    /// A message to the person, in lines.
     pub fn say(&mut self, lines: &str) {
-        let _ = self.show(lines);
+        let shown = self.shown(lines);
+        self.own.print(shown.as_bytes());
     }
 
     pub fn beep(&mut self) {
         if self.width.is_some() {
-            let _ = self.out.write_all(b"\x07").and_then(|()| self.out.flush());
+            self.own.print(b"\x07");
         }
     }
 
@@ -148,7 +150,8 @@ impl Screen {
         };
         if let Some(line) = vm.lines.end() {
             let line = format!("[{}] {line}\n", vm.name);
-            self.say(&line);
+            let shown = self.shown(&line);
+            self.vms[number].lane.print(shown.as_bytes());
         }
     }
 

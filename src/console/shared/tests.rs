@@ -1,4 +1,6 @@
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::*;
 
@@ -16,14 +18,10 @@ impl Write for Paper {
     }
 }
 
-impl Paper {
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-}
-
 struct Bench {
     paper: Paper,
+    /// What it prints is written after all that was printed before.
+    probe: Lane,
     desk: Arc<Desk>,
     vms: Vec<Console>,
     woken: Arc<AtomicU32>,
@@ -38,13 +36,13 @@ fn bench(width: Option<fn() -> usize>) -> Bench {
             count.fetch_add(1, Ordering::SeqCst);
         })
     };
-    let desk = Arc::new(Desk::new(
-        Screen::new(Box::new(paper.clone()), width),
-        waker(),
-    ));
+    let outlet = Outlet::new(paper.clone()).unwrap();
+    let probe = outlet.lane(Waker::none());
+    let desk = Arc::new(Desk::new(Screen::new(outlet, width), waker()));
     let vms = ["a", "b"].map(|name| desk.console(name, waker())).into();
     Bench {
         paper,
+        probe,
         desk,
         vms,
         woken,
@@ -52,27 +50,35 @@ fn bench(width: Option<fn() -> usize>) -> Bench {
 }
 
 impl Bench {
+    /// What was written by now.
+    fn shown(&self) -> String {
+        self.probe.print(b"\0");
+        while self.probe.wait_for_less(Duration::from_secs(1)) > 0 {}
+        let text = std::mem::take(&mut *self.paper.0.lock().unwrap());
+        let text = String::from_utf8(text).unwrap();
+        text.strip_suffix('\0').unwrap().to_owned()
+    }
+
     fn prints(&mut self, number: usize, text: &str) -> String {
-        self.vms[number].out.write_all(text.as_bytes()).unwrap();
-        self.paper.take()
+        self.vms[number].out.print(text.as_bytes());
+        self.shown()
     }
 
     fn types(&self, keys: &[u8]) -> String {
         read_keys(keys, Some(Escape::default()), |typed| {
-            self.desk.lock().take(typed, &self.desk.quit);
+            self.desk.lock().take(&typed, &self.desk.quit);
             true
         });
-        self.paper.take()
+        self.shown()
     }
 
-    fn typed(&self, number: usize) -> Vec<Input> {
-        let source = self.vms[number].source.as_ref().unwrap();
-        source.input().try_iter().collect()
+    fn source(&mut self, number: usize) -> &mut Source {
+        self.vms[number].source.as_mut().unwrap()
     }
-}
 
-fn bytes(text: &str) -> Input {
-    Input::Bytes(text.into())
+    fn typed(&mut self, number: usize) -> Vec<u8> {
+        self.source(number).take(usize::MAX)
+    }
 }
 
 #[test]
@@ -82,11 +88,7 @@ fn lines_say_whose_they_are() {
     assert_eq!(bench.prints(1, "uno\n"), "[b] uno\n");
     assert_eq!(bench.prints(0, "o\nrest"), "[a] two\n");
     bench.vms.clear();
-    assert_eq!(
-        bench.paper.take(),
-        "[a] rest\n",
-        "nothing is lost at the end"
-    );
+    assert_eq!(bench.shown(), "[a] rest\n", "nothing is lost at the end");
 }
 
 #[test]
@@ -117,8 +119,8 @@ fn keys_go_to_the_chosen_vm() {
     assert_eq!(shown, "\r\x1b[K[mirrorball] typing to b\n[b] login: ");
     bench.types(b"y");
     bench.types(b"\x011z\x01\x01");
-    assert_eq!(bench.typed(0), [bytes("x"), bytes("z\x01")]);
-    assert_eq!(bench.typed(1), [bytes("y")]);
+    assert_eq!(bench.typed(0), b"xz\x01");
+    assert_eq!(bench.typed(1), b"y");
     let shown = bench.types(b"\x019");
     assert!(shown.contains("there is no VM 9\n"), "{shown}");
     assert!(bench.types(b"\x01h").contains("type to the next VM\n"));
@@ -127,7 +129,7 @@ fn keys_go_to_the_chosen_vm() {
 
 #[test]
 fn quitting_and_the_end_reach_all() {
-    let bench = bench(None);
+    let mut bench = bench(None);
     bench.types(b"\x01x");
     assert_eq!(
         bench.woken.load(Ordering::SeqCst),
@@ -136,20 +138,20 @@ fn quitting_and_the_end_reach_all() {
     );
     bench.desk.read(io::empty(), None);
     let late = bench.desk.console("c", Waker::none());
-    assert_eq!(bench.typed(0), [Input::Quit, Input::End]);
-    assert_eq!(bench.typed(1), [Input::Quit, Input::End]);
-    assert_eq!(late.source.unwrap().input().try_recv(), Ok(Input::End));
+    for number in [0, 1] {
+        let source = bench.source(number);
+        assert!(source.quits() && source.has_ended());
+    }
+    assert!(late.source.unwrap().has_ended());
 }
 
 #[test]
 fn a_vm_that_does_not_read_does_not_keep_the_keyboard() {
-    let bench = bench(Some(|| 80));
-    for _ in 0..ROOM {
-        bench.types(b"x");
-    }
+    let mut bench = bench(Some(|| 80));
+    bench.types(&[b'x'; ROOM]);
     assert_eq!(bench.types(b"x"), "\x07");
     bench.types(b"\x012y");
-    assert_eq!(bench.typed(1), [bytes("y")]);
+    assert_eq!(bench.typed(1), b"y");
 }
 
 #[test]
@@ -166,7 +168,7 @@ fn several_sessions_work_on_threads_of_their_own() {
             });
         }
     });
-    let shown = bench.paper.take();
+    let shown = bench.shown();
     assert_eq!(shown.lines().count(), 200);
     assert!(
         shown.lines().all(|line| line.ends_with("] some text")),

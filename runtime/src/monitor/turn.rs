@@ -1,0 +1,175 @@
+//! A machine's turn: slice by slice, until something comes between.
+
+use super::task::Turn;
+use super::{Fleet, Machine, Monitor, Snapshot, lock};
+use crate::clock::Nanos;
+use crate::exit::Outcome;
+use crate::vm::Rest;
+use crate::vm::host::Host;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// How many times as long as others the turns are in which code is new to a machine.
+const LONG_TURN: u32 = 8;
+
+/// What a turn ended with.
+pub(super) enum End {
+    /// Its time is used up, something comes between, or the guest yields.
+    Slice,
+    /// The same, and the machine has taken more memory than there is.
+    Hungry,
+    /// The guest waits for an interrupt or typed input; so much time may pass for it.
+    Idle(Nanos),
+    /// The guest is so far ahead of the host's clock.
+    Ahead(Duration),
+    /// What the guest printed waits for a reader.
+    Full,
+    /// There is no memory to go on with, for this reason.
+    Starved(String),
+    /// The guest is at its end.
+    Ended(Outcome),
+    /// The machine could not be made, for this reason.
+    Failed(String),
+    /// The monitor itself failed.
+    Crashed,
+}
+
+/// How long a turn may be.
+struct Span {
+    start: Instant,
+    until: Duration,
+    step: Duration,
+    /// What the engine had translated or found when the span was set.
+    known: u64,
+}
+
+impl Span {
+    fn new(step: Duration, known: u64) -> Self {
+        Self {
+            start: Instant::now(),
+            until: step,
+            step,
+            known,
+        }
+    }
+
+    /// Whether the turn has been long enough. It is prolonged while there is news of the engine:
+    /// what a machine has had translated in a long turn, those that follow find ready.
+    fn is_over(&mut self, news: u64) -> bool {
+        let had = self.start.elapsed();
+        if had < self.until {
+            return false;
+        }
+        let goes_on = news != self.known && had < self.step * LONG_TURN;
+        (self.known, self.until) = (news, had + self.step);
+        !goes_on
+    }
+}
+
+impl<F: Fleet> Monitor<F> {
+    /// Runs a machine, which is made first if there is none, and leaves its snapshot.
+    pub(super) fn run_turn(&self, turn: &Turn) -> End {
+        let slot = &self.slots[turn.number];
+        let mut held = lock(&slot.machine);
+        let run = || match self.made(turn.number, &mut held) {
+            Ok(machine) => self.slices(turn, machine),
+            Err(why) => End::Failed(why),
+        };
+        let end = catch_unwind(AssertUnwindSafe(run)).unwrap_or(End::Crashed);
+        slot.leash.end();
+        if let Some(machine) = held.as_ref() {
+            *lock(&slot.snapshot) = self.snapshot(machine);
+        }
+        end
+    }
+
+    /// The machine in a slot that this thread holds.
+    fn made<'a>(
+        &self,
+        number: usize,
+        held: &'a mut Option<Machine<F::Engine, F::Host>>,
+    ) -> Result<&'a mut Machine<F::Engine, F::Host>, String> {
+        if held.is_none() {
+            let mut machine = self.fleet.make(number, &self.memory)?;
+            let vm = &mut machine.vm;
+            let _ = vm.come_back_by(self.slots[number].leash.flag());
+            if self.config.share_pages > 0 {
+                // What was loaded others may have as well.
+                vm.view().begin_epoch();
+                vm.ram.share_some(usize::MAX, true);
+            }
+            *held = Some(machine);
+        }
+        held.as_mut()
+            .ok_or_else(|| "there is no machine".to_owned())
+    }
+
+    /// Runs a machine until something comes between.
+    fn slices(&self, turn: &Turn, machine: &mut Machine<F::Engine, F::Host>) -> End {
+        if let Some(passed) = turn.passed {
+            machine.vm.pass(passed);
+        }
+        let news = |engine: &F::Engine| self.fleet.engine_facts(engine).news();
+        let mut span = Span::new(turn.span, news(&machine.engine));
+        let mut hungry = turn.hungry;
+        loop {
+            if machine.host.is_full() {
+                return End::Full;
+            }
+            // A machine that needs no more than it has goes on, even if there is no more.
+            if self.memory.is_short()
+                && let Err(why) = self.reclaim(turn.number, &mut machine.vm)
+                && hungry
+            {
+                return End::Starved(why);
+            }
+            let shortages = machine.vm.ram.shortages();
+            match self.slice(turn, machine) {
+                Rest::Slice => hungry = machine.vm.ram.shortages() != shortages,
+                Rest::Idle(span) => return End::Idle(span),
+                Rest::Ahead(time) => return End::Ahead(time),
+                Rest::Ended(outcome) => return End::Ended(outcome),
+            }
+            let yielded = machine.vm.cpu.take_yielded();
+            let over = yielded || self.comes_between(turn.number);
+            if over || span.is_over(news(&machine.engine)) {
+                return if hungry { End::Hungry } else { End::Slice };
+            }
+        }
+    }
+
+    /// One slice, and what comes after it.
+    fn slice(&self, turn: &Turn, machine: &mut Machine<F::Engine, F::Host>) -> Rest {
+        let Machine {
+            vm,
+            engine,
+            host,
+            limit,
+        } = machine;
+        let before = vm.cpu.retired();
+        let leash = &self.slots[turn.number].leash;
+        leash.begin(self.start.elapsed(), &self.watcher);
+        let rest = vm.run_slice(engine, host, *limit, self.config.slice);
+        let ran = vm.cpu.retired() - before;
+        self.tend(turn.number, vm, ran, turn.target);
+        rest
+    }
+
+    /// Whether the machine's turn is to end before its time.
+    fn comes_between(&self, number: usize) -> bool {
+        let state = lock(&self.state);
+        self.is_hurried() || state.quit || state.tasks[number].is_awaited()
+    }
+
+    fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
+        let vm = &machine.vm;
+        Snapshot {
+            counters: vm.counters.clone(),
+            instructions: vm.cpu.retired(),
+            guest_time: vm.cpu.now(0).to_nanos(),
+            pages: vm.ram.page_counts(),
+            memory: vm.config().memory,
+            engine: self.fleet.engine_facts(&machine.engine),
+        }
+    }
+}
