@@ -17,6 +17,7 @@ mod exits;
 mod flow;
 mod fpu;
 pub mod host;
+mod instruction;
 mod loops;
 mod memory;
 mod muldiv;
