@@ -151,17 +151,17 @@ macro_rules! for_each_instruction {
             Tnei tnei "tnei" "000001 sssss 01110 iiiii iiiii iiiiii" [R Rs, Signed] [Raise] R1 Cpu Next;
 
             // The system.
-            Mfc0 mfc0 "mfc0" "010000 00000 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0] R1 Cop0 Next;
+            Mfc0 mfc0 "mfc0" "010000 00000 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] R1 Cop0 Next;
             Mtc0 mtc0 "mtc0" "010000 00100 ttttt ddddd 00000 000lll" [R Rt, Selected] [RW Cp0] R1 Cop0 Change;
             Rdpgpr rdpgpr "rdpgpr" "010000 01010 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
             Wrpgpr wrpgpr "wrpgpr" "010000 01110 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
             Di di "di" "010000 01011 ttttt 01100 00000 000000" [W Rt] [RW Cp0] R2 Cop0 Change;
             Ei ei "ei" "010000 01011 ttttt 01100 00000 100000" [W Rt] [RW Cp0] R2 Cop0 Change;
             Tlbr tlbr "tlbr" "010000 10000 00000 00000 00000 000001" [] [RW Cp0, R Tlb] R1 Cop0 Change;
-            Tlbwi tlbwi "tlbwi" "010000 10000 00000 00000 00000 000010" [] [R Cp0, W Tlb, Raise] R1 Cop0 Change;
-            Tlbwr tlbwr "tlbwr" "010000 10000 00000 00000 00000 000110" [] [RW Cp0, W Tlb, Raise] R1 Cop0 Change;
+            Tlbwi tlbwi "tlbwi" "010000 10000 00000 00000 00000 000010" [] [R Cp0, RW Tlb, Raise] R1 Cop0 Change;
+            Tlbwr tlbwr "tlbwr" "010000 10000 00000 00000 00000 000110" [] [RW Cp0, RW Tlb, Raise] R1 Cop0 Change;
             Tlbp tlbp "tlbp" "010000 10000 00000 00000 00000 001000" [] [RW Cp0, R Tlb] R1 Cop0 Next;
-            Eret eret "eret" "010000 10000 00000 00000 00000 011000" [] [RW Cp0, W Link] R1 Cop0 Leave;
+            Eret eret "eret" "010000 10000 00000 00000 00000 011000" [] [RW Cp0, RW Link] R1 Cop0 Leave;
             Wait wait "wait" "010000 1cccc ccccc ccccc ccccc 100000" [WaitCode] [R Cp0] R1 Cop0 Leave;
             // Of the virtualization module, and here whatever the CPU is: the monitor knows it.
             Hypcall hypcall "hypcall" "010000 10000 ccccc ccccc 00000 101000" [Hypercode] [Monitor, Raise] R1 Cop0 Leave;

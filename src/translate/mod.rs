@@ -28,6 +28,8 @@ pub mod site;
 mod system;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod through;
 
 pub use exits::{Cell, INTERPRET};
