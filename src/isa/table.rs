@@ -22,7 +22,7 @@
 //! - how control goes on, see [`Flow`](super::Flow).
 //!
 //! Decoder, disassembler, register dataflow, the search for idle loops and the accesses of translated
-//! code are made from this; `tests/effects.rs` holds each line against the interpreter.
+//! code are made from this; `tests/effects` holds each line against the interpreter.
 
 /// Calls `$callback!` with every line of the table.
 #[macro_export]

@@ -190,7 +190,7 @@ fn page_pair(rng: &mut Rng) -> u32 {
 fn cp0(rng: &mut Rng, plain: &Cp0) -> Cp0 {
     let mut cp0 = plain.clone();
     for bit in [STATUS_FR, STATUS_EXL, STATUS_IE] {
-        cp0.status = cp0.status & !bit | u32::from(rng.bool()) * bit;
+        cp0.status = cp0.status & !bit | (u32::from(rng.bool()) * bit);
     }
     cp0.cause = rng.u32(..4) << 8;
     change_cp0(rng, &mut cp0);
@@ -243,5 +243,5 @@ fn link(rng: &mut Rng, va: u32, memory: &[u8; BYTES]) -> (u32, u32, u32) {
     let bytes = memory[at..at + 4].try_into().expect("four bytes");
     let value = u32::from_le_bytes(bytes) ^ u32::from(rng.u32(..4) == 0);
     let bit = u32::from(rng.u32(..4) != 0);
-    (bit, value, va ^ u32::from(rng.u32(..4) == 0) * 8)
+    (bit, value, va ^ (u32::from(rng.u32(..4) == 0) * 8))
 }
