@@ -8,7 +8,7 @@ mod common;
 use common::asm::*;
 use common::{CODE, Kind, place, program, run};
 use fastrand::Rng;
-use mirrorball::isa::{Flow, Info, Insn, TABLE, Unit};
+use mirrorball::isa::{Flow, Info, Operand, TABLE, Unit};
 use mirrorball_runtime::addr::Pa;
 use mirrorball_runtime::cpu::cp0::{STATUS_CU1, STATUS_FR};
 use mirrorball_runtime::cpu::fpu::Fcsr;
@@ -198,11 +198,9 @@ fn fcsr(rng: &mut Rng) -> u32 {
 
 /// Whether programs take an instruction from the table as it comes.
 fn is_plain(info: &Info) -> bool {
-    let memory = info.operands.contains(['o', 'x']);
-    let control = matches!(info.insn, Insn::Ctc1 | Insn::Cfc1);
-    let fpu = matches!(info.unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64);
-    let moves = matches!(info.insn, Insn::Movf | Insn::Movt);
-    (fpu || moves) && info.flow == Flow::Next && !memory && !control
+    let address = info.takes(Operand::Offset) || info.takes(Operand::Indexed);
+    let control = info.takes(Operand::Control);
+    info.unit.is_fpu() && info.flow == Flow::Next && !address && !control
 }
 
 /// A FPU register: few of them, so that they meet again, and mostly even.
@@ -223,15 +221,10 @@ fn plain(rng: &mut Rng, fr: bool, allowed: &[&Info]) -> u32 {
         }
     };
     let mut word = info.value | rng.u32(..) & !info.mask;
-    for letter in info.operands.chars() {
-        let (shift, register) = match letter {
-            'F' => (6, register(rng)),
-            'S' => (11, register(rng)),
-            'T' => (16, register(rng)),
-            'R' => (21, register(rng)),
-            's' => (21, general(rng)),
-            't' => (16, general(rng)),
-            'd' => (11, general(rng)),
+    for operand in info.operands {
+        let (shift, register) = match operand {
+            Operand::Fpr(_, field, _) => (field.shift(), register(rng)),
+            Operand::Gpr(_, field) => (field.shift(), general(rng)),
             _ => continue,
         };
         word = word & !(31 << shift) | register << shift;

@@ -6,7 +6,7 @@ mod common;
 use common::cannot_run;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mirrorball::isa::disasm::disassemble;
-use mirrorball::isa::{Info, TABLE, decode};
+use mirrorball::isa::{Info, Operand, TABLE, decode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -162,9 +162,9 @@ fn word(info: &Info, random: &mut Random) -> u32 {
     let position = random.below(32);
     let last = position + random.below(32 - position);
     let field = |msb: u32| word & !(0x1f << 11 | 0x1f << 6) | msb << 11 | position << 6;
-    if info.operands.contains('e') {
+    if info.takes(Operand::Extract) {
         field(last - position)
-    } else if info.operands.contains('m') {
+    } else if info.takes(Operand::Insert) {
         field(last)
     } else {
         narrow(info.mnemonic, word)

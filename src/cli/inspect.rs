@@ -15,9 +15,9 @@ use super::program::extent;
 use super::switches::InspectSwitches;
 use super::{CliError, Exit, print};
 use crate::engine::jit::JitError;
-use crate::engine::lockstep::guest_listing;
 use crate::image::{self, Image, MemorySize};
 use crate::interp::block::Source;
+use crate::isa::disasm::listing;
 use crate::machine::{RtcStart, values};
 use crate::translate::{Region, TranslateError, Translator, host};
 
@@ -93,7 +93,7 @@ fn place(image: &Image, address: Va) -> Option<Pa> {
 
 fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
     let source = Source::find(vm, address, place);
-    let guest = guest_listing(source.code.iter().map(|&(word, _)| word), address.0 as u32);
+    let guest = listing(source.code.iter().map(|&(word, _)| word), address.0 as u32);
     let instructions = source.code.len();
     if !source.translatable() {
         return Ok(Findings {

@@ -2,7 +2,6 @@
 
 use super::compiler::{Compiler, Workshop, WorkshopError};
 use super::heat::Extra;
-use super::lockstep::guest_listing;
 use super::spin;
 use super::sweep::Sweeping;
 use crate::cache::arena::ArenaError;
@@ -11,6 +10,7 @@ use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
+use crate::isa::disasm::listing;
 use crate::translate::baseline::Unrun;
 use crate::translate::calls;
 use crate::translate::site::Sites;
@@ -315,7 +315,7 @@ impl Jit {
     /// The block at `pc`, fetched from `pa`: guest code and host code as text.
     pub fn explain(&self, vm: &Vm, pc: Va, pa: Pa) -> (String, String) {
         let source = Source::find(vm, pc, pa);
-        let guest = guest_listing(source.code.iter().map(|&(word, _)| word), pc.0 as u32);
+        let guest = listing(source.code.iter().map(|&(word, _)| word), pc.0 as u32);
         let host = if source.translatable() {
             let explained = Translator::new()
                 .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));

@@ -7,7 +7,6 @@
 
 use super::{Interpreter, Jit, spin};
 use crate::cache::blocks::BlocksError;
-use crate::isa::disasm::disassemble;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
@@ -223,15 +222,4 @@ impl Engine for Lockstep {
     fn spin(&mut self, vm: &mut Vm) -> Option<Spin> {
         spin::find(vm)
     }
-}
-
-/// Guest code as text, a line an instruction.
-#[must_use]
-pub fn guest_listing(code: impl Iterator<Item = u32>, pc: u32) -> String {
-    let mut text = String::new();
-    for (index, word) in code.enumerate() {
-        let pc = pc.wrapping_add(index as u32 * 4);
-        let _ = writeln!(text, "  {pc:08x}: {word:08x}  {}", disassemble(word, pc));
-    }
-    text
 }

@@ -9,7 +9,7 @@
 
 use crate::interp::block::{Meaning, meaning, meaning_in_slot, predecode};
 use crate::interp::{Op, Step};
-use crate::isa::{Fields, Flow, Insn, Unit};
+use crate::isa::{Access, Fields, Info, Insn, Memory, Operand, Size, State, Unit};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::cpu::Cpu;
@@ -80,7 +80,7 @@ fn step(vm: &mut Vm, round: &mut Spin) -> Option<()> {
     let pc = vm.cpu.pc as u32;
     let (insn, op) = instruction(vm, pc, false)?;
     let flow = insn.info().flow;
-    if flow == Flow::End {
+    if flow.ends() {
         return None;
     }
     // Behind the delay slot: where a branch that is not taken leads, and a link.
@@ -115,20 +115,38 @@ fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
 
 /// Executes one instruction if it is of the kind that may run over and over.
 fn execute(vm: &mut Vm, insn: Insn, op: &Op, round: &mut Spin) -> Option<Step> {
-    use Insn::{Lb, Lbu, Lh, Lhu, Ll, Lw, Lwl, Lwr, Mfc0, Rdhwr, Sb, Sc, Sh, Sw, Swl, Swr, Synci};
-    match insn {
-        Lb | Lbu => load(vm, op, Width::Byte, round)?,
-        Lh | Lhu => load(vm, op, Width::Half, round)?,
-        Lw => load(vm, op, Width::Word, round)?,
-        Sb => return store(vm, op, Width::Byte),
-        Sh => return store(vm, op, Width::Half),
-        Sw => return store(vm, op, Width::Word),
-        Mfc0 if !RESTLESS.contains(&Fields(op.imm).rd()) => {}
-        Ll | Lwl | Lwr | Rdhwr | Sc | Swl | Swr | Synci => return None,
-        _ if insn.info().unit != Unit::Cpu => return None,
-        _ => {}
+    let info = insn.info();
+    if !keeps_still(info, op) {
+        return None;
+    }
+    match info.memory() {
+        Some(Memory::Load(number)) => load(vm, op, width(number.size())?, round)?,
+        Some(Memory::Store(size)) => return store(vm, op, width(size)?),
+        Some(_) => return None,
+        None => {}
     }
     Some((op.run)(vm, op))
+}
+
+/// Whether an instruction depends on nothing but general registers, HI, LO and memory, or on a
+/// register of coprocessor 0 that keeps still.
+fn keeps_still(info: &Info, op: &Op) -> bool {
+    match info.access(State::Cp0) {
+        None => info.unit == Unit::Cpu,
+        Some(Access::R) if info.takes(Operand::Selected) => {
+            !RESTLESS.contains(&Fields(op.imm).rd())
+        }
+        Some(_) => false,
+    }
+}
+
+fn width(size: Size) -> Option<Width> {
+    match size {
+        Size::Byte => Some(Width::Byte),
+        Size::Half => Some(Width::Half),
+        Size::Word => Some(Width::Word),
+        Size::Double => None,
+    }
 }
 
 fn address(vm: &Vm, op: &Op) -> Va {

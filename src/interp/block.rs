@@ -5,7 +5,9 @@
 //! instruction word means depends on the CPU model and on a few Status bits: see [`Meaning`].
 
 use super::{Op, handler};
-use crate::isa::{Fields, Flow, Immediate, Info, Insn, Since, Unit, Writes, decode};
+use crate::isa::{
+    Destination, Field, Fields, Flow, Immediate, Info, Insn, Operand, Since, Unit, decode,
+};
 use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
@@ -117,7 +119,7 @@ impl Source {
     #[must_use]
     pub fn find_jump(&self, start: Va) -> Option<u32> {
         let (insn, fields, pc) = self.last()?;
-        if insn.info().immediate != Immediate::Jump {
+        if insn.info().immediate() != Immediate::Jump {
             return None;
         }
         let pc = start.0 as u32 + (pc - self.pc);
@@ -157,12 +159,12 @@ impl Source {
         };
         let info = insn.info();
         let mut targets = Vec::with_capacity(2);
-        match info.immediate {
+        match info.immediate() {
             Immediate::Branch => targets.push(fields.branch_target(pc)),
             Immediate::Jump => targets.extend(self.jump),
             _ => {}
         }
-        if matches!(info.flow, Flow::Next | Flow::Branch | Flow::Likely) || mostly_goes_on(insn) {
+        if info.flow.may_go_on() {
             targets.push(self.next());
         }
         targets
@@ -171,10 +173,8 @@ impl Source {
     /// Where control goes on in the same function: past a call, not into it.
     #[must_use]
     pub fn inside(&self) -> Vec<u32> {
-        let links = self.last().is_some_and(|(insn, ..)| {
-            insn.info().flow.has_slot() && insn.info().writes != Writes::N
-        });
-        let mut targets = if links {
+        let last = self.last();
+        let mut targets = if last.is_some_and(|(insn, ..)| insn.info().links()) {
             vec![self.next()]
         } else {
             self.successors()
@@ -188,8 +188,8 @@ impl Source {
     pub fn callee(&self) -> Option<u32> {
         let (insn, fields, pc) = self.last()?;
         let info = insn.info();
-        let target = match info.immediate {
-            _ if info.writes == Writes::N => None,
+        let target = match info.immediate() {
+            _ if !info.links() => None,
             Immediate::Branch => Some(fields.branch_target(pc)),
             Immediate::Jump => self.jump,
             _ => None,
@@ -300,19 +300,12 @@ pub fn linkable(from: u32, to: u32) -> bool {
             || from >> 30 == 2 && to >> 30 == 2 && from >> 29 == to >> 29)
 }
 
-/// Whether an instruction ends a block for what it may do, and mostly does not.
-#[must_use]
-pub fn mostly_goes_on(insn: Insn) -> bool {
-    use Insn::{Di, Ei, Mtc0, Tlbr, Tlbwi, Tlbwr};
-    matches!(insn, Di | Ei | Mtc0 | Tlbr | Tlbwi | Tlbwr)
-}
-
 /// How control goes on after a word with this meaning.
 #[must_use]
 pub fn flow(meaning: Meaning) -> Flow {
     match meaning {
         Meaning::Insn(insn) => insn.info().flow,
-        Meaning::Reserved | Meaning::Unusable(_) => Flow::End,
+        Meaning::Reserved | Meaning::Unusable(_) => Flow::Trap,
     }
 }
 
@@ -320,6 +313,7 @@ pub fn flow(meaning: Meaning) -> Flow {
 #[must_use]
 pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
     let fpu = model.has_fpu() && key.status & STATUS_CU1 != 0;
+    let fr = key.status & STATUS_FR != 0;
     let cop0 = key.mode.is_kernel() || key.status & STATUS_CU0 != 0;
     // By major opcode first: an absent coprocessor has no reserved encodings.
     match word >> 26 {
@@ -339,9 +333,9 @@ pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
     }
     match info.unit {
         Unit::Cop0 if !cop0 => Meaning::Unusable(0),
-        Unit::Fpu | Unit::FpuD | Unit::Fpu64 if !fpu => Meaning::Unusable(1),
-        Unit::Fpu64 if key.status & STATUS_FR == 0 => Meaning::Reserved,
-        Unit::FpuD if key.status & STATUS_FR == 0 && uses_odd_pair(word, info) => Meaning::Reserved,
+        unit if unit.is_fpu() && !fpu => Meaning::Unusable(1),
+        Unit::Fpu64 if !fr => Meaning::Reserved,
+        Unit::Fpu if !fr && info.names_odd_pair(Fields(word)) => Meaning::Reserved,
         _ => Meaning::Insn(insn),
     }
 }
@@ -351,30 +345,9 @@ pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
 #[must_use]
 pub fn meaning_in_slot(word: u32, model: &Model, key: SpaceKey) -> Meaning {
     match meaning(word, model, key) {
-        Meaning::Insn(insn) if insn.info().flow.has_slot() => Meaning::Reserved,
-        Meaning::Insn(Insn::Eret | Insn::Wait | Insn::Hypcall) => Meaning::Reserved,
+        Meaning::Insn(insn) if !insn.info().flow.fits_slot() => Meaning::Reserved,
         other => other,
     }
-}
-
-/// Whether a 64-bit operand names an odd register, which only exists while FR = 1.
-fn uses_odd_pair(word: u32, info: &Info) -> bool {
-    let fields = Fields(word);
-    let mut formats = info.mnemonic.split('.').skip(1).filter(|&part| part != "~");
-    let wide = |format: &str| matches!(format, "d" | "l");
-    let (result, source) = match (formats.next(), formats.next()) {
-        (Some(result), Some(source)) => (wide(result), wide(source)),
-        (Some(both), None) => (wide(both), wide(both)),
-        // Loads and stores of doublewords have no format; MFHC1 and MTHC1 name a half.
-        _ => (!info.mnemonic.contains('h'), !info.mnemonic.contains('h')),
-    };
-    info.operands.chars().any(|letter| match letter {
-        'F' => result && fields.sa() & 1 != 0,
-        'S' => source && fields.rd() & 1 != 0,
-        'T' => source && fields.rt() & 1 != 0,
-        'R' => source && fields.rs() & 1 != 0,
-        _ => false,
-    })
 }
 
 /// Makes an instruction ready to run.
@@ -404,26 +377,28 @@ pub fn predecode(word: u32, meaning: Meaning, owed: u8) -> Op {
             let info = insn.info();
             op.run = handler(insn);
             op.imm = immediate(info, fields);
-            match info.writes {
-                Writes::D => op.rd = rd.destination(),
-                Writes::T => op.rt = rt.destination(),
-                Writes::Ra | Writes::N => {}
+            match info.destination() {
+                Some(Destination::Field(Field::Rd)) => op.rd = rd.destination(),
+                Some(Destination::Field(Field::Rt)) => op.rt = rt.destination(),
+                _ => {}
             }
         }
     }
     op
 }
 
-/// The immediate operand of an instruction, or its word if it has none. Branches hold the distance
-/// from what lies behind their delay slot, jumps the lower 28 bits of their target.
+/// The immediate operand of an instruction, or its word if it has none, or a condition code beside
+/// it. Other branches hold the distance from what lies behind their delay slot, jumps the lower 28
+/// bits of their target.
 #[must_use]
 pub fn immediate(info: &Info, fields: Fields) -> u32 {
-    match info.immediate {
+    match info.immediate() {
         Immediate::Shift => fields.sa(),
         Immediate::Signed => fields.simm(),
         Immediate::Unsigned => fields.uimm(),
-        Immediate::Branch if info.unit == Unit::Cpu => fields.branch_target(0).wrapping_sub(8),
+        Immediate::Branch if info.takes(Operand::BranchCode) => fields.0,
+        Immediate::Branch => fields.branch_target(0).wrapping_sub(8),
         Immediate::Jump => fields.jump_target(0),
-        Immediate::Branch | Immediate::None => fields.0,
+        Immediate::None => fields.0,
     }
 }

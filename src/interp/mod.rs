@@ -85,8 +85,8 @@ mod handlers {
 }
 
 macro_rules! table {
-    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:literal
-       $writes:ident $since:ident $unit:ident $flow:ident;)*) => {
+    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
+       $since:ident $unit:ident $flow:ident;)*) => {
         /// The handlers, by instruction.
         pub static HANDLERS: &[Handler] = &[$(handlers::$function,)*];
     };

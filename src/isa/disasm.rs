@@ -1,6 +1,6 @@
 //! From an instruction word to text, as the assembler writes it.
 
-use super::{Fields, decode};
+use super::{Fields, Operand, decode};
 use std::fmt::Write;
 
 const REGISTERS: [&str; 32] = [
@@ -35,8 +35,8 @@ pub fn disassemble(word: u32, pc: u32) -> String {
         text.push_str(".hb");
     }
     let mut separator = " ";
-    for letter in info.operands.chars().filter(|&letter| letter != ',') {
-        let operand = operand(letter, fields, pc);
+    for &operand in info.operands {
+        let operand = written(operand, fields, pc);
         if !operand.is_empty() {
             let _ = write!(text, "{separator}{operand}");
             separator = ", ";
@@ -45,45 +45,65 @@ pub fn disassemble(word: u32, pc: u32) -> String {
     text
 }
 
-fn operand(letter: char, f: Fields, pc: u32) -> String {
-    let gpr = |n: u32| format!("${}", REGISTERS[n as usize]);
-    let fpr = |n: u32| format!("$f{n}");
-    let unless_zero = |text: String, n: u32| if n == 0 { String::new() } else { text };
-    let condition = |n: u32| unless_zero(format!("$fcc{n}"), n);
-    let code = |n: u32| unless_zero(format!("{n:#x}"), n);
-    match letter {
-        's' => gpr(f.rs()),
-        't' => gpr(f.rt()),
-        'd' => gpr(f.rd()),
-        'R' => fpr(f.rs()),
-        'T' => fpr(f.rt()),
-        'S' => fpr(f.rd()),
-        'F' => fpr(f.sa()),
-        'a' => f.sa().to_string(),
-        'i' => (f.simm() as i32).to_string(),
-        'u' => format!("{:#x}", f.uimm()),
-        'o' => format!("{}({})", f.simm() as i32, gpr(f.rs())),
-        'x' => format!("{}({})", gpr(f.rt()), gpr(f.rs())),
-        'b' => format!("{:#x}", f.branch_target(pc)),
-        'j' => format!("{:#x}", f.jump_target(pc)),
-        'e' => format!("{}, {}", f.sa(), f.rd() + 1),
-        'm' => format!("{}, {}", f.sa(), (f.rd() + 1).saturating_sub(f.sa())),
-        'n' => condition(f.cc()),
-        'C' => format!("$fcc{}", f.cc()),
-        'N' => condition(f.compare_cc()),
-        'p' if f.select() == 0 => format!("${}", f.rd()),
-        'p' => format!("${}, {}", f.rd(), f.select()),
-        'w' => format!("${}", f.rd()),
-        'h' => format!("{:#x}", f.rt()),
-        'k' => code(f.sa()),
-        'c' => code(f.0 >> 6 & 0xf_ffff),
-        'q' => code(f.0 >> 6 & 0x3ff),
-        'g' => code(f.hypercode()),
-        'v' => code(f.0 >> 6 & 0x7_ffff),
-        // The first half is enough if the second is 0.
-        'y' if f.0 >> 6 & 0x3ff == 0 => code(f.0 >> 16 & 0x3ff),
-        'y' => format!("{:#x}, {:#x}", f.0 >> 16 & 0x3ff, f.0 >> 6 & 0x3ff),
-        _ => unreachable!("the table has no operand {letter}"),
+/// Instructions as text, the first at `pc`, a line each.
+#[must_use]
+pub fn listing(words: impl IntoIterator<Item = u32>, pc: u32) -> String {
+    let mut text = String::new();
+    for (index, word) in words.into_iter().enumerate() {
+        let pc = pc.wrapping_add(index as u32 * 4);
+        let _ = writeln!(text, "  {pc:08x}: {word:08x}  {}", disassemble(word, pc));
+    }
+    text
+}
+
+fn gpr(number: u32) -> String {
+    format!("${}", REGISTERS[number as usize])
+}
+
+fn unless_zero(number: u32, text: String) -> String {
+    if number == 0 { String::new() } else { text }
+}
+
+fn code(number: u32) -> String {
+    unless_zero(number, format!("{number:#x}"))
+}
+
+fn condition(number: u32) -> String {
+    unless_zero(number, format!("$fcc{number}"))
+}
+
+/// An operand as the assembler writes it; nothing if it may be left out.
+fn written(operand: Operand, f: Fields, pc: u32) -> String {
+    match operand {
+        Operand::Gpr(_, field) => gpr(field.of(f)),
+        Operand::Fpr(_, field, _) => format!("$f{}", field.of(f)),
+        Operand::Control | Operand::Hardware => format!("${}", f.rd()),
+        Operand::Shift => f.sa().to_string(),
+        Operand::Signed => (f.simm() as i32).to_string(),
+        Operand::Unsigned => format!("{:#x}", f.uimm()),
+        Operand::Offset => format!("{}({})", f.simm() as i32, gpr(f.rs())),
+        Operand::Indexed => format!("{}({})", gpr(f.rt()), gpr(f.rs())),
+        Operand::Branch => format!("{:#x}", f.branch_target(pc)),
+        Operand::Jump => format!("{:#x}", f.jump_target(pc)),
+        Operand::Extract => format!("{}, {}", f.sa(), f.rd() + 1),
+        Operand::Insert => format!("{}, {}", f.sa(), (f.rd() + 1).saturating_sub(f.sa())),
+        Operand::BranchCode => condition(f.cc()),
+        Operand::MoveCode => format!("$fcc{}", f.cc()),
+        Operand::CompareCode => condition(f.compare_cc()),
+        Operand::Selected if f.select() == 0 => format!("${}", f.rd()),
+        Operand::Selected => format!("${}, {}", f.rd(), f.select()),
+        Operand::Hint => format!("{:#x}", f.rt()),
+        Operand::IndexedHint => format!("{:#x}", f.rd()),
+        Operand::SyncType => code(f.sa()),
+        Operand::Code => code(f.0 >> 6 & 0xf_ffff),
+        Operand::TrapCode => code(f.0 >> 6 & 0x3ff),
+        Operand::Hypercode => code(f.hypercode()),
+        Operand::WaitCode => code(f.0 >> 6 & 0x7_ffff),
+        Operand::BreakCode => match (f.0 >> 16 & 0x3ff, f.0 >> 6 & 0x3ff) {
+            // The first half is enough if the second is 0.
+            (first, 0) => code(first),
+            (first, second) => format!("{first:#x}, {second:#x}"),
+        },
     }
 }
 
@@ -106,10 +126,21 @@ mod tests {
             (0x0007_000d, "break 0x7"),
             (0x0109_00f4, "teq $t0, $t1, 0x3"),
             (0x02e0_5801, "movf $t3, $s7, $fcc0"),
+            (0x44c2_f800, "ctc1 $v0, $31"),
+            (0x4c85_200f, "prefx 0x4, $a1($a0)"),
         ];
         for (word, text) in lines {
             assert_eq!(disassemble(word, 0x8000_1000), text, "{word:#010x}");
         }
+    }
+
+    #[test]
+    fn a_listing_has_a_line_an_instruction() {
+        let text = listing([0x0c00_0400, 0], 0x8000_1000);
+        assert_eq!(
+            text,
+            "  80001000: 0c000400  jal 0x80001000\n  80001004: 00000000  nop\n"
+        );
     }
 
     #[test]

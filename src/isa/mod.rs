@@ -2,61 +2,21 @@
 
 pub mod decode;
 pub mod disasm;
-pub mod operand;
+mod effect;
+mod fields;
+mod operand;
 #[macro_use]
 pub mod table;
+mod uses;
 
 pub use decode::decode;
-pub use operand::Fields;
+pub use effect::{Effect, Memory, Number, Size, State};
+pub use fields::Fields;
+pub use operand::{Access, Field, Format, FpuField, Operand};
+pub use uses::{Destination, HI, Immediate, LO, RegisterSet};
 
-/// The immediate operand of an instruction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Immediate {
-    /// The shift amount.
-    Shift,
-    /// 16 bits, sign-extended.
-    Signed,
-    /// 16 bits, zero-extended.
-    Unsigned,
-    /// The target of a branch.
-    Branch,
-    /// The target of a jump.
-    Jump,
-    /// There is none.
-    None,
-}
-
-impl Immediate {
-    /// The first immediate among operands, see [`operand`].
-    const fn among(operands: &str) -> Self {
-        let letters = operands.as_bytes();
-        let mut i = 0;
-        while i < letters.len() {
-            match letters[i] {
-                b'a' => return Self::Shift,
-                b'i' | b'o' => return Self::Signed,
-                b'u' => return Self::Unsigned,
-                b'b' => return Self::Branch,
-                b'j' => return Self::Jump,
-                _ => i += 1,
-            }
-        }
-        Self::None
-    }
-}
-
-/// Which register an instruction writes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Writes {
-    /// rd.
-    D,
-    /// rt.
-    T,
-    /// $31.
-    Ra,
-    /// None of the general registers.
-    N,
-}
+use effect::effects;
+use operand::operands;
 
 /// The release that an instruction came with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -76,10 +36,16 @@ pub enum Unit {
     Cop0,
     /// The FPU: Status.CU1.
     Fpu,
-    /// The FPU, on double-precision registers: even ones while FR = 0.
-    FpuD,
     /// The FPU with 64-bit registers: FR = 1.
     Fpu64,
+}
+
+impl Unit {
+    /// Whether it is the FPU.
+    #[must_use]
+    pub const fn is_fpu(self) -> bool {
+        matches!(self, Self::Fpu | Self::Fpu64)
+    }
 }
 
 /// How control goes on after an instruction.
@@ -93,8 +59,12 @@ pub enum Flow {
     Branch,
     /// To its target after the delay slot, or on without it.
     Likely,
-    /// It cannot be known: a block ends here.
-    End,
+    /// To the next instruction, but perhaps in another mode or address space: a block ends here.
+    Change,
+    /// Not on: it always traps.
+    Trap,
+    /// Elsewhere, or out of the CPU: a block ends here. Not in a delay slot.
+    Leave,
 }
 
 impl Flow {
@@ -103,10 +73,31 @@ impl Flow {
     pub const fn has_slot(self) -> bool {
         matches!(self, Flow::Jump | Flow::Branch | Flow::Likely)
     }
+
+    /// Whether it may stand in a delay slot.
+    #[must_use]
+    pub const fn fits_slot(self) -> bool {
+        matches!(self, Flow::Next | Flow::Change | Flow::Trap)
+    }
+
+    /// Whether control may go on behind it, and its delay slot.
+    #[must_use]
+    pub const fn may_go_on(self) -> bool {
+        matches!(
+            self,
+            Flow::Next | Flow::Branch | Flow::Likely | Flow::Change
+        )
+    }
+
+    /// Whether a block ends here without a delay slot.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        matches!(self, Flow::Change | Flow::Trap | Flow::Leave)
+    }
 }
 
 /// What the table says of one instruction.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Info {
     /// The instruction.
     pub insn: Insn,
@@ -116,12 +107,10 @@ pub struct Info {
     pub value: u32,
     /// Which bits are fixed.
     pub mask: u32,
-    /// The operands, see [`operand`].
-    pub operands: &'static str,
-    /// The immediate among them.
-    pub immediate: Immediate,
-    /// The register that is written.
-    pub writes: Writes,
+    /// The operands in the assembler's order.
+    pub operands: &'static [Operand],
+    /// What it does beyond them.
+    pub effects: &'static [Effect],
     /// The release that it came with.
     pub since: Since,
     /// The unit that it needs.
@@ -130,9 +119,19 @@ pub struct Info {
     pub flow: Flow,
 }
 
+/// Does not compile if an operand lies where the encoding has fixed bits.
+const fn checked(operands: &'static [Operand], mask: u32) -> &'static [Operand] {
+    let mut index = 0;
+    while index < operands.len() {
+        assert!(operands[index].bits() & mask == 0, "an operand has bits");
+        index += 1;
+    }
+    operands
+}
+
 macro_rules! define {
-    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:literal
-       $writes:ident $since:ident $unit:ident $flow:ident;)*) => {
+    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
+       $since:ident $unit:ident $flow:ident;)*) => {
         /// Every instruction of the table.
         #[allow(missing_docs, reason = "the table says what each is")]
         #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -148,9 +147,8 @@ macro_rules! define {
                 mnemonic: $mnemonic,
                 value: decode::fixed_bits($bits).0,
                 mask: decode::fixed_bits($bits).1,
-                operands: $operands,
-                immediate: Immediate::among($operands),
-                writes: Writes::$writes,
+                operands: checked(operands!($operands), decode::fixed_bits($bits).1),
+                effects: effects!($effects),
                 since: Since::$since,
                 unit: Unit::$unit,
                 flow: Flow::$flow,

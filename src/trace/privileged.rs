@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use mirrorball_runtime::cpu::model::Model;
 
-use crate::isa::{Fields, Insn, Unit, decode};
+use crate::isa::{Fields, Insn, Operand, Unit, decode};
 use crate::translate::done_alone;
 
 /// The names of CP0 registers, as the manual has them; select 0.
@@ -45,16 +45,16 @@ impl Privileged {
     /// Its name, with that of its register.
     #[must_use]
     pub fn name(self) -> String {
-        let mnemonic = self.insn.info().mnemonic;
-        let (register, select) = (self.fields.rd(), self.fields.select());
-        match self.insn {
-            Insn::Mfc0 | Insn::Mtc0 => match (register, select) {
-                (15, 1) => format!("{mnemonic} EBase"),
-                (12, 1) => format!("{mnemonic} IntCtl"),
-                (_, 0) => format!("{mnemonic} {}", CP0[register as usize]),
-                _ => format!("{mnemonic} {},{select}", CP0[register as usize]),
-            },
-            _ => mnemonic.to_owned(),
+        let info = self.insn.info();
+        let mnemonic = info.mnemonic;
+        if !info.takes(Operand::Selected) {
+            return mnemonic.to_owned();
+        }
+        match (self.fields.rd(), self.fields.select()) {
+            (15, 1) => format!("{mnemonic} EBase"),
+            (12, 1) => format!("{mnemonic} IntCtl"),
+            (register, 0) => format!("{mnemonic} {}", CP0[register as usize]),
+            (register, select) => format!("{mnemonic} {},{select}", CP0[register as usize]),
         }
     }
 }

@@ -5,14 +5,14 @@ use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
+pub use super::instruction::Instruction;
 use super::loops::Loops;
 use super::nearby::Nearby;
 use super::registers::{self, Registers};
 use super::site::Expectation;
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
-use crate::interp::Op;
-use crate::interp::block::{Meaning, Source, predecode};
-use crate::isa::{Fields, Flow, Insn, Writes};
+use crate::interp::block::Source;
+use crate::isa::{Insn, RegisterSet, State};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
@@ -23,50 +23,6 @@ use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Cpu;
 use mirrorball_runtime::vcpu;
 use std::mem::offset_of;
-
-/// An instruction as the translator sees it.
-#[derive(Clone, Copy)]
-pub struct Instruction {
-    /// Which.
-    pub insn: Insn,
-    /// Its word.
-    pub fields: Fields,
-    /// Its [`code_address`](crate::interp::block::code_address), as all addresses of code here.
-    pub pc: u32,
-    /// As the interpreter would run it.
-    pub op: Op,
-    /// Whether it is in a delay slot.
-    pub slot: bool,
-}
-
-impl Instruction {
-    pub fn new(source: &Source, index: usize) -> Option<Self> {
-        let (word, meaning) = source.code[index];
-        let Meaning::Insn(insn) = meaning else {
-            return None;
-        };
-        let pc = source.pc.wrapping_add(index as u32 * 4);
-        let op = predecode(word, meaning, (source.cycles() - index) as u8);
-        let slot = source.slot && index + 1 == source.code.len();
-        Some(Self {
-            insn,
-            fields: Fields(word),
-            pc,
-            op,
-            slot,
-        })
-    }
-
-    /// The general register that is written, or 0.
-    pub fn written(&self) -> usize {
-        match self.insn.info().writes {
-            Writes::D => self.fields.rd() as usize,
-            Writes::T => self.fields.rt() as usize,
-            Writes::Ra => 31,
-            Writes::N => 0,
-        }
-    }
-}
 
 /// What the translator says of a region beside its code.
 pub struct Frame {
@@ -105,8 +61,8 @@ mod emitters {
 }
 
 macro_rules! table {
-    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:literal
-       $writes:ident $since:ident $unit:ident $flow:ident;)*) => {
+    ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
+       $since:ident $unit:ident $flow:ident;)*) => {
         /// The emitters, by instruction.
         static EMITTERS: &[EmitFn] = &[$(emitters::$function,)*];
     };
@@ -128,7 +84,7 @@ pub struct Emitter<'a> {
     /// The headers of the region's blocks.
     headers: Vec<Block>,
     /// The registers that need no writing back on the way from the current block to each.
-    keeps: Vec<registers::Set>,
+    keeps: Vec<RegisterSet>,
     /// Where control goes after the current block.
     pub next: Next,
     /// The guest addresses that links lead to, by the number of the cell.
@@ -147,6 +103,8 @@ pub struct Emitter<'a> {
     pub nearby: Nearby,
     /// The block being translated.
     pub source: &'a Source,
+    /// The instruction being translated: it may access what the table says, and nothing else.
+    current: Option<Instruction>,
     /// Whether what is being emitted rarely happens.
     pub cold: bool,
     /// Whether the current path is already closed by a jump or return.
@@ -202,6 +160,7 @@ impl<'a> Emitter<'a> {
             alignments: Alignments::default(),
             nearby,
             source: &region.blocks[0],
+            current: None,
             cold: false,
             closed: false,
         }
@@ -281,7 +240,12 @@ impl<'a> Emitter<'a> {
     fn check_slot(&mut self, left: Value) {
         let (other, body) = (self.cold_block(), self.b.create_block());
         let slot = self.address(self.source.end().wrapping_sub(4));
-        let place = memory::ask_space(self, memory::read(slot, 1), other);
+        let access = memory::Access {
+            va: slot,
+            size: 1,
+            write: false,
+        };
+        let place = memory::ask_space(self, access, other);
         let word = memory::load_at(self, place, types::I32);
         let (expected, _) = self.source.code[1];
         let same = self
@@ -300,8 +264,10 @@ impl<'a> Emitter<'a> {
     fn instruction(&mut self, index: usize) {
         let source = self.source;
         if let Some(instruction) = Instruction::new(source, index) {
+            let outer = self.current.replace(instruction);
             EMITTERS[instruction.insn as usize](self, &instruction);
-            if instruction.insn.info().flow == Flow::End && !self.closed {
+            self.current = outer;
+            if instruction.insn.info().flow.ends() && !self.closed {
                 self.go_on_anywhere(instruction.insn == Insn::Eret);
             }
         }
@@ -351,13 +317,21 @@ impl<'a> Emitter<'a> {
         block
     }
 
-    /// The value of a general register.
+    /// Whether the table says of the current instruction what `holds` asks. Emitters state it of all
+    /// that they access, in builds with debug assertions.
+    pub fn may(&self, holds: impl FnOnce(&Instruction) -> bool) -> bool {
+        self.current.is_none_or(|current| holds(&current))
+    }
+
+    /// The value of a general register, of HI or of LO.
     pub fn get(&mut self, register: u32) -> Value {
+        debug_assert!(self.may(|i| register == 0 || i.reads() >> register & 1 != 0));
         self.registers.read(&mut self.b, self.vm, register as usize)
     }
 
-    /// Sets a general register.
+    /// Sets a general register, HI or LO.
     pub fn set(&mut self, register: usize, value: Value) {
+        debug_assert!(self.may(|i| register == 0 || i.writes() >> register & 1 != 0));
         self.registers.write(&mut self.b, register, value);
     }
 
@@ -474,6 +448,7 @@ impl<'a> Emitter<'a> {
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
     pub fn interpret_if(&mut self, i: &Instruction, condition: Value) {
+        debug_assert!(i.insn.info().may_raise());
         let (trap, on) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(condition, trap, &[], on, &[]);
         self.begin(trap);
@@ -501,7 +476,7 @@ impl<'a> Emitter<'a> {
             Next::To(_) => {
                 // As does Wired, with what is kept behind the TLB.
                 let wired = i.insn == Insn::Mtc0 && i.fields.rd() == 6;
-                !i.slot && !wired && matches!(i.insn, Insn::Mtc0 | Insn::Di | Insn::Ei)
+                !i.slot && !wired && i.insn.info().access(State::Tlb).is_none()
             }
             _ => false,
         };

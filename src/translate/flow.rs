@@ -3,88 +3,45 @@
 
 use super::Region;
 use super::loops::Loops;
-use super::registers::{HI, LO, Set};
 use crate::interp::block::{Meaning, Source};
-use crate::isa::{Fields, Flow, Insn, Writes};
+use crate::isa::{Fields, Flow, RegisterSet};
 
 /// The registers of one block.
 #[derive(Clone, Copy, Default)]
 struct Usage {
     /// Read before they are written.
-    reads: Set,
+    reads: RegisterSet,
     /// Written on every path through the block.
-    must_write: Set,
+    must_write: RegisterSet,
     /// Written on some path.
-    may_write: Set,
+    may_write: RegisterSet,
 }
 
 /// What is known of registers when a block is entered.
 #[derive(Clone, Copy, Default)]
 pub struct Entry {
     /// Registers whose SSA value is current.
-    pub valid: Set,
+    pub valid: RegisterSet,
     /// Registers whose SSA value may be newer than the CPU's.
-    pub dirty: Set,
+    pub dirty: RegisterSet,
 }
 
 /// The registers of a region.
 pub struct RegisterFlow {
     /// Those to load at the region's entry.
-    pub preload: Set,
+    pub preload: RegisterSet,
     /// What is known at each block's entry.
     pub entries: Vec<Entry>,
     loops: Loops,
     /// The registers that are written in the loop with this head.
-    in_loop: Vec<Set>,
+    in_loop: Vec<RegisterSet>,
     /// For each block where the host is short of registers those that are read before they are
     /// written from there on; elsewhere all.
-    wanted: Vec<Set>,
+    wanted: Vec<RegisterSet>,
 }
 
 /// More guest registers than these at once are more than the host has room for.
 const ROOM: u32 = 9;
-
-/// The registers that one instruction reads, more or less: too many does no harm.
-fn reads(insn: Insn, fields: Fields) -> Set {
-    use Insn::{Ins, Lwl, Lwr, Madd, Maddu, Mfhi, Mflo, Movf, Movn, Movt, Movz, Msub, Msubu, Sc};
-    let info = insn.info();
-    let mut set: Set = 0;
-    for letter in info.operands.chars() {
-        set |= match letter {
-            's' | 'o' => 1 << fields.rs(),
-            't' if info.writes != Writes::T => 1 << fields.rt(),
-            'x' => 1 << fields.rs() | 1 << fields.rt(),
-            _ => 0,
-        };
-    }
-    set |= match insn {
-        Ins | Lwl | Lwr | Sc => 1 << fields.rt(),
-        Movz | Movn | Movf | Movt => 1 << fields.rd(),
-        Mfhi => 1 << HI,
-        Mflo => 1 << LO,
-        Madd | Maddu | Msub | Msubu => 1 << HI | 1 << LO,
-        _ => 0,
-    };
-    set & !1
-}
-
-/// The registers that one instruction writes.
-fn writes(insn: Insn, fields: Fields) -> Set {
-    use Insn::{Div, Divu, Madd, Maddu, Msub, Msubu, Mthi, Mtlo, Mult, Multu};
-    let general: Set = match insn.info().writes {
-        Writes::D => 1 << fields.rd(),
-        Writes::T => 1 << fields.rt(),
-        Writes::Ra => 1 << 31,
-        Writes::N => 0,
-    };
-    let accumulator = match insn {
-        Mult | Multu | Div | Divu | Madd | Maddu | Msub | Msubu => 1 << HI | 1 << LO,
-        Mthi => 1 << HI,
-        Mtlo => 1 << LO,
-        _ => 0,
-    };
-    (general | accumulator) & !1
-}
 
 fn usage(source: &Source) -> Usage {
     let mut usage = Usage::default();
@@ -95,9 +52,9 @@ fn usage(source: &Source) -> Usage {
         let Meaning::Insn(insn) = meaning else {
             continue;
         };
-        let fields = Fields(word);
-        usage.reads |= reads(insn, fields) & !usage.must_write;
-        let written = writes(insn, fields);
+        let (info, fields) = (insn.info(), Fields(word));
+        usage.reads |= info.reads(fields) & !usage.must_write;
+        let written = info.writes(fields);
         usage.may_write |= written;
         if !(likely && index == last) {
             usage.must_write |= written;
@@ -133,7 +90,7 @@ impl RegisterFlow {
     /// it enters a loop these are the ones that are written there: others would be written back by
     /// each way out of the loop, and keep registers of the host for that. So would what is not read
     /// any more: where these are short it is written back at once.
-    pub fn keeps(&self, from: usize, to: usize) -> Set {
+    pub fn keeps(&self, from: usize, to: usize) -> RegisterSet {
         let written = if self.loops.enters(from, to) {
             self.in_loop[to]
         } else {
@@ -153,7 +110,7 @@ impl RegisterFlow {
         settle(count, |block| {
             let after = successors[block]
                 .iter()
-                .fold(0, |set: Set, &next| set | live[next]);
+                .fold(0, |set: RegisterSet, &next| set | live[next]);
             let before = usages[block].reads | after & !usages[block].must_write;
             std::mem::replace(&mut live[block], before) != before
         });
@@ -167,9 +124,9 @@ impl RegisterFlow {
 
         // What may have been written, may be newer, and was written on every path, at each block's
         // entry.
-        let mut may: Vec<Set> = vec![0; count];
-        let mut newer: Vec<Set> = vec![0; count];
-        let mut must: Vec<Set> = vec![!0; count];
+        let mut may: Vec<RegisterSet> = vec![0; count];
+        let mut newer: Vec<RegisterSet> = vec![0; count];
+        let mut must: Vec<RegisterSet> = vec![!0; count];
         must[0] = 0;
         settle(count, |block| {
             let mut changed = false;

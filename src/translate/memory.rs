@@ -24,6 +24,18 @@ pub struct Access {
     pub write: bool,
 }
 
+impl Access {
+    /// What an instruction accesses at `va`.
+    fn of(i: &Instruction, va: Value) -> Self {
+        let memory = i.memory();
+        Self {
+            va,
+            size: memory.bytes(),
+            write: memory.writes(),
+        }
+    }
+}
+
 /// Where the bytes are on the host.
 #[derive(Clone, Copy)]
 pub struct Place {
@@ -45,13 +57,13 @@ impl Place {
     }
 }
 
-/// Translates an access: `hit` is what is done where the bytes are, once for each way there; on a
+/// Translates the access of an instruction to `va`: `hit` is what is done where the bytes are, once for each way there; on a
 /// miss the interpreter executes the instruction, and then there is `missed` to do. What either
 /// results in is the result, of type `result`.
 pub fn access(
     e: &mut Emitter<'_>,
     i: &Instruction,
-    access: Access,
+    va: Value,
     result: Option<Type>,
     hit: impl Fn(&mut Emitter<'_>, Place) -> Option<Value>,
     missed: impl FnOnce(&mut Emitter<'_>) -> Option<Value>,
@@ -68,7 +80,7 @@ pub fn access(
         let value = hit(e, place);
         join(e, done, value);
     };
-    let mut access = access;
+    let mut access = Access::of(i, va);
     if let Some((place, known)) = nearby::place(e, i, access) {
         let alone = e.cold_block();
         if let Some(low) = low_bits(e, access) {
@@ -225,7 +237,7 @@ pub fn store_at(e: &mut Emitter<'_>, place: Place, value: Value) {
 fn access_to_register(
     e: &mut Emitter<'_>,
     i: &Instruction,
-    what: Access,
+    va: Value,
     hit: impl Fn(&mut Emitter<'_>, Place) -> Value,
 ) {
     let trusted = MemFlagsData::trusted();
@@ -233,7 +245,7 @@ fn access_to_register(
     let value = access(
         e,
         i,
-        what,
+        va,
         Some(types::I32),
         |e, place| Some(hit(e, place)),
         |e| Some(e.b.ins().load(types::I32, trusted, e.vm, register)),
@@ -247,37 +259,30 @@ fn access_to_register(
 pub fn access_only(
     e: &mut Emitter<'_>,
     i: &Instruction,
-    what: Access,
+    va: Value,
     hit: impl Fn(&mut Emitter<'_>, Place),
 ) {
     let hit = |e: &mut Emitter<'_>, place| {
         hit(e, place);
         None
     };
-    access(e, i, what, None, hit, |_| None);
+    access(e, i, va, None, hit, |_| None);
 }
 
-pub fn read(va: Value, size: u32) -> Access {
-    Access {
-        va,
-        size,
-        write: false,
+/// Cranelift's type of what an instruction finds in memory, or leaves there.
+fn type_in_memory(i: &Instruction) -> Type {
+    match i.memory().bytes() {
+        1 => types::I8,
+        2 => types::I16,
+        _ => types::I32,
     }
 }
 
-pub fn write(va: Value, size: u32) -> Access {
-    Access {
-        va,
-        size,
-        write: true,
-    }
-}
-
-fn load(e: &mut Emitter<'_>, i: &Instruction, ty: Type, signed: bool) {
-    let va = address(e, i);
-    access_to_register(e, i, read(va, ty.bytes()), |e, place| {
+fn load(e: &mut Emitter<'_>, i: &Instruction) {
+    let (va, ty) = (address(e, i), type_in_memory(i));
+    access_to_register(e, i, va, |e, place| {
         let value = load_at(e, place, ty);
-        match (ty == types::I32, signed) {
+        match (ty == types::I32, i.memory().is_signed()) {
             (true, _) => value,
             (false, true) => e.b.ins().sextend(types::I32, value),
             (false, false) => e.b.ins().uextend(types::I32, value),
@@ -285,27 +290,10 @@ fn load(e: &mut Emitter<'_>, i: &Instruction, ty: Type, signed: bool) {
     });
 }
 
-/// Loads.
-macro_rules! loads {
-    ($($name:ident $ty:ident $signed:literal;)*) => {
-        $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            load(e, i, types::$ty, $signed);
-        })*
-    };
-}
-
-loads! {
-    lb I8 true;
-    lbu I8 false;
-    lh I16 true;
-    lhu I16 false;
-    lw I32 false;
-}
-
-fn store(e: &mut Emitter<'_>, i: &Instruction, ty: Type) {
-    let va = address(e, i);
+fn store(e: &mut Emitter<'_>, i: &Instruction) {
+    let (va, ty) = (address(e, i), type_in_memory(i));
     let value = e.get(i.fields.rt());
-    access_only(e, i, write(va, ty.bytes()), |e, place| {
+    access_only(e, i, va, |e, place| {
         let value = if ty == types::I32 {
             value
         } else {
@@ -316,20 +304,17 @@ fn store(e: &mut Emitter<'_>, i: &Instruction, ty: Type) {
     });
 }
 
-/// Stores.
-macro_rules! stores {
-    ($($name:ident $ty:ident;)*) => {
+/// Loads and stores; the table says what each finds in memory.
+macro_rules! aligned {
+    ($access:ident: $($name:ident)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            store(e, i, types::$ty);
+            $access(e, i);
         })*
     };
 }
 
-stores! {
-    sb I8;
-    sh I16;
-    sw I32;
-}
+aligned!(load: lb lbu lh lhu lw);
+aligned!(store: sb sh sw);
 
 /// By how many bits an unaligned access moves its register against the word around its address.
 fn part(e: &mut Emitter<'_>, va: Value, left: bool) -> Value {
@@ -349,7 +334,7 @@ fn load_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let va = address(e, i);
     let old = e.get(i.fields.rt());
     let word = e.b.ins().band_imm_s(va, -4);
-    access_to_register(e, i, read(word, 4), |e, place| {
+    access_to_register(e, i, word, |e, place| {
         let value = load_at(e, place, types::I32);
         let shift = part(e, va, left);
         let ones = e.constant(u32::MAX);
@@ -368,7 +353,7 @@ fn store_part(e: &mut Emitter<'_>, i: &Instruction, left: bool) {
     let va = address(e, i);
     let value = e.get(i.fields.rt());
     let word = e.b.ins().band_imm_s(va, -4);
-    access_only(e, i, write(word, 4), |e, place| {
+    access_only(e, i, word, |e, place| {
         let old = load_at(e, place, types::I32);
         let shift = part(e, va, left);
         let ones = e.constant(u32::MAX);
@@ -395,7 +380,7 @@ pub fn swr(e: &mut Emitter<'_>, i: &Instruction) {
 /// LL: a load that is remembered.
 pub fn ll(e: &mut Emitter<'_>, i: &Instruction) {
     let va = address(e, i);
-    access_to_register(e, i, read(va, 4), |e, place| {
+    access_to_register(e, i, va, |e, place| {
         let value = load_at(e, place, types::I32);
         let one = e.constant(1);
         e.store_cpu(one, offset_of!(Cpu, ll_bit));
@@ -410,7 +395,7 @@ pub fn ll(e: &mut Emitter<'_>, i: &Instruction) {
 pub fn sc(e: &mut Emitter<'_>, i: &Instruction) {
     let va = address(e, i);
     let new = e.get(i.fields.rt());
-    access_to_register(e, i, write(va, 4), |e, place| {
+    access_to_register(e, i, va, |e, place| {
         let bit = e.load_cpu(types::I32, offset_of!(Cpu, ll_bit));
         let zero = e.constant(0);
         e.store_cpu(zero, offset_of!(Cpu, ll_bit));

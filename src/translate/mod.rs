@@ -17,6 +17,7 @@ mod exits;
 mod flow;
 mod fpu;
 pub mod host;
+mod instruction;
 mod loops;
 mod memory;
 mod muldiv;
@@ -27,6 +28,8 @@ pub mod site;
 mod system;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod through;
 
 pub use exits::{Cell, INTERPRET};

@@ -1,9 +1,8 @@
 //! Multiplication and division through HI and LO, as host instructions.
 
 use super::emit::{Emitter, Instruction};
-use super::registers::{HI, LO};
 use crate::interp::block::Meaning;
-use crate::isa::Insn;
+use crate::isa::{Access, HI, LO, State};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
@@ -81,7 +80,7 @@ pub fn div(e: &mut Emitter<'_>, i: &Instruction) {
     let one = e.constant(1);
     let divisor = e.b.ins().select(unsafe_, one, t);
     let quotient = e.b.ins().sdiv(s, divisor);
-    let remainder = if is_read(e, Insn::Mfhi) {
+    let remainder = if reads_hi(e) {
         e.b.ins().srem(s, divisor)
     } else {
         remainder(e, s, divisor, quotient)
@@ -98,7 +97,7 @@ pub fn divu(e: &mut Emitter<'_>, i: &Instruction) {
     let one = e.constant(1);
     let divisor = e.b.ins().select(zero, one, t);
     let quotient = e.b.ins().udiv(s, divisor);
-    let remainder = if is_read(e, Insn::Mfhi) {
+    let remainder = if reads_hi(e) {
         e.b.ins().urem(s, divisor)
     } else {
         remainder(e, s, divisor, quotient)
@@ -107,10 +106,13 @@ pub fn divu(e: &mut Emitter<'_>, i: &Instruction) {
     finish(e, zero, (minus, s), (quotient, remainder));
 }
 
-/// Whether the current block most likely reads what it divides by this instruction.
-fn is_read(e: &Emitter<'_>, by: Insn) -> bool {
+/// Whether the current block reads HI, and so most likely the remainder.
+fn reads_hi(e: &Emitter<'_>) -> bool {
     let mut code = e.source.code.iter();
-    code.any(|&(_, meaning)| meaning == Meaning::Insn(by))
+    code.any(|&(_, meaning)| match meaning {
+        Meaning::Insn(insn) => insn.info().access(State::Hi) == Some(Access::R),
+        _ => false,
+    })
 }
 
 /// What is left of `s`. Another division would be faster, but is one even if it is not used.

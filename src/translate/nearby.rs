@@ -9,7 +9,7 @@ use super::emit::{Emitter, Instruction};
 use super::memory::{self, Access, Place};
 use super::site::Expectation;
 use crate::interp::block::Source;
-use crate::isa::Insn;
+use crate::isa::{Insn, Memory, Operand};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -47,18 +47,10 @@ struct Group {
 
 /// The bytes that an instruction accesses at its register plus its immediate, and whether it writes.
 fn shape(insn: Insn) -> Option<(i32, bool)> {
-    use Insn::{Lb, Lbu, Ldc1, Lh, Lhu, Lw, Lwc1, Sb, Sdc1, Sh, Sw, Swc1};
-    Some(match insn {
-        Lb | Lbu => (1, false),
-        Lh | Lhu => (2, false),
-        Lw | Lwc1 => (4, false),
-        Ldc1 => (8, false),
-        Sb => (1, true),
-        Sh => (2, true),
-        Sw | Swc1 => (4, true),
-        Sdc1 => (8, true),
-        _ => return None,
-    })
+    let info = insn.info();
+    let memory = info.memory().filter(|_| info.takes(Operand::Offset))?;
+    let plain = matches!(memory, Memory::Load(_) | Memory::Store(_));
+    plain.then(|| (memory.bytes() as i32, memory.writes()))
 }
 
 impl Nearby {

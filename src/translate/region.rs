@@ -170,7 +170,7 @@ impl Region {
             Meaning::Insn(insn) => Some(insn.info().unit),
             _ => None,
         });
-        insns.any(|unit| matches!(unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64))
+        insns.any(Unit::is_fpu)
     }
 
     /// Where functions of the region return to in the region.

@@ -4,28 +4,23 @@
 //! back at its exits: see [`super::flow`].
 
 use super::flow::Entry;
+use crate::isa::{HI, LO, RegisterSet};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::cpu::Cpu;
 use std::mem::offset_of;
 
-/// A register that is kept as an SSA value: 0 to 31, then HI and LO.
-pub const HI: usize = 32;
-/// LO, as a number for [`Registers`].
-pub const LO: usize = 33;
-const COUNT: usize = 34;
-
-/// A set of registers.
-pub type Set = u64;
+/// The registers that are kept as SSA values: 0 to 31, then HI and LO.
+const COUNT: usize = LO + 1;
 
 /// Where the guest's registers are while code is generated.
 #[derive(Clone)]
 pub struct Registers {
     variables: [Variable; COUNT],
     /// Registers whose SSA value is current.
-    valid: Set,
+    valid: RegisterSet,
     /// Registers whose SSA value is newer than the CPU's.
-    dirty: Set,
+    dirty: RegisterSet,
 }
 
 /// The offset of a register in the CPU.
@@ -90,7 +85,7 @@ impl Registers {
     }
 
     /// The same, but for the registers that are `kept`.
-    pub fn write_back_but(&self, kept: Set, b: &mut FunctionBuilder, vm: Value) {
+    pub fn write_back_but(&self, kept: RegisterSet, b: &mut FunctionBuilder, vm: Value) {
         let written = self.dirty & !kept;
         for register in (0..COUNT).filter(|register| written >> register & 1 != 0) {
             let value = b.use_var(self.variables[register]);
@@ -105,7 +100,7 @@ impl Registers {
     }
 
     /// Loads `registers` at the entry of a function.
-    pub fn preload(&mut self, b: &mut FunctionBuilder, vm: Value, registers: Set) {
+    pub fn preload(&mut self, b: &mut FunctionBuilder, vm: Value, registers: RegisterSet) {
         for register in (1..COUNT).filter(|register| registers >> register & 1 != 0) {
             self.reload(b, vm, register);
         }

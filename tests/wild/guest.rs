@@ -4,7 +4,7 @@
 //! and nowhere; the exception handlers are random too, but many of them return.
 
 use fastrand::Rng;
-use mirrorball::isa::{Flow, Info, TABLE, Unit, Writes};
+use mirrorball::isa::{Destination, Flow, Info, Operand, TABLE, Unit};
 use mirrorball_runtime::addr::Pa;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::fpu::Fcsr;
@@ -353,27 +353,23 @@ impl Place {
             *word = *word & !(mask << shift) | (value & mask) << shift;
         };
         let often = |rng: &mut Rng| rng.u32(..16) != 0;
-        let has = |letter: char| info.operands.contains(letter);
         // Spare the registers that hold addresses.
         let spared = |register: u32| (BASES.start..=GP).contains(&register);
-        match info.writes {
-            Writes::D if spared(word >> 11 & 31) && often(rng) => {
-                set(&mut word, 11, 5, rng.u32(1..16));
-            }
-            Writes::T if spared(word >> 16 & 31) && often(rng) => {
-                set(&mut word, 16, 5, rng.u32(1..16));
-            }
-            _ => {}
+        if let Some(Destination::Field(field)) = info.destination()
+            && spared(word >> field.shift() & 31)
+            && often(rng)
+        {
+            set(&mut word, field.shift(), 5, rng.u32(1..16));
         }
-        if has('b') && often(rng) {
+        if info.takes(Operand::Branch) && often(rng) {
             set(&mut word, 0, 16, rng.i32(-40..40) as u32);
-        } else if has('o') && often(rng) {
+        } else if info.takes(Operand::Offset) && often(rng) {
             set(&mut word, 21, 5, rng.u32(BASES));
             let unaligned = u32::from(rng.u32(..8) == 0) * rng.u32(..4);
             set(&mut word, 0, 16, (rng.i32(-32..64) * 4) as u32 | unaligned);
-        } else if has('j') && often(rng) {
+        } else if info.takes(Operand::Jump) && often(rng) {
             set(&mut word, 0, 26, self.code / 4 + rng.u32(..1024));
-        } else if has('p') && often(rng) {
+        } else if info.takes(Operand::Selected) && often(rng) {
             set(&mut word, 0, 3, 0);
             if word >> 11 & 31 == 12 && often(rng) {
                 set(&mut word, 11, 5, 4);
@@ -395,7 +391,7 @@ fn pick(rng: &mut Rng) -> &'static Info {
             Unit::Cpu if info.flow == Flow::Next => 1,
             Unit::Cpu => 2,
             Unit::Cop0 => 5,
-            Unit::Fpu | Unit::FpuD | Unit::Fpu64 => 6,
+            Unit::Fpu | Unit::Fpu64 => 6,
         };
         if rng.u32(..odds) == 0 {
             return info;

@@ -1,9 +1,9 @@
 //! Branches with their delay slots, and ways out of the block.
 
 use super::glue::{self, Glue};
-use super::{Baseline, Instruction, Next, asm, gpr};
+use super::{Baseline, Instruction, Next, asm};
 use crate::interp::block::linkable;
-use crate::isa::Insn;
+use crate::isa::{Flow, Immediate, Insn};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 use mirrorball_runtime::cpu::Cpu;
 use std::mem::offset_of;
@@ -11,23 +11,20 @@ use std::mem::offset_of;
 impl Baseline<'_> {
     /// Translates a branch or jump and its delay slot.
     pub(super) fn branch(&mut self, i: &Instruction) {
-        use Insn::{J, Jal, Jalr, Jr};
-        match i.insn {
-            J | Jal => {
-                self.next = if self.is_direct() {
-                    Next::To(i.fields.jump_target(i.pc))
-                } else {
-                    Next::Jump(i.fields.jump_target(0))
-                };
+        let info = i.insn.info();
+        match info.immediate() {
+            Immediate::Branch => return self.conditional(i),
+            Immediate::Jump if self.is_direct() => {
+                self.next = Next::To(i.fields.jump_target(i.pc));
             }
-            Jr | Jalr => {
+            Immediate::Jump => self.next = Next::Jump(i.fields.jump_target(0)),
+            _ => {
                 let rs = i.rs();
                 asm!(self; mov r12d, [rdi + rs]);
                 self.next = Next::Computed;
             }
-            _ => return self.conditional(i),
         }
-        if matches!(i.insn, Jal | Jalr) {
+        if info.links() {
             self.link(i.written());
         }
         self.slot();
@@ -43,13 +40,13 @@ impl Baseline<'_> {
     }
 
     fn conditional(&mut self, i: &Instruction) {
-        use Insn::{Bgezal, Bgezall, Bltzal, Bltzall};
+        let info = i.insn.info();
         let (target, next) = (i.fields.branch_target(i.pc), self.source.next());
         self.condition(i);
-        if matches!(i.insn, Bltzal | Bgezal | Bltzall | Bgezall) {
-            self.link(gpr(31));
+        if info.links() {
+            self.link(i.written());
         }
-        if i.insn.info().flow == crate::isa::Flow::Likely {
+        if info.flow == Flow::Likely {
             let (taken, left) = (self.label(), offset_of!(Cpu, left) as i32);
             asm!(self;
                 test r12d, r12d;

@@ -1,7 +1,7 @@
 //! Loads and stores: the inline probe of the software TLB.
 
 use super::{Baseline, Instruction, asm};
-use crate::isa::Insn;
+use crate::isa::{Memory, Number, Size, Unit};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::mmu::soft::Space;
@@ -11,32 +11,31 @@ use std::mem::offset_of;
 impl Baseline<'_> {
     /// Translates a load or store of a general register. Says whether it was one that is known here.
     pub(super) fn access(&mut self, i: &Instruction) -> bool {
-        use Insn::{Lb, Lbu, Lh, Lhu, Lw, Sb, Sh, Sw};
-        let (size, store) = match i.insn {
-            Lb | Lbu => (1, false),
-            Lh | Lhu => (2, false),
-            Lw => (4, false),
-            Sb => (1, true),
-            Sh => (2, true),
-            Sw => (4, true),
-            _ => return false,
+        let info = i.insn.info();
+        let Some(memory) = info.memory().filter(|_| info.unit == Unit::Cpu) else {
+            return false;
         };
         let (missed, back) = (self.label(), self.label());
-        self.probe(i, size, store, missed);
-        if store {
-            self.store(i);
-        } else {
-            self.load(i);
+        match memory {
+            Memory::Load(number) => {
+                self.probe(i, memory, missed);
+                self.load(i, number);
+            }
+            Memory::Store(size) => {
+                self.probe(i, memory, missed);
+                self.store(i, size);
+            }
+            _ => return false,
         }
         asm!(self; =>back);
         self.miss(i, missed, back);
         true
     }
 
-    /// Puts the host's address of `size` aligned bytes into `rcx`, or goes to `missed`.
-    fn probe(&mut self, i: &Instruction, size: i8, store: bool, missed: dynasmrt::DynamicLabel) {
+    /// Puts the host's address of the bytes into `rcx`, or goes to `missed`.
+    fn probe(&mut self, i: &Instruction, memory: Memory, missed: dynasmrt::DynamicLabel) {
         let (rs, space) = (i.rs(), vcpu::SPACE as i32);
-        let table = if store {
+        let table = if memory.writes() {
             offset_of!(Space, write)
         } else {
             offset_of!(Space, read)
@@ -52,23 +51,23 @@ impl Baseline<'_> {
             test rcx, rcx;
             jz =>missed
         );
-        if size > 1 {
-            asm!(self; test al, size - 1; jnz =>missed);
+        if memory.bytes() > 1 {
+            asm!(self; test al, memory.bytes() as i8 - 1; jnz =>missed);
         }
         asm!(self; add rcx, rax);
     }
 
-    fn load(&mut self, i: &Instruction) {
+    fn load(&mut self, i: &Instruction, number: Number) {
         let (big, written) = (self.setting.big_endian, i.written());
-        match i.insn {
-            Insn::Lb => asm!(self; movsx eax, BYTE [rcx]),
-            Insn::Lbu => asm!(self; movzx eax, BYTE [rcx]),
-            Insn::Lh | Insn::Lhu => {
+        match number {
+            Number::I8 => asm!(self; movsx eax, BYTE [rcx]),
+            Number::U8 => asm!(self; movzx eax, BYTE [rcx]),
+            Number::I16 | Number::U16 => {
                 asm!(self; movzx eax, WORD [rcx]);
                 if big {
                     asm!(self; rol ax, 8);
                 }
-                if i.insn == Insn::Lh {
+                if number.is_signed() {
                     asm!(self; movsx eax, ax);
                 }
             }
@@ -82,12 +81,12 @@ impl Baseline<'_> {
         asm!(self; mov [rdi + written], eax);
     }
 
-    fn store(&mut self, i: &Instruction) {
+    fn store(&mut self, i: &Instruction, size: Size) {
         let (big, rt) = (self.setting.big_endian, i.rt());
         asm!(self; mov eax, [rdi + rt]);
-        match i.insn {
-            Insn::Sb => asm!(self; mov [rcx], al),
-            Insn::Sh => {
+        match size {
+            Size::Byte => asm!(self; mov [rcx], al),
+            Size::Half => {
                 if big {
                     asm!(self; rol ax, 8);
                 }

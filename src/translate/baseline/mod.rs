@@ -23,11 +23,11 @@ mod memory;
 use super::Translation;
 use super::calls::Call;
 use crate::interp::block::{MAX_BLOCK, Meaning, Source, predecode};
-use crate::isa::{Fields, Flow, Insn, Writes};
+use crate::isa::{Fields, Insn};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::cpu::{Cpu, Reg};
 use std::mem::offset_of;
 
 /// From this on numbers are none of translations: with the cycles that are to be given back they are
@@ -86,11 +86,11 @@ struct Instruction {
 impl Instruction {
     /// Where in the CPU the general register is that it writes; for `$0` the sink.
     fn written(&self) -> i32 {
-        gpr(match self.insn.info().writes {
-            Writes::D => self.op.rd.slot(),
-            Writes::T => self.op.rt.slot(),
-            Writes::Ra => 31,
-            Writes::N => 32,
+        gpr(match self.insn.info().destination() {
+            Some(destination) => Reg::new(destination.number(self.fields))
+                .destination()
+                .slot(),
+            None => Reg::SINK.slot(),
         })
     }
 
@@ -247,7 +247,7 @@ impl Baseline<'_> {
             return;
         }
         self.interpret(i, self.next);
-        if flow == Flow::End {
+        if flow.ends() {
             self.next = Next::Anywhere;
             self.go_on();
         }

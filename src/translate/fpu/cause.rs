@@ -1,6 +1,7 @@
 //! What FCSR knows, and what it will have to be told.
 
 use super::Format;
+use crate::isa::Effect;
 use crate::translate::emit::Emitter;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -68,6 +69,7 @@ impl Emitter<'_> {
 
     /// From here on Cause is what `operation` raises.
     pub(super) fn defer(&mut self, operation: Operation, operands: &[Value]) {
+        debug_assert!(self.may(|i| i.insn.info().has(Effect::Float)));
         self.fpu.cause.last = Some(Last {
             operation,
             operands: std::array::from_fn(|index| operands.get(index).copied()),

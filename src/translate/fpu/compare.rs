@@ -13,6 +13,7 @@ use std::mem::offset_of;
 impl Emitter<'_> {
     /// The value of a condition code: a boolean.
     pub fn fpu_condition(&mut self, cc: u32) -> Value {
+        debug_assert!(self.may(|i| i.insn.info().condition_read(i.fields) == Some(cc)));
         let index = cc as usize & 7;
         if let Some(condition) = self.fpu.conditions[index] {
             return condition;
@@ -31,6 +32,7 @@ impl Emitter<'_> {
 
     /// Ends a comparison, which raises nothing.
     fn store_condition(&mut self, cc: u32, condition: Value) {
+        debug_assert!(self.may(|i| i.insn.info().condition_written(i.fields) == Some(cc)));
         let fcsr = self.fcsr();
         let bit = Fcsr::condition_bit(cc as u8);
         let others = i64::from(!(bit | Fcsr::CAUSE));

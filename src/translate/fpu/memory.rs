@@ -4,7 +4,7 @@
 use super::Format;
 use crate::translate::emit::{Emitter, Instruction};
 use crate::translate::memory::{
-    Place, access, access_only, address, load_as_it_is, load_at, order, read, store_at, write,
+    Place, access, access_only, address, load_as_it_is, load_at, order, store_at,
 };
 use cranelift_codegen::ir::{InstBuilder, Value};
 
@@ -17,8 +17,8 @@ fn load(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, registe
             load_as_it_is(e, place, format.number())
         })
     };
-    let what = read(va, format.pattern().bytes());
-    let value = access(e, i, what, Some(format.number()), hit, |e| {
+    debug_assert_eq!(format.pattern().bytes(), i.memory().bytes());
+    let value = access(e, i, va, Some(format.number()), hit, |e| {
         Some(e.load_fpr(format, register))
     });
     if let Some(value) = value {
@@ -32,8 +32,8 @@ fn store(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, regist
         let pattern = e.pattern_of(format, value);
         value = order(e, pattern, format.pattern());
     }
-    let what = write(va, format.pattern().bytes());
-    access_only(e, i, what, |e, place| store_at(e, place, value));
+    debug_assert_eq!(format.pattern().bytes(), i.memory().bytes());
+    access_only(e, i, va, |e, place| store_at(e, place, value));
 }
 
 fn indexed(e: &mut Emitter<'_>, i: &Instruction) -> Value {

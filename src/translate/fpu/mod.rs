@@ -29,12 +29,12 @@ pub use moves::*;
 
 use super::emit::{Emitter, Instruction};
 use super::region::Region;
-use crate::isa::Unit;
+use crate::isa::{self, State};
 use cause::Cause;
 use cranelift_codegen::ir::{Type, Value, types};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::FunctionBuilder;
-use operands::Part;
+use operands::{Part, Place};
 use registers::FpuRegisters;
 
 /// The two formats of numbers.
@@ -45,6 +45,14 @@ enum Format {
 }
 
 impl Format {
+    /// The format that is as wide as what an operand holds.
+    fn of(operand: isa::Format) -> Self {
+        match operand {
+            isa::Format::S | isa::Format::W => Self::S,
+            isa::Format::D | isa::Format::L | isa::Format::H => Self::D,
+        }
+    }
+
     /// Cranelift's type of numbers.
     fn number(self) -> Type {
         match self {
@@ -123,18 +131,31 @@ impl Emitter<'_> {
     /// The state behind an instruction that the interpreter has executed.
     pub fn fpu_interpreted(&mut self, i: &Instruction) {
         self.fpu.cause = Cause::default();
-        if matches!(i.insn.info().unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64) {
+        if i.insn.info().access(State::Fcsr).is_some() {
             self.fpu.conditions = [None; 8];
-            if let Some(place) = operands::written(i.insn, i.fields, self.region.fr) {
-                self.fpu.registers.reload(&mut self.b, self.vm, place);
-            }
         }
+        if let Some(place) = operands::written(i.insn, i.fields, self.region.fr) {
+            self.fpu.registers.reload(&mut self.b, self.vm, place);
+        }
+    }
+
+    /// Reads a part of the FPU's registers.
+    fn read_place(&mut self, place: Place) -> Value {
+        let fr = self.region.fr;
+        debug_assert!(self.may(|i| operands::read(i.insn, i.fields, fr).any(|read| read == place)));
+        self.fpu.registers.read(&mut self.b, self.vm, place)
+    }
+
+    /// Writes a part of the FPU's registers.
+    fn write_place(&mut self, place: Place, value: Value) {
+        let fr = self.region.fr;
+        debug_assert!(self.may(|i| operands::written(i.insn, i.fields, fr) == Some(place)));
+        self.fpu.registers.write(&mut self.b, self.vm, place, value);
     }
 
     /// Reads an FPU register as a number.
     fn read_fpr(&mut self, format: Format, n: u32) -> Value {
-        let place = operands::place(self.region.fr, format, n);
-        self.fpu.registers.read(&mut self.b, self.vm, place)
+        self.read_place(operands::place(self.region.fr, format, n))
     }
 
     /// Reads an FPU register as a pattern.
@@ -145,8 +166,7 @@ impl Emitter<'_> {
 
     /// Writes a number into an FPU register.
     fn write_fpr(&mut self, format: Format, n: u32, value: Value) {
-        let place = operands::place(self.region.fr, format, n);
-        self.fpu.registers.write(&mut self.b, self.vm, place, value);
+        self.write_place(operands::place(self.region.fr, format, n), value);
     }
 
     /// Writes a pattern into an FPU register.
@@ -174,7 +194,7 @@ impl Emitter<'_> {
     /// Reads the upper half of a 64-bit register as a pattern.
     fn read_fpr_upper(&mut self, n: u32) -> Value {
         let place = operands::place(self.region.fr, Format::D, n).part(Part::High);
-        let value = self.fpu.registers.read(&mut self.b, self.vm, place);
+        let value = self.read_place(place);
         self.pattern_of(Format::S, value)
     }
 
@@ -182,6 +202,6 @@ impl Emitter<'_> {
     fn write_fpr_upper(&mut self, n: u32, value: Value) {
         let place = operands::place(self.region.fr, Format::D, n).part(Part::High);
         let value = self.number_of(Format::S, value);
-        self.fpu.registers.write(&mut self.b, self.vm, place, value);
+        self.write_place(place, value);
     }
 }

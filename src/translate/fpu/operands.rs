@@ -1,7 +1,7 @@
 //! Which parts of the FPU's registers an instruction reads and writes.
 
 use super::Format;
-use crate::isa::{Fields, Insn, Unit};
+use crate::isa::{self, Access, Fields, Insn, Operand};
 use mirrorball_runtime::cpu::Cpu;
 use std::mem::offset_of;
 
@@ -42,7 +42,7 @@ impl Place {
     }
 }
 
-/// Where register `n` lies, as an operand of a format. W is as wide as S, L as D.
+/// Where register `n` lies, as a number of a format.
 pub fn place(fr: bool, format: Format, n: u32) -> Place {
     let (n, pair) = (n as usize, n as usize & !1);
     let (slot, part) = match (format, fr) {
@@ -55,62 +55,39 @@ pub fn place(fr: bool, format: Format, n: u32) -> Place {
     Place { slot, part }
 }
 
-fn is_fpu(insn: Insn) -> bool {
-    matches!(insn.info().unit, Unit::Fpu | Unit::FpuD | Unit::Fpu64)
+/// Where register `n` lies, as an operand that an instruction names.
+fn operand(fr: bool, format: isa::Format, n: u32) -> Place {
+    let place = place(fr, Format::of(format), n);
+    match format {
+        isa::Format::H => place.part(Part::High),
+        _ => place,
+    }
 }
 
-/// How wide result and sources are.
-fn formats(insn: Insn) -> (Format, Format) {
-    let mnemonic = insn.info().mnemonic;
-    let wide = |part: &str| match part {
-        "d" | "l" => Format::D,
-        _ => Format::S,
-    };
-    let mut parts = mnemonic.split('.').skip(1).filter(|&part| part != "~");
-    match (parts.next(), parts.next()) {
-        (Some(result), Some(source)) => (wide(result), wide(source)),
-        (Some(both), None) => (wide(both), wide(both)),
-        _ => {
-            let doubleword = matches!(
-                insn,
-                Insn::Ldc1 | Insn::Sdc1 | Insn::Ldxc1 | Insn::Sdxc1 | Insn::Luxc1 | Insn::Suxc1
-            );
-            let format = if doubleword { Format::D } else { Format::S };
-            (format, format)
+/// The parts of the FPU's registers that an instruction accesses like this.
+fn accessed(
+    insn: Insn,
+    fields: Fields,
+    fr: bool,
+    like: fn(Access) -> bool,
+) -> impl Iterator<Item = Place> {
+    let operands = insn.info().operands.iter();
+    operands.filter_map(move |operand| match *operand {
+        Operand::Fpr(access, field, format) if like(access) => {
+            Some(self::operand(fr, format, field.of(fields)))
         }
-    }
+        _ => None,
+    })
 }
 
 /// The part of the FPU's registers that an instruction writes.
 pub fn written(insn: Insn, fields: Fields, fr: bool) -> Option<Place> {
-    let result = formats(insn).0;
-    match insn {
-        _ if !is_fpu(insn) => None,
-        Insn::Mtc1 => Some(place(fr, Format::S, fields.rd())),
-        Insn::Mthc1 => Some(place(fr, Format::D, fields.rd()).part(Part::High)),
-        Insn::Lwc1 | Insn::Ldc1 => Some(place(fr, result, fields.rt())),
-        _ if insn.info().operands.contains('F') => Some(place(fr, result, fields.sa())),
-        _ => None,
-    }
+    accessed(insn, fields, fr, Access::writes).next()
 }
 
 /// The parts of the FPU's registers that an instruction reads.
 pub fn read(insn: Insn, fields: Fields, fr: bool) -> impl Iterator<Item = Place> {
-    let source = formats(insn).1;
-    let register = move |letter| match (letter, insn) {
-        ('S', Insn::Mfhc1) => Some(place(fr, Format::D, fields.rd()).part(Part::High)),
-        ('S', Insn::Mtc1 | Insn::Mthc1) | ('T', Insn::Lwc1 | Insn::Ldc1) => None,
-        ('S', _) => Some(place(fr, source, fields.rd())),
-        ('T', _) => Some(place(fr, source, fields.rt())),
-        ('R', _) => Some(place(fr, source, fields.rs())),
-        _ => None,
-    };
-    let letters = if is_fpu(insn) {
-        insn.info().operands
-    } else {
-        ""
-    };
-    letters.chars().filter_map(register)
+    accessed(insn, fields, fr, Access::reads)
 }
 
 #[cfg(test)]
