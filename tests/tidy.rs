@@ -1,7 +1,10 @@
 //! The rules of the house that a program can check. They hold for `src`, `runtime`, `tests` and
 //! `benches` alike where nothing else is said.
 
-use std::collections::BTreeSet;
+#[path = "tidy/documents.rs"]
+mod documents;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +65,18 @@ const RUNTIME_LAYERS: &[&[&str]] = &[
     &["monitor"],
 ];
 
+/// In how many files a type of a crate may have `impl` blocks of its own.
+const MOST_SPREAD: usize = 3;
+
+/// The types that have them in more. Each is to be taken apart: this list only gets shorter.
+const SPREAD: [(&str, &str); 5] = [
+    ("src", "Baseline"),
+    ("src", "Emitter"),
+    ("src", "Jit"),
+    ("runtime/src", "Cpu"),
+    ("runtime/src", "Monitor"),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -81,12 +96,9 @@ fn sources(folder: &str) -> Vec<Source> {
 
 /// What people read: the sources and the documents.
 fn texts() -> Vec<Source> {
-    let readme = Source {
-        path: "README.md".to_owned(),
-        text: fs::read_to_string(root().join("README.md")).expect("a README"),
-    };
-    let documents = files("docs", "md").into_iter().chain([readme]);
-    all_sources().into_iter().chain(documents).collect()
+    let mut texts = all_sources();
+    texts.extend(documents::all());
+    texts
 }
 
 /// The files in a folder and below whose names end like this.
@@ -341,67 +353,74 @@ fn a_setting_is_named_in_its_table_alone() {
     expect_none(&complaints);
 }
 
-/// The names of a crate's modules: its folders, and the files beside them.
-fn modules(folder: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(root().join(folder)).expect("sources");
-    entries
-        .flatten()
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| format!("{folder}/{}", entry.file_name().to_string_lossy()))
-        .collect()
+/// What comes after parameters in angle brackets, the first of which is gone.
+fn behind(parameters: &str) -> Option<&str> {
+    let mut open = 1;
+    let (end, _) = parameters.char_indices().find(|&(at, c)| {
+        match c {
+            '<' => open += 1,
+            // The other half of an arrow is none.
+            '>' if !parameters[..at].ends_with('-') => open -= 1,
+            _ => {}
+        }
+        open == 0
+    })?;
+    Some(&parameters[end + 1..])
 }
 
-#[test]
-fn the_architecture_is_described_as_it_is() {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).expect("it is there");
-    // A folder is named as `src/isa` in backquotes.
-    let named: BTreeSet<String> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.starts_with("src/") || name.starts_with("runtime/src/"))
-        .filter(|name| *name != "src/")
-        .filter(|name| !name.ends_with(".rs"))
-        .map(|name| name.trim_end_matches('/').to_owned())
-        .collect();
-    let mut there = modules("src");
-    there.extend(modules("runtime/src"));
-    let complaints: Vec<_> = there
-        .difference(&named)
-        .map(|name| format!("docs/architecture.md does not name {name}"))
-        .chain(
-            named
-                .difference(&there)
-                .map(|name| format!("there is no {name}")),
-        )
-        .collect();
-    expect_none(&complaints);
+/// The type that an `impl` block which begins in this line is of, unless it is that of a trait.
+fn implemented(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("impl")?;
+    let rest = match rest.strip_prefix('<') {
+        Some(parameters) => behind(parameters)?,
+        None => rest.strip_prefix(' ')?,
+    };
+    let path = rest.trim_start().split(['<', '{', ' ']).next()?;
+    let name = path.rsplit("::").next()?;
+    (!name.is_empty() && !has_word(rest, "for")).then_some(name)
 }
 
-#[test]
-fn what_the_documents_point_at_is_there() {
-    let mut complaints = Vec::new();
-    for document in ["README.md", "docs/architecture.md"] {
-        let text = fs::read_to_string(root().join(document)).expect("it is there");
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|part| part.split(')').next())
-        {
-            let file = link.split('#').next().unwrap_or_default();
-            let from = Path::new(document).parent().unwrap_or(Path::new(""));
-            if !file.starts_with("http") && !root().join(from).join(file).exists() {
-                complaints.push(format!("{document} points at {file}, which is not there"));
+/// Whether a line is where a type of this name is defined.
+fn defines(line: &str, name: &str) -> bool {
+    ["struct", "enum", "union"]
+        .iter()
+        .any(|kind| has_word(line, kind))
+        && has_word(line, name)
+}
+
+/// In how many files each type of a crate has `impl` blocks. Types of the same name that files
+/// have each for itself are not one.
+fn spread(folder: &str) -> BTreeMap<String, usize> {
+    let mut files: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+    for source in sources(folder) {
+        let lines: Vec<String> = source.text.lines().map(code).collect();
+        let names: BTreeSet<&str> = lines.iter().filter_map(|line| implemented(line)).collect();
+        for name in names {
+            let (others, own) = files.entry(name.to_owned()).or_default();
+            match lines.iter().any(|line| defines(line, name)) {
+                true => *own = true,
+                false => *others += 1,
             }
         }
-        for name in text
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| name.ends_with(".rs"))
-        {
-            if !root().join(name).exists() {
-                complaints.push(format!("{document} names {name}, which is not there"));
+    }
+    let count = |(name, (others, own))| (name, others + usize::from(own));
+    files.into_iter().map(count).collect()
+}
+
+#[test]
+fn no_type_is_spread_over_a_crate() {
+    let mut complaints = Vec::new();
+    for folder in ["src", "runtime/src"] {
+        let spread = spread(folder);
+        for (name, &count) in &spread {
+            if count > MOST_SPREAD && !SPREAD.contains(&(folder, name)) {
+                complaints.push(format!("{name} of {folder} has impls in {count} files"));
+            }
+        }
+        let is_spread = |name| spread.get(name).is_some_and(|&count| count > MOST_SPREAD);
+        for (_, name) in SPREAD.iter().filter(|&&(of, _)| of == folder) {
+            if !is_spread(*name) {
+                complaints.push(format!("{name} of {folder} need not be listed any more"));
             }
         }
     }

@@ -18,6 +18,8 @@ use super::Waker;
 pub const ROOM: usize = 64 << 10;
 /// What is written at once.
 const PIECE: usize = 4096;
+/// How long a small piece is gathered after the one before: guests print byte by byte.
+const GATHER: Duration = Duration::from_millis(1);
 /// How long to wait for a stream that takes nothing now and does not wait itself.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -37,6 +39,8 @@ struct State {
     lanes: Vec<LaneState>,
     /// What writing failed with: nothing is written any more.
     failure: Option<io::Error>,
+    /// Whether the thread waits for something to write.
+    idle: bool,
     /// Whether nothing more is printed.
     ended: bool,
 }
@@ -57,10 +61,12 @@ impl Shared {
 
     /// The next piece, when there is one. Nothing at the end.
     fn next(&self) -> Option<(usize, Vec<u8>)> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.idle = true;
         let waits = |state: &mut State| state.pieces.is_empty() && !state.ended;
         let state = self.printed.wait_while(state, waits);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.idle = false;
         state.pieces.pop_front()
     }
 
@@ -85,6 +91,9 @@ impl Shared {
                 if !self.note(lane, written) {
                     return;
                 }
+            }
+            if bytes.len() < PIECE {
+                thread::sleep(GATHER);
             }
         }
     }
@@ -208,8 +217,11 @@ impl Lane {
 
     /// Has `bytes` written behind what was printed before.
     pub fn print(&self, bytes: &[u8]) {
-        self.shared().lock().print(self.number, bytes);
-        self.shared().printed.notify_all();
+        let mut state = self.shared().lock();
+        state.print(self.number, bytes);
+        if state.idle {
+            self.shared().printed.notify_all();
+        }
     }
 
     /// Whether more waits to be written than there is room for.

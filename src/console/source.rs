@@ -169,7 +169,9 @@ impl Source {
         let count = most.min(state.bytes.len());
         let bytes = state.bytes.drain(..count).collect();
         drop(state);
-        self.way.changed.notify_all();
+        if count > 0 {
+            self.way.changed.notify_all();
+        }
         bytes
     }
 

@@ -136,7 +136,7 @@ fn many_consoles_have_the_descriptors_that_they_need() {
         "--limit",
         "1k",
         "--count",
-        "40",
+        "100",
         "--console",
         &consoles,
     ]);
@@ -148,7 +148,7 @@ fn many_consoles_have_the_descriptors_that_they_need() {
         .output()
         .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(said.matches(" limit ").count(), 40, "{said}");
+    assert_eq!(said.matches(" limit ").count(), 100, "{said}");
 }
 
 /// Reads as a pager does, with long pauses at first.
