@@ -464,7 +464,7 @@ impl Vm {
 }
 
 // SAFETY: the pointers in a VM lead into memory that it owns (spaces, code tables) or to frames
-// that are its alone or never written; what the engine leaves in `cpu.calls` is constant.
+// that are its alone or never written; what the engine leaves in `cpu.symbols` are addresses of code.
 unsafe impl Send for Vm {}
 
 impl Drop for Vm {
