@@ -3,6 +3,11 @@
 //! The monitor itself, with its CPUs, memory and devices, is the crate `mirrorball_runtime`. This
 //! crate is the instruction set, the engines that execute it, and the program people start.
 
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!(
+    "mirrorball runs on hosts with x86-64 and Linux: docs/architecture.md says under \"Another host architecture\" what another one needs"
+);
+
 #[macro_use]
 pub mod isa;
 pub mod cache;
