@@ -32,6 +32,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+compile_error!(
+    "mirrorball runs on hosts with x86-64 and Linux: docs/architecture.md says under \"Another host architecture\" what another one needs"
+);
+
 #[macro_use]
 pub mod isa;
 pub mod cache;

@@ -328,6 +328,51 @@ fn what_is_inspected_has_to_be_there() {
 }
 
 #[test]
+fn a_block_is_shown_for_other_hosts_from_the_same_ir() {
+    let image = "guests/prebuilt/hello.el.elf";
+    let shown = |target: &[&str]| {
+        let output = mirrorball(&[&["inspect", image, "0x80100000"], target].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{target:?}: {said}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    // Columns, as standard output is no terminal.
+    let ir = |text: &str| {
+        let loads = text.lines().filter(|line| line.contains("= load.i64"));
+        loads.count()
+    };
+    let here = shown(&[]);
+    assert!(ir(&here) > 0 && here.contains("mov rbp,rsp"), "{here}");
+    for (target, instruction) in [
+        ("x86_64", "mov rbp,rsp"),
+        ("aarch64", "stp fp, lr, [sp, #-16]!"),
+        ("aarch64-unknown-linux-gnu", "stp fp, lr, [sp, #-16]!"),
+        ("riscv64", "sd ra,8(sp)"),
+    ] {
+        let there = shown(&["--target", target]);
+        assert!(there.contains(instruction), "{target}: {there}");
+        assert_eq!(ir(&there), ir(&here), "{target}: {there}");
+    }
+}
+
+#[test]
+fn a_host_without_a_back_end_is_refused_with_those_that_have_one() {
+    for target in ["z80", "mipsel-unknown-linux-gnu", "arm64e-"] {
+        refused(
+            &[
+                "inspect",
+                "guests/prebuilt/hello.el.elf",
+                "0x80100000",
+                "--target",
+                target,
+            ],
+            USAGE,
+            &[target, "--target", "x86_64, aarch64, riscv64"],
+        );
+    }
+}
+
+#[test]
 fn the_tour_runs_to_its_end_in_every_engine() {
     let expected = fs::read(project("guests/expected/tour.el.txt")).expect("what it prints");
     for engine in ["interp", "jit", "lockstep"] {

@@ -286,6 +286,47 @@ fn the_code_generator_is_named_where_code_is_made_and_kept() {
     expect_none(&complaints);
 }
 
+/// Files with what is for one host architecture alone: what another one needs is to be seen from
+/// docs/architecture.md.
+#[test]
+fn what_is_for_one_host_alone_is_described() {
+    let text = fs::read_to_string(root().join("docs/architecture.md")).expect("it is there");
+    let section = text.split("## ").find(|part| {
+        part.lines()
+            .next()
+            .is_some_and(|title| title == "Another host architecture")
+    });
+    let section = section.expect("a section on it");
+    let marks = [
+        "naked_asm",
+        "dynasm",
+        "target_arch",
+        "X86_64",
+        "X86CallPCRel4",
+        "iced_x86",
+        "has_sse41",
+    ];
+    let mut complaints = Vec::new();
+    for source in sources("src").iter().chain(&sources("runtime")) {
+        let lines = source.text.lines();
+        // Names of features are in quotes.
+        let lines = lines.map(|line| line.split("//").next().unwrap_or_default());
+        let marked = lines.flat_map(|line| marks.iter().filter(|mark| has_word(line, mark)));
+        // The baseline is described as a whole.
+        let baseline = "src/translate/baseline/";
+        let described = match source.path.starts_with(baseline) {
+            true => section.contains(baseline),
+            false => section.contains(&source.path),
+        };
+        for mark in marked.collect::<BTreeSet<_>>() {
+            if !described {
+                complaints.push(format!("{} has {mark}, and is not told of", source.path));
+            }
+        }
+    }
+    expect_none(&complaints);
+}
+
 /// What a source imports from its crate: the names behind `crate::`.
 fn imports(source: &Source) -> BTreeSet<String> {
     let lines = source.text.lines().map(code);

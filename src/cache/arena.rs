@@ -3,9 +3,15 @@
 //! Through one mapping code is written, through the other it is executed: no page is ever
 //! writable and executable at once (W^X). What lies where is not the arena's business.
 
+use crate::translate::CODE_ALIGNMENT;
+use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
+use cranelift_module::ModuleResult;
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use rustix::fs::FallocateFlags;
 use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::ops::Range;
+use std::ptr::with_exposed_provenance_mut;
 
 /// Why there is no memory for code.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +64,17 @@ impl Arena {
         Some(self.address(offset))
     }
 
+    /// What there is of the arena from `offset` on, for a module of Cranelift's JIT to fill.
+    pub fn rest(&mut self, offset: usize) -> Piece {
+        let address = self.address(offset);
+        let free = self.writable.get_mut(offset..).unwrap_or_default();
+        let start = free.as_mut_ptr().expose_provenance();
+        Piece {
+            free: start..start + free.len(),
+            written_to_run: address.wrapping_sub(start),
+        }
+    }
+
     /// Where what lies at `offset` is executed.
     #[must_use]
     pub fn address(&self, offset: usize) -> usize {
@@ -81,6 +98,49 @@ impl Arena {
     #[must_use]
     pub fn backed(&self) -> u64 {
         rustix::fs::fstat(&self.file).map_or(0, |stat| stat.st_blocks as u64 * 512)
+    }
+}
+
+/// A part of an arena that a module fills, and leaves alone once it is finalized. The module writes
+/// to it where it knows it to be, which is not where it runs: so what lies in it refers to itself by
+/// distances, and to all else by addresses.
+pub struct Piece {
+    free: Range<usize>,
+    written_to_run: usize,
+}
+
+impl Piece {
+    /// What there is from an address that is written to the one that is executed.
+    #[must_use]
+    pub fn written_to_run(&self) -> usize {
+        self.written_to_run
+    }
+}
+
+impl JITMemoryProvider for Piece {
+    fn allocate(
+        &mut self,
+        bytes: usize,
+        align: u64,
+        kind: JITMemoryKind,
+    ) -> Result<*mut u8, Error> {
+        if !matches!(kind, JITMemoryKind::Executable) {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        let align = CODE_ALIGNMENT.max(align as usize);
+        let start = self.free.start.next_multiple_of(align);
+        if bytes > self.free.end.saturating_sub(start) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        self.free.start = start + bytes;
+        Ok(with_exposed_provenance_mut(start))
+    }
+
+    // SAFETY: it does nothing: the memory goes with the arena.
+    unsafe fn free_memory(&mut self) {}
+
+    fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
+        Ok(())
     }
 }
 

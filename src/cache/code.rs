@@ -6,9 +6,12 @@
 
 use super::arena::ArenaError;
 use super::blocks::{BlockId, BlockKey};
+use super::glue::{self, GlueError, Placed};
 use super::units::{NoPlace, Policy, Units};
 use crate::translate::baseline::UNRUN;
-use crate::translate::{CODE_ALIGNMENT, Cell, Glue, Translation};
+use crate::translate::glue::Symbol;
+use crate::translate::{CODE_ALIGNMENT, Cell, Translation, Translator};
+use mirrorball_runtime::cpu::SYMBOLS;
 use rustc_hash::FxHashMap;
 use std::mem::size_of;
 use std::ops::RangeInclusive;
@@ -72,6 +75,17 @@ pub struct Entry {
     incoming: Vec<TranslationId>,
 }
 
+/// Why there is no cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// No memory for code.
+    #[error(transparent)]
+    Arena(#[from] ArenaError),
+    /// No code around translations.
+    #[error(transparent)]
+    Glue(#[from] GlueError),
+}
+
 /// All translations of one VM.
 pub struct CodeCache {
     units: Units,
@@ -79,69 +93,47 @@ pub struct CodeCache {
     /// The translations in each unit.
     resident: Vec<Vec<TranslationId>>,
     last: TranslationId,
-    /// Where open links lead.
-    stub: u64,
-    /// What the offsets of code count from: the stub for what is not translated.
-    origin: usize,
-    /// What enters translated code.
-    entry: usize,
-    /// What code of the baseline jumps to.
-    glue: [usize; 1],
+    /// The functions around translations, in the order of [`Symbol`].
+    glue: [Placed; SYMBOLS],
 }
 
+/// What the functions around translations take at the most.
+const GLUE: usize = 4096;
+
 impl CodeCache {
-    /// A cache with no code but the `glue`.
+    /// A cache with no code but the functions around translations.
     ///
     /// # Errors
-    /// If the host has no memory for code.
-    pub fn new(config: CacheConfig, glue: &Glue) -> Result<Self, ArenaError> {
-        let pieces = [&glue.untranslated, &glue.unlinked, &glue.entry];
-        let baseline = glue.baseline.each_ref();
-        let length = |code: &&Vec<u8>| code.len().next_multiple_of(CODE_ALIGNMENT);
-        let total = pieces.iter().chain(&baseline).map(length).sum();
-        let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, total)?;
-        let mut offset = units.bytes();
-        let mut place = |code: &Vec<u8>| {
-            let address = units.arena().write(offset, code);
-            offset += length(&code);
-            address.unwrap_or_default()
-        };
-        let [origin, stub, entry] = pieces.map(&mut place);
-        let glue = baseline.map(&mut place);
+    /// If the host has no memory for code, or none of it can be made.
+    pub fn new(config: CacheConfig, translator: &mut Translator) -> Result<Self, CacheError> {
+        let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, GLUE)?;
+        let end = units.bytes();
+        let glue = glue::place(translator, units.arena().rest(end))?;
         Ok(Self {
             resident: vec![Vec::new(); units.count()],
             units,
             entries: FxHashMap::default(),
             last: 0,
-            stub: stub as u64,
-            origin,
-            entry,
             glue,
         })
     }
 
-    /// What the offsets of code count from.
+    /// Where the functions around translations are, in the order of [`Symbol`].
     #[must_use]
-    pub fn origin(&self) -> usize {
-        self.origin
+    pub fn symbols(&self) -> [usize; SYMBOLS] {
+        self.glue.map(|placed| placed.address)
+    }
+
+    /// Where one of them is.
+    #[must_use]
+    pub fn symbol(&self, symbol: Symbol) -> usize {
+        self.glue[symbol as usize].address
     }
 
     /// The offset of code at an address.
     #[must_use]
     pub fn offset_of(&self, code: usize) -> i32 {
-        code.wrapping_sub(self.origin) as i32
-    }
-
-    /// Where the code is that code of the baseline jumps to.
-    #[must_use]
-    pub fn glue(&self) -> [usize; 1] {
-        self.glue
-    }
-
-    /// The code that enters translated code: see [`Glue::entry`].
-    #[must_use]
-    pub fn entry(&self) -> usize {
-        self.entry
+        code.wrapping_sub(self.symbol(Symbol::Untranslated)) as i32
     }
 
     /// A number for a translation that is about to be made from `block` and `members`.
@@ -195,10 +187,11 @@ impl CodeCache {
         let start = made.bytes.len().next_multiple_of(made.alignment);
         let bytes = start + made.links.len() * size_of::<Cell>();
         let offset = self.units.reserve(bytes, made.alignment)?;
+        let stub = self.symbol(Symbol::Unlinked) as u64;
         let arena = self.units.arena();
         let code = arena.write(offset, &made.bytes).ok_or(NoPlace::TooLarge)?;
         let cells = arena.address(offset + start);
-        let cell = |&pc: &u32| [self.stub, u64::from(pc) << 32 | u64::from(id)];
+        let cell = |&pc: &u32| [stub, u64::from(pc) << 32 | u64::from(id)];
         let bytes = made.links.iter().flat_map(cell).flat_map(u64::to_ne_bytes);
         arena.write(offset + start, &bytes.collect::<Vec<u8>>());
         self.resident[self.units.unit_of(code)].push(id);
@@ -271,7 +264,7 @@ impl CodeCache {
             return;
         };
         source.links[index].to = 0;
-        self.write_cell(cells, index, self.stub);
+        self.write_cell(cells, index, self.symbol(Symbol::Unlinked) as u64);
     }
 
     /// Chooses the units to be emptied to make room. What lies in them is to be forgotten, which

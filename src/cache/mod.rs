@@ -3,6 +3,7 @@
 pub mod arena;
 pub mod blocks;
 pub mod code;
+pub mod glue;
 pub mod persist;
 mod slots;
 pub mod units;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use comfy_table::Table;
@@ -19,7 +19,8 @@ use crate::image::{self, Image, MemorySize};
 use crate::interp::block::Source;
 use crate::isa::disasm::listing;
 use crate::machine::{RtcStart, values};
-use crate::translate::{Region, TranslateError, Translator, host};
+use crate::translate::host::Host;
+use crate::translate::{Explained, Region, TranslateError, Translator};
 
 /// Show a block of guest code, its Cranelift IR and its host code side by side
 ///
@@ -34,6 +35,11 @@ pub(super) struct InspectArgs {
     /// Virtual address of the block's first instruction
     #[arg(value_parser = values::address)]
     address: Va,
+    /// Show the code for another host: x86_64, aarch64 or riscv64, or a triple such as
+    /// aarch64-unknown-linux-gnu. It is for any CPU of that kind; without this switch it is for this
+    /// one
+    #[arg(long, value_name = "HOST")]
+    target: Option<Host>,
 }
 
 /// What the JIT makes of a block.
@@ -45,8 +51,7 @@ struct Findings {
 }
 
 struct Made {
-    ir: String,
-    code: Vec<u8>,
+    explained: Explained,
     time: Duration,
 }
 
@@ -77,7 +82,8 @@ pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
         vm.cpu.cp0.status |= STATUS_CU1;
         vm.select_space();
     }
-    let findings = look(&vm, address, place).map_err(JitError::from)?;
+    let host = args.target.clone().unwrap_or(Host::This);
+    let findings = look(&vm, address, place, host).map_err(JitError::from)?;
     print(&render(&findings, width()))
 }
 
@@ -91,7 +97,7 @@ fn place(image: &Image, address: Va) -> Option<Pa> {
     Some(Pa(segment.pa.0 + (address.0 - segment.va.0)))
 }
 
-fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
+fn look(vm: &Vm, address: Va, place: Pa, host: Host) -> Result<Findings, TranslateError> {
     let source = Source::find(vm, address, place);
     let guest = listing(source.code.iter().map(|&(word, _)| word), address.0 as u32);
     let instructions = source.code.len();
@@ -103,20 +109,17 @@ fn look(vm: &Vm, address: Va, place: Pa) -> Result<Findings, TranslateError> {
         });
     }
     let region = Region::of_block(vm, source);
-    let mut translator = Translator::new()?;
-    let (ir, code) = translator.explain(&region)?;
+    let mut translator = Translator::for_host(host)?;
+    let explained = translator.explain(&region)?;
     let mut times = Vec::with_capacity(REPEATS);
     for _ in 0..REPEATS {
-        let start = Instant::now();
-        translator.translate(&region)?;
-        times.push(start.elapsed());
+        times.push(translator.time(&region)?);
     }
     times.sort_unstable();
     Ok(Findings {
         guest,
         made: Some(Made {
-            ir,
-            code,
+            explained,
             time: times[REPEATS / 2],
         }),
         instructions,
@@ -136,11 +139,11 @@ fn render(findings: &Findings, width: Option<usize>) -> String {
             findings.guest
         );
     };
-    let host = host::listing(&made.code);
+    let Explained { ir, listing, bytes } = &made.explained;
     let parts = [
         ("Guest", findings.guest.as_str()),
-        ("Cranelift IR", made.ir.as_str()),
-        ("Host", host.as_str()),
+        ("Cranelift IR", ir.as_str()),
+        ("Host", listing.as_str()),
     ];
     let side_by_side = beside(parts);
     let widest = side_by_side.lines().map(|line| line.chars().count()).max();
@@ -154,8 +157,8 @@ fn render(findings: &Findings, width: Option<usize>) -> String {
         text,
         "\n{} guest instructions, {} bytes of host code: {:.1} an instruction; translated in {} µs",
         findings.instructions,
-        made.code.len(),
-        made.code.len() as f64 / findings.instructions as f64,
+        bytes,
+        *bytes as f64 / findings.instructions as f64,
         made.time.as_micros()
     );
     text
@@ -180,8 +183,11 @@ mod tests {
         Findings {
             guest: "  g1\n  g2\n".into(),
             made: Some(Made {
-                ir: "i1\n".into(),
-                code: vec![0xc3],
+                explained: Explained {
+                    ir: "i1\n".into(),
+                    listing: "  ret\n".into(),
+                    bytes: 1,
+                },
                 time: Duration::from_micros(5),
             }),
             instructions: 2,

@@ -4,17 +4,16 @@ use super::compiler::{Compiler, Workshop, WorkshopError};
 use super::heat::Extra;
 use super::spin;
 use super::sweep::Sweeping;
-use crate::cache::arena::ArenaError;
 use crate::cache::blocks::{Blocks, BlocksError};
-use crate::cache::code::{CacheConfig, CodeCache, TranslationId};
+use crate::cache::code::{CacheConfig, CacheError, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
 use crate::interp::{run_block, run_part};
 use crate::isa::disasm::listing;
 use crate::translate::baseline::Unrun;
-use crate::translate::calls;
+use crate::translate::glue::Symbol;
 use crate::translate::site::Sites;
-use crate::translate::{INTERPRET, Region, TranslateError, Translator, host};
+use crate::translate::{INTERPRET, Region, TranslateError, Translator};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
@@ -66,9 +65,9 @@ impl Default for JitConfig {
 /// Why there is no JIT.
 #[derive(Debug, thiserror::Error)]
 pub enum JitError {
-    /// No memory for code.
+    /// No place for code.
     #[error(transparent)]
-    Arena(#[from] ArenaError),
+    Cache(#[from] CacheError),
     /// No place for blocks.
     #[error(transparent)]
     Blocks(#[from] BlocksError),
@@ -230,10 +229,10 @@ impl Jit {
         workshop: Option<Arc<Workshop>>,
         store: Option<Store>,
     ) -> Result<Self, JitError> {
-        let code = CodeCache::new(config.cache, &translator.glue()?)?;
+        let code = CodeCache::new(config.cache, &mut translator)?;
         // SAFETY: the translator made this code with just this signature; it lives as long as
         // the engine.
-        let enter = unsafe { std::mem::transmute::<usize, Entry>(code.entry()) };
+        let enter = unsafe { std::mem::transmute::<usize, Entry>(code.symbol(Symbol::Enter)) };
         let compiler = if config.background {
             let workshop = workshop.map_or_else(Workshop::for_one, Ok)?;
             Compiler::beside(workshop, store.clone())
@@ -320,7 +319,7 @@ impl Jit {
             let explained = Translator::new()
                 .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));
             match explained {
-                Ok((_, bytes)) => host::listing(&bytes),
+                Ok(explained) => explained.listing,
                 Err(error) => error.to_string(),
             }
         } else {
@@ -332,11 +331,9 @@ impl Jit {
 
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
-        vm.cpu.calls = calls::functions();
+        vm.cpu.symbols = self.code.symbols();
         vm.cpu.code_pages = self.blocks.code_pages();
         vm.cpu.code_runs = self.blocks.runs_address();
-        vm.cpu.code_origin = self.code.origin();
-        vm.cpu.glue = self.code.glue();
         if vm.cpu.has_modified() {
             self.drop_modified(vm);
         }

@@ -4,6 +4,7 @@
 //! before, and reads the one that the instruction writes afterwards; cycles of the whole block
 //! are paid. It only comes back to code that goes on behind the instruction.
 
+use super::glue::Symbol;
 use super::site::Expectation;
 use crate::interp::{HANDLERS, Op, Step, settle};
 use crate::isa::Insn;
@@ -13,18 +14,24 @@ use mirrorball_runtime::insight::Way;
 use mirrorball_runtime::mmu::soft::{CodePage, word_of};
 use mirrorball_runtime::vm::Vm;
 
-/// The functions in `cpu.calls`: both interpret an instruction, for callers that keep values in
-/// every register, without floating-point values among them and with. These survive the call. Slow
-/// paths then cost the fast ones nothing.
+/// Where the function is that interprets an instruction for callers that keep values in every
+/// general register, and in none for floating-point values. These survive the call. Slow paths then
+/// cost the fast ones nothing.
 ///
 /// If control does not go on behind the instruction, the call ends its caller as well, whose frame
-/// pointer says where its frame ends.
-#[must_use]
-pub fn functions() -> [usize; 2] {
-    // Never called from Rust: their convention is that of translated code alone.
-    let functions: [unsafe extern "C" fn(); 2] =
-        [interpret_preserving, interpret_preserving_floats];
-    functions.map(|function| function as usize)
+/// pointer says where its frame ends. That is no call in Cranelift's terms, whose functions return
+/// to their callers: so it is assembly.
+pub(super) fn interpreting() -> usize {
+    // Never called from Rust: its convention is that of translated code alone.
+    let function: unsafe extern "C" fn() = interpret_preserving;
+    function as usize
+}
+
+/// As [`interpreting`], for callers that have values in floating-point registers too. A frame of its
+/// own would be the one that such a call ends: so it is assembly as well.
+pub(super) fn interpreting_with_floats() -> usize {
+    let function: unsafe extern "C" fn() = interpret_preserving_floats;
+    function as usize
 }
 
 /// Called with the arguments of [`interpret`] in the registers of the C convention.
@@ -253,7 +260,8 @@ fn enter(vm: &mut Vm) -> Option<usize> {
     // name none but these.
     let code = unsafe { (*(page as *const CodePage)).codes[word_of(pc)] };
     vm.cpu.code_base = pc.page().0 as u32;
-    (code != 0).then(|| vm.cpu.code_origin.wrapping_add_signed(code as isize))
+    let origin = vm.cpu.symbols[Symbol::Untranslated as usize];
+    (code != 0).then(|| origin.wrapping_add_signed(code as isize))
 }
 
 /// Notes which way an access went that did not find what it expected, by how often a device was

@@ -5,6 +5,7 @@ use super::alignment::Alignments;
 use super::budget::Checkpoints;
 use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
+use super::glue::Symbol;
 pub use super::instruction::Instruction;
 use super::loops::Loops;
 use super::nearby::Nearby;
@@ -154,8 +155,11 @@ impl<'a> Emitter<'a> {
             links: Vec::new(),
             link_signature,
             call_signature,
-            interpret: offset_of!(Cpu, calls)
-                + usize::from(region.has_floats()) * size_of::<usize>(),
+            interpret: if region.has_floats() {
+                Symbol::InterpretWithFloats.place()
+            } else {
+                Symbol::Interpret.place()
+            },
             eager: false,
             alignments: Alignments::default(),
             nearby,

@@ -6,15 +6,13 @@
 //! code table of the current space. What is found nowhere goes back to the dispatcher.
 
 use super::emit::{Emitter, Next};
+use super::glue;
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     ExternalName, GlobalValueData, InstBuilder, MemFlagsData, UserExternalName, Value, types,
 };
-use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
 use mirrorball_runtime::cpu::Cpu;
-use mirrorball_runtime::mmu::soft::Space;
-use mirrorball_runtime::vcpu;
 use std::mem::{offset_of, size_of};
 
 /// A cell, as code and cache lay it out: what a direct exit jumps through.
@@ -176,31 +174,9 @@ impl Emitter<'_> {
             .return_call_indirect(self.link_signature, code, &[self.vm, cell]);
     }
 
-    /// Looks the aligned address `pc` up in the space that is current now, and goes on there: by the
-    /// slot of its page to the code page, and by its word there to the code.
+    /// Looks the aligned address `pc` up in the space that is current now, and goes on there.
     pub fn look_up(&mut self, pc: Value) {
-        let trusted = MemFlagsData::trusted();
-        let space = self.load_cpu(types::I64, vcpu::SPACE);
-        let page = self.b.ins().ushr_imm_s(pc, i64::from(PAGE_BITS));
-        let page = self.b.ins().uextend(types::I64, page);
-        let page = self.b.ins().ishl_imm_s(page, 2);
-        let slot = self.b.ins().iadd(space, page);
-        let code = offset_of!(Space, code) as i32;
-        let slot = self.b.ins().uload32(trusted, slot, code);
-        let pages = self.load_cpu(types::I64, offset_of!(Cpu, code_pages));
-        let word = self.b.ins().band_imm_s(pc, PAGE_SIZE as i64 - 4);
-        let word = self.b.ins().uextend(types::I64, word);
-        let code = self.b.ins().iadd(pages, slot);
-        let code = self.b.ins().iadd(code, word);
-        let code = self.b.ins().sload32(trusted, code, 0);
-        let origin = self.load_cpu(types::I64, offset_of!(Cpu, code_origin));
-        let code = self.b.ins().iadd(origin, code);
-        let base = self.b.ins().band_imm_s(pc, -(PAGE_SIZE as i64));
-        self.store_cpu(base, offset_of!(Cpu, code_base));
-        let pc = self.b.ins().uextend(types::I64, pc);
-        self.b
-            .ins()
-            .return_call_indirect(self.link_signature, code, &[self.vm, pc]);
+        glue::look_up(&mut self.b, self.link_signature, self.vm, pc);
     }
 
     /// Goes back to the dispatcher, to go on at `pc`. Registers are already written back.

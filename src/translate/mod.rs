@@ -16,8 +16,10 @@ mod emit;
 mod exits;
 mod flow;
 mod fpu;
+pub mod glue;
 pub mod host;
 mod instruction;
+pub mod listing;
 mod loops;
 mod memory;
 mod muldiv;
@@ -36,33 +38,31 @@ pub use exits::{Cell, INTERPRET};
 pub use region::Region;
 pub use system::done_alone;
 
-use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{
-    AbiParam, Function, InstBuilder, MemFlagsData, Signature, UserFuncName, Value, types,
-};
+use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
-use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{CodegenError, Context};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use emit::{Emitter, Frame};
 use fpu::Abilities;
-use mirrorball_runtime::cpu::Cpu;
-use std::mem::offset_of;
+use host::{Host, HostError};
+use std::time::{Duration, Instant};
+use target_lexicon::Architecture;
 
 /// Why a translation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TranslateError {
-    /// This host has no Cranelift backend.
-    #[error("translation is not possible on this host: {0}; use --engine interp")]
-    Host(String),
+    /// There is no code for this host.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// Cranelift refused the function.
     #[error("Cranelift refused the code for {pc:#010x}: {source}")]
     Codegen {
         /// The guest address of the region.
         pc: u32,
         /// What Cranelift said.
-        source: Box<cranelift_codegen::CodegenError>,
+        source: Box<CodegenError>,
     },
 }
 
@@ -79,55 +79,20 @@ pub struct Translation {
     pub alignment: usize,
 }
 
-/// The code around translations, which lives as long as its engine.
-pub struct Glue {
-    /// The stub that is found in place of code which is not translated: it goes back to the
-    /// dispatcher, at the guest address that it is told.
-    pub untranslated: Vec<u8>,
-    /// The stub that open links lead to: it returns the note of the cell that it was reached
-    /// through.
-    pub unlinked: Vec<u8>,
-    /// Code of the host's calling convention that enters translated code:
-    /// `extern "C" fn(vm, code) -> note`.
-    pub entry: Vec<u8>,
-    /// What code of the baseline jumps to, in the order of [`baseline::glue::ALL`].
-    pub baseline: [Vec<u8>; baseline::glue::ALL.len()],
-}
-
-fn baseline_glue() -> Result<[Vec<u8>; baseline::glue::ALL.len()], TranslateError> {
-    let mut pieces = [const { Vec::new() }; baseline::glue::ALL.len()];
-    for (piece, glue) in pieces.iter_mut().zip(baseline::glue::ALL) {
-        *piece =
-            baseline::glue::code(glue).map_err(|error| TranslateError::Host(error.to_string()))?;
-    }
-    Ok(pieces)
+/// A translation as text, for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explained {
+    /// The Cranelift IR.
+    pub ir: String,
+    /// The host code: for x86-64 as it is, for others as Cranelift calls its instructions.
+    pub listing: String,
+    /// The bytes of host code.
+    pub bytes: usize,
 }
 
 /// Code and cells start on cache lines of their own: a store to a cell would stop a host that
 /// runs code of the same line.
 pub const CODE_ALIGNMENT: usize = 64;
-
-/// The host, with so much optimization.
-fn isa(optimized: &str) -> Result<OwnedTargetIsa, TranslateError> {
-    let host = |error: &dyn std::fmt::Display| TranslateError::Host(error.to_string());
-    let mut flags = settings::builder();
-    let settings = [
-        ("opt_level", optimized),
-        ("preserve_frame_pointers", "true"),
-        // See `compile`.
-        ("enable_verifier", "false"),
-        ("unwind_info", "false"),
-        ("enable_probestack", "false"),
-        ("enable_heap_access_spectre_mitigation", "false"),
-        ("enable_table_access_spectre_mitigation", "false"),
-    ];
-    for (name, value) in settings {
-        flags.set(name, value).map_err(|e| host(&e))?;
-    }
-    let builder = cranelift_native::builder().map_err(|e| host(&e))?;
-    let isa = builder.finish(settings::Flags::new(flags));
-    isa.map_err(|e| host(&e))
-}
 
 /// The translator, with what it keeps from one translation to the next.
 pub struct Translator {
@@ -135,6 +100,7 @@ pub struct Translator {
     thorough: OwnedTargetIsa,
     /// For all others.
     quick: OwnedTargetIsa,
+    host: Host,
     abilities: Abilities,
     context: Context,
     builder: FunctionBuilderContext,
@@ -144,27 +110,41 @@ impl Translator {
     /// A translator for this host.
     ///
     /// # Errors
-    /// If Cranelift has no backend for the host's CPU.
+    /// If Cranelift has no back end for the host's CPU.
     pub fn new() -> Result<Self, TranslateError> {
-        let thorough = isa("speed")?;
+        Self::for_host(Host::This)
+    }
+
+    /// A translator for a host. What it makes for another one than this is only to be looked at.
+    ///
+    /// # Errors
+    /// As [`Translator::new`].
+    pub fn for_host(host: Host) -> Result<Self, TranslateError> {
+        let thorough = host.isa("speed")?;
         Ok(Self {
             abilities: Abilities::of(&*thorough),
             thorough,
-            quick: isa("none")?,
+            quick: host.isa("none")?,
+            host,
             context: Context::new(),
             builder: FunctionBuilderContext::new(),
         })
     }
 
-    /// What the code that it makes depends on beside the region: the host's CPU and how Cranelift
-    /// is set.
+    /// The host that it makes code for.
     #[must_use]
-    pub fn target(&self) -> String {
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What the code that it makes depends on beside region and host: what the host's CPU can do
+    /// and how Cranelift is set.
+    #[must_use]
+    pub fn settings(&self) -> String {
         let of = |isa: &OwnedTargetIsa| {
             let settings = isa.isa_flags();
             let settings = settings.iter().map(|value| format!("{value} "));
-            let settings: String = settings.collect();
-            format!("{} {settings}{}", isa.triple(), isa.flags())
+            settings.collect::<String>() + &isa.flags().to_string()
         };
         of(&self.thorough) + &of(&self.quick)
     }
@@ -192,8 +172,7 @@ impl Translator {
     /// # Errors
     /// If Cranelift refuses the function, which is a mistake of the translator.
     pub fn translate(&mut self, region: &Region) -> Result<Translation, TranslateError> {
-        let Frame { links, need, loops } = self.build(region);
-        self.compile(region.pc(), loops)?;
+        let Frame { links, need, .. } = self.compile(region)?;
         let bytes = self.linked_code();
         self.context.clear();
         Ok(Translation {
@@ -204,18 +183,40 @@ impl Translator {
         })
     }
 
-    /// The Cranelift IR and the host code of a region, as text, for people.
+    /// Translates a region for people to look at.
     ///
     /// # Errors
     /// As [`Translator::translate`].
-    pub fn explain(&mut self, region: &Region) -> Result<(String, Vec<u8>), TranslateError> {
+    pub fn explain(&mut self, region: &Region) -> Result<Explained, TranslateError> {
         let Frame { loops, .. } = self.build(region);
         let ir = self.context.func.display().to_string();
-        self.compile(region.pc(), loops)?;
-        let mut bytes = self.linked_code();
-        bytes.truncate(self.code().len());
+        self.context.set_disasm(true);
+        self.generate(region.pc(), loops)?;
+        let code = self.context.compiled_code();
+        let listing = match self.host.triple().architecture {
+            Architecture::X86_64 => listing::x86(self.code()),
+            _ => code.and_then(|code| code.vcode.clone()).unwrap_or_default(),
+        };
+        let bytes = self.code().len();
         self.context.clear();
-        Ok((ir, bytes))
+        Ok(Explained { ir, listing, bytes })
+    }
+
+    /// The time that it takes to translate a region.
+    ///
+    /// # Errors
+    /// As [`Translator::translate`].
+    pub fn time(&mut self, region: &Region) -> Result<Duration, TranslateError> {
+        let start = Instant::now();
+        self.compile(region)?;
+        self.context.clear();
+        Ok(start.elapsed())
+    }
+
+    fn compile(&mut self, region: &Region) -> Result<Frame, TranslateError> {
+        let frame = self.build(region);
+        self.generate(region.pc(), frame.loops)?;
+        Ok(frame)
     }
 
     fn build(&mut self, region: &Region) -> Frame {
@@ -226,37 +227,43 @@ impl Translator {
         Emitter::new(builder, region, self.abilities).run(self.thorough.frontend_config())
     }
 
-    /// Compiles the function. Translated code never returns to translated code, so there is no need
-    /// to have registers saved from one piece to the next: what was built (and is verified) for the
-    /// convention of tail calls is compiled for one that is the same but for saving none.
-    fn compile(&mut self, pc: u32, thoroughly: bool) -> Result<(), TranslateError> {
+    /// Makes host code of the function.
+    fn generate(&mut self, pc: u32, thoroughly: bool) -> Result<(), TranslateError> {
+        self.settle_convention(pc)?;
         let isa = if thoroughly {
             &self.thorough
         } else {
             &self.quick
         };
-        let verified = if cfg!(debug_assertions) {
-            self.context.verify(&**isa).map_err(Into::into)
-        } else {
-            Ok(())
-        };
+        let compiled = self.context.compile(&**isa, &mut ControlPlane::default());
+        let compiled = compiled.map(|_| ()).map_err(|error| error.inner);
+        compiled.map_err(|error| self.refused(pc, error))
+    }
+
+    fn refused(&mut self, pc: u32, error: CodegenError) -> TranslateError {
+        self.context.clear();
+        let source = Box::new(error);
+        TranslateError::Codegen { pc, source }
+    }
+
+    /// Translated code never returns to translated code, so there is no need to have registers saved
+    /// from one piece to the next: what was built (and is verified) for the convention of tail calls
+    /// is compiled for one that is the same but for saving none.
+    fn settle_convention(&mut self, pc: u32) -> Result<(), TranslateError> {
+        if cfg!(debug_assertions)
+            && let Err(error) = self.context.verify(&*self.thorough)
+        {
+            return Err(self.refused(pc, error.into()));
+        }
+        let saving_none = self.host.saving_none();
         let Function { stencil, .. } = &mut self.context.func;
         let own = std::iter::once(&mut stencil.signature);
         for signature in own.chain(stencil.dfg.signatures.values_mut()) {
             if signature.call_conv == CallConv::Tail {
-                signature.call_conv = CallConv::Winch;
+                signature.call_conv = saving_none;
             }
         }
-        let compiled = verified.and_then(|()| {
-            let mut plane = ControlPlane::default();
-            let compiled = self.context.compile(&**isa, &mut plane);
-            compiled.map(|_| ()).map_err(|error| error.inner)
-        });
-        compiled.map_err(|error| {
-            self.context.clear();
-            let source = Box::new(error);
-            TranslateError::Codegen { pc, source }
-        })
+        Ok(())
     }
 
     fn code(&self) -> &[u8] {
@@ -278,74 +285,5 @@ impl Translator {
             bytes[at..at + 4].copy_from_slice(&(distance as i32).to_le_bytes());
         }
         bytes
-    }
-
-    /// The code around translations.
-    ///
-    /// # Errors
-    /// As [`Translator::translate`].
-    pub fn glue(&mut self) -> Result<Glue, TranslateError> {
-        Ok(Glue {
-            untranslated: self.untranslated()?,
-            unlinked: self.unlinked()?,
-            entry: self.entry()?,
-            baseline: baseline_glue()?,
-        })
-    }
-
-    fn untranslated(&mut self) -> Result<Vec<u8>, TranslateError> {
-        self.assemble(Self::link_signature(), |builder, arguments| {
-            let (vm, pc) = (arguments[0], arguments[1]);
-            let trusted = MemFlagsData::trusted();
-            builder
-                .ins()
-                .store(trusted, pc, vm, offset_of!(Cpu, pc) as i32);
-            let nothing = builder.ins().iconst(types::I64, 0);
-            builder.ins().return_(&[nothing]);
-        })
-    }
-
-    fn unlinked(&mut self) -> Result<Vec<u8>, TranslateError> {
-        self.assemble(Self::link_signature(), |builder, arguments| {
-            let note = offset_of!(Cell, note) as i32;
-            let trusted = MemFlagsData::trusted();
-            let note = builder.ins().load(types::I64, trusted, arguments[1], note);
-            builder.ins().return_(&[note]);
-        })
-    }
-
-    fn entry(&mut self) -> Result<Vec<u8>, TranslateError> {
-        let mut signature = Signature::new(self.thorough.default_call_conv());
-        signature.params = vec![AbiParam::new(types::I64); 2];
-        signature.returns.push(AbiParam::new(types::I64));
-        self.assemble(signature, |builder, arguments| {
-            let (vm, code) = (arguments[0], arguments[1]);
-            let signature = builder.import_signature(Self::code_signature());
-            let call = builder.ins().call_indirect(signature, code, &[vm]);
-            let note = builder.inst_results(call)[0];
-            builder.ins().return_(&[note]);
-        })
-    }
-
-    /// A function of one block.
-    fn assemble(
-        &mut self,
-        signature: Signature,
-        body: impl FnOnce(&mut FunctionBuilder<'_>, &[Value]),
-    ) -> Result<Vec<u8>, TranslateError> {
-        self.context.clear();
-        self.context.func = Function::with_name_signature(UserFuncName::default(), signature);
-        let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        let block = builder.create_block();
-        builder.append_block_params_for_function_params(block);
-        builder.switch_to_block(block);
-        let arguments = builder.block_params(block).to_vec();
-        body(&mut builder, &arguments);
-        builder.seal_all_blocks();
-        builder.finalize(self.thorough.frontend_config());
-        self.compile(0, true)?;
-        let bytes = self.code().to_vec();
-        self.context.clear();
-        Ok(bytes)
     }
 }

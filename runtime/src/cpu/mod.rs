@@ -63,6 +63,9 @@ pub const STOP_CODE: u32 = 2;
 /// In [`Cpu::stop`]: the guest waits, as after WAIT.
 pub const STOP_WAIT: u32 = 4;
 
+/// How many functions an engine has translated code find in [`Cpu::symbols`].
+pub const SYMBOLS: usize = 6;
+
 /// One CPU's registers and run state.
 ///
 /// General registers are 64-bit slots; on a 32-bit model the upper halves are zero and only the
@@ -82,16 +85,12 @@ pub struct Cpu {
     pub left: i64,
     /// The cycle at which the engine must come back.
     pub horizon: u64,
-    /// For the engine: the functions that translated code calls.
-    pub calls: [usize; 2],
+    /// For the engine: what translated code calls and jumps to by number.
+    pub symbols: [usize; SYMBOLS],
     /// For the engine: where its [code pages](crate::mmu::soft::CodePages) are.
     pub code_pages: usize,
     /// For the engine: where the runs of its blocks are.
     pub code_runs: usize,
-    /// For the engine: what the offsets of translated code count from.
-    pub code_origin: usize,
-    /// For the engine: code that translated code jumps to.
-    pub glue: [usize; 1],
     /// For translated code at mapped addresses: the address of the page that it runs in.
     pub code_base: u32,
     /// Set when the engine must look up at the next instruction boundary: [`STOP_SERVE`],
@@ -131,11 +130,9 @@ impl Cpu {
             pc: 0xbfc0_0000,
             left: 0,
             horizon: 0,
-            calls: [0; 2],
+            symbols: [0; SYMBOLS],
             code_pages: 0,
             code_runs: 0,
-            code_origin: 0,
-            glue: [0; 1],
             code_base: 0,
             stop: 0,
             ll_bit: 0,

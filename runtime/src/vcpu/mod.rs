@@ -176,5 +176,5 @@ impl DerefMut for Vcpu {
 }
 
 // SAFETY: the pointers of a CPU lead into memory that it owns (spaces, code tables) or to the
-// direct map of its machine; what the engine leaves in `calls` is constant.
+// direct map of its machine; what the engine leaves in `symbols` are addresses of code.
 unsafe impl Send for Vcpu {}

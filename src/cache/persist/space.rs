@@ -33,7 +33,9 @@ impl KeySpace {
             path: program,
             source,
         })?;
-        for part in [env!("CARGO_PKG_VERSION"), &translator.target(), model.name] {
+        let (host, settings) = (translator.host().triple(), translator.settings());
+        let version = env!("CARGO_PKG_VERSION");
+        for part in [version, &host.to_string(), &settings, model.name] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }

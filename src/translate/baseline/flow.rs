@@ -1,6 +1,6 @@
 //! Branches with their delay slots, and ways out of the block.
 
-use super::glue::{self, Glue};
+use super::super::glue::Symbol;
 use super::{Baseline, Instruction, Next, asm};
 use crate::interp::block::linkable;
 use crate::isa::{Flow, Immediate, Insn};
@@ -188,7 +188,7 @@ impl Baseline<'_> {
 
     /// Looks the address in `eax` up in the current space and goes on there.
     fn look_up(&mut self) {
-        let look = glue::place(Glue::LookUp);
-        asm!(self; jmp QWORD [rdi + look]);
+        let look_up = Symbol::LookUp.place() as i32;
+        asm!(self; mov esi, eax; pop rbp; jmp QWORD [rdi + look_up]);
     }
 }

@@ -10,18 +10,18 @@
 //! Each run of the block takes one off the runs that it has left. When that is used up, or the
 //! budget does not cover the block, the code returns to the dispatcher with the note [`Unrun`].
 //!
-//! What many blocks have in common they jump to ([`glue`]): there are a lot of them.
+//! What many blocks have in common they jump to ([`Symbol::LookUp`]): there are a lot of them.
 //!
 //! Registers of the host: `rdi` is the machine; `r12` says while a delay slot runs where control
 //! goes afterwards; all others are scratch.
 
 mod alu;
 mod flow;
-pub mod glue;
 mod memory;
 
 use super::Translation;
 use super::calls::Call;
+use super::glue::Symbol;
 use crate::interp::block::{MAX_BLOCK, Meaning, Source, predecode};
 use crate::isa::{Fields, Insn};
 use dynasmrt::x64::X64Relocation;
@@ -267,7 +267,7 @@ impl Baseline<'_> {
         }
         let call = Call::new(i.insn, &i.op, i.slot, self.source.end(), None);
         let [first, second] = call.pack();
-        let function = offset_of!(Cpu, calls) as i32;
+        let function = Symbol::Interpret.place() as i32;
         asm!(self;
             mov rsi, QWORD first as i64;
             mov rdx, QWORD second as i64;

@@ -22,8 +22,8 @@ pub const CODE_BLOCKS: usize = 1 << 21;
 /// Where the translated code is that starts at the words of one page.
 #[repr(C, align(4096))]
 pub struct CodePage {
-    /// For each word the offset from [`Cpu::code_origin`](crate::cpu::Cpu::code_origin); at offset 0
-    /// lies the stub that goes back to the dispatcher.
+    /// For each word the offset from the engine's stub for what is not translated, which goes back
+    /// to the dispatcher.
     pub codes: [i32; CODE_WORDS],
 }
 
