@@ -42,7 +42,8 @@ pub struct Wiring {
     cpu: [Line; 8],
 }
 
-/// The input of the PIIX4 that a pin of a slot leads to (MIPS Malta User's Manual, section 4.6).
+/// The input of the PIIX4 that a pin of a slot leads to. The four connectors, slots 18 to 21, have
+/// each pin on another input.
 fn pci_input(slot: u8, pin: u8) -> usize {
     let turn = match slot {
         11 => 1,

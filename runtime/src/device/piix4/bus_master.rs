@@ -1,4 +1,4 @@
-//! The bus master of an IDE channel (82371AB data sheet, section 2.7; Programming Interface for Bus
+//! The bus master of an IDE channel (82371AB data sheet, chapter 5; Programming Interface for Bus
 //! Master IDE Controller 1.0).
 //!
 //! A table in memory says where the data goes or comes from: entries of eight bytes, each with a
