@@ -6,6 +6,7 @@ use common::program::{HOST, USAGE, command, mirrorball, refused};
 use common::project;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -369,6 +370,34 @@ fn a_host_without_a_back_end_is_refused_with_those_that_have_one() {
             USAGE,
             &[target, "--target", "x86_64, aarch64, riscv64"],
         );
+    }
+}
+
+#[test]
+fn perf_finds_names_of_translated_code_if_it_is_asked_for() {
+    let names = |switches: &[&str]| {
+        let usual = ["run", "--hot", "100", "--jit-threads", "0"];
+        let mut child = command(&[&usual, switches].concat())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let map = PathBuf::from(format!("/tmp/perf-{}.map", child.id()));
+        assert!(child.wait().expect("it ends").success());
+        let text = fs::read_to_string(&map).ok();
+        let _ = fs::remove_file(&map);
+        text
+    };
+    assert_eq!(names(&[]), None);
+    let text = names(&["--perf-map"]).expect("a map");
+    for part in ["glue:look_up", "block:0x8", "region:0x8", "physical:"] {
+        assert!(text.contains(part), "no {part} in {text}");
+    }
+    for line in text.lines() {
+        let [address, bytes, _] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        assert!(u64::from_str_radix(address, 16).is_ok(), "{line}");
+        assert!(u64::from_str_radix(bytes, 16).is_ok(), "{line}");
     }
 }
 

@@ -16,7 +16,7 @@ fn execute(stem: &str, kind: Kind) -> End {
     let image = fs::read(project(&format!("guests/prebuilt/{stem}.elf"))).expect("an image");
     let mut vm = boot(stem, &image);
     vm.board = Malta::new(&MaltaConfig {
-        big_endian: vm.big_endian(),
+        big_endian: vm.ram.big_endian(),
         rtc_base: vm.config().rtc_base,
         ram_bytes: vm.config().memory,
         test_device: true,

@@ -1,17 +1,17 @@
-//! Memory for translated code: one file without a name, mapped twice.
+//! Memory for translated code: shared memory without a name, mapped twice.
 //!
 //! Through one mapping code is written, through the other it is executed: no page is ever
-//! writable and executable at once (W^X). What lies where is not the arena's business.
+//! writable and executable at once (W^X). What lies where is not the arena's business. It is no file,
+//! as perf looks for names of code only in memory that is none.
 
 use crate::translate::CODE_ALIGNMENT;
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
 use cranelift_module::ModuleResult;
-use memmap2::{Mmap, MmapMut, MmapOptions};
-use rustix::fs::FallocateFlags;
-use std::fs::File;
+use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+use std::ffi::c_void;
 use std::io::{Error, ErrorKind};
 use std::ops::Range;
-use std::ptr::with_exposed_provenance_mut;
+use std::ptr::{null_mut, with_exposed_provenance, with_exposed_provenance_mut};
 
 /// Why there is no memory for code.
 #[derive(Debug, thiserror::Error)]
@@ -23,51 +23,94 @@ pub struct ArenaError {
     source: std::io::Error,
 }
 
+/// A mapping of the memory.
+struct View {
+    start: usize,
+    bytes: usize,
+}
+
+impl View {
+    fn new(start: *mut c_void, bytes: usize) -> Self {
+        Self {
+            start: start.expose_provenance(),
+            bytes,
+        }
+    }
+
+    fn pointer(&self) -> *mut c_void {
+        with_exposed_provenance_mut(self.start)
+    }
+
+    fn get(&self) -> &[u8] {
+        // SAFETY: the mapping has so many bytes, can be read, and lives as long as the view.
+        unsafe { std::slice::from_raw_parts(with_exposed_provenance(self.start), self.bytes) }
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is the view's, and nothing has a pointer into it that is used again.
+        let unmapped = unsafe { mm::munmap(self.pointer(), self.bytes) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
 /// Memory for translated code, by offset.
 pub struct Arena {
-    file: File,
-    writable: MmapMut,
-    executable: Mmap,
+    writable: View,
+    executable: View,
 }
 
 impl Arena {
-    /// Memory for `bytes` of code. The host backs it as it is used.
+    /// Memory for `bytes` of code, a multiple of the host's page. The host backs it as it is used.
     ///
     /// # Errors
     /// If the host refuses.
     pub fn new(bytes: usize) -> Result<Self, ArenaError> {
-        let failed = |source| ArenaError { bytes, source };
-        let file = rustix::fs::memfd_create("mirrorball-code", rustix::fs::MemfdFlags::CLOEXEC)
-            .map_err(|error| failed(error.into()))?;
-        let file = File::from(file);
-        file.set_len(bytes as u64).map_err(failed)?;
-        // SAFETY: the file has no name, so nothing but these two mappings changes it.
-        let (writable, executable) = unsafe {
-            let options = MmapOptions::new();
-            (
-                options.map_mut(&file).map_err(failed)?,
-                options.map_exec(&file).map_err(failed)?,
-            )
+        let failed = |error: rustix::io::Errno| ArenaError {
+            bytes,
+            source: error.into(),
         };
+        let run = ProtFlags::READ | ProtFlags::EXEC;
+        // SAFETY: a new mapping is in the way of none.
+        let start = unsafe { mm::mmap_anonymous(null_mut(), bytes, run, MapFlags::SHARED) };
+        let executable = View::new(start.map_err(failed)?, bytes);
+        // SAFETY: the old size is 0, which leaves the mapping and makes another one of its memory.
+        let start = unsafe { mm::mremap(executable.pointer(), 0, bytes, MremapFlags::MAYMOVE) };
+        let writable = View::new(start.map_err(failed)?, bytes);
+        let write = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the mapping is new, and nothing refers to it.
+        unsafe { mm::mprotect(writable.pointer(), bytes, write) }.map_err(failed)?;
         Ok(Self {
-            file,
             writable,
             executable,
         })
+    }
+
+    fn writable(&mut self) -> &mut [u8] {
+        let View { start, bytes } = self.writable;
+        // SAFETY: the mapping has so many bytes, can be written to, and is the arena's alone.
+        unsafe { std::slice::from_raw_parts_mut(with_exposed_provenance_mut(start), bytes) }
+    }
+
+    /// What is executed: all of the memory.
+    #[must_use]
+    pub fn code(&self) -> &[u8] {
+        self.executable.get()
     }
 
     /// Writes `bytes` at `offset`, and says where they can be executed. `None` if the arena does
     /// not reach so far.
     pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<usize> {
         let end = offset.checked_add(bytes.len())?;
-        self.writable.get_mut(offset..end)?.copy_from_slice(bytes);
+        self.writable().get_mut(offset..end)?.copy_from_slice(bytes);
         Some(self.address(offset))
     }
 
     /// What there is of the arena from `offset` on, for a module of Cranelift's JIT to fill.
     pub fn rest(&mut self, offset: usize) -> Piece {
         let address = self.address(offset);
-        let free = self.writable.get_mut(offset..).unwrap_or_default();
+        let free = self.writable().get_mut(offset..).unwrap_or_default();
         let start = free.as_mut_ptr().expose_provenance();
         Piece {
             free: start..start + free.len(),
@@ -78,26 +121,24 @@ impl Arena {
     /// Where what lies at `offset` is executed.
     #[must_use]
     pub fn address(&self, offset: usize) -> usize {
-        self.executable.as_ptr() as usize + offset
+        self.executable.start + offset
     }
 
     /// The offset of an address that [`Arena::write`] gave.
     #[must_use]
     pub fn offset(&self, address: usize) -> usize {
-        address - self.executable.as_ptr() as usize
+        address - self.executable.start
     }
 
     /// Gives memory back to the host. No code in it may be running or be found again.
-    pub fn give_back(&self, offset: usize, bytes: usize) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    pub fn give_back(&mut self, offset: usize, bytes: usize) {
+        let Some(part) = self.writable().get_mut(offset..offset + bytes) else {
+            return;
+        };
+        let start = part.as_mut_ptr().cast();
         // A host that will not have it back keeps it: there is less memory and nothing is wrong.
-        let _ = rustix::fs::fallocate(&self.file, flags, offset as u64, bytes as u64);
-    }
-
-    /// The bytes that the host backs now.
-    #[must_use]
-    pub fn backed(&self) -> u64 {
-        rustix::fs::fstat(&self.file).map_or(0, |stat| stat.st_blocks as u64 * 512)
+        // SAFETY: nothing refers to the memory, which is zero afterwards.
+        let _ = unsafe { mm::madvise(start, bytes, Advice::LinuxRemove) };
     }
 }
 
@@ -156,16 +197,15 @@ mod tests {
         assert_eq!(arena.offset(first + 4096), 4096);
         assert_eq!(arena.write(8190, &[0; 3]), None);
         assert_eq!(arena.write(usize::MAX, &[0; 3]), None);
-        assert_eq!(&arena.executable[..2], [0xc3; 2]);
+        assert_eq!(&arena.code()[..2], [0xc3; 2]);
     }
 
     #[test]
     fn memory_is_given_back() {
         let mut arena = Arena::new(64 << 10).unwrap();
         arena.write(0, &[1; 64 << 10]).unwrap();
-        let before = arena.backed();
         arena.give_back(32 << 10, 32 << 10);
-        assert!(arena.backed() < before);
-        assert_eq!(arena.executable[(32 << 10) - 1..=32 << 10], [1, 0]);
+        // What the host has taken back is zero when it is next looked at.
+        assert_eq!(arena.code()[(32 << 10) - 1..=32 << 10], [1, 0]);
     }
 }

@@ -66,12 +66,15 @@ impl BlockKey {
     /// if it is.
     #[must_use]
     pub fn va(self, vm: &Vm) -> Va {
-        let pc = Va(u64::from(self.pc));
-        if self.pc >> 30 == 2 {
-            pc
-        } else {
-            Va(Va(vm.cpu.pc).page().0 | pc.0)
-        }
+        let offset = u64::from(self.pc);
+        self.fixed_va()
+            .unwrap_or_else(|| Va(Va(vm.cpu.pc).page().0 | offset))
+    }
+
+    /// Where the block always is, if it is in kseg0 or kseg1.
+    #[must_use]
+    pub fn fixed_va(self) -> Option<Va> {
+        (self.pc >> 30 == 2).then_some(Va(u64::from(self.pc)))
     }
 
     /// What tells the code pages of one physical page apart.

@@ -7,6 +7,7 @@
 use super::arena::ArenaError;
 use super::blocks::{BlockId, BlockKey};
 use super::glue::{self, GlueError, Placed};
+use super::perf::{self, Name};
 use super::units::{NoPlace, Policy, Units};
 use crate::translate::baseline::UNRUN;
 use crate::translate::glue::Symbol;
@@ -109,6 +110,14 @@ impl CodeCache {
         let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, GLUE)?;
         let end = units.bytes();
         let glue = glue::place(translator, units.arena().rest(end))?;
+        for Placed {
+            symbol,
+            address,
+            bytes,
+        } in glue
+        {
+            perf::note(address, bytes, Name::Glue(symbol.name()));
+        }
         Ok(Self {
             resident: vec![Vec::new(); units.count()],
             units,

@@ -232,9 +232,10 @@ mod tests {
         }
         assert_eq!((units.used(), units.reserve(3000, 64)), (0, Ok(3 * PAGE)));
         assert_eq!(units.reserve(3000, 64), Ok(0));
+        let first = |unit: usize| units.arena.code()[unit * PAGE];
         assert_eq!(
-            units.arena().backed(),
-            2 * PAGE as u64,
+            [0, 1, 2, 3].map(first),
+            [1, 0, 0, 1],
             "the others were given back"
         );
     }

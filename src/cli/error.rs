@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::Exit;
 use super::fetch::FetchError;
+use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
@@ -46,6 +47,8 @@ pub enum CliError {
     OutFile(#[from] OutFileError),
     #[error("a report has a number that JSON cannot hold: {0}; leave the report out")]
     Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    PerfMap(#[from] PerfMapError),
     #[error(transparent)]
     Measure(#[from] MeasureError),
     #[error(transparent)]
@@ -90,6 +93,7 @@ impl CliError {
             Self::Image(ImageError::File(FileError::Io { .. }))
             | Self::NoMemory(_)
             | Self::Jit(_)
+            | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
             | Self::Json(_) => Exit::Host,

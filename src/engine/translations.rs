@@ -6,6 +6,7 @@ use super::heat::{COVERED, Extra};
 use super::jit::Jit;
 use crate::cache::blocks::{BlockId, BlockKey, Cached};
 use crate::cache::code::{Entry, TranslationId};
+use crate::cache::perf::{self, Name};
 use crate::cache::persist::record::Member;
 use crate::cache::persist::{Stored, Wanted};
 use crate::cache::units::NoPlace;
@@ -240,6 +241,7 @@ impl Jit {
             self.code.forget(base);
             return;
         };
+        perf::note(code, translation.bytes.len(), Name::Block(key));
         self.counters.baseline += 1;
         self.counters.baseline_time += start.elapsed();
         let extra = &mut self.blocks.get_mut(id).extra;
@@ -269,6 +271,7 @@ impl Jit {
             return;
         };
         let (block, key, blocks) = (entry.block, entry.key, entry.members.len() + 1);
+        perf::note(code, translation.bytes.len(), Name::Region(key));
         let base = self.blocks.get(block).extra.base;
         if base != 0 {
             self.forget(base);

@@ -49,6 +49,11 @@ pub(in crate::cli) struct RunArgs {
         help_heading = "Reports"
     )]
     pub(super) trace: Vec<TraceTopic>,
+
+    /// Write the names of translated code for perf, to /tmp/perf-PID.map: perf report then shows
+    /// the guest addresses of blocks and regions
+    #[arg(long, help_heading = "Reports")]
+    pub(super) perf_map: bool,
 }
 
 impl RunArgs {

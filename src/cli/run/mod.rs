@@ -28,7 +28,7 @@ use super::{CliError, Exit};
 pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     let reports = &options.reports;
     if !options.check {
-        reports.start_trace();
+        reports.start()?;
     }
     match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),

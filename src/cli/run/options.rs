@@ -54,6 +54,7 @@ impl RunArgs {
                 hash: self.hash,
                 file: report.map(OutFile::open).transpose()?,
                 trace: self.trace,
+                perf_map: self.perf_map,
             },
         })
     }

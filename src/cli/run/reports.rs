@@ -16,6 +16,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+use crate::cache::perf;
 use crate::cli::{CliError, Exit, complain};
 use crate::engine::AnyEngine;
 use crate::report::{
@@ -50,6 +51,8 @@ pub struct Reports {
     pub file: Option<OutFile>,
     /// What to print while it happens.
     pub trace: Vec<TraceTopic>,
+    /// Whether perf is to find names for translated code.
+    pub perf_map: bool,
 }
 
 /// What a machine came to.
@@ -224,8 +227,21 @@ impl Reports {
         }
     }
 
+    /// Has all told that is told while machines run.
+    ///
+    /// # Errors
+    ///
+    /// If the host refuses the file for perf.
+    pub(super) fn start(&self) -> Result<(), CliError> {
+        self.start_trace();
+        if self.perf_map {
+            perf::begin()?;
+        }
+        Ok(())
+    }
+
     /// Has what `--trace` names printed from now on, and every warning.
-    pub(super) fn start_trace(&self) {
+    fn start_trace(&self) {
         let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
         let targets: Targets = names
             .map(|name| (name.get_name().to_owned(), Level::TRACE))
