@@ -52,7 +52,7 @@ fn end_of(vm: &mut Vm, engine: &mut AnyEngine) -> End {
         outcome,
         output: console.0,
         instructions: vm.cpu.retired(),
-        state: state::hash(&vm),
+        state: state::hash(vm),
     }
 }
 

@@ -35,6 +35,6 @@ pub enum Outcome {
     Difference,
     /// There is no machine memory for it to go on, and no other machine is left to give any back.
     Starved,
-    /// The host failed to give what the machine needed: [`Vm::failure`](crate::vm::Vm::failure).
+    /// The host failed to give what the machine needed: [`Ram::failure`](crate::memory::Ram::failure).
     HostFailure,
 }

@@ -1,9 +1,9 @@
 //! The hypercall interface: what a guest kernel can ask of the monitor, as numbers and types.
-//! `docs/hypercalls.md` describes it to authors of guests; [`Vm::hypercall`] answers.
+//! `docs/hypercalls.md` describes it to authors of guests; [`vm::hypercall`] answers.
 //!
 //! The instruction is HYPCALL of MIPS32's virtualization module (Volume IV-i), with code 0.
 //!
-//! [`Vm::hypercall`]: crate::vm::Vm::hypercall
+//! [`vm::hypercall`]: crate::vm::hypercall
 
 use crate::clock::Nanos;
 use std::ops::Range;

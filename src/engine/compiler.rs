@@ -2,10 +2,10 @@
 //!
 //! A job is data and so is its result, so that nothing a guest sees depends on when a translation
 //! is done. Results are installed by the engine, unless the guest has changed the code meanwhile.
-//! Several engines share a [`Workshop`], its threads and its queue. What one of them has had
+//! Several engines share a [`CompilePool`], its threads and its queue. What one of them has had
 //! translated the others find in the [`Store`], if they share that as well.
 
-use super::queue::{Queue, Ticket};
+use super::queue::{JobId, Queue};
 use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
 use crate::cache::persist::{Store, Wanted};
@@ -51,15 +51,15 @@ pub struct Done {
     pub time: Duration,
 }
 
-/// A job on its way through the workshop.
-pub(super) struct Order {
+/// A job on its way through the pool.
+pub(super) struct CompileJob {
     pub job: Job,
     store: Option<Store>,
     to: Sender<Done>,
 }
 
 /// Threads that translate for several engines.
-pub struct Workshop {
+pub struct CompilePool {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     engines: AtomicU64,
@@ -67,12 +67,12 @@ pub struct Workshop {
     spare: bool,
 }
 
-impl Workshop {
+impl CompilePool {
     /// A thread for one engine, which runs its guest on one thread.
     ///
     /// # Errors
-    /// As [`Workshop::new`].
-    pub fn for_one() -> Result<Arc<Self>, WorkshopError> {
+    /// As [`CompilePool::new`].
+    pub fn for_one() -> Result<Arc<Self>, CompilePoolError> {
         let threads = std::thread::available_parallelism();
         Self::build(1, threads.is_ok_and(|threads| threads.get() > 1))
     }
@@ -81,12 +81,12 @@ impl Workshop {
     ///
     /// # Errors
     /// If the host has no thread to give, or Cranelift does not know its CPU.
-    pub fn new(threads: usize) -> Result<Arc<Self>, WorkshopError> {
+    pub fn new(threads: usize) -> Result<Arc<Self>, CompilePoolError> {
         Self::build(threads, false)
     }
 
-    fn build(threads: usize, spare: bool) -> Result<Arc<Self>, WorkshopError> {
-        let mut workshop = Self {
+    fn build(threads: usize, spare: bool) -> Result<Arc<Self>, CompilePoolError> {
+        let mut pool = Self {
             spare,
             queue: Arc::default(),
             threads: Vec::new(),
@@ -94,21 +94,21 @@ impl Workshop {
         };
         for _ in 0..threads.max(1) {
             let mut translator = Translator::new()?;
-            let queue = Arc::clone(&workshop.queue);
+            let queue = Arc::clone(&pool.queue);
             let work = move || {
-                while let Some(Order { job, store, to }) = queue.pop() {
+                while let Some(CompileJob { job, store, to }) = queue.pop() {
                     // An engine that is gone wants nothing any more.
                     let _ = to.send(translate(&mut translator, store.as_ref(), job));
                 }
             };
             let thread = std::thread::Builder::new().name("translate".into());
-            workshop.threads.push(thread.spawn(work)?);
+            pool.threads.push(thread.spawn(work)?);
         }
-        Ok(Arc::new(workshop))
+        Ok(Arc::new(pool))
     }
 }
 
-impl Drop for Workshop {
+impl Drop for CompilePool {
     fn drop(&mut self) {
         self.queue.close();
         for thread in self.threads.drain(..) {
@@ -117,9 +117,9 @@ impl Drop for Workshop {
     }
 }
 
-/// Why there is no workshop.
+/// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
-pub enum WorkshopError {
+pub enum CompilePoolError {
     /// No thread.
     #[error("the host has no thread for translating: {0}; use --jit-threads 0")]
     Thread(#[from] std::io::Error),
@@ -156,8 +156,8 @@ fn outcome(translator: &mut Translator, store: Option<&Store>, job: &Job) -> Out
 enum Place {
     /// At once.
     Here(Box<Translator>),
-    /// In a workshop, where the engine has this number.
-    Workshop(Arc<Workshop>, u64),
+    /// In a pool, where the engine has this number.
+    CompilePool(Arc<CompilePool>, u64),
 }
 
 /// One engine's way to have regions translated.
@@ -181,12 +181,12 @@ impl Compiler {
         }
     }
 
-    /// A compiler that has a workshop translate.
+    /// A compiler that has a pool translate.
     #[must_use]
-    pub fn beside(workshop: Arc<Workshop>, store: Option<Store>) -> Self {
-        let number = workshop.engines.fetch_add(1, Ordering::Relaxed);
+    pub fn beside(pool: Arc<CompilePool>, store: Option<Store>) -> Self {
+        let number = pool.engines.fetch_add(1, Ordering::Relaxed);
         Self {
-            place: Place::Workshop(workshop, number),
+            place: Place::CompilePool(pool, number),
             store,
             done: channel(),
         }
@@ -201,26 +201,26 @@ impl Compiler {
                 // The receiver is ours: it cannot be gone.
                 let _ = self.done.0.send(done);
             }
-            Place::Workshop(workshop, engine) => {
-                let ticket = Ticket {
+            Place::CompilePool(pool, engine) => {
+                let id = JobId {
                     engine: *engine,
                     id: job.id,
                 };
-                let order = Order {
+                let queued = CompileJob {
                     job,
                     store: self.store.clone(),
                     to: self.done.0.clone(),
                 };
-                workshop.queue.push(ticket, order, heat);
+                pool.queue.push(id, queued, heat);
             }
         }
     }
 
     /// Says that the region of translation `id`, which may still wait, has become so hot.
     pub fn raise(&self, id: TranslationId, heat: u32) {
-        if let Place::Workshop(workshop, engine) = &self.place {
+        if let Place::CompilePool(pool, engine) = &self.place {
             let engine = *engine;
-            workshop.queue.raise(Ticket { engine, id }, heat);
+            pool.queue.raise(JobId { engine, id }, heat);
         }
     }
 
@@ -231,22 +231,22 @@ impl Compiler {
 
     /// Whether the host has threads for translating beside those that run guests.
     pub fn is_spare(&self) -> bool {
-        matches!(&self.place, Place::Workshop(workshop, _) if workshop.spare)
+        matches!(&self.place, Place::CompilePool(pool, _) if pool.spare)
     }
 
     /// Whether there are threads, with time for what is not urgent.
     pub fn has_time(&self) -> bool {
         match &self.place {
             Place::Here(_) => false,
-            Place::Workshop(workshop, _) => workshop.queue.len() < FEW,
+            Place::CompilePool(pool, _) => pool.queue.len() < FEW,
         }
     }
 }
 
 impl Drop for Compiler {
     fn drop(&mut self) {
-        if let Place::Workshop(workshop, engine) = &self.place {
-            workshop.queue.forget(*engine);
+        if let Place::CompilePool(pool, engine) = &self.place {
+            pool.queue.forget(*engine);
         }
     }
 }

@@ -123,7 +123,7 @@ impl Extra {
 impl Jit {
     /// Does what is due for block `id`, which is at the CPU's program counter and has no code yet.
     #[cold]
-    pub(super) fn attend(&mut self, vm: &mut Vm, id: BlockId) {
+    pub(super) fn advance_tier(&mut self, vm: &mut Vm, id: BlockId) {
         let extra = &self.blocks.get(id).extra;
         if extra.translation != 0 {
             // It waits to be translated: the hotter, the sooner.
@@ -165,7 +165,7 @@ impl Jit {
         let heat = self.heat(id);
         let extra = &mut self.blocks.get_mut(id).extra;
         (extra.heat, extra.granted) = (heat, 0);
-        self.attend(vm, id);
+        self.advance_tier(vm, id);
         self.grant(id);
     }
 

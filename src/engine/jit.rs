@@ -1,10 +1,10 @@
 //! The JIT engine: interprets while cold, translates when hot.
 
-use super::compiler::{Compiler, Workshop, WorkshopError};
+use super::compiler::{CompilePool, CompilePoolError, Compiler};
 use super::heat::Extra;
 use super::spin;
 use super::sweep::Sweeping;
-use crate::cache::blocks::{Blocks, BlocksError};
+use crate::cache::blocks::{BlockId, Blocks, BlocksError};
 use crate::cache::code::{CacheConfig, CacheError, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
 use crate::interp::block::Source;
@@ -73,7 +73,7 @@ pub enum JitError {
     Blocks(#[from] BlocksError),
     /// No thread to translate.
     #[error(transparent)]
-    Workshop(#[from] WorkshopError),
+    CompilePool(#[from] CompilePoolError),
     /// No place on disk.
     #[error(transparent)]
     Persist(#[from] PersistError),
@@ -123,7 +123,7 @@ pub struct JitCounters {
     /// Translations dropped because their page changed.
     pub invalidated: u64,
     /// Translations dropped because they expected memory elsewhere.
-    pub astray: u64,
+    pub remade: u64,
     /// Translations evicted to make room.
     pub evicted: u64,
     /// Units emptied to make room.
@@ -161,17 +161,17 @@ impl Jit {
         Self::among(config, None, None)
     }
 
-    /// A JIT for one of several VMs, which share a workshop, and translations if those with this
+    /// A JIT for one of several VMs, which share a pool, and translations if those with this
     /// CPU model and byte order have a store.
     ///
     /// # Errors
     /// As [`Jit::new`].
     pub fn among(
         config: JitConfig,
-        workshop: Option<Arc<Workshop>>,
+        pool: Option<Arc<CompilePool>>,
         store: Option<Store>,
     ) -> Result<Self, JitError> {
-        Self::build(config, Translator::new()?, workshop, store)
+        Self::build(config, Translator::new()?, pool, store)
     }
 
     /// A JIT that keeps its translations in a directory and takes those that it finds there. It
@@ -226,7 +226,7 @@ impl Jit {
     fn build(
         config: JitConfig,
         mut translator: Translator,
-        workshop: Option<Arc<Workshop>>,
+        pool: Option<Arc<CompilePool>>,
         store: Option<Store>,
     ) -> Result<Self, JitError> {
         let code = CodeCache::new(config.cache, &mut translator)?;
@@ -234,8 +234,8 @@ impl Jit {
         // the engine.
         let enter = unsafe { std::mem::transmute::<usize, Entry>(code.symbol(Symbol::Enter)) };
         let compiler = if config.background {
-            let workshop = workshop.map_or_else(Workshop::for_one, Ok)?;
-            Compiler::beside(workshop, store.clone())
+            let pool = pool.map_or_else(CompilePool::for_one, Ok)?;
+            Compiler::beside(pool, store.clone())
         } else {
             Compiler::inline(translator, store.clone())
         };
@@ -329,6 +329,88 @@ impl Jit {
     }
 }
 
+/// What a block that runs has to know of the one before.
+#[derive(Default)]
+struct Carry {
+    /// The link that translated code has just missed.
+    unlinked: Option<UnlinkedExit>,
+    /// Whether the block is to be interpreted, although there is code for it.
+    interpret: bool,
+    /// Whether the block has code of the baseline that did not run.
+    promote: bool,
+}
+
+impl Jit {
+    /// Runs block `id`, which is at the CPU's program counter: by its code, if it has some that the
+    /// cycles that are left cover.
+    #[inline]
+    fn run_next(&mut self, vm: &mut Vm, id: BlockId, carry: &mut Carry) -> Option<Exit> {
+        if std::mem::take(&mut carry.promote) {
+            self.promote(vm, id);
+        }
+        let extra = &mut self.blocks.get_mut(id).extra;
+        if extra.code == 0 && extra.warm() {
+            self.advance_tier(vm, id);
+        }
+        let extra = &self.blocks.get(id).extra;
+        let covered = vm.cpu.left >= i64::from(extra.need);
+        let forced = std::mem::take(&mut carry.interpret);
+        if extra.code != 0 && covered && !forced {
+            self.enter_code(vm, id, carry);
+            None
+        } else {
+            carry.unlinked = None;
+            self.interpret(vm, id)
+        }
+    }
+
+    /// Links the exit that led to block `id` to its code, and runs that.
+    #[inline]
+    fn enter_code(&mut self, vm: &mut Vm, id: BlockId, carry: &mut Carry) {
+        let extra = &self.blocks.get(id).extra;
+        let code = extra.code;
+        if let Some(UnlinkedExit { from, pc }) = carry.unlinked.take()
+            && self.code.link(from, pc, extra.installed())
+        {
+            self.counters.links += 1;
+        }
+        let before = vm.cpu.left;
+        vm.cpu.code_base = Va(vm.cpu.pc).page().0 as u32;
+        self.counters.entries += 1;
+        self.code.units_mut().note_use(code);
+        let note = (self.enter)(vm, code);
+        vm.cpu.materialize_cause();
+        carry.unlinked = UnlinkedExit::from_note(note);
+        carry.interpret = note == INTERPRET;
+        if let Some(Unrun { pc, cycles }) = Unrun::from_note(note) {
+            carry.unlinked = None;
+            vm.cpu.pc = vm.cpu.code_va(pc).0;
+            vm.cpu.left += i64::from(cycles);
+            carry.promote = true;
+        }
+        if let Some(exit) = &carry.unlinked {
+            vm.cpu.pc = vm.cpu.code_va(exit.pc).0;
+            self.counters.unlinked += 1;
+        }
+        self.counters.translated += (before - vm.cpu.left) as u64;
+    }
+
+    /// Interprets block `id`, or as much of it as the cycles that are left cover.
+    #[inline]
+    fn interpret(&mut self, vm: &mut Vm, id: BlockId) -> Option<Exit> {
+        self.counters.misses += 1;
+        let before = vm.cpu.left;
+        let block = &self.blocks.get(id).block;
+        let exit = if before >= block.cycles() {
+            run_block(vm, block)
+        } else {
+            run_part(vm, block)
+        };
+        self.counters.interpreted += (before - vm.cpu.left) as u64;
+        exit
+    }
+}
+
 impl Engine for Jit {
     fn run(&mut self, vm: &mut Vm) -> Exit {
         vm.cpu.symbols = self.code.symbols();
@@ -338,21 +420,16 @@ impl Engine for Jit {
             self.drop_modified(vm);
         }
         if vm.insight.misses.any() {
-            self.drop_astray(vm);
+            self.drop_misses(vm);
         }
         self.install_done(vm);
         if self.blocks.bytes() > self.sweeping.at {
             self.sweep(vm);
         }
-        // The link that translated code has just missed.
-        let mut missing: Option<Missing> = None;
-        // Whether the next block is to be interpreted, although there is code for it.
-        let mut interpret = false;
-        // Whether the next block has code of the baseline that did not run.
-        let mut promote = false;
+        let mut carry = Carry::default();
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
-                missing = None;
+                carry.unlinked = None;
                 if self.blocks.is_full() {
                     self.forget_all(vm);
                 }
@@ -361,61 +438,14 @@ impl Engine for Jit {
                 }
                 continue;
             };
-            if std::mem::take(&mut promote) {
-                self.promote(vm, id);
-            }
-            let before = vm.cpu.left;
-            let extra = &mut self.blocks.get_mut(id).extra;
-            if extra.code == 0 && extra.warm() {
-                self.attend(vm, id);
-            }
-            let cached = self.blocks.get(id);
-            let code = cached.extra.code;
-            let covered = before >= i64::from(cached.extra.need);
-            let forced = std::mem::take(&mut interpret);
-            let exit = if code != 0 && covered && !forced {
-                if let Some(Missing { from, pc }) = missing.take()
-                    && self.code.link(from, pc, cached.extra.installed())
-                {
-                    self.counters.links += 1;
-                }
-                vm.cpu.code_base = Va(vm.cpu.pc).page().0 as u32;
-                self.counters.entries += 1;
-                self.code.units_mut().note_use(code);
-                let note = (self.enter)(vm, code);
-                vm.cpu.settle_cause();
-                missing = Missing::from_note(note);
-                interpret = note == INTERPRET;
-                if let Some(Unrun { pc, cycles }) = Unrun::from_note(note) {
-                    missing = None;
-                    vm.cpu.pc = vm.cpu.code_va(pc).0;
-                    vm.cpu.left += i64::from(cycles);
-                    promote = true;
-                }
-                if let Some(missing) = &missing {
-                    vm.cpu.pc = vm.cpu.code_va(missing.pc).0;
-                    self.counters.unlinked += 1;
-                }
-                self.counters.translated += (before - vm.cpu.left) as u64;
-                None
-            } else {
-                missing = None;
-                self.counters.misses += 1;
-                let exit = if before >= cached.block.cycles() {
-                    run_block(vm, &cached.block)
-                } else {
-                    run_part(vm, &cached.block)
-                };
-                self.counters.interpreted += (before - vm.cpu.left) as u64;
-                exit
-            };
+            let exit = self.run_next(vm, id, &mut carry);
             if vm.is_called_back() {
                 vm.cpu.request_stop();
             }
             if exit.is_some() || vm.cpu.stop != 0 {
                 let exit = exit.or(vm.cpu.take_stop());
                 if vm.cpu.has_modified() {
-                    missing = None;
+                    carry.unlinked = None;
                     self.drop_modified(vm);
                 }
                 if let Some(exit) = exit {
@@ -432,14 +462,14 @@ impl Engine for Jit {
 }
 
 /// A link that was open when translated code came to it.
-struct Missing {
+struct UnlinkedExit {
     from: TranslationId,
     /// The [`code_address`](crate::interp::block::code_address) that it leads to: control goes on
     /// there.
     pc: u32,
 }
 
-impl Missing {
+impl UnlinkedExit {
     /// What a [`Cell::note`](crate::translate::Cell) says; translation 0 is no link.
     fn from_note(note: u64) -> Option<Self> {
         (note as TranslationId != 0).then_some(Self {

@@ -3,7 +3,7 @@
 //! Two machines run the same guest. The one that the world sees is executed by the JIT; a twin is
 //! interpreted. After every block, or after a longer stride, the CPUs must agree, and so must
 //! memory wherever the twin has stored; from time to time all of memory is compared, for stores of
-//! the JIT that went astray. Where rounds of a loop are skipped, the twin runs them all.
+//! the JIT that went to a wrong place. Where rounds of a loop are skipped, the twin runs them all.
 
 use super::{Interpreter, Jit, spin};
 use crate::cache::blocks::BlocksError;

@@ -1,13 +1,13 @@
 //! The regions that wait to be translated, hottest first.
 
-use super::compiler::Order;
+use super::compiler::CompileJob;
 use crate::cache::code::TranslationId;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Whose translation it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Ticket {
+pub(super) struct JobId {
     /// The engine's number.
     pub engine: u64,
     /// The engine's number for the translation.
@@ -17,8 +17,8 @@ pub(super) struct Ticket {
 /// A job and how often its first block has run.
 struct Waiting {
     heat: u32,
-    ticket: Ticket,
-    order: Order,
+    id: JobId,
+    job: CompileJob,
 }
 
 #[derive(Default)]
@@ -43,12 +43,8 @@ impl Queue {
     }
 
     /// Adds a job.
-    pub fn push(&self, ticket: Ticket, order: Order, heat: u32) {
-        let waiting = Waiting {
-            heat,
-            ticket,
-            order,
-        };
+    pub fn push(&self, id: JobId, job: CompileJob, heat: u32) {
+        let waiting = Waiting { heat, id, job };
         {
             let mut state = self.lock();
             state.waiting.push(waiting);
@@ -58,9 +54,9 @@ impl Queue {
     }
 
     /// Says that a region, if it still waits, has become so hot.
-    pub fn raise(&self, ticket: Ticket, heat: u32) {
+    pub fn raise(&self, id: JobId, heat: u32) {
         let mut state = self.lock();
-        if let Some(waiting) = state.waiting.iter_mut().find(|at| at.ticket == ticket) {
+        if let Some(waiting) = state.waiting.iter_mut().find(|at| at.id == id) {
             waiting.heat = heat;
         }
     }
@@ -73,13 +69,13 @@ impl Queue {
     /// Drops what waits for an engine.
     pub fn forget(&self, engine: u64) {
         let mut state = self.lock();
-        state.waiting.retain(|at| at.ticket.engine != engine);
+        state.waiting.retain(|at| at.id.engine != engine);
         self.waiting.store(state.waiting.len(), Ordering::Relaxed);
     }
 
     /// The hottest job; of several that which came first. Waits for one; `None` once the queue is
     /// closed.
-    pub fn pop(&self) -> Option<Order> {
+    pub fn pop(&self) -> Option<CompileJob> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -88,9 +84,9 @@ impl Queue {
             let places = state.waiting.iter().enumerate();
             let hottest = places.rev().max_by_key(|(_, waiting)| waiting.heat);
             if let Some((place, _)) = hottest {
-                let order = state.waiting.remove(place).order;
+                let job = state.waiting.remove(place).job;
                 self.waiting.store(state.waiting.len(), Ordering::Relaxed);
-                return Some(order);
+                return Some(job);
             }
             state = self
                 .changed

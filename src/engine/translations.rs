@@ -348,10 +348,10 @@ impl Jit {
     /// Forgets translations whose code expects memory where it is not. They are made anew when they
     /// are next wanted.
     #[cold]
-    pub(super) fn drop_astray(&mut self, vm: &mut Vm) {
-        let mut astray = vm.insight.misses.take();
-        astray.sort_unstable();
-        let found: Sites = astray
+    pub(super) fn drop_misses(&mut self, vm: &mut Vm) {
+        let mut misses = vm.insight.misses.take();
+        misses.sort_unstable();
+        let found: Sites = misses
             .iter()
             .map(|&(pc, way)| match way {
                 Way::Space => (pc, Expectation::Space),
@@ -365,8 +365,8 @@ impl Jit {
         let hits = |cached: &Cached<Extra>| {
             let start = cached.key.pc;
             let end = start.saturating_add(cached.block.cycles() as u32 * 4);
-            let at = astray.partition_point(|&(pc, _)| pc < start);
-            astray.get(at).is_some_and(|&(pc, _)| pc < end)
+            let at = misses.partition_point(|&(pc, _)| pc < start);
+            misses.get(at).is_some_and(|&(pc, _)| pc < end)
         };
         let wrong: Vec<TranslationId> = self
             .code
@@ -381,7 +381,7 @@ impl Jit {
             let Some(entry) = self.forget(id) else {
                 continue;
             };
-            self.counters.astray += 1;
+            self.counters.remade += 1;
             if let Some(cached) = self.blocks.try_get_mut(entry.block) {
                 cached.extra.heat = self.config.hot.saturating_mul(COVERED);
             }

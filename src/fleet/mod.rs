@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::cache::persist::Store;
 use crate::console::script::Unfinished;
-use crate::engine::compiler::{Workshop, WorkshopError};
+use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
@@ -45,7 +45,7 @@ pub type FleetMonitor = Monitor<Fleet>;
 )]
 pub enum FleetError {
     #[error(transparent)]
-    Workshop(#[from] WorkshopError),
+    CompilePool(#[from] CompilePoolError),
     #[error(transparent)]
     Memory(#[from] MachineMemoryError),
     #[error("cannot make a swap file in {folder}: {source}; name another folder: --swap SIZE:DIR")]
@@ -98,7 +98,7 @@ type Kin = (&'static str, bool, CodeCache);
 pub struct Fleet {
     specs: Vec<MachineSpec>,
     consoles: Consoles,
-    workshop: Option<Arc<Workshop>>,
+    pool: Option<Arc<CompilePool>>,
     /// What is wrong with a store only its machines suffer from.
     stores: HashMap<Kin, Result<Store, String>>,
     audience: Box<dyn Audience>,
@@ -146,8 +146,8 @@ impl Fleet {
             }
         }
         let background = specs.iter().any(|spec| spec.background);
-        let workshop = (monitor.jit_threads > 0 && background)
-            .then(|| Workshop::new(monitor.jit_threads))
+        let pool = (monitor.jit_threads > 0 && background)
+            .then(|| CompilePool::new(monitor.jit_threads))
             .transpose()?;
         let shares: Vec<u32> = specs.iter().map(|spec| spec.share).collect();
         let config = MonitorConfig {
@@ -163,7 +163,7 @@ impl Fleet {
         let fleet = Self {
             specs,
             consoles,
-            workshop,
+            pool,
             stores,
             audience,
         };
@@ -198,7 +198,7 @@ impl Fleet {
         let spec = &self.specs[number];
         Ok(Machine {
             vm: spec.vm_in(Arc::clone(memory))?,
-            engine: spec.engine_among(self.workshop.clone(), store)?,
+            engine: spec.engine_among(self.pool.clone(), store)?,
             host: self.consoles.session(number),
             limit: spec.limit.unwrap_or(u64::MAX),
         })

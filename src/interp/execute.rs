@@ -27,7 +27,7 @@ pub fn run_block(vm: &mut Vm, block: &Block) -> Option<Exit> {
         let step = (op.run)(vm, op);
         if step != Step::Next {
             let slot = block.slot && op.owed == 1;
-            return settle(vm, step, end, op.owed, slot);
+            return finish_step(vm, step, end, op.owed, slot);
         }
     }
     None
@@ -48,7 +48,7 @@ pub fn run_part(vm: &mut Vm, block: &Block) -> Option<Exit> {
     for op in &block.ops[..count] {
         let step = (op.run)(vm, op);
         if step != Step::Next {
-            return settle(vm, step, end, op.owed, false);
+            return finish_step(vm, step, end, op.owed, false);
         }
     }
     vm.cpu.left += (whole - count) as i64;
@@ -57,7 +57,7 @@ pub fn run_part(vm: &mut Vm, block: &Block) -> Option<Exit> {
 
 /// Leaves a block after the instruction that has `owed` cycles to its end `end`, with the state
 /// that `step` asks for. The whole block's cycles are already paid: gives back what was not used.
-pub fn settle(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> Option<Exit> {
+pub fn finish_step(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> Option<Exit> {
     let pc = end.wrapping_sub(u32::from(owed) * 4);
     match step {
         Step::Next => return None,
@@ -90,15 +90,15 @@ fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
     vm.cpu.pc = u64::from(next);
     let step = (branch.run)(vm, branch);
     if step != Step::Next {
-        return settle(vm, step, next, branch.owed, false);
+        return finish_step(vm, step, next, branch.owed, false);
     }
     let pa = match vm.fetch_to_see(Va(u64::from(slot_pc))) {
         Ok(pa) => pa,
-        Err(exception) => return settle(vm, Step::Raise(exception), next, 1, true),
+        Err(exception) => return finish_step(vm, Step::Raise(exception), next, 1, true),
     };
     let word = vm.ram.word(pa);
     let meaning = meaning_in_slot(word, vm.cpu.model, vm.cpu.space_key());
     let op: Op = predecode(word, meaning, 1);
     let step = (op.run)(vm, &op);
-    settle(vm, step, next, 1, true)
+    finish_step(vm, step, next, 1, true)
 }

@@ -2,7 +2,7 @@
 //! MIPS32 Volume II, "FPU Move", "FPU Load, Store".
 
 use super::memory::{address, load_value, store_value};
-use super::system::attend;
+use super::system::next_unless_stopped;
 use super::{Op, Step};
 use crate::isa::Fields;
 use mirrorball_runtime::addr::Va;
@@ -81,7 +81,7 @@ fn load_word(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
     match load_value(vm, op, va, Width::Word) {
         Ok(value) => {
             vm.cpu.set_fpr32(fpr, value);
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => Step::Raise(exception),
     }
@@ -112,7 +112,7 @@ fn load_double(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
         Ok((low, high)) => {
             vm.cpu
                 .set_fpr64(fpr, u64::from(high) << 32 | u64::from(low));
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => {
             vm.cpu.bad_address = va;
@@ -135,7 +135,7 @@ fn store_double(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
     }
     // Both words lie in one page: if the first was stored, so is the second.
     store_value(vm, op, high, Width::Word, (value >> 32) as u32);
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `lwc1` ft, offset(base)

@@ -4,7 +4,7 @@
 //! The fast way is a probe of the software TLB; the slow way goes to the monitor, which reaches
 //! devices, fills the software TLB, or refuses the access.
 
-use super::system::attend;
+use super::system::next_unless_stopped;
 use super::{Op, Step};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
@@ -86,7 +86,7 @@ pub(super) fn store_value(vm: &mut Vm, op: &Op, va: Va, width: Width, value: u32
 #[cold]
 fn store_slow(vm: &mut Vm, op: &Op, va: Va, width: Width, value: u32) -> Step {
     match vm.store(va, width, value, op.owed()) {
-        Ok(()) => attend(vm),
+        Ok(()) => next_unless_stopped(vm),
         Err(exception) => Step::Raise(exception),
     }
 }
@@ -106,7 +106,7 @@ fn load_slow(vm: &mut Vm, op: &Op, va: Va, width: Width, extend: fn(u32) -> u32)
     match vm.load(va, width, op.owed()) {
         Ok(value) => {
             vm.cpu.set(op.rt, extend(value));
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => Step::Raise(exception),
     }
@@ -177,7 +177,7 @@ fn load_part(vm: &mut Vm, op: &Op, merge: fn(word: u32, byte: u32, old: u32) -> 
         Ok(value) => {
             let merged = merge(value, byte, vm.cpu.get(op.rt));
             vm.cpu.set(op.rt, merged);
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => blame(vm, va, Step::Raise(exception)),
     }
@@ -228,7 +228,7 @@ fn store_part(vm: &mut Vm, op: &Op, left: bool) -> Step {
             return blame(vm, va, step);
         }
     }
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `swl` rt, offset(base)
@@ -246,7 +246,7 @@ pub fn ll(vm: &mut Vm, op: &Op) -> Step {
     match vm.load_linked(address(vm, op), op.owed()) {
         Ok(value) => {
             vm.cpu.set(op.rt, value);
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => Step::Raise(exception),
     }
@@ -259,7 +259,7 @@ pub fn sc(vm: &mut Vm, op: &Op) -> Step {
     match vm.store_conditional(address(vm, op), value, op.owed()) {
         Ok(stored) => {
             vm.cpu.set(op.rt, u32::from(stored));
-            attend(vm)
+            next_unless_stopped(vm)
         }
         Err(exception) => Step::Raise(exception),
     }

@@ -16,7 +16,7 @@ mod system;
 mod trap;
 
 pub use block::Block;
-pub use execute::{run_block, run_part, settle};
+pub use execute::{finish_step, run_block, run_part};
 
 use crate::isa::{Fields, Insn};
 use mirrorball_runtime::cpu::Reg;

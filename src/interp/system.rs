@@ -10,7 +10,7 @@ use mirrorball_runtime::vm::hypercall;
 
 /// On to the next instruction, unless the machine asks for attention.
 #[inline]
-pub(super) fn attend(vm: &Vm) -> Step {
+pub(super) fn next_unless_stopped(vm: &Vm) -> Step {
     if vm.cpu.stop == 0 {
         Step::Next
     } else {
@@ -18,9 +18,9 @@ pub(super) fn attend(vm: &Vm) -> Step {
     }
 }
 
-fn attend_or(vm: &Vm, result: Result<(), Exception>) -> Step {
+fn next_or_raise(vm: &Vm, result: Result<(), Exception>) -> Step {
     match result {
-        Ok(()) => attend(vm),
+        Ok(()) => next_unless_stopped(vm),
         Err(exception) => Step::Raise(exception),
     }
 }
@@ -38,7 +38,7 @@ pub fn mfc0(vm: &mut Vm, op: &Op) -> Step {
 pub fn mtc0(vm: &mut Vm, op: &Op) -> Step {
     let value = vm.cpu.get(op.rt);
     vm.move_to_cp0(op.fields().rd(), op.fields().select(), value, op.owed());
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `rdpgpr` rd, rt: there is one register set, so the previous one is the current one.
@@ -57,32 +57,32 @@ pub fn wrpgpr(vm: &mut Vm, op: &Op) -> Step {
 pub fn di(vm: &mut Vm, op: &Op) -> Step {
     let status = vm.cpu.set_interrupt_enable(false);
     vm.cpu.set(op.rt, status);
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `ei` rt
 pub fn ei(vm: &mut Vm, op: &Op) -> Step {
     let status = vm.cpu.set_interrupt_enable(true);
     vm.cpu.set(op.rt, status);
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `tlbr`
 pub fn tlbr(vm: &mut Vm, _: &Op) -> Step {
     vm.tlb_read();
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `tlbwi`
 pub fn tlbwi(vm: &mut Vm, _: &Op) -> Step {
     let result = vm.tlb_write_indexed();
-    attend_or(vm, result)
+    next_or_raise(vm, result)
 }
 
 /// `tlbwr`
 pub fn tlbwr(vm: &mut Vm, _: &Op) -> Step {
     let result = vm.tlb_write_random();
-    attend_or(vm, result)
+    next_or_raise(vm, result)
 }
 
 /// `tlbp`
@@ -94,13 +94,13 @@ pub fn tlbp(vm: &mut Vm, _: &Op) -> Step {
 /// `eret`
 pub fn eret(vm: &mut Vm, _: &Op) -> Step {
     vm.eret();
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `wait`: if no interrupt is pending the engine leaves, and the VM lets time pass.
 pub fn wait(vm: &mut Vm, _: &Op) -> Step {
     if vm.cpu.wakes() {
-        attend(vm)
+        next_unless_stopped(vm)
     } else {
         Step::Wait
     }
@@ -114,14 +114,14 @@ pub fn hypcall(vm: &mut Vm, op: &Op) -> Step {
     }
     let next = vm.cpu.pc as u32;
     hypercall(vm, Va(u64::from(next.wrapping_sub(4))));
-    attend(vm)
+    next_unless_stopped(vm)
 }
 
 /// `cache` operation, offset(base)
 pub fn cache(vm: &mut Vm, op: &Op) -> Step {
     let va = Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)));
     let result = vm.cpu.cache(op.rt.number() as u32, va);
-    attend_or(vm, result)
+    next_or_raise(vm, result)
 }
 
 /// `rdhwr` rt, rd: what HWREna lets user mode see, kernel mode always sees.

@@ -12,7 +12,7 @@ use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
-use crate::engine::compiler::Workshop;
+use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, FileError, ImageError};
@@ -119,18 +119,18 @@ impl MachineSpec {
         }
     }
 
-    /// The same, with a workshop and translations that others share.
+    /// The same, with a pool and translations that others share.
     ///
     /// # Errors
     ///
     /// When the host gives no memory for code.
     pub fn engine_among(
         &self,
-        workshop: Option<Arc<Workshop>>,
+        pool: Option<Arc<CompilePool>>,
         store: Option<Store>,
     ) -> Result<AnyEngine, StartError> {
-        let config = self.jit_config(workshop.is_some());
-        let jit = || Jit::among(config, workshop, store);
+        let config = self.jit_config(pool.is_some());
+        let jit = || Jit::among(config, pool, store);
         Ok(match self.engine {
             EngineKind::Interp => {
                 AnyEngine::Interpreter(Interpreter::new().map_err(JitError::from)?)

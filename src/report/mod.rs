@@ -146,7 +146,7 @@ pub struct JitReport {
     /// Translations dropped because the guest changed its code.
     pub invalidated: u64,
     /// Translations dropped because they expected memory elsewhere.
-    pub astray: u64,
+    pub remade: u64,
     /// Translations evicted to make room.
     pub evicted: u64,
     /// Units of the cache emptied for that.
@@ -360,7 +360,7 @@ impl From<&Jit> for JitReport {
             chained: counters.links,
             unchained: counters.unlinked,
             invalidated: counters.invalidated,
-            astray: counters.astray,
+            remade: counters.remade,
             evicted: counters.evicted,
             evicted_units: counters.evicted_units,
             misses: counters.misses,

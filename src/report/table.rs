@@ -112,7 +112,7 @@ fn translation(rows: &mut Rows, report: &Report, jit: &JitReport) {
     rows.count("exits chained", jit.chained);
     rows.count("exits taken unchained", jit.unchained);
     rows.count("dropped, as code changed", jit.invalidated);
-    rows.count("made anew, as memory was elsewhere", jit.astray);
+    rows.count("made anew, as memory was elsewhere", jit.remade);
     rows.count("interpreted: always trap or wait", jit.trapping);
     rows.count("interpreted: refused by Cranelift", jit.refused);
     rows.count("interpreted: larger than a unit", jit.oversized);

@@ -53,7 +53,7 @@ fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
 
 /// A branch whose delay slot runs only if it is taken.
 fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
-    e.settle_cause();
+    e.materialize_cause();
     e.write_back_early();
     let (taken, skipped) = (e.b.create_block(), e.b.create_block());
     e.b.ins().brif(condition, taken, &[], skipped, &[]);

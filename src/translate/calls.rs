@@ -6,7 +6,7 @@
 
 use super::glue::Symbol;
 use super::site::Expectation;
-use crate::interp::{HANDLERS, Op, Step, settle};
+use crate::interp::{HANDLERS, Op, Step, finish_step};
 use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
@@ -210,7 +210,7 @@ const LEAVE: usize = 1;
 /// Interprets one instruction, and says how control goes on: by one of the above, or with the code
 /// of the exception's vector.
 extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
-    vm.cpu.settle_cause();
+    vm.cpu.materialize_cause();
     let call = Call::unpack(first, second);
     let reg = |slot: u8| {
         if slot > 31 {
@@ -245,7 +245,7 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
         step => step,
     };
     let end = vm.cpu.code_va(call.end).0 as u32;
-    settle(vm, step, end, call.owed, call.slot);
+    finish_step(vm, step, end, call.owed, call.slot);
     match step {
         Step::Raise(_) if vm.cpu.stop == 0 => enter(vm).unwrap_or(LEAVE),
         _ => LEAVE,

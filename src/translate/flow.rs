@@ -64,7 +64,7 @@ fn usage(source: &Source) -> Usage {
 }
 
 /// Applies `step` to every block until nothing changes any more.
-fn settle(blocks: usize, mut step: impl FnMut(usize) -> bool) {
+fn to_fixpoint(blocks: usize, mut step: impl FnMut(usize) -> bool) {
     while (0..blocks).fold(false, |changed, block| step(block) | changed) {}
 }
 
@@ -107,7 +107,7 @@ impl RegisterFlow {
             self.in_loop[head] = blocks.fold(0, |set, block| set | usages[block].may_write);
         }
         let mut live = vec![0; count];
-        settle(count, |block| {
+        to_fixpoint(count, |block| {
             let after = successors[block]
                 .iter()
                 .fold(0, |set: RegisterSet, &next| set | live[next]);
@@ -128,7 +128,7 @@ impl RegisterFlow {
         let mut newer: Vec<RegisterSet> = vec![0; count];
         let mut must: Vec<RegisterSet> = vec![!0; count];
         must[0] = 0;
-        settle(count, |block| {
+        to_fixpoint(count, |block| {
             let mut changed = false;
             let written = usages[block].may_write;
             for &next in &successors[block] {

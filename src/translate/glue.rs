@@ -126,7 +126,7 @@ impl Translator {
         body(&mut builder, &arguments);
         builder.seal_all_blocks();
         builder.finalize(self.thorough.frontend_config());
-        self.settle_convention(0)?;
+        self.choose_convention(0)?;
         Ok(Some(&mut self.context))
     }
 }

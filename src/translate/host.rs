@@ -68,7 +68,7 @@ impl Host {
             ("opt_level", optimized),
             // Tail calls need them.
             ("preserve_frame_pointers", "true"),
-            // See `Translator::settle_convention`.
+            // See `Translator::choose_convention`.
             ("enable_verifier", "false"),
             ("unwind_info", "false"),
             ("enable_probestack", "false"),

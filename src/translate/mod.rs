@@ -229,7 +229,7 @@ impl Translator {
 
     /// Makes host code of the function.
     fn generate(&mut self, pc: u32, thoroughly: bool) -> Result<(), TranslateError> {
-        self.settle_convention(pc)?;
+        self.choose_convention(pc)?;
         let isa = if thoroughly {
             &self.thorough
         } else {
@@ -249,7 +249,7 @@ impl Translator {
     /// Translated code never returns to translated code, so there is no need to have registers saved
     /// from one piece to the next: what was built (and is verified) for the convention of tail calls
     /// is compiled for one that is the same but for saving none.
-    fn settle_convention(&mut self, pc: u32) -> Result<(), TranslateError> {
+    fn choose_convention(&mut self, pc: u32) -> Result<(), TranslateError> {
         if cfg!(debug_assertions)
             && let Err(error) = self.context.verify(&*self.thorough)
         {

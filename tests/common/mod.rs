@@ -141,7 +141,7 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
         outcome,
         output: console.0,
         instructions: vm.cpu.retired(),
-        state: state::hash(&vm),
+        state: state::hash(vm),
     }
 }
 

@@ -51,7 +51,7 @@ fn run_in_steps(vm: &mut Vm, engine: &mut dyn Engine, limit: u64, step: u64) -> 
     End {
         outcome,
         instructions: vm.cpu.retired(),
-        state: state::hash(&vm),
+        state: state::hash(vm),
         console: host.heard,
         exceptions: vm.counters.exceptions,
         hypercalls: vm.counters.hypercalls.iter().sum(),

@@ -103,7 +103,7 @@ impl Malta {
         gt.boot_state();
         pic.write(4, Width::Byte, PCI_IRQS & 0xff, Nanos(0));
         pic.write(5, Width::Byte, PCI_IRQS >> 8, Nanos(0));
-        self.settle_all();
+        self.propagate_all();
     }
 
     /// Resets every device. The clock keeps its time, and the serial ports keep what waits on
@@ -147,7 +147,7 @@ impl Malta {
                 device.advance(now);
             }
             self.lend_bus(chip, memory, now);
-            self.settle(chip);
+            self.propagate(chip);
         }
     }
 
@@ -293,15 +293,15 @@ impl Malta {
         }
     }
 
-    fn settle_all(&mut self) {
+    fn propagate_all(&mut self) {
         for &chip in CHIPS {
-            self.settle(chip);
+            self.propagate(chip);
         }
     }
 
     /// Carries what `chip` puts out to the CPU, takes what the guest asked of it, and notes when
     /// it wants to be woken. Called when the chip may have changed; the others have not.
-    fn settle(&mut self, chip: Chip) {
+    fn propagate(&mut self, chip: Chip) {
         let Some(device) = self.chips.device(chip) else {
             return;
         };

@@ -2,7 +2,7 @@
 //!
 //! MIPS32 Architecture Volume III, chapter "Coprocessor 0 Registers". What a write means beyond
 //! the register itself (another address space, a pending interrupt) is the VM's business:
-//! [`Vm::write_cp0`](crate::vm::Vm::write_cp0).
+//! [`Vm::move_to_cp0`](crate::vm::Vm::move_to_cp0).
 
 use super::Cpu;
 use super::model::Model;

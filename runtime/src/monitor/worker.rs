@@ -147,7 +147,7 @@ impl<F: Fleet> Monitor<F> {
         let nanos = thread_time().saturating_sub(start);
         let despairs = self.note_hunger(turn.number, &end);
         lock(&self.state).charge(turn.number, nanos);
-        hold.phase = self.settle(turn.number, end);
+        hold.phase = self.next_phase(turn.number, end);
         drop(hold);
         if despairs {
             self.end_for(turn.number);
@@ -155,7 +155,7 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// How a machine goes on after its turn.
-    fn settle(&self, number: usize, end: End) -> Phase {
+    fn next_phase(&self, number: usize, end: End) -> Phase {
         let idle = |span, passes| Phase::Idle {
             since: Instant::now(),
             span,

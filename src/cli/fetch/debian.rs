@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::apt::{complaint, start, unpack};
-use super::{FetchError, failed, find, workshop};
+use super::{FetchError, failed, find, staging};
 use crate::image::{elf, file};
 
 /// The package that has both.
@@ -31,7 +31,7 @@ pub(super) fn bring(to: &Path, deb: Option<&Path>) -> Result<String, FetchError>
 
 /// Brings Debian's files into folder `to`; answers with the package that they came from.
 pub(super) fn debian(to: &Path, deb: Option<&Path>) -> Result<String, FetchError> {
-    let work = workshop(to)?;
+    let work = staging(to)?;
     let deb = match deb {
         // dpkg-deb takes "-" and options for what they are: give it a path it cannot mistake.
         Some(deb) => fs::canonicalize(deb).map_err(failed(deb))?,

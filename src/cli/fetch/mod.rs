@@ -115,7 +115,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> FetchError {
 
 /// A folder in `to` for work in progress: on the same disk, so that files can be moved to `to`
 /// whole.
-fn workshop(to: &Path) -> Result<tempfile::TempDir, FetchError> {
+fn staging(to: &Path) -> Result<tempfile::TempDir, FetchError> {
     fs::create_dir_all(to).map_err(failed(to))?;
     tempfile::Builder::new()
         .prefix(".fetch-")

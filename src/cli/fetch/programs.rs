@@ -8,7 +8,7 @@ use glob::Pattern;
 use super::apt::{self, Archive};
 use super::initrd::{self, Tree};
 use super::packages::{DEVICES, FILES, FOLDERS, LEFT_OUT, LINKS, PACKAGES};
-use super::{FetchError, failed, workshop};
+use super::{FetchError, failed, staging};
 use crate::image::file;
 use crate::measure::Progress;
 
@@ -25,7 +25,7 @@ pub(super) fn bring(to: &Path, mirror: &str) -> Result<String, FetchError> {
     if initrd::is_whole(&path, &label) {
         return Ok("was there already".to_owned());
     }
-    let work = workshop(to)?;
+    let work = staging(to)?;
     let root = work.path().join("root");
     // Lists, packages, initrd.
     let mut progress = Progress::counting("step", PACKAGES.len() + 2);

@@ -112,7 +112,7 @@ impl Emitter<'_> {
     }
 
     /// Tells the CPU of the last operation, at the end of the block.
-    pub fn settle_cause(&mut self) {
+    pub fn materialize_cause(&mut self) {
         self.store_cause();
         self.cause_is_known();
     }

@@ -71,7 +71,7 @@ impl Malta {
         } else {
             !0
         };
-        self.settle(chip);
+        self.propagate(chip);
         value & width.mask()
     }
 
@@ -91,7 +91,7 @@ impl Malta {
             registers.write(hit.offset, width, value, now);
         }
         self.lend_bus(chip, memory, now);
-        self.settle(chip);
+        self.propagate(chip);
     }
 
     pub(super) fn read_port(&mut self, port: u64, width: Width, now: Nanos) -> u32 {
@@ -177,7 +177,7 @@ impl Malta {
             Door::InterruptAcknowledge => {
                 self.accesses.count_read(Chip::Acknowledge);
                 let vector = u32::from(self.chips.pic.acknowledge());
-                self.settle(Chip::Pic);
+                self.propagate(Chip::Pic);
                 let word = if self.chips.gt.swaps_registers() {
                     vector.swap_bytes()
                 } else {
@@ -255,7 +255,7 @@ impl Malta {
             config.write(register | lane as u8, width, value);
         }
         self.lend_bus(chip, memory, now);
-        self.settle(chip);
+        self.propagate(chip);
         self.set_inputs();
         self.refresh_lines();
     }

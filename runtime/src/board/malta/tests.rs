@@ -361,7 +361,7 @@ fn looking_at_the_touched_chip_is_enough() {
             guest.board.advance(&mut guest.memory, guest.now);
         }
         let mut all = guest.board.clone();
-        all.settle_all();
+        all.propagate_all();
         assert_eq!(guest.board.lines(), all.lines());
         assert_eq!(guest.board.deadline(), all.deadline());
     }

@@ -35,7 +35,7 @@ fn compare<F: Format>(fcsr: &mut Fcsr, cond: u8, fs: u64, ft: u64) -> Outcome<bo
         } else {
             Exceptions::NONE
         };
-        return fcsr.settle(cond & UNORDERED != 0, raised);
+        return fcsr.commit(cond & UNORDERED != 0, raised);
     }
     let (fs, ft) = (place::<F>(fs), place::<F>(ft));
     let holds = if fs < ft {
@@ -45,7 +45,7 @@ fn compare<F: Format>(fcsr: &mut Fcsr, cond: u8, fs: u64, ft: u64) -> Outcome<bo
     } else {
         0
     };
-    fcsr.settle(cond & holds != 0, Exceptions::NONE)
+    fcsr.commit(cond & holds != 0, Exceptions::NONE)
 }
 
 /// C.cond.S: whether condition `cond` (0 to 15) holds. The caller stores it in a condition code.

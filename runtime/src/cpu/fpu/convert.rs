@@ -74,7 +74,7 @@ pub fn cvt_s_d(fcsr: &mut Fcsr, fs: u64) -> Outcome<u32> {
         Some(done) if mode.rounding == Rounding::Nearest => done,
         _ => reformat::<Double, Single>(mode, fs),
     };
-    fcsr.settle(result as u32, raised)
+    fcsr.commit(result as u32, raised)
 }
 
 /// CVT.D.S. Exact, except that a signaling NaN is invalid.
@@ -83,7 +83,7 @@ pub fn cvt_d_s(fcsr: &mut Fcsr, fs: u32) -> Outcome<u64> {
         Some(done) => (done, Exceptions::NONE),
         None => reformat::<Single, Double>(Mode::from(*fcsr), u64::from(fs)),
     };
-    fcsr.settle(result, raised)
+    fcsr.commit(result, raised)
 }
 
 /// CVT.S.W.
@@ -94,24 +94,24 @@ pub fn cvt_s_w(fcsr: &mut Fcsr, fs: u32) -> Outcome<u32> {
     } else {
         from_integer::<Single>(mode, i64::from(fs as i32))
     };
-    fcsr.settle(result as u32, raised)
+    fcsr.commit(result as u32, raised)
 }
 
 /// CVT.S.L.
 pub fn cvt_s_l(fcsr: &mut Fcsr, fs: u64) -> Outcome<u32> {
     let (result, raised) = from_integer::<Single>(Mode::from(*fcsr), fs as i64);
-    fcsr.settle(result as u32, raised)
+    fcsr.commit(result as u32, raised)
 }
 
 /// CVT.D.W. Always exact.
 pub fn cvt_d_w(fcsr: &mut Fcsr, fs: u32) -> Outcome<u64> {
-    fcsr.settle(f64::from(fs as i32).to_bits(), Exceptions::NONE)
+    fcsr.commit(f64::from(fs as i32).to_bits(), Exceptions::NONE)
 }
 
 /// CVT.D.L.
 pub fn cvt_d_l(fcsr: &mut Fcsr, fs: u64) -> Outcome<u64> {
     let (result, raised) = from_integer::<Double>(Mode::from(*fcsr), fs as i64);
-    fcsr.settle(result, raised)
+    fcsr.commit(result, raised)
 }
 
 const MAX_W: u64 = i32::MAX as u64;
@@ -123,25 +123,25 @@ macro_rules! to_integers {
         #[doc = concat!("From S to W, ", $text)]
         pub fn $w_s(fcsr: &mut Fcsr, fs: u32) -> Outcome<u32> {
             let (result, raised) = to_integer::<Single>($rounding(*fcsr), MAX_W, u64::from(fs));
-            fcsr.settle(result as u32, raised)
+            fcsr.commit(result as u32, raised)
         }
 
         #[doc = concat!("From D to W, ", $text)]
         pub fn $w_d(fcsr: &mut Fcsr, fs: u64) -> Outcome<u32> {
             let (result, raised) = to_integer::<Double>($rounding(*fcsr), MAX_W, fs);
-            fcsr.settle(result as u32, raised)
+            fcsr.commit(result as u32, raised)
         }
 
         #[doc = concat!("From S to L, ", $text)]
         pub fn $l_s(fcsr: &mut Fcsr, fs: u32) -> Outcome<u64> {
             let (result, raised) = to_integer::<Single>($rounding(*fcsr), MAX_L, u64::from(fs));
-            fcsr.settle(result, raised)
+            fcsr.commit(result, raised)
         }
 
         #[doc = concat!("From D to L, ", $text)]
         pub fn $l_d(fcsr: &mut Fcsr, fs: u64) -> Outcome<u64> {
             let (result, raised) = to_integer::<Double>($rounding(*fcsr), MAX_L, fs);
-            fcsr.settle(result, raised)
+            fcsr.commit(result, raised)
         }
     )+};
 }

@@ -5,7 +5,7 @@
 //! anyway, it leaves open: it notes which operation was the last, and on what. Where Cause is
 //! wanted after all, the operation is done once more, here.
 //!
-//! Outside translated code nothing is ever deferred: see [`Cpu::settle_cause`].
+//! Outside translated code nothing is ever deferred: see [`Cpu::materialize_cause`].
 
 use super::super::Cpu;
 use super::*;
@@ -39,11 +39,11 @@ macro_rules! operations {
             /// Does the operation again, for what it raises. It did not trap the first time, and
             /// FCSR's modes have not changed since.
             #[cold]
-            fn settle(&self, fcsr: &mut Fcsr) {
+            fn materialize(&self, fcsr: &mut Fcsr) {
                 match self.operation {
                     Operation::None => {}
                     Operation::Exact => {
-                        let _ = fcsr.settle((), Exceptions::NONE);
+                        let _ = fcsr.commit((), Exceptions::NONE);
                     }
                     $(Operation::$variant => {
                         let _ = $function(fcsr, $(self.operands[$index] as $operand),+);
@@ -103,9 +103,9 @@ operations! {
 impl Cpu {
     /// Brings Cause up to date. What translated code returns to does this first.
     #[inline]
-    pub fn settle_cause(&mut self) {
+    pub fn materialize_cause(&mut self) {
         if self.deferred.operation != Operation::None {
-            self.deferred.settle(&mut self.fcsr);
+            self.deferred.materialize(&mut self.fcsr);
             self.deferred.operation = Operation::None;
         }
     }
@@ -126,19 +126,19 @@ mod tests {
             operands: [1.0_f64.to_bits(), 3.0_f64.to_bits(), 0],
         };
         cpu.deferred = third(Operation::DivD);
-        cpu.settle_cause();
+        cpu.materialize_cause();
         assert_eq!(
             (cpu.fcsr.0, cpu.deferred.operation),
             (0x1004, Operation::None)
         );
         cpu.deferred = third(Operation::AddD);
-        cpu.settle_cause();
+        cpu.materialize_cause();
         assert_eq!(cpu.fcsr.0, 0x4);
         cpu.fcsr = Fcsr(0x1004);
-        cpu.settle_cause();
+        cpu.materialize_cause();
         assert_eq!(cpu.fcsr.0, 0x1004);
         cpu.deferred = third(Operation::Exact);
-        cpu.settle_cause();
+        cpu.materialize_cause();
         assert_eq!(cpu.fcsr.0, 0x4);
     }
 }

@@ -220,7 +220,7 @@ impl Fcsr {
     /// Ends an operation that raised `raised`: Cause becomes that, and Flags collect it if
     /// nothing traps.
     #[inline]
-    pub(super) fn settle<T>(&mut self, result: T, raised: Exceptions) -> Outcome<T> {
+    pub(super) fn commit<T>(&mut self, result: T, raised: Exceptions) -> Outcome<T> {
         self.0 = self.0 & !CAUSE | raised.0 << CAUSE_SHIFT;
         if raised.intersects(self.enables()) {
             return Err(Trap);
@@ -262,9 +262,9 @@ mod tests {
     fn a_trap_shows_its_cause_and_leaves_the_flags() {
         let mut fcsr = Fcsr(0x0000_0804);
         let raised = Exceptions::INVALID | Exceptions::INEXACT;
-        assert_eq!(fcsr.settle((), raised), Err(Trap));
+        assert_eq!(fcsr.commit((), raised), Err(Trap));
         assert_eq!(fcsr, Fcsr(0x0001_1804));
-        assert_eq!(fcsr.settle(7, Exceptions::OVERFLOW), Ok(7));
+        assert_eq!(fcsr.commit(7, Exceptions::OVERFLOW), Ok(7));
         assert_eq!(fcsr, Fcsr(0x0000_4814));
     }
 }

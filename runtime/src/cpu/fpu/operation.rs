@@ -108,14 +108,14 @@ macro_rules! instructions {
         pub fn $s(fcsr: &mut Fcsr, $($operand: u32),+) -> Outcome<u32> {
             let (result, raised) =
                 $generic::<Single>(Mode::from(*fcsr), $(u64::from($operand)),+);
-            fcsr.settle(result as u32, raised)
+            fcsr.commit(result as u32, raised)
         }
 
         #[doc = $text]
         #[inline]
         pub fn $d(fcsr: &mut Fcsr, $($operand: u64),+) -> Outcome<u64> {
             let (result, raised) = $generic::<Double>(Mode::from(*fcsr), $($operand),+);
-            fcsr.settle(result, raised)
+            fcsr.commit(result, raised)
         }
     )+};
 }
