@@ -186,14 +186,11 @@ impl Vm {
     /// RAM with the CPU whose software TLB leads to it, for what changes RAM behind its back.
     #[inline]
     pub fn view(&mut self) -> View<'_> {
-        View {
-            ram: &mut self.ram,
-            cpu: &mut self.cpu,
-            counters: &mut self.counters,
-        }
+        self.board_and_memory().1
     }
 
     /// The board, and the memory for its bus masters.
+    #[inline]
     pub(super) fn board_and_memory(&mut self) -> (&mut Malta, View<'_>) {
         let memory = View {
             ram: &mut self.ram,
