@@ -12,6 +12,7 @@
 
 pub mod acpi;
 pub mod copier;
+pub mod disk;
 pub mod dma8237;
 pub mod fpga;
 pub mod gt64120;
