@@ -42,6 +42,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["trace"],
     &["image"],
+    &["sandbox"],
     &["console"],
     &["machine"],
     &["report"],
