@@ -18,8 +18,6 @@ use super::http::Connection;
 use super::routes::{answer, failure};
 use super::socket::Claimed;
 
-use crate::sandbox::{Duty, narrow};
-
 /// How long a connection may take, from its start to the answer's last byte.
 const TIME: Duration = Duration::from_secs(5);
 /// How long an answered client may go on to send.
@@ -52,10 +50,7 @@ impl Server {
         let (stop, stopped) = UnixStream::pair()?;
         let thread = thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || {
-                narrow(Duty::Serve);
-                serve(&socket, &stopped, &*machines);
-            })?;
+            .spawn(move || serve(&socket, &stopped, &*machines))?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),

@@ -19,7 +19,7 @@ pub enum Duty {
     Run,
     /// It translates guest code, and appends it to the file of the code cache, which is open.
     Translate,
-    /// It moves bytes between descriptors: for clients of a socket, or of the terminal.
+    /// It moves the bytes of a console between descriptors.
     Serve,
 }
 
@@ -126,6 +126,8 @@ const SERVE: Group = &[
     (libc::SYS_sendto, ALWAYS),
     (libc::SYS_sendmsg, ALWAYS),
     (libc::SYS_shutdown, ALWAYS),
+    // The socket's file, at the end.
+    (libc::SYS_unlink, ALWAYS),
     // A thread for a client: no new process.
     (
         libc::SYS_clone,
@@ -155,7 +157,6 @@ const RUN: Group = &[
     (libc::SYS_getcwd, ALWAYS),
     (libc::SYS_mkdir, ALWAYS),
     (libc::SYS_mkdirat, ALWAYS),
-    (libc::SYS_unlink, ALWAYS),
     (libc::SYS_unlinkat, ALWAYS),
     (libc::SYS_rename, ALWAYS),
     (libc::SYS_renameat, ALWAYS),

@@ -1,9 +1,11 @@
 //! The program confines itself: what the host says of its threads.
 
 use crate::process::{Process, client, wait_until};
+use mirrorball::control::Client;
+use mirrorball::control::api::Action;
 use std::collections::BTreeMap;
 use std::fs;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 /// A thread, as `/proc` shows it: the lines of its status.
 type Status = BTreeMap<String, String>;
@@ -22,27 +24,39 @@ fn threads(pid: u32) -> BTreeMap<String, Status> {
     statuses.collect()
 }
 
-fn start(more: &[&str]) -> (Process, BTreeMap<String, Status>) {
+struct Monitor {
+    process: Process,
+    client: Client,
+    folder: TempDir,
+}
+
+fn start(more: &[&str]) -> (Monitor, BTreeMap<String, Status>) {
     let folder = tempdir().expect("a folder");
     let socket = folder.path().join("control");
     let control = socket.display().to_string();
     let console = folder.path().join("console").display().to_string();
-    let vm = format!("image=guests/prebuilt/vmm-hog.el.elf,console=socket:{console}");
-    let other = "name=other,image=guests/prebuilt/vmm-hog.el.elf,console=none";
-    let common = ["run", "--vm", &vm, "--vm", other, "--control", &control];
-    let monitor = Process::start(&[&common[..], more].concat());
+    let hog = "image=guests/prebuilt/vmm-hog.el.elf,append='pages=300 rounds=100000000'";
+    let vm = format!("{hog},console=socket:{console}");
+    let other = format!("{hog},name=other,console=none");
+    let common = ["run", "--vm", &vm, "--vm", &other, "--control", &control];
+    let process = Process::start(&[&common[..], more].concat());
     let client = client(&socket);
     wait_until("both run", || {
         let vms = client.vms().expect("it answers");
         vms.iter().all(|vm| vm.instructions > 1_000_000)
     });
-    let threads = threads(monitor.id());
+    let threads = threads(process.id());
+    let monitor = Monitor {
+        process,
+        client,
+        folder,
+    };
     (monitor, threads)
 }
 
 #[test]
 fn every_thread_is_confined() {
-    let (_monitor, threads) = start(&[]);
+    let (monitor, threads) = start(&[]);
     let filters = |name: &str| {
         let found = threads.iter().find(|(thread, _)| thread.starts_with(name));
         let (_, status) = found.unwrap_or_else(|| panic!("{name} is not in {:?}", threads.keys()));
@@ -60,9 +74,20 @@ fn every_thread_is_confined() {
     }
     let main = filters("mirrorball");
     assert!(main > 0);
-    for narrow in ["translate", "control", "console socket"] {
+    for narrow in ["translate", "console socket"] {
         assert!(filters(narrow) > main, "{narrow}");
     }
+    for vm in monitor.client.vms().expect("it answers") {
+        monitor
+            .client
+            .act(&vm.name, Action::Stop)
+            .expect("it stops");
+    }
+    monitor.process.end();
+    let left: Vec<_> = fs::read_dir(monitor.folder.path())
+        .expect("a folder")
+        .collect();
+    assert!(left.is_empty(), "the sockets are removed: {left:?}");
 }
 
 #[test]

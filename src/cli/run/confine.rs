@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use super::options::Guests;
 use crate::cache::{perf, persist};
 use crate::cli::complain;
+use crate::control::Claimed;
 use crate::engine::compiler;
-use crate::machine::{CodeCache, MachineSpec};
+use crate::machine::{CodeCache, ConsoleSpec, MachineSpec};
 use crate::sandbox::{self, Duty};
 
 /// What the process leaves itself.
@@ -25,6 +26,8 @@ pub enum SandboxMode {
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     written: Vec<PathBuf>,
+    /// The sockets among them: none can be connected to later.
+    sockets: Vec<PathBuf>,
 }
 
 impl Reach {
@@ -34,20 +37,34 @@ impl Reach {
         if perf_map {
             written.push(perf::folder());
         }
+        let mut sockets = Vec::new();
         let machines = match guests {
             Guests::One(machine) => std::slice::from_ref(&**machine),
             Guests::Many(monitor, machines) => {
+                sockets.extend(monitor.control.clone());
                 written.extend(monitor.swap.as_ref().map(|swap| swap.folder.clone()));
                 machines
             }
         };
         written.extend(machines.iter().filter_map(code_cache));
-        Self { written }
+        sockets.extend(
+            machines
+                .iter()
+                .filter_map(|machine| match &machine.console {
+                    ConsoleSpec::Socket(path) => Some(path.clone()),
+                    _ => None,
+                }),
+        );
+        Self { written, sockets }
     }
 
     /// Confines this thread, and those that it starts from now on. What the host's kernel cannot
     /// enforce is said on standard error.
     pub(super) fn confine(&self) {
+        for path in &self.sockets {
+            // What is in the way is told when the socket is made.
+            let _ = Claimed::make_way(path);
+        }
         // The program's own hash is part of the name of its code cache; the report says how much
         // memory the process had, and threads are started for the cores that there are.
         let own = env::current_exe().into_iter();
