@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use crate::vcpu::Spin;
 pub use console::Console;
-pub use hypercall::hypercall;
+pub use hypercall::{Hypercall, hypercall};
 pub use run::{Engine, Rest};
 pub use saved::{LoadError, SavedVm};
 pub use view::View;
