@@ -8,6 +8,7 @@ mod common;
 mod consoles;
 mod crowd;
 mod failures;
+mod isolation;
 mod killed;
 mod leaks;
 mod neighbours;

@@ -19,6 +19,7 @@ pub use options::{Guests, RunOptions};
 pub use reports::{End, Finished, Reports, TraceTopic};
 
 use super::{CliError, Exit};
+use crate::console::ended_by;
 
 /// Does what the options say.
 ///
@@ -30,9 +31,10 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     if !options.check {
         reports.start()?;
     }
-    match options.guests {
+    let exit = match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),
         Guests::One(machine) => one::run_one(*machine, reports),
         Guests::Many(monitor, machines) => many::run_many(monitor, machines, reports),
-    }
+    }?;
+    Ok(ended_by().map_or(exit, |signal| exit.graver(Exit::of_signal(signal))))
 }
