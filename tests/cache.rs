@@ -10,6 +10,7 @@ use mirrorball::cache::persist::PersistError;
 use mirrorball::cache::units::Policy;
 use mirrorball::engine::jit::JitError;
 use mirrorball::engine::{AnyEngine, Jit, JitConfig, Lockstep};
+use mirrorball_runtime::account::Kind as AccountKind;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
@@ -63,6 +64,53 @@ fn in_jit(stem: &str, jit: Jit) -> (End, Box<Jit>) {
         unreachable!("it was made of a JIT")
     };
     (end, jit)
+}
+
+/// Calls functions of two instructions, one behind the other, some times each.
+fn calling_functions(bytes: u32, times: i32) -> Box<Vm> {
+    const FIRST: u32 = 0x8020_0000;
+    let mut code = Vec::new();
+    code.extend(li(S0, FIRST));
+    code.extend(li(S1, FIRST + bytes));
+    code.extend([
+        addiu(T0, ZERO, times),
+        jalr(S0),
+        addiu(T0, T0, -1),
+        bne(T0, ZERO, -3),
+        NOP,
+        addiu(S0, S0, 8),
+        bne(S0, S1, -7),
+        NOP,
+        beq(ZERO, ZERO, -1),
+        NOP,
+    ]);
+    let mut vm = program(&code);
+    let functions: Vec<u32> = (0..bytes / 8).flat_map(|_| [jr(RA), NOP]).collect();
+    place(&mut vm, FIRST, &functions);
+    vm
+}
+
+#[test]
+fn what_code_in_many_places_makes_grow_has_limits() {
+    let background = JitConfig {
+        background: true,
+        ..small(1 << 20, 0, Policy::Fifo)
+    };
+    for (config, times) in [(background, 8), (small(1 << 20, 0, Policy::Fifo), 1)] {
+        // Twice as much as there is room for.
+        let mut vm = calling_functions(1 << 20, times);
+        let mut jit = Jit::new(config).expect("a JIT");
+        let mut most = 0;
+        while vm.cpu.gpr[16] != vm.cpu.gpr[17] || vm.cpu.retired() < 10 {
+            let limit = vm.cpu.retired() + 500_000;
+            let _ = vm.run(&mut jit, &mut Recorder::default(), limit);
+            for (kind, held) in jit.account().holdings() {
+                assert!(held.bytes <= held.limit, "{kind:?}: {held:?}");
+            }
+            most = most.max(jit.account().of(AccountKind::Blocks).bytes);
+        }
+        assert!(most > 8 << 20, "it came near to the limit: {most}");
+    }
 }
 
 #[test]

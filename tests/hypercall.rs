@@ -10,11 +10,12 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::{MODELS, Model};
 use mirrorball_runtime::exit::{Exit, Outcome};
-use mirrorball_runtime::hypercall::{CallError, Number};
+use mirrorball_runtime::hypercall::{BATCH_MOST, CallError, LIST_MOST, Number, WORK_MOST};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use std::fs;
 
 const STATUS: u32 = 12;
+const COMPARE: u32 = 11;
 
 /// A machine of `model` in kernel mode that is about to run `code` at [`CODE`].
 fn machine(model: &'static Model, hypercalls: bool, code: &[u32]) -> Box<Vm> {
@@ -165,6 +166,91 @@ fn refusals_are_counted_and_typed() {
     run(Kind::EagerJit, &mut vm, 5);
     assert_eq!(vm.counters.hypercalls_refused, 1);
     assert_eq!(vm.cpu.gpr[2] as u32 as i32, CallError::BadAddress.code());
+}
+
+/// Makes one call, whose arguments are there, and then nothing.
+fn once(number: Number) -> Vec<u32> {
+    vec![
+        addiu(V0, ZERO, number as i32),
+        HYPCALL,
+        addiu(S0, S0, 1),
+        beq(ZERO, ZERO, -1),
+        NOP,
+    ]
+}
+
+#[test]
+fn a_long_call_goes_on_at_its_instruction() {
+    const PAGES: u32 = 2 * WORK_MOST + 7;
+    let last = Pa((512 + u64::from(PAGES) - 1) * 4096);
+    // The handler of a timer that goes off meanwhile notes where, and what `$v0` was.
+    let handler = [mfc0(S1, EPC), addu(T0, ZERO, V0), mtc0(ZERO, COMPARE), ERET];
+    for kind in ENGINES {
+        let mut vm = program(&once(Number::PageZero));
+        place(&mut vm, 0x8000_0180, &handler);
+        (vm.cpu.gpr[4], vm.cpu.gpr[5], vm.cpu.gpr[3]) = (512, PAGES.into(), 0x77);
+        vm.view().write_physical(last, &[1; 4]);
+        vm.move_to_cp0(COMPARE, 0, 2, 0);
+        vm.move_to_cp0(STATUS, 0, 0x8001, 0);
+        run(kind, &mut vm, 2);
+        let begun = Number::PageZero as u32 | WORK_MOST << 8;
+        assert_eq!((vm.cpu.gpr[2], vm.cpu.gpr[3]), (begun.into(), 0x77), "{kind}");
+        assert_eq!(vm.ram.word(last), 0x0101_0101);
+        // Two runs more, the handler, and one instruction behind the call.
+        run(kind, &mut vm, 2 + 4 + 1);
+        let registers = [2, 3, 4, 5, 8, 16, 17].map(|register| vm.cpu.gpr[register] as u32);
+        let expected = [0, 0, 512, PAGES, begun, 1, CODE + 4];
+        assert_eq!(registers, expected, "{kind}");
+        assert_eq!(vm.ram.word(last), 0);
+        assert_eq!(vm.counters.hypercalls[Number::PageZero as usize], 1);
+    }
+}
+
+#[test]
+fn a_batch_of_long_calls_ends_as_if_it_were_one_piece() {
+    const RECORDS: u32 = 0x8020_0000;
+    const PAGES: u32 = WORK_MOST + 200;
+    let take = |give| if give { Number::BalloonGive } else { Number::BalloonTake };
+    // All but the last are given and taken by turns. The last zeroes the page of its record, too.
+    let own = (RECORDS & 0x1fff_ffff) / 4096;
+    let records = (0..BATCH_MOST).map(|index| match index {
+        255 => [Number::PageZero as u32, own, PAGES, 0, 0, 9, 9],
+        _ => [take(index % 2 == 0) as u32, 8192, PAGES, 0, 0, 9, 9],
+    });
+    let records: Vec<u32> = records.flatten().collect();
+    for kind in ENGINES {
+        let mut vm = program(&once(Number::Batch));
+        place(&mut vm, RECORDS, &records);
+        (vm.cpu.gpr[4], vm.cpu.gpr[5]) = (RECORDS.into(), BATCH_MOST.into());
+        // Each run does as much as it may, and the next goes on in the same record.
+        let work = BATCH_MOST * (PAGES + 1);
+        let least = u64::from(work / WORK_MOST);
+        run(kind, &mut vm, least);
+        assert_eq!((vm.cpu.pc as u32, vm.cpu.gpr[16]), (CODE + 4, 0), "{kind}");
+        run(kind, &mut vm, u64::from(BATCH_MOST));
+        assert_eq!((vm.cpu.gpr[2], vm.cpu.gpr[3]), (0, 256), "{kind}");
+        assert_eq!(vm.ram.pages_given(), u64::from(PAGES));
+        assert_eq!(vm.counters.hypercalls[Number::BalloonGive as usize], 128);
+        assert_eq!(vm.counters.hypercalls_refused, 0);
+        let last = Pa(u64::from(RECORDS & 0x1fff_ffff) + 255 * 28);
+        let word = |index: u64| vm.ram.word(Pa(last.0 + 4 * index));
+        assert_eq!([word(0), word(1), word(2)], [4, own, PAGES]);
+        assert_eq!([word(5), word(6)], [0, 0]);
+    }
+}
+
+#[test]
+fn a_list_has_an_end() {
+    for (count, refused) in [(LIST_MOST, false), (LIST_MOST + 1, true)] {
+        let mut vm = program(&once(Number::BalloonGiveList));
+        let pages: Vec<u32> = (0..count).map(|page| 8192 + page).collect();
+        place(&mut vm, 0x8020_0000, &pages);
+        (vm.cpu.gpr[4], vm.cpu.gpr[5]) = (0x8020_0000, count.into());
+        run(Kind::EagerJit, &mut vm, 5);
+        let status = if refused { CallError::BadCount.code() } else { 0 };
+        assert_eq!(vm.cpu.gpr[2] as u32 as i32, status);
+        assert_eq!(vm.ram.pages_given() == 0, refused);
+    }
 }
 
 #[test]

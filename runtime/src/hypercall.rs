@@ -14,6 +14,13 @@ pub const VERSION: u32 = 1 << 16;
 
 /// The most bytes that one call writes to the console.
 pub const CONSOLE_MOST: u32 = 4096;
+/// The most pages of a list.
+pub const LIST_MOST: u32 = 1024;
+/// The most work of one run of the instruction: a page or a record is one piece. What is left of a
+/// call then is done by running the same instruction again.
+pub const WORK_MOST: u32 = 1024;
+/// The bytes for the console that are as much work as a page.
+pub const CONSOLE_PIECE: u32 = 64;
 /// The most records of a batch.
 pub const BATCH_MOST: u32 = 256;
 /// The bytes of a record of a batch: number, four arguments, status, value.
@@ -90,6 +97,56 @@ impl Number {
     }
 }
 
+/// What `$v0` and a record's first word say: which call, and how far it has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The number of the call.
+    pub number: u8,
+    /// How much of it earlier runs of the instruction have done, as the call counts that; 24 bits.
+    pub done: u32,
+}
+
+impl From<u32> for Request {
+    fn from(word: u32) -> Self {
+        Self {
+            number: word as u8,
+            done: word >> 8,
+        }
+    }
+}
+
+impl From<Request> for u32 {
+    fn from(request: Request) -> Self {
+        Self::from(request.number) | request.done << 8
+    }
+}
+
+/// How far a batch has come, as [`Request::done`] says it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Made {
+    /// The calls that were made.
+    pub made: u32,
+    /// Those of them that were not refused.
+    pub done: u32,
+}
+
+const MADE_BITS: u32 = 12;
+
+impl From<u32> for Made {
+    fn from(word: u32) -> Self {
+        Self {
+            made: word & ((1 << MADE_BITS) - 1),
+            done: word >> MADE_BITS,
+        }
+    }
+}
+
+impl From<Made> for u32 {
+    fn from(Made { made, done }: Made) -> Self {
+        made | done << MADE_BITS
+    }
+}
+
 /// What the call for features answers: bit n is set if there is call n.
 pub const FEATURES: u32 = (1 << Number::ALL.len()) - 1;
 
@@ -108,6 +165,15 @@ impl Pages {
     pub fn numbers(self) -> Range<u64> {
         let first = u64::from(self.first);
         first..first + u64::from(self.count)
+    }
+
+    /// Those behind the first `done`; `None` if there are not so many.
+    #[must_use]
+    pub fn behind(self, done: u32) -> Option<Self> {
+        Some(Self {
+            first: self.first.wrapping_add(done),
+            count: self.count.checked_sub(done)?,
+        })
     }
 }
 
@@ -149,6 +215,20 @@ pub enum Call {
     Batch(Items),
 }
 
+impl Call {
+    /// Whether the call can be interrupted, and goes on where it was.
+    const fn has_pieces(self) -> bool {
+        matches!(
+            self,
+            Self::PageRelease(_)
+                | Self::PageZero(_)
+                | Self::BalloonGive(_)
+                | Self::BalloonTake(_)
+                | Self::Batch(_)
+        )
+    }
+}
+
 /// Why a call is refused. A refused call has changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[repr(i32)]
@@ -185,11 +265,19 @@ impl CallError {
 }
 
 impl Call {
-    /// The call `number`, with what the argument registers hold.
+    /// The call that is asked for, with what the argument registers hold.
     ///
     /// # Errors
-    /// When there is no such call.
-    pub fn new(number: u32, [a0, a1, ..]: [u32; 4]) -> Result<Self, CallError> {
+    /// When there is no such call, or none that can have been begun.
+    pub fn new(request: Request, arguments: [u32; 4]) -> Result<Self, CallError> {
+        let call = Self::of(request.number, arguments)?;
+        if request.done != 0 && !call.has_pieces() {
+            return Err(CallError::NotSupported);
+        }
+        Ok(call)
+    }
+
+    fn of(number: u8, [a0, a1, ..]: [u32; 4]) -> Result<Self, CallError> {
         let pages = Pages {
             first: a0,
             count: a1,
@@ -198,7 +286,7 @@ impl Call {
             address: a0,
             count: a1,
         };
-        let number = Number::ALL.get(number as usize);
+        let number = Number::ALL.get(usize::from(number));
         Ok(match number.ok_or(CallError::NotSupported)? {
             Number::Version => Self::Version,
             Number::Features => Self::Features,
@@ -225,10 +313,29 @@ mod tests {
         for (index, number) in Number::ALL.into_iter().enumerate() {
             assert_eq!(number as usize, index);
             assert!(FEATURES >> index & 1 != 0);
-            assert!(Call::new(number as u32, [0; 4]).is_ok());
+            assert!(Call::new(Request::from(number as u32), [0; 4]).is_ok());
         }
-        let beyond = Call::new(Number::ALL.len() as u32, [0; 4]);
-        assert_eq!(beyond, Err(CallError::NotSupported));
+        for word in [Number::ALL.len() as u32, u32::MAX, 0x100, 0x200 | 10] {
+            let beyond = Call::new(Request::from(word), [0; 4]);
+            assert_eq!(beyond, Err(CallError::NotSupported), "{word:#x}");
+        }
+    }
+
+    #[test]
+    fn how_far_a_call_has_come_is_part_of_its_word() {
+        let made = Made {
+            made: 200,
+            done: 190,
+        };
+        let request = Request {
+            number: 11,
+            done: made.into(),
+        };
+        let read = Request::from(u32::from(request));
+        assert_eq!((read, Made::from(read.done)), (request, made));
+        let pages = Pages { first: 7, count: 5 };
+        assert_eq!(pages.behind(5), Some(Pages { first: 12, count: 0 }));
+        assert_eq!(pages.behind(6), None);
     }
 
     #[test]

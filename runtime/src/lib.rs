@@ -4,6 +4,7 @@
 //! executed: it knows no decoder, no Cranelift and no command line. An execution engine
 //! implements [`vm::Engine`]; the monitor tells it how far to run and is told why it came back.
 
+pub mod account;
 pub mod addr;
 pub mod board;
 pub mod clock;

@@ -3,6 +3,7 @@
 use super::slots::Slots;
 use crate::interp::Block;
 use crate::interp::block::{Source, code_address};
+use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::mmu::soft::{
     CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, SpaceKey, word_of,
@@ -150,10 +151,14 @@ pub struct Blocks<T> {
     predecoded: u64,
     again: u64,
     bytes: usize,
+    most: usize,
 }
 
 /// What the allocator and tables add to what a block takes.
 const TABLES: usize = 16 + 2 * (size_of::<Word>() + size_of::<BlockId>()) + 6;
+
+/// What a code page takes, and what is left of the blocks in it.
+const CODE_PAGE_BYTES: usize = size_of::<CodePage>() + CODE_WORDS;
 
 /// A word of a code page, by the number of both.
 type Word = u32;
@@ -165,11 +170,11 @@ fn word(slot: CodeSlot, pc: Va) -> Word {
 }
 
 impl<T: Keep> Blocks<T> {
-    /// No blocks.
+    /// No blocks, and never more than so many bytes of them.
     ///
     /// # Errors
     /// If the host has no address space for them.
-    pub fn new() -> Result<Self, BlocksError> {
+    pub fn new(most: usize) -> Result<Self, BlocksError> {
         let code = CodePages::new().map_err(|error| BlocksError(error.into()))?;
         Ok(Self {
             slots: Slots::default(),
@@ -179,6 +184,7 @@ impl<T: Keep> Blocks<T> {
             predecoded: 0,
             again: 0,
             bytes: 0,
+            most,
         })
     }
 
@@ -223,7 +229,8 @@ impl<T: Keep> Blocks<T> {
     /// Whether there is hardly room for more blocks or pages with code: some have to be dropped.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.code.len() + 16 > CODE_PAGES || self.len() + 1024 > CODE_BLOCKS
+        let crowded = self.code.len() + 16 > CODE_PAGES || self.len() + 1024 > CODE_BLOCKS;
+        crowded || self.bytes > self.most
     }
 
     fn viewed(&self, key: BlockKey) -> Option<&Viewed> {
@@ -485,10 +492,16 @@ impl<T: Keep> Blocks<T> {
         self.bytes
     }
 
-    /// How much memory code pages take.
+    /// How much memory code pages take, with what is remembered of blocks that were in them.
     #[must_use]
     pub fn code_bytes(&self) -> usize {
-        self.code.len() * size_of::<CodePage>()
+        self.code.len() * CODE_PAGE_BYTES
+    }
+
+    /// The same, and the most that it can be.
+    #[must_use]
+    pub fn code_held(&self) -> Holding {
+        Holding::new(self.code_bytes(), CODE_PAGES * CODE_PAGE_BYTES)
     }
 
     /// The number of blocks that were ever predecoded.

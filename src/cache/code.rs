@@ -47,6 +47,13 @@ impl CacheConfig {
     pub fn blocks_bytes(&self) -> RangeInclusive<usize> {
         self.bytes.clamp(4 << 20, 5 << 20)..=(4 * self.bytes).clamp(8 << 20, 64 << 20)
     }
+
+    /// The most bytes of blocks, those of translations included, which are kept as long as the code
+    /// is: when there are more, blocks and code are made anew.
+    #[must_use]
+    pub fn all_blocks_bytes(&self) -> usize {
+        2 * self.blocks_bytes().end()
+    }
 }
 
 /// A link: one cell of a translation.
@@ -75,6 +82,9 @@ pub struct Entry {
     /// Those whose links lead here.
     incoming: Vec<TranslationId>,
 }
+
+/// About what a translation takes beside its code, links and table places included.
+const ENTRY_BYTES: usize = 2 * (size_of::<Entry>() + size_of::<TranslationId>());
 
 /// Why there is no cache.
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +185,12 @@ impl CodeCache {
     #[must_use]
     pub fn get(&self, id: TranslationId) -> Option<&Entry> {
         self.entries.get(&id)
+    }
+
+    /// About what is known of translations takes, their code apart.
+    #[must_use]
+    pub fn table_bytes(&self) -> usize {
+        self.entries.len() * ENTRY_BYTES
     }
 
     /// All translations, those being made included.

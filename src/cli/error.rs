@@ -61,6 +61,8 @@ pub enum CliError {
     Fleet(#[from] FleetError),
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
+    #[error("the host has no thread that waits for signals: {0}")]
+    NoSignals(#[source] io::Error),
     #[error("the monitor failed in running it; the others went on")]
     Crashed,
     #[error("could not be started, or go on")]
@@ -106,7 +108,7 @@ impl CliError {
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
-            Self::Fleet(_) | Self::NoThread(_) | Self::Crashed | Self::NotStarted => Exit::Host,
+            Self::Fleet(_) | Self::NoThread(_) | Self::NoSignals(_) | Self::Crashed | Self::NotStarted => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)

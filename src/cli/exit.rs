@@ -25,11 +25,17 @@ pub enum Exit {
     Difference = 13,
     /// The machine stopped before the script was finished.
     Script = 14,
+    /// SIGHUP ended the run.
+    HungUp = 129,
+    /// SIGINT did.
+    Interrupted = 130,
+    /// SIGTERM did.
+    Terminated = 143,
 }
 
 impl Exit {
     /// Every way to end and what it means.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::Done, "the guest powered off, or Ctrl-A x"),
         (
             Self::Host,
@@ -50,11 +56,17 @@ impl Exit {
             Self::Script,
             "the machine stopped before --script was finished",
         ),
+        (Self::HungUp, "ended by SIGHUP, with all reports"),
+        (Self::Interrupted, "ended by SIGINT, with all reports"),
+        (Self::Terminated, "ended by SIGTERM, with all reports"),
     ];
 
     /// From the best news to the worst: how grave it is when one of several machines ends so.
-    const BY_GRAVITY: [Self; 8] = [
+    const BY_GRAVITY: [Self; 11] = [
         Self::Done,
+        Self::HungUp,
+        Self::Interrupted,
+        Self::Terminated,
         Self::Reset,
         Self::Limit,
         Self::Stopped,
@@ -75,13 +87,21 @@ impl Exit {
         }
     }
 
+    /// How a run ends that a signal ended: 128 and its number, as shells say it.
+    #[must_use]
+    pub fn of_signal(signal: i32) -> Self {
+        let of = [Self::HungUp, Self::Interrupted];
+        let is = |exit: &Self| *exit as i32 == 128 + signal;
+        of.into_iter().find(is).unwrap_or(Self::Terminated)
+    }
+
     /// How a run ends that would end like this, had it not had a script that is unfinished.
     /// Errors and differences are the graver news and stay.
     #[must_use]
     pub const fn with_unfinished_script(self) -> Self {
         match self {
             Self::Done | Self::Reset | Self::Limit | Self::Stopped | Self::Script => Self::Script,
-            Self::Host | Self::Usage | Self::Difference => self,
+            Self::HungUp | Self::Interrupted | Self::Terminated | Self::Host | Self::Usage | Self::Difference => self,
         }
     }
 }
@@ -125,7 +145,7 @@ mod tests {
     fn the_codes_are_what_is_promised() {
         assert_eq!(
             Exit::ALL.map(|(exit, _)| exit as u8),
-            [0, 1, 2, 10, 11, 12, 13, 14]
+            [0, 1, 2, 10, 11, 12, 13, 14, 129, 130, 143]
         );
     }
 

@@ -23,10 +23,14 @@ mod tune;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};
+use std::panic::resume_unwind;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use signal_hook::consts::SIGXFSZ;
 
 pub use error::CliError;
 pub use exit::Exit;
@@ -58,9 +62,24 @@ enum Command {
     Top(top::TopArgs),
 }
 
+/// The stack of the thread that does everything, whatever the user's limit for stacks is.
+const STACK: usize = 8 << 20;
+
 /// The whole program: reads the command line, does what it says, and says how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Without a handler the signal ends the program; with one, the write fails that is too much.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    let thread = thread::Builder::new().name("mirrorball".to_owned());
+    match thread.stack_size(STACK).spawn(obey) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        // The host has no more threads.
+        Err(_) => obey(),
+    }
+}
+
+/// Does what the command line says.
+fn obey() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
@@ -96,7 +115,12 @@ fn complain(message: &str) {
         }
         line
     });
-    eprintln!("mirrorball: {line}");
+    say(&format!("mirrorball: {line}\n"));
+}
+
+/// Prints `text` on standard error. If that is full or closed, there is nothing left to tell it to.
+fn say(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Prints `text` on standard output. A reader that has seen enough is no error.

@@ -23,7 +23,7 @@ use crate::control::Client;
 /// How long a key or a signal may wait.
 const TICK: Duration = Duration::from_millis(100);
 /// The width of the table that `--once` prints.
-const WIDTH: u16 = 132;
+const WIDTH: u16 = 140;
 
 /// Show what running VMs do, a line each
 ///

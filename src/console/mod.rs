@@ -22,6 +22,7 @@ pub mod terminal;
 
 pub use outlet::{Lane, Outlet};
 pub use place::{Console, Printer};
+pub use raw::{end_orderly, ended_by};
 pub use script::{Script, ScriptError, ScriptRunner};
 pub use session::Session;
 pub use shared::SharedTerminal;

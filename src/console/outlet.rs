@@ -235,6 +235,12 @@ impl Lane {
         self.shared().lock().lanes[self.number].full
     }
 
+    /// How many bytes wait to be written. A guest is held back at [`ROOM`].
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared().lock().lanes[self.number].waiting
+    }
+
     /// Why nothing can be written any more, if that is so.
     #[must_use]
     pub fn failure(&self) -> Option<io::Error> {

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::{panic, thread};
 
@@ -12,6 +13,42 @@ use rustix::termios::{self, OptionalActions, OutputModes, Termios};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+
+use super::Waker;
+
+/// What is done at the first signal that asks the program to end.
+static ENDING: Mutex<Option<Waker>> = Mutex::new(None);
+/// That signal, or 0.
+static ENDED_BY: AtomicI32 = AtomicI32::new(0);
+
+/// Has SIGINT, SIGTERM and SIGHUP end the program in an orderly way: the first of them is noted, and
+/// `waker` is called. A second one ends it at once.
+///
+/// # Errors
+/// When the host has no thread that waits for signals.
+pub fn end_orderly(waker: Waker) -> io::Result<()> {
+    *ENDING.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+    watch_signals()
+}
+
+/// The signal that has asked the program to end, if one has.
+#[must_use]
+pub fn ended_by() -> Option<i32> {
+    let signal = ENDED_BY.load(Ordering::Relaxed);
+    (signal != 0).then_some(signal)
+}
+
+/// Whether this signal is one that asks for an orderly end, which is under way then.
+fn begins_end(signal: i32) -> bool {
+    if !matches!(signal, SIGINT | SIGTERM | SIGHUP) {
+        return false;
+    }
+    let waker = ENDING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if waker.is_some() {
+        ENDED_BY.store(signal, Ordering::Relaxed);
+    }
+    waker.inspect(Waker::wake).is_some()
+}
 
 struct Saved {
     terminal: OwnedFd,
@@ -72,7 +109,6 @@ fn resume() {
 /// Sees to it that panics and signals restore the terminal before they do what they do.
 fn watch() -> io::Result<()> {
     static PANICS: Once = Once::new();
-    static SIGNALS: Mutex<bool> = Mutex::new(false);
     PANICS.call_once(|| {
         let report = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
@@ -80,6 +116,12 @@ fn watch() -> io::Result<()> {
             report(info);
         }));
     });
+    watch_signals()
+}
+
+/// Sees to signals, on a thread for all of them.
+fn watch_signals() -> io::Result<()> {
+    static SIGNALS: Mutex<bool> = Mutex::new(false);
     let mut watching = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
     if !*watching {
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])?;
@@ -95,7 +137,7 @@ fn obey(mut signals: Signals) {
     for signal in signals.forever() {
         if signal == SIGCONT {
             resume();
-        } else {
+        } else if !begins_end(signal) {
             restore();
             // Ends the process, or stops it until SIGCONT.
             let _ = emulate_default_handler(signal);

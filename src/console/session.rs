@@ -9,9 +9,12 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
+use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::vm::host::{Host, Input as Typed};
 
+use super::outlet::ROOM;
+use super::raw;
 use super::script::Unfinished;
 use super::{Lane, Printer, Script, ScriptRunner, Source};
 
@@ -107,7 +110,8 @@ impl Session {
     /// Whether the machine is to end.
     fn quits(&self) -> bool {
         let failed = || self.out.lane().is_some_and(|lane| lane.failure().is_some());
-        self.quit || self.source.as_ref().is_some_and(Source::quits) || failed()
+        let ended = raw::ended_by().is_some();
+        ended || self.quit || self.source.as_ref().is_some_and(Source::quits) || failed()
     }
 
     fn run_script(&mut self, bytes: &[u8]) -> Vec<u8> {
@@ -132,6 +136,14 @@ impl Host for Session {
             self.out.lane().inspect(|lane| lane.wait_for_room(LOOK));
         }
         answer
+    }
+
+    fn held(&self) -> Holding {
+        let mut held = self.out.lane().map_or_else(Holding::default, |lane| {
+            Holding::new(lane.waiting(), ROOM)
+        });
+        held += self.source.as_ref().map(Source::held).unwrap_or_default();
+        held
     }
 
     fn input(&mut self, room: usize) -> Typed {

@@ -9,6 +9,8 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mirrorball_runtime::account::Holding;
+
 use super::raw::RawMode;
 
 /// Called when there is something new to look at, from whatever thread brings it: it has to come
@@ -160,6 +162,12 @@ impl Source {
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
         self._raw = raw;
         self
+    }
+
+    /// What was typed and not taken yet.
+    #[must_use]
+    pub fn held(&self) -> Holding {
+        Holding::new(self.way.lock().bytes.len(), self.way.room)
     }
 
     /// The next bytes that were typed, `most` at most.

@@ -1,6 +1,6 @@
 //! What a person, or a pipe, types: read on a thread of its own, handed over by a channel.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::os::fd::AsFd;
 use std::thread;
 
@@ -57,7 +57,7 @@ fn pump(from: impl Read, escape: Option<Escape>, to: &Keys) {
         }
         // There is one VM to type to.
         Typed::Command(Command::Help | Command::Next | Command::Choose(_)) => {
-            eprint!("\n{HELP}");
+            let _ = write!(io::stderr(), "\n{HELP}");
             true
         }
     });

@@ -60,6 +60,16 @@ pub struct MemoryStatus {
     pub target: Option<u64>,
 }
 
+/// What a VM takes of the host's memory for one purpose, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct HostMemory {
+    /// In use, about.
+    pub bytes: u64,
+    /// The most that it may be.
+    pub limit: u64,
+}
+
 /// A VM's translated code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -98,6 +108,8 @@ pub struct VmStatus {
     pub guest_seconds: f64,
     /// Where its memory is.
     pub memory: MemoryStatus,
+    /// What it takes of the host's memory beside its guest's, by kind.
+    pub host_memory: BTreeMap<String, HostMemory>,
     /// Returns from the engine to the monitor, by reason.
     pub exits: BTreeMap<String, u64>,
     /// Exceptions that the guest took, by kind.

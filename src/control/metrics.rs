@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{TEXT_FORMAT, TextEncoder};
 
-use super::api::{CodeCacheStatus, MemoryStatus, MonitorStatus, VmState, VmStatus};
+use super::api::{CodeCacheStatus, HostMemory, MemoryStatus, MonitorStatus, VmState, VmStatus};
 
 /// The content type of what [`render`] makes.
 pub(super) const KIND: &str = TEXT_FORMAT;
@@ -152,6 +152,18 @@ const VM_LABELLED: &[Rows<VmStatus>] = &[
         |vm| memory(&vm.memory).into(),
     ),
     (
+        "vm_host_memory_bytes",
+        "What the VM takes of the host's memory beside its guest's.",
+        "kind",
+        |vm| held(vm, |held| held.bytes),
+    ),
+    (
+        "vm_host_memory_limit_bytes",
+        "The most of it that the VM may take.",
+        "kind",
+        |vm| held(vm, |held| held.limit),
+    ),
+    (
         "vm_exits_total",
         "Returns from the engine to the monitor.",
         "reason",
@@ -186,6 +198,11 @@ fn memory(memory: &MemoryStatus) -> [(String, f64); 5] {
         ("swapped", memory.swapped),
     ]
     .map(|(kind, bytes)| (kind.to_owned(), bytes as f64))
+}
+
+fn held(vm: &VmStatus, what: fn(&HostMemory) -> u64) -> Vec<(String, f64)> {
+    let kinds = vm.host_memory.iter();
+    kinds.map(|(kind, held)| (kind.clone(), what(held) as f64)).collect()
 }
 
 fn counts(counts: &BTreeMap<String, u64>) -> Vec<(String, f64)> {
@@ -300,6 +317,8 @@ mod tests {
             r#"mirrorball_switches_total 1234"#,
             r#"mirrorball_vm_state{vm="web",state="running"} 1"#,
             r#"mirrorball_vm_state{vm="web",state="idle"} 0"#,
+            r#"mirrorball_vm_host_memory_bytes{vm="web",kind="tables"} 1048576"#,
+            r#"mirrorball_vm_host_memory_limit_bytes{vm="web",kind="tables"} 33554432"#,
             r#"mirrorball_vm_exits_total{vm="web",reason="horizon"} 900"#,
             r#"mirrorball_vm_memory_bytes{vm="web",kind="shared"} 8388608"#,
         ] {

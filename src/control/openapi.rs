@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{Array, Object, Type};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Required};
 
 use super::api::{
-    CodeCacheStatus, Failure, MachineMemory, MemoryStatus, MemoryTargetRequest, MonitorStatus,
+    CodeCacheStatus, Failure, HostMemory, MachineMemory, MemoryStatus, MemoryTargetRequest, MonitorStatus,
     Process, ShareRequest, StateAction, StateRequest, VmState, VmStatus,
 };
 use super::routes::{ROUTES, Route, Shape};
@@ -79,6 +79,7 @@ fn document() -> String {
         .schema_from::<VmState>()
         .schema_from::<MemoryStatus>()
         .schema_from::<CodeCacheStatus>()
+        .schema_from::<HostMemory>()
         .schema_from::<MachineMemory>()
         .schema_from::<Process>()
         .schema_from::<StateAction>()

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
-    Action, CodeCacheStatus, ControlError, MachineMemory, Machines, MemoryStatus, MonitorStatus,
+    Action, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines, MemoryStatus, MonitorStatus,
     Process, VmState, VmStatus,
 };
 
@@ -48,6 +48,11 @@ fn web() -> VmStatus {
             swapped: 2 * MIB,
             target: Some(48 * MIB),
         },
+        host_memory: [
+            ("tables".to_owned(), HostMemory { bytes: MIB, limit: 32 * MIB }),
+            ("code".to_owned(), HostMemory { bytes: 3 * MIB, limit: 16 * MIB }),
+        ]
+        .into(),
         exits: [("horizon".to_owned(), 900), ("wait".to_owned(), 100)].into(),
         exceptions: [("Sys".to_owned(), 5000)].into(),
         tlb_refills: 7000,

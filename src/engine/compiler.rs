@@ -9,7 +9,9 @@ use super::queue::{JobId, Queue};
 use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
 use crate::cache::persist::{Store, Wanted};
+use crate::interp::block::Source;
 use crate::translate::{Region, TranslateError, Translation, Translator};
+use mirrorball_runtime::account::Holding;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -28,6 +30,18 @@ pub struct Job {
     /// not fit.
     pub seen: usize,
 }
+
+impl Job {
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        let each = size_of::<Source>();
+        let words = self.region.instructions() * WORD_BYTES;
+        size_of::<Self>() + self.region.blocks.len() * each + words
+    }
+}
+
+/// About what a region takes for each of its instructions.
+const WORD_BYTES: usize = 16;
 
 /// What came of a job.
 pub enum Outcome {
@@ -177,7 +191,14 @@ pub struct Compiler {
     place: Place,
     store: Option<Store>,
     done: (Sender<Done>, Receiver<Done>),
+    /// The bytes of jobs that were handed in and whose results were not taken yet.
+    waiting: usize,
 }
+
+/// The most of these bytes. A region that finds no place is asked for again when it is hotter.
+const MOST_WAITING: usize = 2 << 20;
+/// More than one job takes.
+const LARGEST: usize = 64 << 10;
 
 /// With fewer jobs waiting than this, the threads will soon have nothing to do.
 const FEW: usize = 16;
@@ -190,6 +211,7 @@ impl Compiler {
             place: Place::Here(Box::new(translator)),
             store,
             done: channel(),
+            waiting: 0,
         }
     }
 
@@ -201,12 +223,14 @@ impl Compiler {
             place: Place::CompilePool(pool, number),
             store,
             done: channel(),
+            waiting: 0,
         }
     }
 
     /// Hands a job in, whose first block has run `heat` times. Its result comes from
     /// [`Compiler::poll`], sooner or later.
     pub fn submit(&mut self, job: Job, heat: u32) {
+        self.waiting += job.bytes();
         match &mut self.place {
             Place::Here(translator) => {
                 let done = translate(translator, self.store.as_ref(), job);
@@ -238,7 +262,19 @@ impl Compiler {
 
     /// A job that is done, if there is one.
     pub fn poll(&mut self) -> Option<Done> {
-        self.done.1.try_recv().ok()
+        let done = self.done.1.try_recv().ok()?;
+        self.waiting -= done.job.bytes();
+        Some(done)
+    }
+
+    /// Whether no more jobs can be handed in for now.
+    pub fn is_full(&self) -> bool {
+        self.waiting + LARGEST > MOST_WAITING
+    }
+
+    /// What waits to be translated, or to be taken.
+    pub fn held(&self) -> Holding {
+        Holding::new(self.waiting, MOST_WAITING)
     }
 
     /// Whether the host has threads for translating beside those that run guests.

@@ -3,6 +3,7 @@
 use super::spin;
 use crate::cache::blocks::{Blocks, BlocksError};
 use crate::interp::{run_block, run_part};
+use mirrorball_runtime::account::{Account, Holding, Kind};
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 
@@ -21,8 +22,17 @@ impl Interpreter {
     /// If the host has no address space for its tables.
     pub fn new() -> Result<Self, BlocksError> {
         Ok(Self {
-            blocks: Blocks::new()?,
+            blocks: Blocks::new(MOST_BYTES)?,
         })
+    }
+
+    /// What the engine takes of the host's memory.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let mut account = Account::default();
+        account.add(Kind::Blocks, Holding::new(self.blocks.bytes(), MOST_BYTES));
+        account.add(Kind::CodePages, self.blocks.code_held());
+        account
     }
 
     /// The number of blocks that were predecoded.
@@ -36,9 +46,6 @@ impl Interpreter {
     pub fn run_noting(&mut self, vm: &mut Vm, mut enter: impl FnMut(u32)) -> Exit {
         if vm.cpu.has_modified() {
             self.blocks.drop_modified(vm);
-        }
-        if self.blocks.bytes() > MOST_BYTES {
-            self.blocks.drop_others(vm, |_| false);
         }
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {

@@ -14,6 +14,7 @@ use crate::translate::baseline::Unrun;
 use crate::translate::glue::Symbol;
 use crate::translate::site::Sites;
 use crate::translate::{INTERPRET, Region, TranslateError, Translator};
+use mirrorball_runtime::account::{Account, Holding, Kind};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
@@ -241,7 +242,7 @@ impl Jit {
         };
         Ok(Self {
             config,
-            blocks: Blocks::new()?,
+            blocks: Blocks::new(config.cache.all_blocks_bytes())?,
             code,
             compiler,
             store,
@@ -274,6 +275,21 @@ impl Jit {
     #[must_use]
     pub fn table_bytes(&self) -> usize {
         self.blocks.code_bytes()
+    }
+
+    /// What the engine takes of the host's memory.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let mut account = Account::default();
+        let units = self.code.units();
+        account.add(Kind::Code, Holding::new(units.used(), units.bytes()));
+        // Each translation has a block, and takes no more beside it.
+        let blocks = self.blocks.bytes() + self.code.table_bytes();
+        let most = 2 * self.config.cache.all_blocks_bytes();
+        account.add(Kind::Blocks, Holding::new(blocks, most));
+        account.add(Kind::CodePages, self.blocks.code_held());
+        account.add(Kind::Waiting, self.compiler.held());
+        account
     }
 
     /// The number of blocks that were predecoded although they had been before.

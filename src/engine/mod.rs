@@ -14,6 +14,7 @@ pub use interpreter::Interpreter;
 pub use jit::{Jit, JitConfig};
 pub use lockstep::{Lockstep, LockstepCounters};
 
+use mirrorball_runtime::account::Account;
 use mirrorball_runtime::exit::Exit;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 
@@ -45,6 +46,16 @@ impl AnyEngine {
             Self::Interpreter(interpreter) => interpreter.predecoded(),
             Self::Jit(jit) => jit.predecoded(),
             Self::Lockstep(lockstep) => lockstep.jit().predecoded(),
+        }
+    }
+
+    /// What the engine takes of the host's memory, but for a twin to compare with.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.account(),
+            Self::Jit(jit) => jit.account(),
+            Self::Lockstep(lockstep) => lockstep.jit().account(),
         }
     }
 

@@ -38,6 +38,9 @@ impl Jit {
             true => self.config.region.min(SHORT),
         };
         let wanted = heat.max(cached.extra.wanted);
+        if self.compiler.is_full() {
+            return;
+        }
         if self.take_around(vm, id) {
             return;
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
+use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::vm::host::{Host, Input};
 use thiserror::Error;
@@ -86,6 +87,10 @@ impl Host for SharedSession {
 
     fn is_full(&self) -> bool {
         self.session().holds_back()
+    }
+
+    fn held(&self) -> Holding {
+        self.session().held()
     }
 
     fn input(&mut self, room: usize) -> Input {

@@ -221,13 +221,15 @@ impl Guests for Fleet {
     }
 
     fn engine_facts(&self, engine: &AnyEngine) -> EngineFacts {
+        let account = engine.account();
         let Some(jit) = engine.jit() else {
-            return EngineFacts::default();
+            return EngineFacts {
+                account,
+                ..EngineFacts::default()
+            };
         };
-        let units = jit.code().units();
         EngineFacts {
-            code_bytes: units.used() as u64,
-            code_limit: units.bytes() as u64,
+            account,
             translations: jit.counters.translations,
             shared: jit.counters.shared,
             evicted: jit.counters.evicted,

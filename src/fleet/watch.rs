@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use mirrorball_runtime::account::{Holding, Kind};
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
 use mirrorball_runtime::vm::Vm;
 
 use super::{FleetMonitor, lock};
-use crate::control::api::{CodeCacheStatus, MachineMemory, MemoryStatus};
+use crate::control::api::{CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus};
 use crate::control::{Action, ControlError, Machines, MonitorStatus, Process, VmState, VmStatus};
 use crate::machine::{EngineKind, values};
 use crate::report;
@@ -113,14 +114,21 @@ impl Watch {
                 swapped: pages.swapped * PAGE_SIZE,
                 target: standing.target.map(|pages| pages * PAGE_SIZE),
             },
+            host_memory: snapshot
+                .account
+                .holdings()
+                .map(|(kind, Holding { bytes, limit })| {
+                    (kind.name().to_owned(), HostMemory { bytes, limit })
+                })
+                .collect(),
             exits: report::exit_counts(counters).collect(),
             exceptions: report::exception_counts(counters).collect(),
             tlb_refills: counters.refills.iter().sum(),
             soft_tlb_misses: counters.soft_misses,
             device_accesses: counters.device_accesses,
             code_cache: (spec.engine != EngineKind::Interp).then_some(CodeCacheStatus {
-                bytes: snapshot.engine.code_bytes,
-                limit: snapshot.engine.code_limit,
+                bytes: snapshot.account.of(Kind::Code).bytes,
+                limit: snapshot.account.of(Kind::Code).limit,
                 translations: snapshot.engine.translations,
                 evicted: snapshot.engine.evicted,
             }),

@@ -71,6 +71,10 @@ pub fn finish_step(vm: &mut Vm, step: Step, end: u32, owed: u8, slot: bool) -> O
             vm.raise(exception, u64::from(pc), slot);
             return None;
         }
+        Step::Again => {
+            vm.cpu.left += i64::from(owed) - 1;
+            vm.cpu.pc = u64::from(pc);
+        }
         Step::Stop | Step::Wait => {
             vm.cpu.left += i64::from(owed) - 1;
             if owed > 1 {

@@ -30,6 +30,8 @@ pub enum Step {
     Next,
     /// Done, but something asks for attention: leave the block here.
     Stop,
+    /// It has done a part of its work, and is to run again for what is left.
+    Again,
     /// A branch-likely was not taken: its delay slot does not run.
     Skip,
     /// WAIT has nothing to do.

@@ -5,8 +5,7 @@
 use super::{Op, Step};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
-use mirrorball_runtime::vm::Vm;
-use mirrorball_runtime::vm::hypercall;
+use mirrorball_runtime::vm::{Hypercall, Vm, hypercall};
 
 /// On to the next instruction, unless the machine asks for attention.
 #[inline]
@@ -113,8 +112,10 @@ pub fn hypcall(vm: &mut Vm, op: &Op) -> Step {
         return Step::Raise(Exception::ReservedInstruction);
     }
     let next = vm.cpu.pc as u32;
-    hypercall(vm, Va(u64::from(next.wrapping_sub(4))));
-    next_unless_stopped(vm)
+    match hypercall(vm, Va(u64::from(next.wrapping_sub(4)))) {
+        Hypercall::Done => next_unless_stopped(vm),
+        Hypercall::Again => Step::Again,
+    }
 }
 
 /// `cache` operation, offset(base)

@@ -1,10 +1,12 @@
 //! A file that a report is written to: found to be writable before the work starts, so that
 //! nothing is measured for minutes and then lost.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
-use std::path::PathBuf;
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 /// Why a report cannot be written.
@@ -35,18 +37,46 @@ impl OutFile {
     /// # Errors
     /// When it cannot be written.
     pub fn open(path: PathBuf) -> Result<Self, OutFileError> {
-        match File::options().append(true).create(true).open(&path) {
-            Ok(_) => Ok(Self(path)),
+        let probed = match File::options().append(true).open(&path) {
+            // It is made when it is written; that there is room for it in the folder is found now.
+            Err(error) if error.kind() == ErrorKind::NotFound => beside(&path).map(drop),
+            opened => opened.map(drop),
+        };
+        match probed {
+            Ok(()) => Ok(Self(path)),
             Err(source) => Err(Self(path).failed(source)),
         }
     }
 
-    /// Makes `text` what the file holds.
+    /// Makes `text` what the file holds: all of it or, if that fails, nothing of it.
     ///
     /// # Errors
     /// When the host refuses, because its disk is full for example.
     pub fn write(&self, text: &str) -> Result<(), OutFileError> {
-        fs::write(&self.0, text).map_err(|source| self.failed(source))
+        self.replace(text).map_err(|source| self.failed(source))
+    }
+
+    fn replace(&self, text: &str) -> io::Result<()> {
+        // A link stays, and leads to the new file.
+        let path = fs::canonicalize(&self.0).unwrap_or_else(|_| self.0.clone());
+        let before = fs::metadata(&path).ok();
+        if before.as_ref().is_some_and(|before| !before.is_file()) {
+            // A device or a pipe is no place to replace.
+            return fs::write(&path, text);
+        }
+        let mut file = match beside(&path) {
+            // A file that may be written in a folder that may not.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return fs::write(&path, text);
+            }
+            file => file?,
+        };
+        file.write_all(text.as_bytes())?;
+        if let Some(before) = before {
+            file.as_file().set_permissions(before.permissions())?;
+        }
+        file.persist(&path).map_err(|error| error.error)?;
+        Ok(())
     }
 
     /// Its path, for people.
@@ -64,6 +94,16 @@ impl OutFile {
             _ => OutFileError::Io { path, source },
         }
     }
+}
+
+/// A new file in the folder of `path`, which is gone with this value. Who may read it is as for any
+/// new file.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let every = Permissions::from_mode(0o666);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".report-").permissions(every);
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 #[cfg(test)]
@@ -87,7 +127,27 @@ mod tests {
         fs::write(&path, "a longer text").unwrap();
         let file = OutFile::open(path.clone()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "a longer text");
+        let before = File::open(&path).unwrap();
         file.write("short").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "short");
+        // What was there is what it was until the new file was whole.
+        assert_eq!(io::read_to_string(before).unwrap(), "a longer text");
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_not_made_before_there_is_a_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        let file = OutFile::open(path.clone()).unwrap();
+        assert!(!path.exists());
+        file.write("text").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("report", &link).unwrap();
+        OutFile::open(link.clone()).unwrap().write("more").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "more");
     }
 }

@@ -80,11 +80,25 @@ pub struct Report {
     pub console_out: u64,
     /// Bytes that were typed.
     pub console_in: u64,
+    /// What the machine takes of the host's memory beside its guest's, at the end.
+    #[serde(default)]
+    pub host_memory: Vec<HeldReport>,
     /// Pages of memory that were touched.
     pub pages: u64,
     /// The most bytes of the host's memory that the program ever had, guest memory included; 0 if
     /// the host does not say.
     pub peak_memory: u64,
+}
+
+/// What a machine takes of the host's memory for one purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldReport {
+    /// What for.
+    pub name: Cow<'static, str>,
+    /// Bytes in use, about.
+    pub bytes: u64,
+    /// The most that it may be.
+    pub limit: u64,
 }
 
 /// VmHWM: the most memory that this process ever had.
@@ -272,6 +286,7 @@ impl Report {
     /// What the parts of a machine counted in a run that took `host`.
     #[must_use]
     pub fn gather(vm: &Vm, engine: &AnyEngine, host: Duration) -> Self {
+        let host_memory = held(vm, engine);
         let counters = &vm.counters;
         let seconds = |nanos: u64| Duration::from_nanos(nanos).as_secs_f64();
         let guest = |cycles| seconds(mirrorball_runtime::clock::Cycles(cycles).to_nanos().0);
@@ -326,6 +341,7 @@ impl Report {
                 .collect(),
             console_out: counters.console_bytes,
             console_in: vm.console.typed(),
+            host_memory,
             pages: vm.ram.pages_touched(),
             peak_memory: peak_memory().unwrap_or(0),
         }
@@ -341,6 +357,18 @@ impl Report {
             0.0
         }
     }
+}
+
+/// What a machine takes of the host's memory beside its guest's.
+fn held(vm: &Vm, engine: &AnyEngine) -> Vec<HeldReport> {
+    let mut account = vm.account();
+    account.add_all(&engine.account());
+    let held = account.holdings().map(|(kind, holding)| HeldReport {
+        name: kind.title().into(),
+        bytes: holding.bytes,
+        limit: holding.limit,
+    });
+    held.collect()
 }
 
 impl From<&Jit> for JitReport {

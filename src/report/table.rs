@@ -31,6 +31,7 @@ pub fn render(report: &Report) -> String {
     }
     hypercalls(&mut rows, report);
     memory(&mut rows, report);
+    host_memory(&mut rows, report);
     devices(&mut rows, report);
     rows.text()
 }
@@ -185,6 +186,17 @@ fn memory(rows: &mut Rows, report: &Report) {
     rows.count("software-TLB misses", report.soft_misses);
     rows.count("address-space switches", report.space_switches);
     rows.count("stores that hit code", report.code_writes);
+}
+
+fn host_memory(rows: &mut Rows, report: &Report) {
+    if report.host_memory.is_empty() {
+        return;
+    }
+    rows.section("Host memory beside the guest's");
+    for held in &report.host_memory {
+        let most = format!("{} at most", bytes(held.limit));
+        rows.row(&held.name, bytes(held.bytes), most);
+    }
 }
 
 fn devices(rows: &mut Rows, report: &Report) {

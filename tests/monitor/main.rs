@@ -9,6 +9,7 @@ mod confined;
 mod consoles;
 mod crowd;
 mod failures;
+mod isolation;
 mod killed;
 mod leaks;
 mod neighbours;

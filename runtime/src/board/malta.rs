@@ -119,6 +119,12 @@ impl Malta {
         self.boot();
     }
 
+    /// How many bytes that were typed are on their way to the guest.
+    #[must_use]
+    pub fn typed_ahead(&self) -> usize {
+        self.chips.serial0.input_pending()
+    }
+
     /// The first serial port, ttyS0.
     pub fn console(&mut self) -> &mut Uart16550 {
         &mut self.chips.serial0

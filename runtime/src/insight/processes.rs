@@ -14,6 +14,7 @@
 //! Nothing here is part of the machine's state: the guest cannot see it, nor does a state hash.
 
 use super::table;
+use crate::account::Holding;
 use crate::addr::Pa;
 use crate::clock::Cycles;
 use crate::cpu::cp0::STATUS_BEV;
@@ -57,6 +58,11 @@ struct Pages {
     count: u64,
 }
 
+/// The most groups: those of the lower half of the address space.
+const GROUPS: usize = 512;
+/// What a group takes, and a place for one.
+const GROUP_BYTES: usize = size_of::<[u64; 16]>() + size_of::<Option<Box<[u64; 16]>>>();
+
 impl Pages {
     fn note(&mut self, va: u32) {
         let (group, bit) = ((va >> 22) as usize, va >> 12 & 0x3ff);
@@ -78,6 +84,13 @@ impl Pages {
                 set.for_each(|bit| self.note((group << 22 | index << 18 | bit << 12) as u32));
             }
         }
+    }
+}
+
+impl Pages {
+    /// About how many bytes they take.
+    fn bytes(&self) -> usize {
+        self.groups.len() * GROUP_BYTES
     }
 }
 
@@ -137,6 +150,16 @@ pub struct Processes {
 }
 
 impl Processes {
+    /// What the accounts take of the host's memory.
+    pub(crate) fn held(&self) -> Holding {
+        let each = size_of::<Account>() + GROUPS * GROUP_BYTES;
+        let pages = self.accounts.iter().map(|account| account.pages.bytes());
+        let accounts = self.accounts.len() * size_of::<Account>();
+        // What is set aside is one more.
+        let bytes = pages.sum::<usize>() + accounts + self.aside.pages.bytes();
+        Holding::new(bytes, (MOST + 1) * each)
+    }
+
     fn current(&mut self) -> &mut Account {
         match self.here {
             Some(index) => &mut self.accounts[index],

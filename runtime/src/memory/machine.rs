@@ -35,6 +35,15 @@ pub enum MachineMemoryError {
     /// The host refused address space for the software TLB.
     #[error("the host refused address space for the software TLB: {0}; see `ulimit -v`")]
     Tables(std::io::Error),
+    /// The host bounds files, and the tables count as one.
+    #[error(
+        "the host bounds the size of files, and tables of the software TLB count as one of {bytes} \
+         bytes; raise `ulimit -f`"
+    )]
+    FileSize {
+        /// What the tables take.
+        bytes: u64,
+    },
     /// The machines do not fit.
     #[error(
         "machine memory of {limit} bytes is used up; give more with --machine-memory or --swap"

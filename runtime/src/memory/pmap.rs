@@ -180,6 +180,21 @@ impl Pmap {
         self.index(pa).is_some()
     }
 
+    /// How many pages of RAM follow one another from the page of `pa` on.
+    #[must_use]
+    pub fn ram_from(&self, pa: Pa) -> u64 {
+        let Some(index) = self.index(pa) else {
+            return 0;
+        };
+        let low = (LOW_LIMIT / PAGE_SIZE) as usize;
+        let end = if index < low {
+            low.min(self.entries.len())
+        } else {
+            self.entries.len()
+        };
+        (end - index) as u64
+    }
+
     /// What the page of `pa` is, or `None` where there is no RAM.
     #[inline]
     #[must_use]

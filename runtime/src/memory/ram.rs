@@ -12,9 +12,9 @@ use super::share::Content;
 use super::window::{Grants, Window};
 use super::{Frame, VmId};
 use crate::addr::{Ma, PAGE_SIZE, Pa};
+use roaring::RoaringBitmap;
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub struct Ram {
     /// the engine; the guest asks.
     pub balloon_target: u32,
     /// The numbers of the pages that the guest has given.
-    pub(crate) given: BTreeSet<u64>,
+    pub(crate) given: RoaringBitmap,
 }
 
 impl Ram {
@@ -60,7 +60,7 @@ impl Ram {
             failure: OnceCell::new(),
             written: None,
             balloon_target: 0,
-            given: BTreeSet::new(),
+            given: RoaringBitmap::new(),
         }
     }
 
@@ -104,6 +104,12 @@ impl Ram {
     #[must_use]
     pub fn is_ram(&self, pa: Pa) -> bool {
         self.pmap.is_ram(pa)
+    }
+
+    /// How many pages of RAM follow one another from the page of `pa` on.
+    #[must_use]
+    pub fn ram_from(&self, pa: Pa) -> u64 {
+        self.pmap.ram_from(pa)
     }
 
     /// Whether `pa` is RAM that was ever touched and is not swapped.
@@ -293,7 +299,7 @@ impl Ram {
     /// The number of pages that the guest has given and not taken back.
     #[must_use]
     pub fn pages_given(&self) -> u64 {
-        self.given.len() as u64
+        self.given.len()
     }
 }
 

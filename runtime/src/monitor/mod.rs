@@ -15,6 +15,7 @@ mod task;
 mod turn;
 mod worker;
 
+use crate::account::Account;
 use crate::clock::Nanos;
 use crate::exit::Outcome;
 use crate::memory::machine::MachineMemory;
@@ -82,10 +83,8 @@ pub trait Fleet: Send + Sync {
 /// What others know of an engine.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct EngineFacts {
-    /// Bytes of translated code that are kept.
-    pub code_bytes: u64,
-    /// The most that may be.
-    pub code_limit: u64,
+    /// What it takes of the host's memory.
+    pub account: Account,
     /// Regions translated.
     pub translations: u64,
     /// Translations that another machine, or an earlier run, had made.
@@ -173,6 +172,8 @@ pub struct Snapshot {
     pub memory: u64,
     /// Its engine.
     pub engine: EngineFacts,
+    /// What the machine takes of the host's memory beside its guest's, its engine included.
+    pub account: Account,
 }
 
 /// What is known of a machine's part in the monitor.

@@ -2,6 +2,7 @@
 
 use super::task::Turn;
 use super::{Fleet, Machine, Monitor, Snapshot, lock};
+use crate::account::Kind;
 use crate::clock::Nanos;
 use crate::exit::Outcome;
 use crate::vm::Rest;
@@ -162,6 +163,10 @@ impl<F: Fleet> Monitor<F> {
     }
 
     fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
+        let engine = self.fleet.engine_facts(&machine.engine);
+        let mut account = machine.vm.account();
+        account.add_all(&engine.account);
+        account.add(Kind::Console, machine.host.held());
         let vm = &machine.vm;
         Snapshot {
             counters: vm.counters.clone(),
@@ -169,7 +174,8 @@ impl<F: Fleet> Monitor<F> {
             guest_time: vm.cpu.now(0).to_nanos(),
             pages: vm.ram.page_counts(),
             memory: vm.config().memory,
-            engine: self.fleet.engine_facts(&machine.engine),
+            engine,
+            account,
         }
     }
 }

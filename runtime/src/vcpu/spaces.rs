@@ -1,6 +1,7 @@
 //! Address spaces: where a virtual address leads, and the software TLBs that remember it.
 
 use super::Vcpu;
+use crate::account::Holding;
 use crate::addr::{Pa, Va};
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use crate::cpu::exception::Exception;
@@ -80,6 +81,11 @@ impl Vcpu {
     fn space_mut(&mut self) -> &mut Space {
         // SAFETY: as in `space`; `&mut self` keeps every other access away.
         unsafe { &mut *self.space }
+    }
+
+    /// What all software TLBs take of the host's memory.
+    pub(crate) fn held_by_spaces(&self) -> Holding {
+        self.soft.held()
     }
 
     /// All software TLBs.
@@ -174,9 +180,7 @@ impl Vcpu {
     }
 
     fn note_growth(&mut self) {
-        if self.soft.grow(self.space) {
-            // Only the space that is entered is sure to stay.
-            self.previous_space = null_mut();
-        }
+        // Spaces that are emptied stay where they are.
+        let _ = self.soft.grow();
     }
 }

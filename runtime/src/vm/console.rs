@@ -26,6 +26,11 @@ impl Console {
         !self.output.is_empty()
     }
 
+    /// How many bytes these are.
+    pub(super) fn waiting(&self) -> usize {
+        self.output.len()
+    }
+
     /// Takes what the host has not seen yet.
     pub(super) fn take_output(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.output)

@@ -1,5 +1,6 @@
 //! What a machine needs of the world outside: a console and, for some, the time.
 
+use crate::account::Holding;
 use crate::clock::Nanos;
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ pub trait Host {
     /// comes back to the monitor soon.
     fn is_full(&self) -> bool {
         false
+    }
+
+    /// What is kept for it beside the machine: what was printed and typed, and is on its way.
+    fn held(&self) -> Holding {
+        Holding::default()
     }
 
     /// What was typed since the last call, `room` bytes at most; the rest stays where it is. Never

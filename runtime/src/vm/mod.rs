@@ -15,22 +15,26 @@ mod saved;
 pub mod state;
 mod view;
 
+use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
-use crate::hypercall::Number;
+use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram};
+use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
 use idle::IdleBackoff;
+use run::TYPED_AHEAD;
+use rustix::io::Errno;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use crate::vcpu::Spin;
 pub use console::Console;
-pub use hypercall::hypercall;
+pub use hypercall::{Hypercall, hypercall};
 pub use run::{Engine, Rest};
 pub use saved::{LoadError, SavedVm};
 pub use view::View;
@@ -125,6 +129,16 @@ pub struct Vm {
     pub stop_at: Option<fn(Exception) -> bool>,
 }
 
+/// Why there are no tables for the software TLB.
+fn no_tables(error: Errno) -> MachineMemoryError {
+    match error {
+        Errno::FBIG => MachineMemoryError::FileSize {
+            bytes: SoftTlb::FILE_BYTES,
+        },
+        error => MachineMemoryError::Tables(error.into()),
+    }
+}
+
 impl Vm {
     /// A machine after reset, with machine memory of its own.
     ///
@@ -145,7 +159,7 @@ impl Vm {
     ) -> Result<Box<Self>, MachineMemoryError> {
         let ram = Ram::new(config.memory, config.big_endian, memory);
         let cpu = Vcpu::new(config.model, config.second_tlb, &ram)
-            .map_err(|error| MachineMemoryError::Tables(error.into()))?;
+            .map_err(no_tables)?;
         let board = Malta::new(&MaltaConfig {
             big_endian: config.big_endian,
             rtc_base: config.rtc_base,
@@ -271,6 +285,18 @@ impl Vm {
     #[must_use]
     pub fn is_called_back(&self) -> bool {
         self.called_back.load(Ordering::Relaxed)
+    }
+
+    /// What the machine takes of the host's memory beside its guest's, without its engine.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        let mut account = Account::default();
+        account.add(Kind::Tables, self.cpu.held_by_spaces());
+        let console = self.console.waiting() + self.board.typed_ahead();
+        let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + TYPED_AHEAD;
+        account.add(Kind::Console, Holding::new(console, limit));
+        account.add(Kind::Processes, self.insight.processes.held());
+        account
     }
 
     /// Types bytes on the console, now.

@@ -29,7 +29,7 @@ const SLICE: u64 = 1 << 20;
 /// The same when virtual time is tied to the host's clock: a millisecond.
 const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
 /// The most bytes that were typed and are still on their way to the guest.
-const TYPED_AHEAD: usize = 4096;
+pub(super) const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
 const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 /// Time is not skipped beyond this cycle, which is centuries away: there is an end to numbers.

@@ -14,7 +14,6 @@ use crate::memory::share::is_zero;
 use crate::memory::{HostFailure, Ram};
 use crate::vcpu::CpuState;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Why a saved machine cannot be loaded.
@@ -132,7 +131,7 @@ impl ConfigState {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct RamState {
     pages: Vec<(u64, Vec<u8>)>,
-    given: BTreeSet<u64>,
+    given: Vec<u32>,
     balloon_target: u32,
 }
 
@@ -144,7 +143,7 @@ impl RamState {
         });
         let state = Self {
             pages: pages.collect(),
-            given: ram.given.clone(),
+            given: ram.given.iter().collect(),
             balloon_target: ram.balloon_target,
         };
         // A page that the host did not give is missing.
@@ -155,7 +154,7 @@ impl RamState {
     fn load(&self, vm: &mut Vm) {
         let mut view = vm.view();
         for &number in &self.given {
-            view.give_page(Pa(number << crate::addr::PAGE_BITS));
+            view.give_page(Pa(u64::from(number) << crate::addr::PAGE_BITS));
         }
         for (pa, content) in &self.pages {
             view.load_physical(Pa(*pa), content);

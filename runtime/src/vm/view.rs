@@ -192,12 +192,12 @@ impl View<'_> {
     /// If it does nevertheless, it finds a page of zeros, which counts as given still.
     pub fn give_page(&mut self, pa: Pa) {
         self.empty_page(pa, Page::Ballooned);
-        self.ram.given.insert(pa.page_number());
+        self.ram.given.insert(pa.page_number() as u32);
     }
 
     /// The guest takes a page back that it gave. It is zero.
     pub fn take_page(&mut self, pa: Pa) {
-        self.ram.given.remove(&pa.page_number());
+        self.ram.given.remove(pa.page_number() as u32);
         self.zero_page(pa);
     }
 }

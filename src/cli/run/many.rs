@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
+use crate::console::{Waker, end_orderly};
 use crate::control::{Claimed, Server};
 use crate::fleet::{Audience, Ended, Fleet, Watch};
 use crate::machine::{MachineSpec, MonitorSpec};
@@ -57,6 +58,13 @@ pub fn run_many(
         ends: Arc::clone(&ends),
     };
     let monitor = Fleet::monitor(&monitor, machines, Box::new(keeper))?;
+    let ends_all = Arc::downgrade(&monitor);
+    end_orderly(Waker::new(move || {
+        if let Some(monitor) = ends_all.upgrade() {
+            monitor.quit();
+        }
+    }))
+    .map_err(CliError::NoSignals)?;
     let watch = Watch::new(Arc::clone(&monitor));
     let server = socket
         .map(|socket| Server::start(socket, Arc::new(watch)))

@@ -20,6 +20,7 @@ pub use options::{Guests, RunOptions};
 pub use reports::{End, Finished, Reports, TraceTopic};
 
 use super::{CliError, Exit};
+use crate::console::ended_by;
 
 /// Does what the options say.
 ///
@@ -34,9 +35,10 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     if let Some(reach) = options.sandbox.filter(|_| !options.check) {
         reach.confine();
     }
-    match options.guests {
+    let exit = match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),
         Guests::One(machine) => one::run_one(*machine, reports),
         Guests::Many(monitor, machines) => many::run_many(monitor, machines, reports),
-    }
+    }?;
+    Ok(ended_by().map_or(exit, |signal| exit.graver(Exit::of_signal(signal))))
 }

@@ -6,10 +6,13 @@ use mirrorball_runtime::exit::Outcome;
 
 use super::reports::{End, Reports};
 use crate::cli::{CliError, Exit};
+use crate::console::{Waker, end_orderly};
 use crate::machine::MachineSpec;
 
 /// Boots the machine, runs it to its end and tells what it came to.
 pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
+    // Its console looks whether a signal has come.
+    end_orderly(Waker::none()).map_err(CliError::NoSignals)?;
     reports.tell(&run(machine, reports.want_state())?)
 }
 

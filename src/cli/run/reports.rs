@@ -17,7 +17,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 use crate::cache::perf;
-use crate::cli::{CliError, Exit, complain};
+use crate::cli::{CliError, Exit, complain, say};
 use crate::engine::AnyEngine;
 use crate::report::{
     NamedRecord, OutFile, Record, Report, monitor, outcome_name, processes, table,
@@ -151,16 +151,16 @@ impl Reports {
     /// Tells what the one machine of a run came to.
     pub(super) fn tell(&self, end: &End) -> Result<Exit, CliError> {
         if let Some(difference) = &end.difference {
-            eprint!("{difference}");
+            say(difference);
         }
         if self.stats {
-            eprint!("{}", table::render(&end.report));
+            say(&table::render(&end.report));
         }
         if self.ps {
-            eprint!("{}", processes::render(&end.processes));
+            say(&processes::render(&end.processes));
         }
         if self.hash {
-            eprintln!("{}", hash(end));
+            say(&format!("{}\n", hash(end)));
         }
         if let Some(file) = &self.file {
             file.write(&end.record().to_json()?)?;
@@ -197,7 +197,7 @@ impl Reports {
             });
             file.write(&NamedRecord::list_to_json(&ended.collect::<Vec<_>>())?)?;
         }
-        eprint!("{}", ends(machines));
+        say(&ends(machines));
         let exits = machines.iter().map(Finished::exit);
         Ok(exits.fold(Exit::Done, Exit::graver))
     }
@@ -205,22 +205,22 @@ impl Reports {
     /// Tells what the monitor did.
     pub(super) fn tell_of_monitor(&self, memory: &MachineMemory, switches: u64) {
         if self.stats {
-            eprint!("{}", monitor::render(memory, switches));
+            say(&monitor::render(memory, switches));
         }
     }
 
     fn tell_named(&self, name: &str, end: &End) {
         if let Some(difference) = &end.difference {
-            eprint!("{name}: {difference}");
+            say(&format!("{name}: {difference}"));
         }
         if self.stats {
-            eprintln!("{name}\n{}", table::render(&end.report));
+            say(&format!("{name}\n{}\n", table::render(&end.report)));
         }
         if self.ps {
-            eprintln!("{name}\n{}", processes::render(&end.processes));
+            say(&format!("{name}\n{}\n", processes::render(&end.processes)));
         }
         if self.hash {
-            eprintln!("{name}: {}", hash(end));
+            say(&format!("{name}: {}\n", hash(end)));
         }
         if let Some(unfinished) = &end.unfinished {
             complain(&format!("{name}: {unfinished}"));
@@ -246,9 +246,12 @@ impl Reports {
         let targets: Targets = names
             .map(|name| (name.get_name().to_owned(), Level::TRACE))
             .collect();
-        let traces = fmt::layer().with_writer(io::stderr).without_time();
+        // What cannot be told on standard error cannot be told at all.
+        let traces = fmt::layer().log_internal_errors(false);
+        let traces = traces.with_writer(io::stderr).without_time();
         let traces = traces.with_level(false).with_filter(targets);
-        let warnings = fmt::layer().with_writer(io::stderr).without_time();
+        let warnings = fmt::layer().log_internal_errors(false);
+        let warnings = warnings.with_writer(io::stderr).without_time();
         let warnings = warnings
             .with_target(false)
             .with_filter(Targets::new().with_target("mirrorball", Level::WARN));

@@ -10,13 +10,14 @@ use ratatui::widgets::{Block, Clear, Paragraph, Row, Table, TableState};
 use super::ctl::bytes;
 use super::keys::{Line, State};
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "NAME",
     "STATE",
     "CPU%",
     "MIPS",
     "EXITS/s",
     "TLB/s",
+    "HOST",
     "CODE",
     "PRIVATE",
     "SHARED",
@@ -25,7 +26,7 @@ const HEAD: [&str; 13] = [
     "SWAP",
     "EXITS/s BY REASON",
 ];
-const WIDTHS: [u16; 12] = [12, 8, 6, 8, 9, 9, 7, 8, 7, 7, 8, 7];
+const WIDTHS: [u16; 13] = [12, 8, 6, 8, 9, 9, 7, 7, 8, 7, 7, 8, 7];
 
 const HELP: &str = "\
 q        quit
@@ -35,7 +36,8 @@ r        resume it
 s        sort by another column
 h        this help
 
-CODE is translated code; EXITS are returns from
+HOST is the host's memory beside the guest's;
+CODE is the translated code in it; EXITS are returns from
 translated code to the monitor; TLB is refills and
 misses of the software TLB. Any key goes on.";
 
@@ -135,6 +137,7 @@ fn row(line: &Line) -> Row<'static> {
         format!("{:.1}", rates.mips),
         format!("{:.0}", rates.all_exits()),
         format!("{:.0}", rates.tlb),
+        bytes(vm.host_memory.values().map(|held| held.bytes).sum()),
         code.unwrap_or_else(|| "-".to_owned()),
         bytes(vm.memory.private),
         bytes(vm.memory.shared),
@@ -151,7 +154,7 @@ fn draw_help(frame: &mut Frame<'_>) {
     let all = frame.area();
     let area = all.centered(
         Constraint::Length(54.min(all.width)),
-        Constraint::Length(12.min(all.height)),
+        Constraint::Length(13.min(all.height)),
     );
     frame.render_widget(Clear, area);
     frame.render_widget(

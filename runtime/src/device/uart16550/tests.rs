@@ -167,3 +167,13 @@ fn a_divisor_of_zero_still_receives() {
     settle(&mut uart);
     assert_eq!(get(&mut uart, 0), u32::from(b'a'));
 }
+
+#[test]
+fn a_port_that_nothing_is_attached_to_keeps_little() {
+    let mut uart = port();
+    for byte in 0..100_000 {
+        put(&mut uart, 0, byte);
+    }
+    assert_eq!(uart.take_output().len(), OUTPUT_MOST);
+    assert_eq!(get(&mut uart, 5) & 0x60, 0x60, "it has sent it all");
+}

@@ -11,12 +11,14 @@ mod space;
 
 use super::segment::Mode;
 use super::tlb::Entry as TlbEntry;
+use crate::account::Holding;
 use crate::addr::{Pa, Va};
-use pool::{Direct, Pool};
+use pool::{DIRECT_END, Direct, Pool};
 use rustix::io::Errno;
 
 pub use code::{CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, word_of};
 pub use space::Space;
+use space::CHUNK_BYTES;
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -34,7 +36,7 @@ const SMALL: u32 = 0xffff;
 /// What kseg0 and kseg1 reach.
 const DIRECT_LIMIT: u64 = 1 << 29;
 
-/// The most chunks of tables that all spaces use together: about 20 MB, and a fraction of a
+/// The most chunks of tables that the host backs for all spaces together: about 20 MB, and a fraction of a
 /// millisecond to look through.
 const MOST_CHUNKS: usize = 2048;
 
@@ -43,11 +45,14 @@ pub struct SoftTlb {
     direct: Direct,
     kernel: Pool,
     others: Pool,
-    /// The chunks of tables that are used, at most.
+    /// The chunks of tables that the host backs, at most.
     chunks: usize,
 }
 
 impl SoftTlb {
+    /// What counts as a file with the host: the tables of kseg0 and kseg1.
+    pub const FILE_BYTES: u64 = DIRECT_END;
+
     /// No spaces yet.
     ///
     /// # Errors
@@ -134,21 +139,28 @@ impl SoftTlb {
         }
     }
 
-    /// One more chunk of a table is used. If there are too many, the spaces are emptied, and the host
-    /// has the memory of all but the one that is `entered` now. Says whether they were: the others may be
-    /// gone.
-    pub fn grow(&mut self, entered: *const Space) -> bool {
+    /// What all tables take of the host's memory.
+    #[must_use]
+    pub fn held(&self) -> Holding {
+        let chunks = self.kernel.chunks() + self.others.chunks();
+        let limit = MOST_CHUNKS * CHUNK_BYTES + DIRECT_END as usize;
+        Holding::new(chunks * CHUNK_BYTES + self.direct.bytes(), limit)
+    }
+
+    /// The host has to back one more chunk of a table. If there are too many, the spaces are emptied
+    /// and the host has their memory. Says whether they were.
+    pub fn grow(&mut self) -> bool {
         self.chunks += 1;
         if self.chunks <= MOST_CHUNKS {
             return false;
         }
-        // Spaces that were emptied meanwhile were not counted.
-        self.chunks = self.spaces().map(|space| space.chunks()).sum();
+        // Spaces that were given up meanwhile were not counted.
+        self.chunks = self.kernel.chunks() + self.others.chunks();
         if self.chunks <= MOST_CHUNKS {
             return false;
         }
-        self.kernel.shrink(entered);
-        self.others.shrink(entered);
+        self.kernel.shrink();
+        self.others.shrink();
         self.chunks = 0;
         true
     }
@@ -278,7 +290,7 @@ mod tests {
             for va in (0..0x8000_0000).step_by(1 << 21).map(Va) {
                 // SAFETY: as in `space`.
                 let space = unsafe { &mut *entered };
-                if space.fill_data(va, page.as_mut_ptr(), true) && soft.grow(entered) {
+                if space.fill_data(va, page.as_mut_ptr(), true) && soft.grow() {
                     emptied += 1;
                     assert!(space.probe_read(va, 1).is_none());
                 }
@@ -290,11 +302,33 @@ mod tests {
         }
         // Each has half of all.
         assert_eq!(emptied, SPACES * 1024 / (MOST_CHUNKS + 1));
+        let held = soft.held();
+        assert!(held.bytes > 0 && held.bytes <= held.limit, "{held:?}");
         assert!(
             space(&mut soft, 15)
                 .probe_read(Va(0x7fe0_0000), 1)
                 .is_some()
         );
+    }
+
+    #[test]
+    fn what_a_space_had_under_another_key_counts_as_well() {
+        let mut soft = SoftTlb::new().unwrap();
+        let mut page = [0u8; 4096];
+        // Each space is small; but the next one of its place is elsewhere.
+        for round in 0..200u64 {
+            let entered: *mut Space = space(&mut soft, round as u8);
+            for chunk in 0..64 {
+                let va = Va((round * 64 + chunk) % 1024 << 21);
+                // SAFETY: as in `space`.
+                if unsafe { &mut *entered }.fill_data(va, page.as_mut_ptr(), true) {
+                    soft.grow();
+                }
+            }
+            let held = soft.held();
+            assert!(held.bytes <= held.limit, "{round}: {held:?}");
+        }
+        assert!(soft.held().bytes > soft.held().limit / 4, "{:?}", soft.held());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::space::Space;
 use crate::addr::{PAGE_BITS, VA_PAGES};
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::mem::offset_of;
@@ -53,7 +53,7 @@ pub struct Direct {
 const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
 const CODE_TABLES: usize = 1 << STATUSES.len();
 /// Where the file ends: after the tables for reading, for writing, and the slots.
-const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
+pub(super) const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
 
 /// Memory that is zero, and there when it is touched: shared memory, though no other process has
 /// it. Of private memory the host would map zeros when it is first read, and stop all threads to
@@ -109,6 +109,11 @@ impl Direct {
     /// Empties all tables.
     pub fn clear(&mut self) {
         self.empty(0);
+    }
+
+    /// The bytes that the host backs.
+    pub fn bytes(&self) -> usize {
+        fstat(&self.file).map_or(0, |stat| stat.st_blocks as usize * 512)
     }
 
     /// Maps a part of the file into a table at `place`.
@@ -275,6 +280,15 @@ impl Pool {
             .map(move |(index, _)| unsafe { &mut *first.add(index) })
     }
 
+    /// How many chunks of tables the host backs.
+    pub fn chunks(&self) -> usize {
+        let uses = self.uses.iter().enumerate();
+        // SAFETY: as in `space`; `&self` keeps every change away.
+        uses.filter(|(_, used)| used.key.is_some())
+            .map(|(index, _)| unsafe { &*self.place(index) }.chunks())
+            .sum()
+    }
+
     /// Empties all spaces. Now and then the host gets the memory of those that were not entered
     /// since it last did, unless they are `entered` now.
     pub fn clear(&mut self, entered: *const Space) {
@@ -295,23 +309,20 @@ impl Pool {
         }
     }
 
-    /// Empties all spaces. The host gets the memory of those that are not `entered` now, but for what
-    /// they share.
-    pub fn shrink(&mut self, entered: *const Space) {
+    /// Empties all spaces. The host gets their memory, but for what they share.
+    pub fn shrink(&mut self) {
         for index in 0..self.uses.len() {
             let Some(key) = self.uses[index].key else {
                 continue;
             };
             self.space(index).reset(key);
-            if std::ptr::eq(self.place(index), entered) {
-                continue;
-            }
             let place = self.place(index).cast::<u8>();
             for (start, bytes) in OWN_PARTS {
                 // SAFETY: the part is the pool's own, on page boundaries, and empty. If the host
                 // does not take it, it stays as it is.
                 let _ = unsafe { madvise(place.add(start).cast(), bytes, Advice::LinuxRemove) };
             }
+            self.space(index).note_returned();
         }
     }
 

@@ -22,8 +22,16 @@ pub struct Space {
     pub key: SpaceKey,
     /// Which chunks of `read`, `write` and `code` may hold entries, a bit each. Those of kseg0 and kseg1
     /// are not counted: see [`Va::is_direct`].
-    chunks: [u64; PAGES / CHUNK / 64],
+    chunks: Chunks,
+    /// Those that ever held entries since the host last had their memory.
+    backed: Chunks,
 }
+
+/// A bit for each chunk.
+type Chunks = [u64; PAGES / CHUNK / 64];
+
+/// The bytes that a chunk of all three tables takes.
+pub(super) const CHUNK_BYTES: usize = CHUNK * (2 * size_of::<u64>() + size_of::<u32>());
 
 #[inline(always)]
 const fn page_index(va: Va) -> usize {
@@ -102,35 +110,40 @@ impl Space {
         CodeSlot(self.code[page_index(pc)])
     }
 
-    /// Says which code page the page of `pc` has. Returns whether one more chunk is used.
+    /// Says which code page the page of `pc` has. Returns whether the host has to back one more chunk.
     pub fn fill_code(&mut self, pc: Va, slot: CodeSlot) -> bool {
         self.code[page_index(pc)] = slot.0;
         self.use_chunk(pc)
     }
 
     /// Notes that the chunk of `va` may hold entries, unless it belongs to kseg0 or kseg1. Returns
-    /// whether that is new.
+    /// whether the host has to back it.
     fn use_chunk(&mut self, va: Va) -> bool {
         if va.is_direct() {
             return false;
         }
         let chunk = page_index(va) / CHUNK;
         let (word, bit) = (&mut self.chunks[chunk / 64], 1 << (chunk % 64));
-        let new = *word & bit == 0;
         *word |= bit;
+        let backed = &mut self.backed[chunk / 64];
+        let new = *backed & bit == 0;
+        *backed |= bit;
         new
     }
 
-    /// How many chunks are used.
+    /// How many chunks the host backs.
     pub(super) fn chunks(&self) -> usize {
-        self.chunks
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+        let words = self.backed.iter();
+        words.map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Makes the entry of the page of `va`, whose bytes lie at `host`. Returns whether one more
-    /// chunk is used.
+    /// The host has the memory of the tables, which are empty.
+    pub(super) fn note_returned(&mut self) {
+        self.backed.fill(0);
+    }
+
+    /// Makes the entry of the page of `va`, whose bytes lie at `host`. Returns whether the host
+    /// has to back one more chunk.
     pub fn fill_data(&mut self, va: Va, host: *mut u8, writable: bool) -> bool {
         let index = page_index(va);
         let addend = (host as u64).wrapping_sub(va.page().0);
