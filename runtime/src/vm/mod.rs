@@ -23,7 +23,7 @@ use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram};
 use crate::vcpu::Vcpu;
-use idle::IdleBackoff;
+use idle::{IdleBackoff, Lag};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -121,6 +121,7 @@ pub struct Vm {
     called_back: Arc<AtomicBool>,
     /// When the engine is next asked whether the guest spins.
     backoff: IdleBackoff,
+    lag: Lag,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -162,6 +163,7 @@ impl Vm {
             config,
             called_back: Arc::default(),
             backoff: IdleBackoff::default(),
+            lag: Lag::default(),
             stop_at: None,
         }))
     }
