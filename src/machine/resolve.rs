@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::spec::MachineSpec;
 use super::values::ValueError;
 use crate::cache::code::CacheConfig;
+use crate::console::Pace;
 use crate::image::{Image, ImageError};
 
 /// What stands for a copy's number.
@@ -71,7 +72,7 @@ impl Settings {
             rtc: said(&self.rtc).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
-            realtime: said(&self.realtime).unwrap_or(false),
+            pace: self.pace(),
             script: read(&self.script, |path| files.script(path))?,
             limit: said(&self.limit),
             hot: said(&self.hot),
@@ -122,8 +123,23 @@ impl Settings {
         said(&self.engine).unwrap_or(EngineKind::Jit)
     }
 
+    /// A run that a script or a limit ends is over as soon as it can be, and others are for people.
+    fn pace(&self) -> Pace {
+        let ends = self.script.is_some() || self.limit.is_some();
+        match (said(&self.realtime), said(&self.fast_forward)) {
+            (Some(true), _) => Pace::Realtime,
+            (_, Some(true)) => Pace::Forward,
+            (_, None) if ends => Pace::Scripted,
+            (_, None | Some(false)) => Pace::Waiting,
+        }
+    }
+
     /// Whether the settings fit each other.
     fn agrees(&self) -> Result<(), SpecError> {
+        if let (Pace::Realtime, Some(At { value: true, place })) = (self.pace(), &self.fast_forward)
+        {
+            return Err(Problem::TwoPaces.at(place));
+        }
         if let Some(realtime) = &self.realtime
             && realtime.value
             && self.engine() == EngineKind::Lockstep

@@ -110,6 +110,12 @@ settings! {
         takers: RUN, heading: "Machine", action: Action::On
     }
 
+    /// Let an idle guest's time pass at once. If not, it waits as long on the host's clock.
+    fast_forward: bool, FLAG => {
+        name: "fast-forward", default: "on with a script or a limit, while nothing else may be typed",
+        takers: RUN, heading: "Machine", action: Action::On
+    }
+
     /// Where the serial console is. A guest waits while standard output or a file takes nothing
     /// more, and no other guest does; clients of a socket lose what they are too slow for.
     console: ConsoleSpec, CONSOLE => {

@@ -11,7 +11,7 @@ use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::place::Place;
 use super::values::RtcStart;
 use crate::cache::code::CacheConfig;
-use crate::console::Script;
+use crate::console::{Pace, Script};
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 
 /// Everything that one VM is made of.
@@ -37,8 +37,8 @@ pub struct MachineSpec {
     pub rtc: RtcStart,
     /// Entries of the second-level TLB.
     pub second_tlb: usize,
-    /// Whether time follows the host's clock.
-    pub realtime: bool,
+    /// How its time goes on the host's clock.
+    pub pace: Pace,
     /// The scripted session.
     pub script: Option<Script>,
     /// How many instructions may run.

@@ -173,7 +173,7 @@ impl MachineSpec {
             }
             ConsoleSpec::None => Console::none(),
         };
-        Ok(console.session(self.script.clone(), self.realtime))
+        Ok(console.session(self.script.clone(), self.pace))
     }
 
     /// The input from the terminal. With a script, a pipe is not read: nothing but the script is to

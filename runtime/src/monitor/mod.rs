@@ -141,8 +141,6 @@ pub enum Phase {
         since: Instant,
         /// For how long at most.
         span: Nanos,
-        /// Whether what passes is time for the guest; if not, it is ahead of the host's clock.
-        passes: bool,
     },
     /// It was paused by command.
     Paused,

@@ -6,7 +6,6 @@
 use super::task::{State, Turn};
 use super::turn::End;
 use super::{Fleet, Monitor, Phase, Snapshot, lock};
-use crate::clock::Nanos;
 use crate::exit::Outcome;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::MutexGuard;
@@ -156,15 +155,12 @@ impl<F: Fleet> Monitor<F> {
 
     /// How a machine goes on after its turn.
     fn next_phase(&self, number: usize, end: End) -> Phase {
-        let idle = |span, passes| Phase::Idle {
-            since: Instant::now(),
-            span,
-            passes,
-        };
         match end {
             End::Slice | End::Hungry => Phase::Ready,
-            End::Idle(span) => idle(span, true),
-            End::Ahead(time) => idle(Nanos(time.as_nanos() as u64), false),
+            End::Idle(span) => Phase::Idle {
+                since: Instant::now(),
+                span,
+            },
             End::Full => Phase::Blocked,
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,

@@ -25,7 +25,7 @@ use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
-use idle::IdleBackoff;
+use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
 use std::sync::Arc;
@@ -125,6 +125,7 @@ pub struct Vm {
     called_back: Arc<AtomicBool>,
     /// When the engine is next asked whether the guest spins.
     backoff: IdleBackoff,
+    lag: Lag,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -176,6 +177,7 @@ impl Vm {
             config,
             called_back: Arc::default(),
             backoff: IdleBackoff::default(),
+            lag: Lag::default(),
             stop_at: None,
         }))
     }
