@@ -141,6 +141,8 @@ pub enum Phase {
         since: Instant,
         /// For how long at most.
         span: Nanos,
+        /// Whether what passes is time for the guest; if not, a disk of it waits for the host.
+        passes: bool,
     },
     /// It was paused by command.
     Paused,

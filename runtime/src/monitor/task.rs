@@ -230,10 +230,15 @@ impl State {
     /// A machine that did not want to run does. An idle one will be told how much time has passed.
     pub fn rouse(&mut self, number: usize, now: Instant) {
         let task = &mut self.tasks[number];
-        if let Phase::Idle { since, span } = task.phase {
+        if let Phase::Idle {
+            since,
+            span,
+            passes,
+        } = task.phase
+        {
             let elapsed = now.saturating_duration_since(since).as_nanos();
             let elapsed = Nanos(u64::try_from(elapsed).unwrap_or(u64::MAX));
-            task.passed = Some(elapsed.min(span));
+            task.passed = passes.then_some(elapsed.min(span));
         }
         task.phase = Phase::Ready;
         self.queue.catch_up(number);

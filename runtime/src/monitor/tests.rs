@@ -323,6 +323,7 @@ fn an_idle_machine_waits_until_it_is_woken() {
         state.tasks[0].phase = Phase::Idle {
             since: Instant::now(),
             span: Nanos(3_600 * Nanos::SECOND.0),
+            passes: true,
         };
     }
     assert!(!monitor.step(0));

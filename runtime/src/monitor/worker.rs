@@ -6,6 +6,7 @@
 use super::task::{State, Turn};
 use super::turn::End;
 use super::{Fleet, Monitor, Phase, Snapshot, lock};
+use crate::clock::Nanos;
 use crate::exit::Outcome;
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::MutexGuard;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long a thread rests that is not woken.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
+/// When it is looked again whether the host has done what a disk waits for.
+const DISK_LOOK: Nanos = Nanos(50_000);
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
 /// How often machines may ask in vain, while no other runs, before one of them ends.
@@ -155,12 +158,15 @@ impl<F: Fleet> Monitor<F> {
 
     /// How a machine goes on after its turn.
     fn next_phase(&self, number: usize, end: End) -> Phase {
+        let idle = |span, passes| Phase::Idle {
+            since: Instant::now(),
+            span,
+            passes,
+        };
         match end {
             End::Slice | End::Hungry => Phase::Ready,
-            End::Idle(span) => Phase::Idle {
-                since: Instant::now(),
-                span,
-            },
+            End::Idle(span) => idle(span, true),
+            End::Disk => idle(DISK_LOOK, false),
             End::Full => Phase::Blocked,
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,

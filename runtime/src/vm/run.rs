@@ -6,6 +6,7 @@ use super::{Spin, Vm};
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
+use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
 use std::time::Instant;
 
@@ -49,6 +50,8 @@ pub enum Rest {
     /// It waits for an interrupt, or for typed input. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
     Idle(Nanos),
+    /// It has come to the moment at which a disk shows a result that the host does not have yet.
+    Disk,
     /// It is at its end.
     Ended(Outcome),
 }
@@ -66,6 +69,11 @@ impl Vm {
                     let passed = host.idle(span);
                     self.counters.slept += start.elapsed();
                     self.pass(passed.min(span));
+                }
+                Rest::Disk => {
+                    if let Some(outcome) = self.serve(host) {
+                        return outcome;
+                    }
                 }
                 Rest::Ended(outcome) => return outcome,
             }
@@ -86,6 +94,9 @@ impl Vm {
         (self.cpu).set_slowness(if realtime { REALTIME_SLOWNESS } else { 0 });
         self.cpu.idle.spinning = None;
         loop {
+            if self.is_held() {
+                return Rest::Disk;
+            }
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
                 return Rest::Ended(outcome);
             }
@@ -126,6 +137,14 @@ impl Vm {
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
         }
+    }
+
+    /// Whether a disk is to show a result now that the host does not have yet. [`Vm::serve`] would
+    /// wait for it.
+    fn is_held(&mut self) -> bool {
+        let now = self.cpu.now(0).to_nanos();
+        let due = self.board.deadline().is_some_and(|at| at <= now);
+        due && self.board.is_held(&mut self.disks, now)
     }
 
     /// Takes what was typed.
@@ -214,8 +233,12 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory) = self.board_and_memory();
-            board.advance(&mut memory, now.to_nanos());
+            let (board, mut memory, disks) = self.board_and_outside();
+            let mut outside = Outside {
+                memory: &mut memory,
+                disks,
+            };
+            board.advance(&mut outside, now.to_nanos());
         }
         self.refresh_lines();
         match self.board.take_request() {
