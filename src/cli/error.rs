@@ -10,6 +10,7 @@ use super::Exit;
 use super::fetch::FetchError;
 use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
+use crate::disk::OpenError;
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
@@ -41,6 +42,10 @@ pub enum CliError {
     NoMemory(#[from] MachineMemoryError),
     #[error(transparent)]
     Jit(#[from] JitError),
+    #[error(transparent)]
+    Disk(#[from] OpenError),
+    #[error("{path}: a raw image cannot be based on another; call it .qcow2")]
+    RawWithBase { path: String },
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error(transparent)]
@@ -99,7 +104,8 @@ impl CliError {
             | Self::Json(_) => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
-            Self::Spec(_) | Self::Start(_) => Exit::Host,
+            Self::Disk(error) if error.is_usage() => Exit::Usage,
+            Self::Spec(_) | Self::Start(_) | Self::Disk(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
@@ -111,6 +117,7 @@ impl CliError {
             Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)
             | Self::NoImage
+            | Self::RawWithBase { .. }
             | Self::NoPrograms(_)
             | Self::ManyKernels(_)
             | Self::CountOfFile

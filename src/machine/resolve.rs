@@ -93,7 +93,8 @@ impl Settings {
         })
     }
 
-    fn disks(&self) -> Result<Vec<DiskSpec>, SpecError> {
+    /// Its disks.
+    pub(super) fn disks(&self) -> Result<Vec<DiskSpec>, SpecError> {
         let Some(At { value, place }) = &self.disk else {
             return Ok(Vec::new());
         };

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
+use mirrorball_runtime::device::disk::Disk;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{Vm, VmConfig};
 use thiserror::Error;
@@ -12,6 +13,7 @@ use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
+use crate::disk::{DiskSpec, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
@@ -31,6 +33,10 @@ pub enum StartError {
     #[error("there is no room to load it: {0}")]
     NoRoom(#[source] MachineMemoryError),
     #[error(transparent)]
+    Disk(#[from] OpenError),
+    #[error("the machine has no place for a disk; leave it out")]
+    NoDisks,
+    #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
     Terminal(#[source] io::Error),
@@ -48,7 +54,8 @@ impl StartError {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
-            Self::Socket { .. } => true,
+            Self::Disk(error) => error.is_usage(),
+            Self::Socket { .. } | Self::NoDisks => true,
             _ => false,
         }
     }
@@ -79,6 +86,9 @@ impl MachineSpec {
             hypercalls: self.hypercalls,
             rtc_base: self.rtc.seconds(),
         };
+        if !self.disks.is_empty() {
+            return Err(StartError::NoDisks);
+        }
         let mut vm = Vm::in_memory(config, memory)?;
         let initrd = self.initrd.as_deref();
         let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
@@ -88,6 +98,16 @@ impl MachineSpec {
         }
         start.enter(&mut vm);
         Ok(vm)
+    }
+
+    /// The images of its disks, opened and locked, each with a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// When an image is none, is in use, or names files that it may not name.
+    pub fn open_disks(&self) -> Result<Vec<Box<dyn Disk>>, StartError> {
+        let disks = self.disks.iter().map(DiskSpec::open);
+        disks.map(|disk| disk.map_err(StartError::Disk)).collect()
     }
 
     /// What executes its instructions.

@@ -21,7 +21,7 @@ step() {
 disk() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         for name; do
-            [ -b "/dev/$name" ] && echo "/dev/$name" && return
+            [ -b "/dev/$name" ] && echo "/dev/$name" && return 0
         done
         sleep 1
     done
@@ -89,7 +89,7 @@ install() {
     mount -t ext4 "$to" "$SYSTEM" || fail "mounting $to"
     mkdir "$SYSTEM/packages" "$SYSTEM/proc" "$SYSTEM/sys" "$SYSTEM/dev"
     step "copying packages"
-    tar -xf "$from" -C "$SYSTEM/packages" || fail "copying packages"
+    (cd "$SYSTEM/packages" && cpio -i <"$from") || fail "copying packages"
     step "unpacking the base"
     unpack_base
     mount_host
