@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How many times as long as others the turns are in which code is new to a machine.
 const LONG_TURN: u32 = 8;
 
+/// When it is looked again whether the host has done what a disk of the machine waits for.
+const DISK_LOOK: Duration = Duration::from_micros(50);
+
 /// What a turn ended with.
 pub(super) enum End {
     /// Its time is used up, something comes between, or the guest yields.
@@ -128,6 +131,7 @@ impl<F: Fleet> Monitor<F> {
                 Rest::Slice => hungry = machine.vm.ram.shortages() != shortages,
                 Rest::Idle(span) => return End::Idle(span),
                 Rest::Ahead(time) => return End::Ahead(time),
+                Rest::Disk => return End::Ahead(DISK_LOOK),
                 Rest::Ended(outcome) => return End::Ended(outcome),
             }
             let yielded = machine.vm.cpu.take_yielded();

@@ -6,6 +6,7 @@ use super::{Spin, Vm};
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
+use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ pub enum Rest {
     Idle(Nanos),
     /// It is so far ahead of the host's clock, to which its time is tied.
     Ahead(Duration),
+    /// It has come to the moment at which a disk shows a result that the host does not have yet.
+    Disk,
     /// It is at its end.
     Ended(Outcome),
 }
@@ -70,6 +73,11 @@ impl Vm {
                     std::thread::sleep(time);
                     self.counters.slept += time;
                 }
+                Rest::Disk => {
+                    if let Some(outcome) = self.serve(host) {
+                        return outcome;
+                    }
+                }
                 Rest::Ended(outcome) => return outcome,
             }
         }
@@ -86,6 +94,9 @@ impl Vm {
         let end = self.cpu.retired().saturating_add(slice);
         let shortages = self.ram.shortages();
         loop {
+            if self.is_held() {
+                return Rest::Disk;
+            }
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
                 return Rest::Ended(outcome);
             }
@@ -132,6 +143,14 @@ impl Vm {
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
         }
+    }
+
+    /// Whether a disk is to show a result now that the host does not have yet. [`Vm::serve`] would
+    /// wait for it.
+    fn is_held(&mut self) -> bool {
+        let now = self.cpu.now(0).to_nanos();
+        let due = self.board.deadline().is_some_and(|at| at <= now);
+        due && self.board.is_held(&mut self.disks, now)
     }
 
     /// Takes what was typed.
@@ -202,8 +221,12 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory) = self.board_and_memory();
-            board.advance(&mut memory, now.to_nanos());
+            let (board, mut memory, disks) = self.board_and_outside();
+            let mut outside = Outside {
+                memory: &mut memory,
+                disks,
+            };
+            board.advance(&mut outside, now.to_nanos());
         }
         self.refresh_lines();
         match self.board.take_request() {

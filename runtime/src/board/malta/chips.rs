@@ -8,6 +8,7 @@ use super::MaltaConfig;
 use super::table::Wire::{Cpu, Isa, Pci};
 use super::table::{Fitted, Row, board, fixed, ports, ports_overlap, slots_overlap};
 use crate::device::copier::Copier;
+use crate::device::disk::Shape;
 use crate::device::dma8237::{self, Dma8237};
 use crate::device::fpga::Fpga;
 use crate::device::gt64120::Gt64120;
@@ -18,6 +19,7 @@ use crate::device::pci::PciFunction;
 use crate::device::piix4::{EmptyChannel, Ide, IsaBridge, Power, Usb};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
+use crate::device::virtio::{Block, VirtioPci};
 use crate::device::{Device, Registers};
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,14 @@ board! {
             (10, 2), [], [Pci];
         Power, "acpi", power: Power = Power::new(),
             (10, 3), [], [Isa(9)];
+        Disk0, "disk0", disk0: Option<VirtioPci<Block>> = None,
+            (18, 0), [], [Pci];
+        Disk1, "disk1", disk1: Option<VirtioPci<Block>> = None,
+            (18, 1), [], [Pci];
+        Disk2, "disk2", disk2: Option<VirtioPci<Block>> = None,
+            (18, 2), [], [Pci];
+        Disk3, "disk3", disk3: Option<VirtioPci<Block>> = None,
+            (18, 3), [], [Pci];
         Copier, "copier", copier: Option<Copier> = config.test_device.then(Copier::new),
             (21, 0), [], [Pci];
     }
@@ -81,5 +91,22 @@ impl Chip {
     /// The chip's row in the table.
     pub fn row(self) -> &'static Row {
         &BOARD[self as usize]
+    }
+}
+
+impl Chips {
+    /// Puts a disk into its slot, or finds it there with the same shape; says whether it is there
+    /// now.
+    pub fn fit_disk(&mut self, number: usize, shape: Shape, big_endian: bool) -> bool {
+        let place = match number {
+            0 => &mut self.disk0,
+            1 => &mut self.disk1,
+            2 => &mut self.disk2,
+            3 => &mut self.disk3,
+            _ => return false,
+        };
+        let block = Block::new(number, shape.clone());
+        let disk = place.get_or_insert_with(|| VirtioPci::new(block, big_endian, number as u8));
+        *disk.device().shape() == shape
     }
 }

@@ -7,7 +7,7 @@
 use super::{BusMaster, space};
 use crate::clock::Nanos;
 use crate::device::pci::{Bar, ConfigSpace, PciFunction};
-use crate::device::{Device, Memory, Registers, Width};
+use crate::device::{Device, Outside, Registers, Width};
 use serde::{Deserialize, Serialize};
 
 /// The I/O ports of both bus masters.
@@ -154,9 +154,9 @@ impl<C: Channel> Device for Ide<C> {
             .any(|(master, channel)| master.moves(channel.dma_request()))
     }
 
-    fn master(&mut self, memory: &mut dyn Memory, _now: Nanos) {
+    fn master(&mut self, outside: &mut Outside<'_>, _now: Nanos) {
         for (master, channel) in self.pairs_mut() {
-            master.run(channel, memory);
+            master.run(channel, outside.memory);
         }
         self.watch_interrupts();
     }
