@@ -6,14 +6,14 @@ use std::sync::Arc;
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::device::disk::Disk;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, Vm, VmConfig};
 use thiserror::Error;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
-use crate::disk::{DiskSpec, OpenError};
+use crate::disk::{Bus, DiskSpec, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
@@ -34,8 +34,10 @@ pub enum StartError {
     NoRoom(#[source] MachineMemoryError),
     #[error(transparent)]
     Disk(#[from] OpenError),
-    #[error("the machine has no place for a disk; leave it out")]
-    NoDisks,
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("{path}: bus=ide is not there yet; leave it out, and the disk is on virtio")]
+    NoIde { path: String },
     #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
@@ -55,7 +57,7 @@ impl StartError {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
-            Self::Socket { .. } | Self::NoDisks => true,
+            Self::Socket { .. } | Self::NoIde { .. } => true,
             _ => false,
         }
     }
@@ -86,10 +88,10 @@ impl MachineSpec {
             hypercalls: self.hypercalls,
             rtc_base: self.rtc.seconds(),
         };
-        if !self.disks.is_empty() {
-            return Err(StartError::NoDisks);
-        }
         let mut vm = Vm::in_memory(config, memory)?;
+        for (number, disk) in self.open_disks()?.into_iter().enumerate() {
+            vm.connect_disk(number, disk)?;
+        }
         let initrd = self.initrd.as_deref();
         let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
         if vm.ram.failure().is_some() {
@@ -106,6 +108,10 @@ impl MachineSpec {
     ///
     /// When an image is none, is in use, or names files that it may not name.
     pub fn open_disks(&self) -> Result<Vec<Box<dyn Disk>>, StartError> {
+        if let Some(disk) = self.disks.iter().find(|disk| disk.bus == Bus::Ide) {
+            let path = disk.path.display().to_string();
+            return Err(StartError::NoIde { path });
+        }
         let disks = self.disks.iter().map(DiskSpec::open);
         disks.map(|disk| disk.map_err(StartError::Disk)).collect()
     }

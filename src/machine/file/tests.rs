@@ -83,7 +83,7 @@ fn each_mistake_about_disks_has_its_line() {
     std::fs::write(&image, [0; 512]).unwrap();
     let disk = |more| {
         format!(
-            "[[vm]]\nname = 'x{more}'\ndisk = '{}{more}'\n",
+            "[[vm]]\nname = 'x'\ndisk = '{}{more}'\n",
             image.display()
         )
     };

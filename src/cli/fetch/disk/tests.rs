@@ -7,7 +7,10 @@ fn the_tables_are_good() {
     for (index, package) in PACKAGES.iter().enumerate() {
         assert!(!PACKAGES[..index].contains(package), "{package} twice");
     }
-    for path in KEPT.iter().chain(recipe::SETTINGS.iter().map(|(path, _)| path)) {
+    for path in KEPT
+        .iter()
+        .chain(recipe::SETTINGS.iter().map(|(path, _)| path))
+    {
         assert!(!path.starts_with('/') && !path.ends_with('/'), "{path}");
     }
 }
