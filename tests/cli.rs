@@ -575,18 +575,20 @@ fn a_pipe_may_type_and_its_end_does_not_end_the_guest() {
 fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
     // A guest that sets the timer, to so much in units of 0.66 ms, waits for it and resets its
     // machine.
-    let sleeper = |time: u32| [
-        0x3c08_0000 | time, // lui t0, time
-        0x4088_5800, // mtc0 t0, Compare
-        0x3408_8000, // ori t0, zero, IM7
-        0x4088_6000, // mtc0 t0, Status
-        0x4200_0020, // wait
-        0x3c08_bf00,
-        0x2409_0042,
-        0xad09_0500, // reset
-        0x1000_ffff,
-        0x0000_0000,
-    ];
+    let sleeper = |time: u32| {
+        [
+            0x3c08_0000 | time, // lui t0, time
+            0x4088_5800,        // mtc0 t0, Compare
+            0x3408_8000,        // ori t0, zero, IM7
+            0x4088_6000,        // mtc0 t0, Status
+            0x4200_0020,        // wait
+            0x3c08_bf00,
+            0x2409_0042,
+            0xad09_0500, // reset
+            0x1000_ffff,
+            0x0000_0000,
+        ]
+    };
     let bench = Bench::new();
     let script = bench.file("script", b"wait \"x\"\n");
     let takes = |time: u32, more: &[&str]| {
@@ -599,10 +601,25 @@ fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
         assert!(matches!(code, Some(10 | 14)), "{more:?}: {code:?}");
         start.elapsed()
     };
-    for waits in [&[][..], &["--console", "none"], &["--host-threads", "1"], &["--realtime"]] {
-        assert!(takes(0x2fa, waits) >= Duration::from_millis(499), "{waits:?}");
+    for waits in [
+        &[][..],
+        &["--console", "none"],
+        &["--host-threads", "1"],
+        &["--realtime"],
+    ] {
+        assert!(
+            takes(0x2fa, waits) >= Duration::from_millis(499),
+            "{waits:?}"
+        );
     }
-    for hurries in [&["--limit", "1G"][..], &["--script", &script], &["--fast-forward"]] {
-        assert!(takes(0x7735, hurries) < Duration::from_secs(15), "{hurries:?}");
+    for hurries in [
+        &["--limit", "1G"][..],
+        &["--script", &script],
+        &["--fast-forward"],
+    ] {
+        assert!(
+            takes(0x7735, hurries) < Duration::from_secs(15),
+            "{hurries:?}"
+        );
     }
 }

@@ -121,7 +121,10 @@ fn an_idle_guest_s_clock_keeps_up_with_the_host_s() {
     let took = start.elapsed();
     let passed = Duration::from_nanos(vm.cpu.now(0).to_nanos().0);
     assert!(took >= Duration::from_millis(50), "it waits: {took:?}");
-    assert!(took < passed + Duration::from_millis(20), "{took:?} for {passed:?}");
+    assert!(
+        took < passed + Duration::from_millis(20),
+        "{took:?} for {passed:?}"
+    );
 }
 
 /// A host whose clock guest time is tied to.
@@ -160,9 +163,15 @@ fn in_host_time(vm: &mut Vm, kind: Kind, limit: u64) -> (Duration, Duration) {
 fn a_guest_whose_time_is_the_host_s_runs_as_fast_as_it_can() {
     let code = [addiu(T0, T0, 1), xor(T1, T1, T0), beq(ZERO, ZERO, -3), NOP];
     let (took, passed) = in_host_time(&mut program(&code), Kind::Jit, 300_000_000);
-    assert!(took < Duration::from_millis(2500), "at 100 MIPS it takes 3 s: {took:?}");
+    assert!(
+        took < Duration::from_millis(2500),
+        "at 100 MIPS it takes 3 s: {took:?}"
+    );
     let off = took.saturating_sub(passed);
-    assert!(passed <= took && off < Duration::from_millis(500), "{took:?} {passed:?}");
+    assert!(
+        passed <= took && off < Duration::from_millis(500),
+        "{took:?} {passed:?}"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::Exit;
 use super::fetch::FetchError;
 use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
+use crate::disk::OpenError;
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
@@ -41,6 +42,10 @@ pub enum CliError {
     NoMemory(#[from] MachineMemoryError),
     #[error(transparent)]
     Jit(#[from] JitError),
+    #[error(transparent)]
+    Disk(#[from] OpenError),
+    #[error("{path}: a raw image cannot be based on another; call it .qcow2")]
+    RawWithBase { path: String },
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error(transparent)]
@@ -101,18 +106,24 @@ impl CliError {
             | Self::Json(_) => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
-            Self::Spec(_) | Self::Start(_) => Exit::Host,
+            Self::Disk(error) if error.is_usage() => Exit::Usage,
+            Self::Spec(_) | Self::Start(_) | Self::Disk(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
-            Self::Fleet(_) | Self::NoThread(_) | Self::NoSignals(_) | Self::Crashed | Self::NotStarted => Exit::Host,
+            Self::Fleet(_)
+            | Self::NoThread(_)
+            | Self::NoSignals(_)
+            | Self::Crashed
+            | Self::NotStarted => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)
             | Self::NoImage
+            | Self::RawWithBase { .. }
             | Self::NoPrograms(_)
             | Self::ManyKernels(_)
             | Self::CountOfFile

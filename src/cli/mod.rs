@@ -7,6 +7,7 @@
 mod bench;
 mod ctl;
 mod disasm;
+mod disk;
 mod error;
 mod exit;
 mod fetch;
@@ -58,6 +59,7 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
+    Disk(disk::DiskArgs),
     Ctl(ctl::CtlArgs),
     Top(top::TopArgs),
 }
@@ -93,6 +95,7 @@ fn obey() -> ExitCode {
         Command::Bench(args) => bench::execute(&args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
+        Command::Disk(args) => disk::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),
         Command::Top(args) => top::execute(&args),
     };

@@ -11,8 +11,8 @@ use utoipa::openapi::schema::{Array, Object, Type};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Required};
 
 use super::api::{
-    CodeCacheStatus, Failure, HostMemory, MachineMemory, MemoryStatus, MemoryTargetRequest, MonitorStatus,
-    Process, ShareRequest, StateAction, StateRequest, VmState, VmStatus,
+    CodeCacheStatus, Failure, HostMemory, MachineMemory, MemoryStatus, MemoryTargetRequest,
+    MonitorStatus, Process, ShareRequest, StateAction, StateRequest, VmState, VmStatus,
 };
 use super::routes::{ROUTES, Route, Shape};
 

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use super::error::{Problem, SpecError};
 use super::place::Place;
 use super::spec::MachineSpec;
+use crate::disk::Access;
 
 /// What a run has a file for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,20 @@ impl Uses {
             if let Some(path) = machine.console.path() {
                 let role = Role::Console(machine.name.clone());
                 self.add(role, path, machine.console.shown(), &machine.place);
+            }
+        }
+    }
+
+    /// Adds the disks of `machines`: those that are written are outputs.
+    pub fn disks(&mut self, machines: &[MachineSpec]) {
+        for machine in machines {
+            for disk in &machine.disks {
+                let role = match disk.access {
+                    Access::Write => Role::Output("a disk that is written"),
+                    Access::Read | Access::Snapshot => Role::Input("a disk"),
+                };
+                let shown = disk.path.display().to_string();
+                self.add(role, &disk.path, shown, &machine.place);
             }
         }
     }

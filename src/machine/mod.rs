@@ -11,6 +11,7 @@
 //! Nothing here runs a machine, and nothing here decides which runs when.
 
 mod apart;
+mod disk;
 mod error;
 pub mod file;
 pub mod form;
@@ -27,6 +28,7 @@ pub mod table;
 pub mod values;
 
 pub use apart::{Role, Uses};
+pub use disk::DiskSettings;
 pub use error::{Problem, SpecError};
 pub use kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 pub use load::Files;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second;
 
+use super::disk;
 use super::error::{Problem, SpecError};
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
 use super::load::{self, Files, Flat};
@@ -15,6 +16,7 @@ use super::spec::MachineSpec;
 use super::values::ValueError;
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
+use crate::disk::DiskSpec;
 use crate::image::{Image, ImageError};
 
 /// What stands for a copy's number.
@@ -45,6 +47,9 @@ impl Settings {
         let mut own = self.clone();
         own.append = own.append.map(|text| text.map(|text| number(&text)));
         own.script = own.script.map(|path| path.map(in_path));
+        for disk in own.disk.iter_mut().flat_map(|disks| &mut disks.value) {
+            disk.file = disk.file.take().map(|path| path.map(in_path));
+        }
         own.console = (own.console).map(|console| console.map(|it| it.map_path(in_path)));
         let mut machine = own.machine(files)?;
         machine.name = format!("{}-{n}", machine.name);
@@ -65,6 +70,7 @@ impl Settings {
             place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
             image,
             initrd: read(&self.initrd, |path| files.initrd(path))?,
+            disks: self.disks()?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
             cpu: self.cpu(),
@@ -86,6 +92,17 @@ impl Settings {
             console: self.console()?,
             hypercalls: said(&self.hypercalls).unwrap_or(true),
         })
+    }
+
+    /// Its disks.
+    pub(super) fn disks(&self) -> Result<Vec<DiskSpec>, SpecError> {
+        let Some(At { value, place }) = &self.disk else {
+            return Ok(Vec::new());
+        };
+        if value.len() > disk::MOST {
+            return Err(Problem::Disks(disk::MOST).at(place));
+        }
+        (0..).zip(value).map(|(n, disk)| disk.spec(n)).collect()
     }
 
     fn image(&self, files: &mut Files) -> Result<Arc<Image>, SpecError> {

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
 
+use super::disk::DiskSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, FLAG, Form, MEMORY, MODEL, NAME, SIZE, TEXT,
-    choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SIZE,
+    TEXT, choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
 use super::place::{At, Place};
@@ -74,6 +75,14 @@ settings! {
     initrd: PathBuf, path("FILE") => {
         name: "initrd",
         takers: GUEST, heading: "Machine", qemu: &["-initrd"]
+    }
+
+    /// A disk: the image in FILE, and after commas what else there is to say of it, as in
+    /// a.qcow2,snapshot. A machine has up to 4, in this order.
+    disk: Vec<DiskSettings>, DISK => {
+        name: "disk",
+        takers: BOARD, heading: "Machine",
+        qemu: &["-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"]
     }
 
     /// The kernel's command line.
@@ -190,7 +199,7 @@ settings! {
     }
 
     /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
-    /// braces in append, script and console is the number.
+    /// braces in append, script, disk and console is the number.
     count: u32, number::<1, 1000>() => {
         name: "count", own: true,
         takers: RUN, heading: "Several machines"

@@ -12,6 +12,7 @@ use super::place::Place;
 use super::values::RtcStart;
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
+use crate::disk::DiskSpec;
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 
 /// Everything that one VM is made of.
@@ -25,6 +26,8 @@ pub struct MachineSpec {
     pub image: Arc<Image>,
     /// The initial RAM disk.
     pub initrd: Option<Arc<Initrd>>,
+    /// Its disks.
+    pub disks: Vec<DiskSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.

@@ -58,6 +58,12 @@ pub enum ValueError {
         "a name is 1 to 64 letters, digits, '-', '_' and '.', of which the first is a letter or a digit"
     )]
     Name,
+    /// Not a disk.
+    #[error("{0}")]
+    Disk(String),
+    /// Not a serial number.
+    #[error("a serial number is 1 to 20 letters, digits, '-', '_' and '.'")]
+    Serial,
     /// Not a path.
     #[error("give a path")]
     Path,
@@ -104,6 +110,15 @@ fn joined(names: &[&str], word: &str) -> String {
         [] => String::new(),
         [name] => (*name).to_owned(),
         [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
+    }
+}
+
+/// What a guest sees as the serial number of a disk.
+pub fn serial(text: &str) -> Result<String, ValueError> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    match (1..=20).contains(&text.len()) && text.bytes().all(good) {
+        true => Ok(text.to_owned()),
+        false => Err(ValueError::Serial),
     }
 }
 
