@@ -37,7 +37,7 @@ impl MemoryDisk {
     fn range(&self, sector: u64, bytes: u64) -> Result<Range<usize>, DiskError> {
         let start = sector.checked_mul(SECTOR).ok_or(DiskError)?;
         let end = start.checked_add(bytes).ok_or(DiskError)?;
-        if end > self.content.len() as u64 || bytes % SECTOR != 0 {
+        if end > self.content.len() as u64 || !bytes.is_multiple_of(SECTOR) {
             return Err(DiskError);
         }
         Ok(start as usize..end as usize)

@@ -47,7 +47,7 @@ impl Driver {
                     self.wait();
                 }
             }
-            13 if next(state) % 16 == 0 => self.start(),
+            13 if next(state).is_multiple_of(16) => self.start(),
             13 => {
                 let at = 0x4000 + next(state) as u32 % 0x3000;
                 self.memory.at(at, 1)[0] = next(state) as u8;
