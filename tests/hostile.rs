@@ -43,15 +43,43 @@ fn a_bound_on_files_is_explained() {
     let output = after("ulimit -f 1000", &["run", HELLO, "--console", "none"]);
     assert_eq!(output.status.code(), Some(HOST), "{}", said(&output));
     let text = said(&output);
-    assert!(text.contains("ulimit -f") && text.matches('\n').count() == 1, "{text}");
+    assert!(
+        text.contains("ulimit -f") && text.matches('\n').count() == 1,
+        "{text}"
+    );
 }
 
 #[test]
 fn a_full_standard_error_changes_no_exit_code() {
     for (arguments, code) in [
-        (&["run", HELLO, "--limit", "1k", "--console", "none", "--hash", "--stats", "--ps"][..], 11),
+        (
+            &[
+                "run",
+                HELLO,
+                "--limit",
+                "1k",
+                "--console",
+                "none",
+                "--hash",
+                "--stats",
+                "--ps",
+            ][..],
+            11,
+        ),
         (&["run", "/nonexistent"], 2),
-        (&["run", "--count", "2", HELLO, "--console", "none", "--hash", "--stats"], 0),
+        (
+            &[
+                "run",
+                "--count",
+                "2",
+                HELLO,
+                "--console",
+                "none",
+                "--hash",
+                "--stats",
+            ],
+            0,
+        ),
         (&["ctl", "--socket", "/nonexistent", "list"], 2),
     ] {
         let output = after("exec 2>/dev/full", arguments);
@@ -63,19 +91,34 @@ fn a_full_standard_error_changes_no_exit_code() {
 fn a_reader_that_leaves_is_no_crash() {
     let arguments = ["run", "guests/prebuilt/vmm-noisy.el.elf", "--limit", "1G"];
     let mut command = command(&arguments);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = child.expect("the program starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("it is ours");
-    assert!(output.status.code().is_some_and(|code| code < 101), "{}", said(&output));
+    assert!(
+        output.status.code().is_some_and(|code| code < 101),
+        "{}",
+        said(&output)
+    );
 }
 
 /// A guest that runs for ever.
 fn endless(more: &[&str]) -> Child {
-    let endless = ["run", "guests/prebuilt/vmm-victim.el.elf", "--console", "none"];
+    let endless = [
+        "run",
+        "guests/prebuilt/vmm-victim.el.elf",
+        "--console",
+        "none",
+    ];
     let append = ["--append", "rounds=1000000000", "--hash", "--stats"];
     let mut command = command(&[&endless[..], &append, more].concat());
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let child = child.expect("the program starts");
     thread::sleep(Duration::from_millis(500));
     child
@@ -104,8 +147,14 @@ fn a_report_that_a_bound_cuts_off_leaves_the_older_one() {
     let output = end_by("TERM", child);
     let text = said(&output);
     assert_eq!(output.status.code(), Some(HOST), "{text}");
-    assert!(text.contains("report: cannot be written: File too large"), "{text}");
-    assert_eq!(fs::read_to_string(&path).expect("it is there"), "an older one");
+    assert!(
+        text.contains("report: cannot be written: File too large"),
+        "{text}"
+    );
+    assert_eq!(
+        fs::read_to_string(&path).expect("it is there"),
+        "an older one"
+    );
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
 }
 
@@ -121,9 +170,15 @@ fn a_signal_ends_a_run_with_its_reports() {
         let output = end_by(signal, endless(&more));
         let text = said(&output);
         assert_eq!(output.status.code(), Some(code), "{signal}: {text}");
-        assert!(text.contains("instructions ") && text.contains("MIPS"), "{text}");
+        assert!(
+            text.contains("instructions ") && text.contains("MIPS"),
+            "{text}"
+        );
         let report = fs::read_to_string(&report).expect("a report");
-        assert!(report.contains("instructions") && report.contains("quit"), "{report}");
+        assert!(
+            report.contains("instructions") && report.contains("quit"),
+            "{report}"
+        );
         assert!(!folder.path().join("control").exists(), "{signal}");
         assert!(start.elapsed() < Duration::from_secs(20));
     }
@@ -140,7 +195,10 @@ fn a_program_without_threads_says_so() {
     let program = program.get_program().display().to_string();
     // The folder of the program may be closed to others.
     let copy = tempfile::tempdir().expect("a folder");
-    let (own, image) = (copy.path().join("mirrorball"), copy.path().join("hello.elf"));
+    let (own, image) = (
+        copy.path().join("mirrorball"),
+        copy.path().join("hello.elf"),
+    );
     fs::copy(program, &own).expect("room");
     fs::copy(common::project(HELLO), &image).expect("room");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -153,9 +211,15 @@ fn a_program_without_threads_says_so() {
             image.display()
         );
         let user = ["--reuid=65534", "--clear-groups", "sh", "-c", &script];
-        let output = Command::new("setpriv").args(user).output().expect("a program");
+        let output = Command::new("setpriv")
+            .args(user)
+            .output()
+            .expect("a program");
         let text = said(&output);
         assert!(!text.contains("panicked"), "{text}");
-        assert!([Some(0), Some(HOST)].contains(&output.status.code()), "{text}");
+        assert!(
+            [Some(0), Some(HOST)].contains(&output.status.code()),
+            "{text}"
+        );
     }
 }

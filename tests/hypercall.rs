@@ -194,7 +194,11 @@ fn a_long_call_goes_on_at_its_instruction() {
         vm.move_to_cp0(STATUS, 0, 0x8001, 0);
         run(kind, &mut vm, 2);
         let begun = Number::PageZero as u32 | WORK_MOST << 8;
-        assert_eq!((vm.cpu.gpr[2], vm.cpu.gpr[3]), (begun.into(), 0x77), "{kind}");
+        assert_eq!(
+            (vm.cpu.gpr[2], vm.cpu.gpr[3]),
+            (begun.into(), 0x77),
+            "{kind}"
+        );
         assert_eq!(vm.ram.word(last), 0x0101_0101);
         // Two runs more, the handler, and one instruction behind the call.
         run(kind, &mut vm, 2 + 4 + 1);
@@ -210,7 +214,13 @@ fn a_long_call_goes_on_at_its_instruction() {
 fn a_batch_of_long_calls_ends_as_if_it_were_one_piece() {
     const RECORDS: u32 = 0x8020_0000;
     const PAGES: u32 = WORK_MOST + 200;
-    let take = |give| if give { Number::BalloonGive } else { Number::BalloonTake };
+    let take = |give| {
+        if give {
+            Number::BalloonGive
+        } else {
+            Number::BalloonTake
+        }
+    };
     // All but the last are given and taken by turns. The last zeroes the page of its record, too.
     let own = (RECORDS & 0x1fff_ffff) / 4096;
     let records = (0..BATCH_MOST).map(|index| match index {
@@ -247,7 +257,11 @@ fn a_list_has_an_end() {
         place(&mut vm, 0x8020_0000, &pages);
         (vm.cpu.gpr[4], vm.cpu.gpr[5]) = (0x8020_0000, count.into());
         run(Kind::EagerJit, &mut vm, 5);
-        let status = if refused { CallError::BadCount.code() } else { 0 };
+        let status = if refused {
+            CallError::BadCount.code()
+        } else {
+            0
+        };
         assert_eq!(vm.cpu.gpr[2] as u32 as i32, status);
         assert_eq!(vm.ram.pages_given() == 0, refused);
     }

@@ -151,6 +151,11 @@ mod tests {
             ]
         );
         assert_eq!(account.total(), Holding::new(11, 115));
-        assert!(Kind::ALL.iter().enumerate().all(|(at, &kind)| kind as usize == at));
+        assert!(
+            Kind::ALL
+                .iter()
+                .enumerate()
+                .all(|(at, &kind)| kind as usize == at)
+        );
     }
 }

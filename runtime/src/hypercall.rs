@@ -334,7 +334,13 @@ mod tests {
         let read = Request::from(u32::from(request));
         assert_eq!((read, Made::from(read.done)), (request, made));
         let pages = Pages { first: 7, count: 5 };
-        assert_eq!(pages.behind(5), Some(Pages { first: 12, count: 0 }));
+        assert_eq!(
+            pages.behind(5),
+            Some(Pages {
+                first: 12,
+                count: 0
+            })
+        );
         assert_eq!(pages.behind(6), None);
     }
 

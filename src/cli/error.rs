@@ -108,7 +108,11 @@ impl CliError {
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
-            Self::Fleet(_) | Self::NoThread(_) | Self::NoSignals(_) | Self::Crashed | Self::NotStarted => Exit::Host,
+            Self::Fleet(_)
+            | Self::NoThread(_)
+            | Self::NoSignals(_)
+            | Self::Crashed
+            | Self::NotStarted => Exit::Host,
             Self::Measure(_) | Self::Guests(_) => Exit::Host,
             Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)

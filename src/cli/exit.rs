@@ -101,7 +101,12 @@ impl Exit {
     pub const fn with_unfinished_script(self) -> Self {
         match self {
             Self::Done | Self::Reset | Self::Limit | Self::Stopped | Self::Script => Self::Script,
-            Self::HungUp | Self::Interrupted | Self::Terminated | Self::Host | Self::Usage | Self::Difference => self,
+            Self::HungUp
+            | Self::Interrupted
+            | Self::Terminated
+            | Self::Host
+            | Self::Usage
+            | Self::Difference => self,
         }
     }
 }

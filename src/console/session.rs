@@ -139,9 +139,10 @@ impl Host for Session {
     }
 
     fn held(&self) -> Holding {
-        let mut held = self.out.lane().map_or_else(Holding::default, |lane| {
-            Holding::new(lane.waiting(), ROOM)
-        });
+        let mut held = self
+            .out
+            .lane()
+            .map_or_else(Holding::default, |lane| Holding::new(lane.waiting(), ROOM));
         held += self.source.as_ref().map(Source::held).unwrap_or_default();
         held
     }

@@ -202,7 +202,9 @@ fn memory(memory: &MemoryStatus) -> [(String, f64); 5] {
 
 fn held(vm: &VmStatus, what: fn(&HostMemory) -> u64) -> Vec<(String, f64)> {
     let kinds = vm.host_memory.iter();
-    kinds.map(|(kind, held)| (kind.clone(), what(held) as f64)).collect()
+    kinds
+        .map(|(kind, held)| (kind.clone(), what(held) as f64))
+        .collect()
 }
 
 fn counts(counts: &BTreeMap<String, u64>) -> Vec<(String, f64)> {

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
-    Action, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines, MemoryStatus, MonitorStatus,
-    Process, VmState, VmStatus,
+    Action, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines, MemoryStatus,
+    MonitorStatus, Process, VmState, VmStatus,
 };
 
 const MIB: u64 = 1 << 20;
@@ -49,8 +49,20 @@ fn web() -> VmStatus {
             target: Some(48 * MIB),
         },
         host_memory: [
-            ("tables".to_owned(), HostMemory { bytes: MIB, limit: 32 * MIB }),
-            ("code".to_owned(), HostMemory { bytes: 3 * MIB, limit: 16 * MIB }),
+            (
+                "tables".to_owned(),
+                HostMemory {
+                    bytes: MIB,
+                    limit: 32 * MIB,
+                },
+            ),
+            (
+                "code".to_owned(),
+                HostMemory {
+                    bytes: 3 * MIB,
+                    limit: 16 * MIB,
+                },
+            ),
         ]
         .into(),
         exits: [("horizon".to_owned(), 900), ("wait".to_owned(), 100)].into(),

@@ -148,7 +148,10 @@ impl Caller<'_> {
         let numbers = pages.numbers();
         let ram = self.vm.ram.ram_from(Pa(numbers.start << PAGE_BITS));
         let end = numbers.start + ram.min(u64::from(pages.count));
-        if self.page.is_some_and(|page| (numbers.start..end).contains(&page)) {
+        if self
+            .page
+            .is_some_and(|page| (numbers.start..end).contains(&page))
+        {
             Err(CallError::Running)
         } else if end < numbers.end {
             Err(CallError::BadAddress)

@@ -158,8 +158,7 @@ impl Vm {
         memory: Arc<MachineMemory>,
     ) -> Result<Box<Self>, MachineMemoryError> {
         let ram = Ram::new(config.memory, config.big_endian, memory);
-        let cpu = Vcpu::new(config.model, config.second_tlb, &ram)
-            .map_err(no_tables)?;
+        let cpu = Vcpu::new(config.model, config.second_tlb, &ram).map_err(no_tables)?;
         let board = Malta::new(&MaltaConfig {
             big_endian: config.big_endian,
             rtc_base: config.rtc_base,

@@ -59,7 +59,12 @@ const fn again(instructions: i32) -> [u32; 2] {
 
 /// What takes what it was promised: it adds, and reads half a MiB.
 pub fn victim() -> Attacker {
-    let round = [lw(T1, 0, S0), addu(T0, T0, T1), addiu(S0, S0, 64), addiu(S1, S1, -64)];
+    let round = [
+        lw(T1, 0, S0),
+        addu(T0, T0, T1),
+        addiu(S0, S0, 64),
+        addiu(S1, S1, -64),
+    ];
     let start = [li(S0, DATA), li(S1, 0x8_0000)].concat();
     let whole = [&round[..], &[bne(S1, ZERO, -5), NOP]].concat();
     let back = again((start.len() + whole.len()) as i32);
@@ -69,7 +74,11 @@ pub fn victim() -> Attacker {
 /// Entries for pages of 32 address spaces, written over and over.
 fn tlb_storm() -> Attacker {
     let start = [&li(S0, 0x0100_2001)[..], &li(S1, 0xffff), &[mtc0(ZERO, 5)]].concat();
-    let low = [addiu(T0, ZERO, 0x0806), mtc0(T0, ENTRY_LO0), mtc0(T0, ENTRY_LO1)];
+    let low = [
+        addiu(T0, ZERO, 0x0806),
+        mtc0(T0, ENTRY_LO0),
+        mtc0(T0, ENTRY_LO1),
+    ];
     let round = [addu(T1, T1, S0), mtc0(T1, ENTRY_HI), TLBWR, mfc0(T2, INDEX)];
     Attacker::new("TLB storm", &[&start, &low, &round, &again(4)])
 }

@@ -43,7 +43,8 @@ impl Stalls {
         let before = self.since.lock().expect("no panic").replace(now);
         if self.counts.load(Ordering::Relaxed) {
             let gap = before.map_or(Duration::ZERO, |before| now - before);
-            self.worst.fetch_max(gap.as_micros() as u64, Ordering::Relaxed);
+            self.worst
+                .fetch_max(gap.as_micros() as u64, Ordering::Relaxed);
         }
     }
 }
@@ -118,14 +119,7 @@ impl Fleet for Pair {
         }
     }
 
-    fn ended(
-        &self,
-        _: usize,
-        _: Machine<AnyEngine, Watched>,
-        _: Option<Outcome>,
-        _: Duration,
-    ) {
-    }
+    fn ended(&self, _: usize, _: Machine<AnyEngine, Watched>, _: Option<Outcome>, _: Duration) {}
 
     fn restarts(&self, _: usize) -> bool {
         false
@@ -159,7 +153,12 @@ fn monitor(attacker: Attacker) -> Monitor<Pair> {
         pool: CompilePool::new(1).expect("a thread"),
         store: Jit::store_in_memory(model, false).expect("a store"),
     };
-    Monitor::new(MonitorConfig::default(), pair, Arc::new(memory), &[100, 100])
+    Monitor::new(
+        MonitorConfig::default(),
+        pair,
+        Arc::new(memory),
+        &[100, 100],
+    )
 }
 
 /// Runs a victim beside an attacker for so long on one thread.
@@ -198,7 +197,14 @@ fn show(all: &[Measured]) -> String {
         "{:<16} {:>9} {:>11} {:>8} {:>10}\n",
         "beside", "of 50 %", "stall, ms", "stop, ms", "host, KiB"
     );
-    for Measured { name, part, stall, stop, held } in all {
+    for Measured {
+        name,
+        part,
+        stall,
+        stop,
+        held,
+    } in all
+    {
         let milliseconds = |time: &Duration| time.as_secs_f64() * 1e3;
         text += &format!(
             "{name:<16} {:>8.1}% {:>11.1} {:>8.1} {:>10}\n",

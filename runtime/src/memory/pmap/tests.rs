@@ -13,7 +13,10 @@ fn ram_beyond_256_mib_lies_from_90000000_up() {
     assert!(pmap.is_ram(Pa(HIGH_BASE)));
     assert!(!pmap.is_ram(Pa(HIGH_BASE + PAGE_SIZE)));
     assert_eq!(pmap.ram_from(Pa(LOW_LIMIT - 3 * PAGE_SIZE)), 3);
-    assert_eq!((pmap.ram_from(Pa(HIGH_BASE)), pmap.ram_from(Pa(LOW_LIMIT))), (1, 0));
+    assert_eq!(
+        (pmap.ram_from(Pa(HIGH_BASE)), pmap.ram_from(Pa(LOW_LIMIT))),
+        (1, 0)
+    );
     assert!(!pmap.is_ram(Pa(u64::MAX)));
     let high = pmap.write(Pa(HIGH_BASE + 4), &machine).unwrap().unwrap().ma;
     let low = pmap.write(Pa(8), &machine).unwrap().unwrap().ma;

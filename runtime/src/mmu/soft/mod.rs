@@ -17,8 +17,8 @@ use pool::{DIRECT_END, Direct, Pool};
 use rustix::io::Errno;
 
 pub use code::{CODE_BLOCKS, CODE_PAGES, CODE_WORDS, CodePage, CodePages, CodeSlot, word_of};
-pub use space::Space;
 use space::CHUNK_BYTES;
+pub use space::Space;
 
 /// What tells spaces apart: all that a translation of a virtual address depends on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -328,7 +328,11 @@ mod tests {
             let held = soft.held();
             assert!(held.bytes <= held.limit, "{round}: {held:?}");
         }
-        assert!(soft.held().bytes > soft.held().limit / 4, "{:?}", soft.held());
+        assert!(
+            soft.held().bytes > soft.held().limit / 4,
+            "{:?}",
+            soft.held()
+        );
     }
 
     #[test]
