@@ -61,6 +61,10 @@ pub enum CliError {
     Fleet(#[from] FleetError),
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
+    #[error(
+        "the host bounds stacks, and the program needs one of {needed} bytes; raise `ulimit -s`"
+    )]
+    Stack { needed: u64 },
     #[error("the host has no thread that waits for signals: {0}")]
     NoSignals(#[source] io::Error),
     #[error("the monitor failed in running it; the others went on")]
@@ -98,7 +102,8 @@ impl CliError {
             | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
-            | Self::Json(_) => Exit::Host,
+            | Self::Json(_)
+            | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
             Self::Spec(_) | Self::Start(_) => Exit::Host,
