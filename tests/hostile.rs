@@ -32,10 +32,17 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn a_small_stack_is_enough() {
-    let output = after("ulimit -s 64", &["run", HELLO]);
+fn a_small_stack_is_raised_or_explained() {
+    let output = after("ulimit -S -s 64", &["run", HELLO]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(String::from_utf8_lossy(&output.stdout).contains("hello"));
+    // Where the limit is hard, only a mighty user can raise it.
+    let output = after("ulimit -s 64", &["run", HELLO]);
+    let text = said(&output);
+    match output.status.code() {
+        Some(HOST) => assert!(text.contains("ulimit -s") && text.lines().count() == 1, "{text}"),
+        code => assert_eq!(code, Some(0), "{text}"),
+    }
 }
 
 #[test]

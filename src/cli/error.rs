@@ -66,6 +66,10 @@ pub enum CliError {
     Fleet(#[from] FleetError),
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
+    #[error(
+        "the host bounds stacks, and the program needs one of {needed} bytes; raise `ulimit -s`"
+    )]
+    Stack { needed: u64 },
     #[error("the host has no thread that waits for signals: {0}")]
     NoSignals(#[source] io::Error),
     #[error("the monitor failed in running it; the others went on")]
@@ -103,7 +107,8 @@ impl CliError {
             | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
-            | Self::Json(_) => Exit::Host,
+            | Self::Json(_)
+            | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
             Self::Disk(error) if error.is_usage() => Exit::Usage,

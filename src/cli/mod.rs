@@ -24,13 +24,12 @@ mod tune;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind as IoErrorKind, Write as _};
-use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use signal_hook::consts::SIGXFSZ;
 
 pub use error::CliError;
@@ -64,20 +63,32 @@ enum Command {
     Top(top::TopArgs),
 }
 
-/// The stack of the thread that does everything, whatever the user's limit for stacks is.
-const STACK: usize = 8 << 20;
+/// The stack that the program needs at the least.
+const STACK: u64 = 1 << 20;
 
 /// The whole program: reads the command line, does what it says, and says how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
     // Without a handler the signal ends the program; with one, the write fails that is too much.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
-    let thread = thread::Builder::new().name("mirrorball".to_owned());
-    match thread.stack_size(STACK).spawn(obey) {
-        Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        // The host has no more threads.
-        Err(_) => obey(),
+    if let Err(error) = ensure_stack() {
+        complain(&error.to_string());
+        return error.exit().into();
     }
+    obey()
+}
+
+/// Raises the limit of the stack if it is small. The stack grows as far as the limit is by then.
+fn ensure_stack() -> Result<(), CliError> {
+    let limit = getrlimit(Resource::Stack);
+    if limit.current.is_none_or(|most| most >= STACK) {
+        return Ok(());
+    }
+    let raised = Rlimit {
+        current: Some(STACK),
+        maximum: limit.maximum.map(|most| most.max(STACK)),
+    };
+    setrlimit(Resource::Stack, raised).map_err(|_| CliError::Stack { needed: STACK })
 }
 
 /// Does what the command line says.

@@ -48,6 +48,15 @@ impl OutFile {
         }
     }
 
+    /// The folder in which the file at `path` is made anew when it is written. A device or a pipe
+    /// stays what it is.
+    #[must_use]
+    pub fn folder(path: &Path) -> Option<PathBuf> {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let replaced = fs::metadata(&path).map_or(true, |data| data.is_file());
+        replaced.then(|| folder_of(&path).to_owned())
+    }
+
     /// Makes `text` what the file holds: all of it or, if that fails, nothing of it.
     ///
     /// # Errors
@@ -99,11 +108,15 @@ impl OutFile {
 /// A new file in the folder of `path`, which is gone with this value. Who may read it is as for any
 /// new file.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
     let every = Permissions::from_mode(0o666);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".report-").permissions(every);
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+    builder.tempfile_in(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    folder.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -47,8 +47,10 @@ impl RunArgs {
         };
         let uses = self.uses(&files, &guests);
         uses.are_apart()?;
+        let mut written = uses.written();
+        written.extend(self.report.as_deref().and_then(OutFile::folder));
         let sandbox = (self.sandbox == SandboxMode::Strict)
-            .then(|| Reach::new(uses.written(), &guests, self.perf_map));
+            .then(|| Reach::new(written, &guests, self.perf_map));
         let check = self.several.check;
         let report = self.report.filter(|_| !check);
         Ok(RunOptions {
