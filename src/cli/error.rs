@@ -59,6 +59,8 @@ pub enum CliError {
     Top(#[source] io::Error),
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    #[error("cannot write manual pages to {folder}: {source}; name another folder")]
+    Pages { folder: String, source: io::Error },
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
     #[error("the monitor failed in running it; the others went on")]
@@ -96,6 +98,7 @@ impl CliError {
             | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
+            | Self::Pages { .. }
             | Self::Json(_) => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,

@@ -12,6 +12,7 @@ mod exit;
 mod fetch;
 mod inspect;
 mod measure;
+mod pages;
 mod program;
 mod qemu;
 pub mod run;
@@ -56,6 +57,8 @@ enum Command {
     Fetch(fetch::FetchArgs),
     Ctl(ctl::CtlArgs),
     Top(top::TopArgs),
+    Completions(pages::CompletionsArgs),
+    Man(pages::ManArgs),
 }
 
 /// The whole program: reads the command line, does what it says, and says how that ended.
@@ -76,6 +79,8 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => fetch::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),
         Command::Top(args) => top::execute(&args),
+        Command::Completions(args) => pages::complete(&args),
+        Command::Man(args) => pages::write(&args),
     };
     ended
         .unwrap_or_else(|error| {

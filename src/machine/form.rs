@@ -17,7 +17,7 @@ use Kind::{Address, Amount, Date, Flag, Number, Text};
 
 use super::kinds::{self, CodeCache, ConsoleSpec};
 use super::place::{At, Place};
-use super::values::{self, RtcStart, ValueError, listed_or};
+use super::values::{self, RngSeed, RtcStart, ValueError, listed_or};
 use crate::image::MemorySize;
 
 /// Which types a value has in a machine file.
@@ -198,6 +198,7 @@ pub(super) const SIZE: Form<u64> = text(Amount, "SIZE", SIZE_WORDS, values::size
 pub(super) const MEMORY: Form<MemorySize> = text(Amount, "SIZE", MEMORY_WORDS, |s| Ok(s.parse()?));
 pub(super) const ADDRESS: Form<Va> = text(Address, "ADDRESS", ADDRESS_WORDS, values::address);
 pub(super) const DATE: Form<RtcStart> = text(Date, "DATE", DATE_WORDS, str::parse);
+pub(super) const SEED: Form<RngSeed> = text(Text, "SEED", SEED_WORDS, str::parse);
 pub(super) const CODE_CACHE: Form<CodeCache> = Form::new(
     Text,
     "DIR",
@@ -214,6 +215,7 @@ const SIZE_WORDS: &str = "1M to 1T: a number of MiB, or a number with b, K, M, G
 const MEMORY_WORDS: &str = "1M to 2G: a number of MiB, or a number with b, K, M or G";
 const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
 const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
+const SEED_WORDS: &str = "64 hexadecimal digits, or host";
 const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
 
 fn code_cache(given: &Given<'_>) -> Result<CodeCache, ValueError> {

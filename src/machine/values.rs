@@ -1,5 +1,7 @@
 //! What users write for numbers, addresses and dates, and what it means.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
@@ -9,7 +11,7 @@ use jiff::tz::TimeZone;
 use mirrorball_runtime::addr::{PAGE_SIZE, Va};
 use thiserror::Error;
 
-use crate::image::MemorySizeError;
+use crate::image::{MemorySizeError, Seed};
 
 /// A VM's part of the host's CPUs, relative to the others'; it may change while the VM runs.
 pub const SHARE: RangeInclusive<i64> = 1..=10_000;
@@ -35,6 +37,9 @@ pub enum ValueError {
     /// Not a date.
     #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
     Date,
+    /// Not a seed.
+    #[error("a seed is 64 hexadecimal digits, or host")]
+    Seed,
     /// Not the size of a VM's memory.
     #[error(transparent)]
     Memory(#[from] MemorySizeError),
@@ -207,6 +212,48 @@ impl RtcStart {
             Self::Fixed(seconds) => seconds,
             // A host whose clock is before 1970 has no better time to give.
             Self::Now => UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+/// Where the guest's random numbers start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RngSeed {
+    /// From these bytes.
+    Fixed(Seed),
+    /// From what the host gives when the machine starts.
+    Host,
+}
+
+impl Default for RngSeed {
+    fn default() -> Self {
+        Self::Fixed(Seed::default())
+    }
+}
+
+impl RngSeed {
+    /// The bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the host has none.
+    pub fn bytes(self) -> io::Result<Seed> {
+        let mut bytes = [0; 32];
+        match self {
+            Self::Fixed(seed) => return Ok(seed),
+            Self::Host => File::open("/dev/urandom")?.read_exact(&mut bytes)?,
+        }
+        Ok(Seed(bytes))
+    }
+}
+
+impl FromStr for RngSeed {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "host" => Ok(Self::Host),
+            digits => Seed::parse(digits).map(Self::Fixed).ok_or(ValueError::Seed),
         }
     }
 }
