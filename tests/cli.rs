@@ -477,7 +477,10 @@ fn every_way_to_end_has_its_code() {
         let mut arguments = vec!["run", file, "--flat", "0x80100000"];
         arguments.extend(more);
         let output = mirrorball(&arguments);
-        let (said, code) = (String::from_utf8_lossy(&output.stderr), output.status.code());
+        let (said, code) = (
+            String::from_utf8_lossy(&output.stderr),
+            output.status.code(),
+        );
         let told = format!("of its time; exit code {}\n", code.unwrap_or_default());
         assert!(said.contains(&told), "{said}");
         let first = said.lines().next().unwrap_or_default();

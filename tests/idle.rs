@@ -123,7 +123,10 @@ fn an_idle_guest_s_clock_keeps_up_with_the_host_s() {
     let took = start.elapsed();
     let passed = Duration::from_nanos(vm.cpu.now(0).to_nanos().0);
     assert!(took >= Duration::from_millis(50), "it waits: {took:?}");
-    assert!(took < passed + Duration::from_millis(20), "{took:?} for {passed:?}");
+    assert!(
+        took < passed + Duration::from_millis(20),
+        "{took:?} for {passed:?}"
+    );
 }
 
 /// A host whose clock guest time is tied to.
@@ -162,9 +165,15 @@ fn in_host_time(vm: &mut Vm, kind: Kind, limit: u64) -> (Duration, Duration) {
 fn a_guest_whose_time_is_the_host_s_runs_as_fast_as_it_can() {
     let code = [addiu(T0, T0, 1), xor(T1, T1, T0), beq(ZERO, ZERO, -3), NOP];
     let (took, passed) = in_host_time(&mut program(&code), Kind::Jit, 300_000_000);
-    assert!(took < Duration::from_millis(2500), "at 100 MIPS it takes 3 s: {took:?}");
+    assert!(
+        took < Duration::from_millis(2500),
+        "at 100 MIPS it takes 3 s: {took:?}"
+    );
     let off = took.saturating_sub(passed);
-    assert!(passed <= took && off < Duration::from_millis(500), "{took:?} {passed:?}");
+    assert!(
+        passed <= took && off < Duration::from_millis(500),
+        "{took:?} {passed:?}"
+    );
 }
 
 #[test]
@@ -211,8 +220,8 @@ fn a_machine_that_is_reset_may_start_anew() {
     // It prints an x and resets its machine.
     let words = [
         0x3c08_b800_u32, // lui t0, 0xb800
-        0x2409_0078, // li t1, 'x'
-        0xa109_03f8, // sb t1, 0x3f8(t0)
+        0x2409_0078,     // li t1, 'x'
+        0xa109_03f8,     // sb t1, 0x3f8(t0)
         0x3c08_bf00,
         0x2409_0042,
         0xad09_0500, // reset
@@ -229,7 +238,10 @@ fn a_machine_that_is_reset_may_start_anew() {
     };
     for monitor in [&[][..], &["--host-threads", "1"]] {
         assert_eq!(run(monitor), Some(14));
-        assert_eq!(run(&[&["--on-reset", "restart"], monitor].concat()), Some(0));
+        assert_eq!(
+            run(&[&["--on-reset", "restart"], monitor].concat()),
+            Some(0)
+        );
     }
 }
 
@@ -237,18 +249,20 @@ fn a_machine_that_is_reset_may_start_anew() {
 fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
     // A guest that sets the timer, to so much in units of 0.66 ms, waits for it and resets its
     // machine.
-    let sleeper = |time: u32| [
-        0x3c08_0000 | time, // lui t0, time
-        0x4088_5800, // mtc0 t0, Compare
-        0x3408_8000, // ori t0, zero, IM7
-        0x4088_6000, // mtc0 t0, Status
-        0x4200_0020, // wait
-        0x3c08_bf00,
-        0x2409_0042,
-        0xad09_0500, // reset
-        0x1000_ffff,
-        0x0000_0000,
-    ];
+    let sleeper = |time: u32| {
+        [
+            0x3c08_0000 | time, // lui t0, time
+            0x4088_5800,        // mtc0 t0, Compare
+            0x3408_8000,        // ori t0, zero, IM7
+            0x4088_6000,        // mtc0 t0, Status
+            0x4200_0020,        // wait
+            0x3c08_bf00,
+            0x2409_0042,
+            0xad09_0500, // reset
+            0x1000_ffff,
+            0x0000_0000,
+        ]
+    };
     let bench = Bench::new();
     let script = bench.file("script", b"wait \"x\"\n");
     let takes = |time: u32, more: &[&str]| {
@@ -261,10 +275,25 @@ fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
         assert!(matches!(code, Some(10 | 14)), "{more:?}: {code:?}");
         start.elapsed()
     };
-    for waits in [&[][..], &["--console", "none"], &["--host-threads", "1"], &["--realtime"]] {
-        assert!(takes(0x2fa, waits) >= Duration::from_millis(499), "{waits:?}");
+    for waits in [
+        &[][..],
+        &["--console", "none"],
+        &["--host-threads", "1"],
+        &["--realtime"],
+    ] {
+        assert!(
+            takes(0x2fa, waits) >= Duration::from_millis(499),
+            "{waits:?}"
+        );
     }
-    for hurries in [&["--limit", "1G"][..], &["--script", &script], &["--fast-forward"]] {
-        assert!(takes(0x7735, hurries) < Duration::from_secs(15), "{hurries:?}");
+    for hurries in [
+        &["--limit", "1G"][..],
+        &["--script", &script],
+        &["--fast-forward"],
+    ] {
+        assert!(
+            takes(0x7735, hurries) < Duration::from_secs(15),
+            "{hurries:?}"
+        );
     }
 }

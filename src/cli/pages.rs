@@ -63,7 +63,10 @@ mod tests {
             let page = folder.join(format!("mirrorball-{name}.1"));
             let page = std::fs::read_to_string(&page).unwrap();
             assert!(page.starts_with(".ie"), "{page}");
-            assert!(completions.contains(&format!("mirrorball,{name})")), "{name}");
+            assert!(
+                completions.contains(&format!("mirrorball,{name})")),
+                "{name}"
+            );
         }
         assert!(completions.contains("--fast-forward"));
     }

@@ -44,7 +44,13 @@ mod tests {
         let text = "00ff".repeat(16);
         assert_eq!(Seed::parse(&text).unwrap().digits(), text);
         assert!(Seed::default().digits().starts_with("6d6972726f72"));
-        for wrong in ["", "00", &"0g".repeat(32), &"00".repeat(33), &"é".repeat(32)] {
+        for wrong in [
+            "",
+            "00",
+            &"0g".repeat(32),
+            &"00".repeat(33),
+            &"é".repeat(32),
+        ] {
             assert_eq!(Seed::parse(wrong), None, "{wrong}");
         }
     }

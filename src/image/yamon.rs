@@ -191,8 +191,15 @@ mod tests {
         let table = |length| arguments(&"x".repeat(length), None).table(false);
         assert_eq!(table(255).unwrap().len(), 64 + 10 * 256);
         let long = table(4096).unwrap();
-        assert_eq!(long[4..8], (ARGV + 64 + 10 * 256).to_le_bytes(), "behind the slots");
-        assert_eq!(long[64 + 10 * 256..], *format!("{}\0", "x".repeat(4096)).as_bytes());
+        assert_eq!(
+            long[4..8],
+            (ARGV + 64 + 10 * 256).to_le_bytes(),
+            "behind the slots"
+        );
+        assert_eq!(
+            long[64 + 10 * 256..],
+            *format!("{}\0", "x".repeat(4096)).as_bytes()
+        );
         assert_eq!(string(&long, 2), "memsize");
         assert_eq!(
             arguments(&"x".repeat(4097), None)

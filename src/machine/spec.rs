@@ -84,9 +84,15 @@ impl MachineSpec {
     /// When it does not.
     pub fn fits(&self) -> Result<(), SpecError> {
         let initrd = self.initrd.as_deref();
-        image::load(&self.image, initrd, self.append.as_str(), self.memory, &mut Nowhere)
-            .map(|_| ())
-            .map_err(|error| Problem::from(error).at(&self.place))
+        image::load(
+            &self.image,
+            initrd,
+            self.append.as_str(),
+            self.memory,
+            &mut Nowhere,
+        )
+        .map(|_| ())
+        .map_err(|error| Problem::from(error).at(&self.place))
     }
 
     /// Lets go of the guest's files: once the VM is made, they are in its memory.

@@ -225,7 +225,10 @@ mod tests {
         let slow = measured(&[2.0, 2.1, 2.2], &[1.5, 1.6, 1.7]);
         assert!(measured(&[1.0, 1.1, 1.2], &[0.9, 1.0, 1.0]).beats(&slow));
         assert!(!measured(&[1.0, 1.1, 2.05], &[0.9, 1.0, 1.0]).beats(&slow));
-        assert!(!measured(&[1.0, 1.1, 1.2], &[1.5, 1.6, 1.7]).beats(&slow), "of equal CPU time");
+        assert!(
+            !measured(&[1.0, 1.1, 1.2], &[1.5, 1.6, 1.7]).beats(&slow),
+            "of equal CPU time"
+        );
         assert!(!measured(&[1.0, 1.1], &[0.9, 1.0]).beats(&slow), "too few");
     }
 

@@ -345,7 +345,10 @@ mod tests {
     fn entries_that_are_equal_and_not_valid_are_let_be() {
         let mut tlb = Tlb::new(4);
         for index in 0..3 {
-            assert!(tlb.write(index, Entry::from_registers(0, [0; 2], 0)).is_some());
+            assert!(
+                tlb.write(index, Entry::from_registers(0, [0; 2], 0))
+                    .is_some()
+            );
         }
         assert!(tlb.write(3, Entry::from_registers(0, [2, 2], 0)).is_none());
     }

@@ -31,7 +31,9 @@ pub(super) fn run(mut machine: MachineSpec, hashed: bool) -> Result<End, CliErro
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
     let mut end = End::gather(&vm, &engine, took, outcome, hashed);
-    end.unfinished = session.unfinished().map(|unfinished| unfinished.to_string());
+    end.unfinished = session
+        .unfinished()
+        .map(|unfinished| unfinished.to_string());
     end.scripted_out = session.is_scripted_out();
     Ok(end)
 }

@@ -71,7 +71,10 @@ fn columns_go_where_there_is_no_room_and_numbers_are_whole() {
     web.exits.insert("horizon".to_owned(), 847_666);
     state.update(status, start + Duration::from_secs(1));
     let wide = shown(&state, 140, 10);
-    assert!(wide.contains("846766 ") && wide.contains("horizon 846766"), "{wide}");
+    assert!(
+        wide.contains("846766 ") && wide.contains("horizon 846766"),
+        "{wide}"
+    );
     for width in 40..140 {
         let text = shown(&state, width, 10);
         let line: Vec<_> = text.lines().nth(4).unwrap().split_whitespace().collect();

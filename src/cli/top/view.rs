@@ -129,7 +129,12 @@ fn widths(rows: &[[String; 13]]) -> [usize; 13] {
 /// has room.
 fn columns(widths: &[usize; 13], room: usize) -> Vec<usize> {
     let mut columns: Vec<usize> = (0..13).collect();
-    let needs = |columns: &[usize]| columns.iter().map(|&index| widths[index] + GAP).sum::<usize>();
+    let needs = |columns: &[usize]| {
+        columns
+            .iter()
+            .map(|&index| widths[index] + GAP)
+            .sum::<usize>()
+    };
     for leaves in LEAVE {
         if needs(&columns) > room + GAP {
             columns.retain(|&index| index != leaves);

@@ -23,7 +23,10 @@ fn session(script: Option<&str>) -> (Keys, Session) {
     let (keys, source) = Source::new(ROOM, Waker::none());
     let script = script.map(|text| Script::parse("s", text).unwrap());
     let out = Box::new(Paper::default());
-    (keys, Session::new(out, script, Some(source), Pace::Scripted))
+    (
+        keys,
+        Session::new(out, script, Some(source), Pace::Scripted),
+    )
 }
 
 /// A console that is written to a stream, and is not typed on.
@@ -215,7 +218,12 @@ fn without_a_script_an_idle_guest_waits_also_where_nothing_types() {
 #[test]
 fn time_that_passes_at_once_does_so_at_a_terminal_too() {
     let (_keys, source) = Source::new(ROOM, Waker::none());
-    let mut session = Session::new(Box::new(Paper::default()), None, Some(source), Pace::Forward);
+    let mut session = Session::new(
+        Box::new(Paper::default()),
+        None,
+        Some(source),
+        Pace::Forward,
+    );
     assert!(session.may_type() && !session.keeps_time());
     let long = Nanos(60_000_000_000);
     assert_eq!(session.idle(long), long);
