@@ -89,6 +89,17 @@ impl Uses {
         });
     }
 
+    /// The places in the file system where a run writes: the folder of each output, or the output
+    /// itself if that is a device or a pipe, beside which nothing is to be made.
+    #[must_use]
+    pub fn written(&self) -> Vec<PathBuf> {
+        let outputs = self
+            .0
+            .iter()
+            .filter(|file| !matches!(file.role, Role::Input(_)));
+        outputs.map(|file| place_of(&file.path)).collect()
+    }
+
     /// Whether all outputs are files of their own. Nothing is opened.
     ///
     /// # Errors
@@ -108,6 +119,18 @@ impl Uses {
             }
         }
         Ok(())
+    }
+}
+
+fn place_of(path: &Path) -> PathBuf {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let kind = path.metadata().map(|data| data.file_type());
+    if kind.is_ok_and(|kind| kind.is_char_device() || kind.is_fifo()) {
+        return path;
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
