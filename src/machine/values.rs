@@ -1,7 +1,6 @@
 //! What users write for numbers, addresses and dates, and what it means.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
@@ -9,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use mirrorball_runtime::addr::{PAGE_SIZE, Va};
+use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 
 use crate::image::{MemorySizeError, Seed};
@@ -241,8 +241,9 @@ impl RngSeed {
         let mut bytes = [0; 32];
         match self {
             Self::Fixed(seed) => return Ok(seed),
-            Self::Host => File::open("/dev/urandom")?.read_exact(&mut bytes)?,
-        }
+            // As many as 256 bytes come at once, or none.
+            Self::Host => getrandom(&mut bytes, GetRandomFlags::empty())?,
+        };
         Ok(Seed(bytes))
     }
 }
@@ -384,5 +385,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<RtcStart>(), Err(ValueError::Date), "{text}");
         }
+    }
+
+    #[test]
+    fn a_seed_is_fixed_or_the_host_s() {
+        let bytes = |text: &str| text.parse::<RngSeed>().unwrap().bytes().unwrap();
+        assert_eq!(RngSeed::default().bytes().unwrap(), Seed::default());
+        assert_eq!(bytes(&"0a".repeat(32)), Seed([10; 32]));
+        assert_ne!(bytes("host"), bytes("host"));
+        assert_eq!("guest".parse::<RngSeed>(), Err(ValueError::Seed));
     }
 }
