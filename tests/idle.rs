@@ -3,11 +3,13 @@
 mod common;
 
 use common::asm::*;
+use common::program::mirrorball;
 use common::{Kind, program};
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::host::{Host, Input};
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -195,5 +197,103 @@ fn time_that_is_the_host_s_goes_on_in_waits_and_never_back() {
         let mut vm = program(&code);
         in_host_time(&mut vm, kind, 20_000_000);
         assert_eq!(vm.cpu.gpr[V0 as usize], 0, "{kind}");
+    }
+}
+
+/// A folder with flat images.
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.0.path().join(name);
+        fs::write(&path, bytes).expect("room on the disk");
+        path.display().to_string()
+    }
+}
+
+#[test]
+fn a_machine_that_is_reset_may_start_anew() {
+    // It prints an x and resets its machine.
+    let words = [
+        0x3c08_b800_u32, // lui t0, 0xb800
+        0x2409_0078,     // li t1, 'x'
+        0xa109_03f8,     // sb t1, 0x3f8(t0)
+        0x3c08_bf00,
+        0x2409_0042,
+        0xad09_0500, // reset
+        0x1000_ffff,
+        0x0000_0000,
+    ];
+    let bench = Bench::new();
+    let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    let file = bench.file("resets", &bytes);
+    let script = bench.file("thrice", b"wait \"x\"\nwait \"x\"\nwait \"x\"\nquit\n");
+    let run = |more: &[&str]| {
+        let usual = ["run", &file, "--flat", "0x80100000", "--script", &script];
+        mirrorball(&[&usual, more].concat()).status.code()
+    };
+    for monitor in [&[][..], &["--host-threads", "1"]] {
+        assert_eq!(run(monitor), Some(14));
+        assert_eq!(
+            run(&[&["--on-reset", "restart"], monitor].concat()),
+            Some(0)
+        );
+    }
+}
+
+#[test]
+fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
+    // A guest that sets the timer, to so much in units of 0.66 ms, waits for it and resets its
+    // machine.
+    let sleeper = |time: u32| {
+        [
+            0x3c08_0000 | time, // lui t0, time
+            0x4088_5800,        // mtc0 t0, Compare
+            0x3408_8000,        // ori t0, zero, IM7
+            0x4088_6000,        // mtc0 t0, Status
+            0x4200_0020,        // wait
+            0x3c08_bf00,
+            0x2409_0042,
+            0xad09_0500, // reset
+            0x1000_ffff,
+            0x0000_0000,
+        ]
+    };
+    let bench = Bench::new();
+    let script = bench.file("script", b"wait \"x\"\n");
+    let takes = |time: u32, more: &[&str]| {
+        let words = sleeper(time).into_iter();
+        let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+        let file = bench.file("sleeper", &bytes);
+        let arguments = [&["run", &file, "--flat", "0x80100000"], more].concat();
+        let start = Instant::now();
+        let code = mirrorball(&arguments).status.code();
+        assert!(matches!(code, Some(10 | 14)), "{more:?}: {code:?}");
+        start.elapsed()
+    };
+    for waits in [
+        &[][..],
+        &["--console", "none"],
+        &["--host-threads", "1"],
+        &["--realtime"],
+    ] {
+        assert!(
+            takes(0x2fa, waits) >= Duration::from_millis(499),
+            "{waits:?}"
+        );
+    }
+    for hurries in [
+        &["--limit", "1G"][..],
+        &["--script", &script],
+        &["--fast-forward"],
+    ] {
+        assert!(
+            takes(0x7735, hurries) < Duration::from_secs(15),
+            "{hurries:?}"
+        );
     }
 }

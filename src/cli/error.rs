@@ -64,6 +64,8 @@ pub enum CliError {
     Top(#[source] io::Error),
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    #[error("cannot write manual pages to {folder}: {source}; name another folder")]
+    Pages { folder: String, source: io::Error },
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
     #[error(
@@ -107,6 +109,7 @@ impl CliError {
             | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
+            | Self::Pages { .. }
             | Self::Json(_)
             | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,

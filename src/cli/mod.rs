@@ -13,6 +13,7 @@ mod exit;
 mod fetch;
 mod inspect;
 mod measure;
+mod pages;
 mod program;
 mod qemu;
 pub mod run;
@@ -61,6 +62,8 @@ enum Command {
     Disk(disk::DiskArgs),
     Ctl(ctl::CtlArgs),
     Top(top::TopArgs),
+    Completions(pages::CompletionsArgs),
+    Man(pages::ManArgs),
 }
 
 /// The stack that the program needs at the least.
@@ -109,6 +112,8 @@ fn obey() -> ExitCode {
         Command::Disk(args) => disk::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),
         Command::Top(args) => top::execute(&args),
+        Command::Completions(args) => pages::complete(&args),
+        Command::Man(args) => pages::write(&args),
     };
     ended
         .unwrap_or_else(|error| {

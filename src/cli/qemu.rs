@@ -77,7 +77,7 @@ const ROWS: &[(&[&str], &str)] = &[
     ),
     (
         &["-no-reboot"],
-        "leave it out: a guest that resets itself ends the run with exit code 10",
+        "leave it out: a guest that resets itself ends the run with exit code 10, or write --on-reset restart",
     ),
     (
         &["-d"],

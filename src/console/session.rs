@@ -56,10 +56,10 @@ impl Session {
         let (script, first) = script.map(ScriptRunner::start).unzip();
         Self {
             out,
+            quit: script.as_ref().is_some_and(ScriptRunner::quits),
             script,
             source,
             typed: first.flatten().unwrap_or_default(),
-            quit: false,
             pace,
             start: Instant::now(),
         }
@@ -69,6 +69,12 @@ impl Session {
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.script.as_ref()?.unfinished()
+    }
+
+    /// Whether the script has come to its `quit`.
+    #[must_use]
+    pub fn is_scripted_out(&self) -> bool {
+        self.script.as_ref().is_some_and(ScriptRunner::quits)
     }
 
     /// Takes what the guest printed; what the script types in answer. Never waits.

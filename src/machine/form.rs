@@ -18,7 +18,7 @@ use Kind::{Address, Amount, Date, Flag, Number, Text, Texts};
 use super::disk::{self, DiskSettings};
 use super::kinds::{self, CodeCache, ConsoleSpec};
 use super::place::{At, Place};
-use super::values::{self, RtcStart, ValueError, listed_or};
+use super::values::{self, RngSeed, RtcStart, ValueError, listed_or};
 use crate::image::MemorySize;
 
 /// Which types a value has in a machine file.
@@ -221,6 +221,7 @@ pub(super) const SIZE: Form<u64> = text(Amount, "SIZE", SIZE_WORDS, values::size
 pub(super) const MEMORY: Form<MemorySize> = text(Amount, "SIZE", MEMORY_WORDS, |s| Ok(s.parse()?));
 pub(super) const ADDRESS: Form<Va> = text(Address, "ADDRESS", ADDRESS_WORDS, values::address);
 pub(super) const DATE: Form<RtcStart> = text(Date, "DATE", DATE_WORDS, str::parse);
+pub(super) const SEED: Form<RngSeed> = text(Text, "SEED", SEED_WORDS, str::parse);
 pub(super) const CODE_CACHE: Form<CodeCache> = Form::new(
     Text,
     "DIR",
@@ -250,6 +251,7 @@ const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
 const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
 const DISK_WORDS: &str =
     "FILE,KEY=VALUE,.. with keys readonly, snapshot, serial, bus, format, cache and backing";
+const SEED_WORDS: &str = "64 hexadecimal digits, or host";
 const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
 
 fn code_cache(given: &Given<'_>) -> Result<CodeCache, ValueError> {

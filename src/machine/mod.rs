@@ -30,7 +30,7 @@ pub mod values;
 pub use apart::{Role, Uses, folder_of};
 pub use disk::DiskSettings;
 pub use error::{Problem, SpecError};
-pub use kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
+pub use kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 pub use load::Files;
 pub use monitor::{MonitorSpec, SwapSpec};
 pub use place::{At, Place, said};

@@ -76,9 +76,11 @@ impl Settings {
             cpu: self.cpu(),
             memory: said(&self.memory).unwrap_or_default(),
             rtc: said(&self.rtc).unwrap_or_default(),
+            rngseed: said(&self.rngseed).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
             pace: self.pace(),
+            on_reset: said(&self.on_reset).unwrap_or_default(),
             script: read(&self.script, |path| files.script(path))?,
             limit: said(&self.limit),
             hot: said(&self.hot),

@@ -11,13 +11,13 @@ use mirrorball_runtime::cpu::model::Model;
 
 use super::disk::DiskSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SIZE,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SEED, SIZE,
     TEXT, choice, number, path,
 };
-use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 use super::place::{At, Place};
 use super::table::{Action, Entry, Row, Table, Taker, settings};
-use super::values::{RtcStart, SHARE};
+use super::values::{RngSeed, RtcStart, SHARE};
 use crate::image::MemorySize;
 
 const RUN: &[Taker] = &[Taker::Run];
@@ -97,6 +97,13 @@ settings! {
         takers: RUN, heading: "Machine", qemu: &["-rtc"]
     }
 
+    /// What the guest's random numbers start from, as the boot code tells it: with `host`, runs
+    /// differ.
+    rngseed: RngSeed, SEED => {
+        name: "rngseed", default: "the same always",
+        takers: RUN, heading: "Machine"
+    }
+
     /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
     /// random, and spares the guest those refills. 0 is the bare CPU; the guest's instruction count
     /// depends on it.
@@ -130,6 +137,12 @@ settings! {
     console: ConsoleSpec, CONSOLE => {
         name: "console", default: "terminal",
         takers: BOARD, heading: "Machine", qemu: &["-serial"]
+    }
+
+    /// What becomes of the machine when its guest resets it.
+    on_reset: OnReset, choice("ACTION") => {
+        name: "on-reset", default: "exit",
+        takers: RUN, heading: "Control"
     }
 
     /// Wait for output and type as FILE says.

@@ -17,7 +17,7 @@ use crate::disk::{Bus, DiskSpec, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use crate::image::{self, FileError, ImageError};
+use crate::image::{self, FileError, ImageError, Told};
 
 /// Why a machine that is described well cannot start, or its console not go on.
 #[derive(Debug, Error)]
@@ -32,6 +32,8 @@ pub enum StartError {
     NoMemory(#[from] MachineMemoryError),
     #[error("there is no room to load it: {0}")]
     NoRoom(#[source] MachineMemoryError),
+    #[error("the host gives no random numbers: {0}; give --rngseed 64 digits")]
+    Seed(#[source] io::Error),
     #[error(transparent)]
     Disk(#[from] OpenError),
     #[error(transparent)]
@@ -93,7 +95,11 @@ impl MachineSpec {
             vm.connect_disk(number, disk)?;
         }
         let initrd = self.initrd.as_deref();
-        let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
+        let told = Told {
+            append: &self.append,
+            seed: self.rngseed.bytes().map_err(StartError::Seed)?,
+        };
+        let start = image::load(&self.image, initrd, told, self.memory, &mut *vm)?;
         if vm.ram.failure().is_some() {
             let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
             return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
