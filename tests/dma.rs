@@ -5,7 +5,7 @@ mod common;
 
 use common::{ENGINES, End, Kind, boot, project, run};
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
-use mirrorball_runtime::device::disk::{Command, Disk, Job, MemoryDisk, Reply};
+use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::{SavedVm, Vm};
 use std::fs;
@@ -110,7 +110,8 @@ fn scratch() -> MemoryDisk {
 fn with_disk(stem: &str, disk: Box<dyn Disk>) -> Box<Vm> {
     let image = fs::read(project(&format!("guests/prebuilt/{stem}.elf"))).expect("an image");
     let mut vm = boot(stem, &image);
-    vm.connect_disk(0, disk).expect("there is a place");
+    vm.connect_disk(0, Bus::Virtio, disk)
+        .expect("there is a place");
     vm
 }
 
@@ -175,7 +176,7 @@ fn a_machine_with_a_disk_can_be_saved() {
         let saved = postcard::to_stdvec(&SavedVm::of(&vm).expect("all pages")).expect("plain data");
         let saved: SavedVm = postcard::from_bytes(&saved).expect("what was written");
         vm = saved.load().expect("the host has memory");
-        vm.connect_disk(0, Box::new(disk.clone()))
+        vm.connect_disk(0, Bus::Virtio, Box::new(disk.clone()))
             .expect("it is the same");
     }
     assert_eq!(output, reference.output);
@@ -187,14 +188,15 @@ fn another_disk_does_not_fit() {
     let mut vm = with_disk("vmm-disk.el", Box::new(scratch()));
     let larger = MemoryDisk::new(vec![0; 0x8_0000], SERIAL);
     let error = vm
-        .connect_disk(0, Box::new(larger))
+        .connect_disk(0, Bus::Virtio, Box::new(larger))
         .expect_err("another size");
     assert_eq!(
         error.to_string(),
-        "the board has no place for disk 0 of this size and serial number"
+        "the board has no place for disk 0 on this bus, of this size and with this serial number"
     );
     assert!(
-        vm.connect_disk(4, Box::new(scratch())).is_err(),
+        vm.connect_disk(4, Bus::Virtio, Box::new(scratch()))
+            .is_err(),
         "four slots"
     );
 }

@@ -21,8 +21,9 @@ mod wiring;
 use super::{BusError, Request};
 use crate::addr::Pa;
 use crate::clock::Nanos;
-use crate::device::disk::{Disk, Disks, Shape};
+use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::uart16550::Uart16550;
+use crate::device::virtio::{Entropy, VirtioPci};
 use crate::device::{Device, Outside, Registers, Width};
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
@@ -177,9 +178,15 @@ impl Malta {
 
     /// Puts a disk into its slot, or finds it there with the same shape; says whether it is there
     /// now.
-    pub fn fit_disk(&mut self, number: usize, disk: &dyn Disk) -> bool {
+    pub fn fit_disk(&mut self, number: usize, bus: Bus, disk: &dyn Disk) -> bool {
         let (shape, big_endian) = (Shape::of(disk), self.big_endian);
-        self.chips.fit_disk(number, shape, big_endian)
+        self.chips.fit_disk(number, bus, &shape, big_endian)
+    }
+
+    /// Puts a source of random bytes into its slot, which gives what follows from a seed.
+    pub fn fit_entropy(&mut self, seed: u64) {
+        let source = VirtioPci::new(Entropy::new(seed), self.big_endian, 0);
+        self.chips.rng = Some(source);
     }
 
     /// The image behind a disk is another from now on: starts the jobs anew that have not ended.

@@ -92,6 +92,15 @@ pub trait Disk: Send {
     fn finish(&mut self, job: Job) -> Reply;
 }
 
+/// What a disk is attached to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Bus {
+    /// A virtio device of its own.
+    Virtio,
+    /// An IDE channel: disks 0 and 1 are first and second on the first one, 2 and 3 on the second.
+    Ide,
+}
+
 /// What a guest sees of a disk without reading it. It stays the same while the machine exists.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Shape {

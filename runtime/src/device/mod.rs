@@ -11,6 +11,7 @@
 //! ([`PciFunction`](pci::PciFunction)).
 
 pub mod acpi;
+pub mod ata;
 pub mod copier;
 pub mod disk;
 pub mod dma8237;

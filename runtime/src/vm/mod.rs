@@ -19,7 +19,7 @@ use crate::board::malta::{Malta, MaltaConfig};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::device::Outside;
-use crate::device::disk::{Disk, Disks};
+use crate::device::disk::{Bus, Disk, Disks};
 use crate::hypercall::Number;
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
@@ -105,7 +105,9 @@ pub enum TwinError {
 
 /// An image cannot be put behind a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the board has no place for disk {0} of this size and serial number")]
+#[error(
+    "the board has no place for disk {0} on this bus, of this size and with this serial number"
+)]
 pub struct ConnectError(pub usize);
 
 /// A virtual machine.
@@ -193,8 +195,13 @@ impl Vm {
     ///
     /// # Errors
     /// If the board has no place for a disk of this number, or a disk of another shape there.
-    pub fn connect_disk(&mut self, number: usize, disk: Box<dyn Disk>) -> Result<(), ConnectError> {
-        if !self.board.fit_disk(number, &*disk) {
+    pub fn connect_disk(
+        &mut self,
+        number: usize,
+        bus: Bus,
+        disk: Box<dyn Disk>,
+    ) -> Result<(), ConnectError> {
+        if !self.board.fit_disk(number, bus, &*disk) {
             return Err(ConnectError(number));
         }
         self.disks.connect(number, disk);

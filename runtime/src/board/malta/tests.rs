@@ -3,7 +3,7 @@ mod pci;
 mod saved;
 
 use super::*;
-use crate::device::disk::MemoryDisk;
+use crate::device::disk::{Bus, MemoryDisk};
 use crate::device::testing::Ram;
 
 const LINE_PIC: u8 = 1 << 2;
@@ -98,11 +98,12 @@ impl Guest {
         self.sw(GT + 0xcfc, value);
     }
 
-    /// Puts small disks into all slots for them.
-    fn fit_disks(&mut self) {
+    /// Puts small disks into all slots for them, and a source of random bytes into its own.
+    fn fit_virtio(&mut self) {
+        self.board.fit_entropy(1);
         for number in 0..4 {
             let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
-            assert!(self.board.fit_disk(number, &*disk));
+            assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));
             self.disks.connect(number, disk);
         }
     }
@@ -122,10 +123,11 @@ impl Guest {
         ] {
             self.set_config(slot, function, register, value);
         }
-        for function in 0..4 {
-            self.set_config(18, function, 0x10, 0x1100 + 0x80 * function);
-            self.set_config(18, function, 0x20, 0x1300_0000 + 0x4000 * function);
-            self.set_config(18, function, 4, 7);
+        for (slot, function) in [(18, 0), (18, 1), (18, 2), (18, 3), (20, 0)] {
+            let number = function + 2 * (slot - 18);
+            self.set_config(slot, function, 0x10, 0x1100 + 0x80 * number);
+            self.set_config(slot, function, 0x20, 0x1300_0000 + 0x4000 * number);
+            self.set_config(slot, function, 4, 7);
         }
     }
 

@@ -10,6 +10,7 @@ mod buffers;
 mod chain;
 mod pci;
 mod queue;
+mod rng;
 mod transport;
 
 pub use blk::Block;
@@ -17,6 +18,7 @@ pub use buffers::Buffers;
 pub use chain::Chain;
 pub use pci::VirtioPci;
 pub use queue::Queues;
+pub use rng::Entropy;
 
 use super::disk::Disks;
 use super::{NoMemory, Outside};

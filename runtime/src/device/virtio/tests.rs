@@ -1,5 +1,6 @@
 mod disk;
 mod driver;
+mod rng;
 mod wild;
 
 use super::*;

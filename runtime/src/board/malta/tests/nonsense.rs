@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn nonsense_is_harmless() {
     let mut guest = Guest::new(false);
-    guest.fit_disks();
+    guest.fit_virtio();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -23,7 +23,7 @@ fn nonsense_is_harmless() {
         (GT + 0xc00, 0x100),
         (0x1f00_0000, 0x1000),
         (0x1200_0000, 0x20),
-        (0x1300_0000, 0x1_0000),
+        (0x1300_0000, 0x1_4000),
         (0x1000_0000, 0x1000_0000),
         (0, 1 << 40),
     ];

@@ -21,7 +21,7 @@ const WINDOWS: [(u64, u64); 9] = [
     (0x1f00_0200, 0x900),
     (0x1f00_0900, 0x40),
     (0x1200_0000, 0x20),
-    (0x1300_0000, 0x1_0000),
+    (0x1300_0000, 0x1_4000),
 ];
 
 impl Step {
@@ -81,7 +81,7 @@ fn restored(board: &Malta) -> Malta {
 fn a_restored_board_answers_as_the_original() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut original = Guest::new(false);
-    original.fit_disks();
+    original.fit_virtio();
     original.start_pic();
     for _ in 0..64 {
         original.place_functions();
@@ -102,7 +102,7 @@ fn a_restored_board_answers_as_the_original() {
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }
-    for name in ["copier", "disk0", "disk3"] {
+    for name in ["copier", "disk0", "disk3", "rng"] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));
     }

@@ -186,6 +186,24 @@ fn a_driver_that_wants_no_interrupt_gets_none() {
     assert!(!driver.function.interrupt());
 }
 
+#[test]
+fn each_side_hears_of_the_entry_that_it_wants() {
+    for (interface, big_endian) in SETTINGS {
+        let mut driver = Driver::new(interface, big_endian);
+        driver.start_with_events();
+        driver.set_event(2);
+        let mut interrupts = Vec::new();
+        for number in 0..4 {
+            driver.request(number, READ, 0, &[], 512);
+            driver.notify();
+            assert_eq!(driver.event(), number + 1, "the next one");
+            driver.wait();
+            interrupts.push(driver.interrupt_cause());
+        }
+        assert_eq!(interrupts, [0, 0, 1, 0]);
+    }
+}
+
 /// What a request gives, and when, does not depend on when the host does what in which order.
 #[test]
 fn a_slow_host_changes_nothing() {

@@ -47,6 +47,7 @@ pub struct Driver {
     pub now: Nanos,
     interface: Interface,
     order: Order,
+    features: u64,
     /// Chains handed out, and chains seen to be given back.
     given: u16,
     taken: u16,
@@ -69,6 +70,7 @@ impl Driver {
             now: Nanos(0),
             interface,
             order: if legacy { Order::Big } else { Order::Little },
+            features: 1 << 28 | 1 << 9,
             given: 0,
             taken: 0,
         }
@@ -124,7 +126,7 @@ impl Driver {
         }
     }
 
-    /// Resets the device and sets it up, with tables of descriptors and without event indices.
+    /// Resets the device and sets it up, with nested tables and without event indices.
     pub fn start(&mut self) {
         self.memory.at(TABLE as u32, 0x4000).fill(0);
         (self.given, self.taken) = (0, 0);
@@ -133,7 +135,7 @@ impl Driver {
                 for (offset, width, value) in [
                     (0x12, Width::Byte, 0),
                     (0x12, Width::Byte, 3),
-                    (0x04, Width::Word, 1 << 28 | 1 << 9),
+                    (0x04, Width::Word, self.features as u32),
                     (0x0e, Width::Half, 0),
                     (0x08, Width::Word, (TABLE >> 12) as u32),
                     (0x12, Width::Byte, 7),
@@ -145,7 +147,7 @@ impl Driver {
             Interface::Modern => {
                 self.write(0x14, Width::Byte, 0);
                 self.write(0x14, Width::Byte, 3);
-                self.accept(1 << 32 | 1 << 28 | 1 << 9);
+                self.accept(1 << 32 | self.features);
                 for (offset, width, value) in [
                     (0x14, Width::Byte, 11),
                     (0x20, Width::Word, TABLE as u32),
@@ -196,6 +198,22 @@ impl Driver {
 
     pub fn set_half(&mut self, at: u32, value: u16) {
         self.put(at, &self.order.put16(value));
+    }
+
+    /// As [`Driver::start`], with event indices: each side says which entry it wants to hear of.
+    pub fn start_with_events(&mut self) {
+        self.features |= 1 << 29;
+        self.start();
+    }
+
+    /// Says which entry the driver wants to hear of.
+    pub fn set_event(&mut self, entry: u16) {
+        self.set_half(AVAILABLE + 4 + 2 * u32::from(ENTRIES), entry);
+    }
+
+    /// The entry that the device wants to hear of.
+    pub fn event(&mut self) -> u16 {
+        self.half(USED + 4 + 8 * u32::from(ENTRIES))
     }
 
     /// Lets the driver say that it wants no interrupts.
