@@ -23,7 +23,7 @@ mod worker;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use mirrorball_runtime::device::disk::Disk;
+use mirrorball_runtime::device::disk::{self, Disk};
 
 pub use create::{Creation, Info};
 pub use error::OpenError;
@@ -91,6 +91,15 @@ pub enum Bus {
     Virtio,
     /// IDE, for guests without a driver for virtio
     Ide,
+}
+
+impl From<Bus> for disk::Bus {
+    fn from(bus: Bus) -> Self {
+        match bus {
+            Bus::Virtio => Self::Virtio,
+            Bus::Ide => Self::Ide,
+        }
+    }
 }
 
 /// What a guest's disk is.

@@ -11,8 +11,8 @@ use mirrorball_runtime::cpu::model::Model;
 
 use super::disk::DiskSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SEED, SIZE,
-    TEXT, choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SEED,
+    SIZE, TEXT, choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 use super::place::{At, Place};

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
-use mirrorball_runtime::device::disk::Disk;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{ConnectError, Vm, VmConfig};
 use thiserror::Error;
@@ -13,7 +12,7 @@ use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
-use crate::disk::{Bus, DiskSpec, OpenError};
+use crate::disk::OpenError;
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
@@ -38,8 +37,6 @@ pub enum StartError {
     Disk(#[from] OpenError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("{path}: bus=ide is not there yet; leave it out, and the disk is on virtio")]
-    NoIde { path: String },
     #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
@@ -59,7 +56,7 @@ impl StartError {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
-            Self::Socket { .. } | Self::NoIde { .. } => true,
+            Self::Socket { .. } => true,
             _ => false,
         }
     }
@@ -91,8 +88,8 @@ impl MachineSpec {
             rtc_base: self.rtc.seconds(),
         };
         let mut vm = Vm::in_memory(config, memory)?;
-        for (number, disk) in self.open_disks()?.into_iter().enumerate() {
-            vm.connect_disk(number, disk)?;
+        for (number, disk) in self.disks.iter().enumerate() {
+            vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
         }
         let initrd = self.initrd.as_deref();
         let told = Told {
@@ -106,20 +103,6 @@ impl MachineSpec {
         }
         start.enter(&mut vm);
         Ok(vm)
-    }
-
-    /// The images of its disks, opened and locked, each with a thread of its own.
-    ///
-    /// # Errors
-    ///
-    /// When an image is none, is in use, or names files that it may not name.
-    pub fn open_disks(&self) -> Result<Vec<Box<dyn Disk>>, StartError> {
-        if let Some(disk) = self.disks.iter().find(|disk| disk.bus == Bus::Ide) {
-            let path = disk.path.display().to_string();
-            return Err(StartError::NoIde { path });
-        }
-        let disks = self.disks.iter().map(DiskSpec::open);
-        disks.map(|disk| disk.map_err(StartError::Disk)).collect()
     }
 
     /// What executes its instructions.

@@ -101,12 +101,12 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect, keys: bool) {
     let rows: Vec<_> = state.vms().into_iter().map(cells).collect();
     let widths = widths(&rows);
     let columns = columns(&widths, area.width.into());
-    let row = |cells: &[String; 13]| {
+    let row = |cells: &[String; 14]| {
         let cells = columns.iter().map(|&index| align(index, &cells[index]));
         Row::new(cells.collect::<Vec<_>>())
     };
     let constraints = columns.iter().map(|&index| match index {
-        12 => Constraint::Min(0),
+        13 => Constraint::Min(0),
         _ => Constraint::Length(widths[index] as u16),
     });
     let table = Table::new(rows.iter().map(row), constraints)
@@ -119,9 +119,9 @@ fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect, keys: bool) {
 }
 
 /// How wide each column is with all that is in it; the last one may be cut.
-fn widths(rows: &[[String; 13]]) -> [usize; 13] {
+fn widths(rows: &[[String; 14]]) -> [usize; 14] {
     std::array::from_fn(|index| {
-        let cells = rows.iter().filter(|_| index < 12);
+        let cells = rows.iter().filter(|_| index < 13);
         let cells = cells.map(|cells| cells[index].chars().count());
         cells.fold(HEAD[index].len(), usize::max)
     })
@@ -129,8 +129,8 @@ fn widths(rows: &[[String; 13]]) -> [usize; 13] {
 
 /// The columns that there is room for: none is cut but the last one, and the name if not even that
 /// has room.
-fn columns(widths: &[usize; 13], room: usize) -> Vec<usize> {
-    let mut columns: Vec<usize> = (0..13).collect();
+fn columns(widths: &[usize; 14], room: usize) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..14).collect();
     let needs = |columns: &[usize]| {
         columns
             .iter()
@@ -156,7 +156,7 @@ fn align(column: usize, text: &str) -> Text<'static> {
 }
 
 /// What the columns say of a VM.
-fn cells(line: &Line) -> [String; 13] {
+fn cells(line: &Line) -> [String; 14] {
     let Line { vm, rates } = line;
     let code = vm.code_cache.as_ref().map(|code| bytes(code.bytes));
     let mut exits: Vec<_> = rates
