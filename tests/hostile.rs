@@ -40,7 +40,10 @@ fn a_small_stack_is_raised_or_explained() {
     let output = after("ulimit -s 64", &["run", HELLO]);
     let text = said(&output);
     match output.status.code() {
-        Some(HOST) => assert!(text.contains("ulimit -s") && text.lines().count() == 1, "{text}"),
+        Some(HOST) => assert!(
+            text.contains("ulimit -s") && text.lines().count() == 1,
+            "{text}"
+        ),
         code => assert_eq!(code, Some(0), "{text}"),
     }
 }
