@@ -105,8 +105,8 @@ impl OutFile {
     }
 }
 
-/// A new file in the folder of `path`, which is gone with this value. Who may read it is as for any
-/// new file.
+/// A new file in the folder of `path`, which is gone with this value. Its permissions are those of
+/// any new file.
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let every = Permissions::from_mode(0o666);
     let mut builder = tempfile::Builder::new();
