@@ -62,4 +62,6 @@ pub mod measure;
 #[cfg(feature = "program")]
 pub mod report;
 #[cfg(feature = "program")]
+pub mod sandbox;
+#[cfg(feature = "program")]
 pub mod trace;

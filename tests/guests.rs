@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 /// No guest of ours but the benchmarks is anywhere near as long.
 const LIMIT: u64 = 500_000_000;
 /// How much of a benchmark every engine runs; to its end it runs in the JIT alone.
-const SAMPLE: u64 = 20_000_000;
+const SAMPLE: u64 = 8_000_000;
 
 /// What the interpreter makes of a guest, computed when the first engine is held against it.
 type Reference = Arc<LazyLock<End, Box<dyn FnOnce() -> End + Send>>>;

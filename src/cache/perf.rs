@@ -15,6 +15,12 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// The most bytes that are written.
 const MOST: usize = 64 << 20;
 
+/// The folder in which perf looks.
+#[must_use]
+pub fn folder() -> PathBuf {
+    PathBuf::from("/tmp")
+}
+
 /// Why there are no names.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {source}; perf looks for names of translated code there: make room or leave --perf-map out", path = path.display())]
@@ -61,7 +67,7 @@ static MAP: OnceLock<Mutex<Map>> = OnceLock::new();
 /// # Errors
 /// If the file cannot be made.
 pub fn begin() -> Result<(), PerfMapError> {
-    let path = PathBuf::from(format!("/tmp/perf-{}.map", std::process::id()));
+    let path = folder().join(format!("perf-{}.map", std::process::id()));
     // One that is there is of a process that is gone.
     let _ = std::fs::remove_file(&path);
     let mut options = OpenOptions::new();

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use super::Waker;
 
+use crate::sandbox::{Duty, narrow};
+
 /// The bytes in a lane from which on it is full.
 pub const ROOM: usize = 64 << 10;
 /// What is written at once.
@@ -177,7 +179,10 @@ impl Outlet {
         let writes = Arc::clone(&shared);
         thread::Builder::new()
             .name("console output".to_owned())
-            .spawn(move || writes.write(&mut out))?;
+            .spawn(move || {
+                narrow(Duty::Serve);
+                writes.write(&mut out);
+            })?;
         Ok(Self(Arc::new(Open(shared))))
     }
 

@@ -20,6 +20,8 @@ use super::raw::RawMode;
 use super::terminal::raw_stdin;
 use super::{Console, Keys, Lane, Outlet, Printer, Source, Waker};
 
+use crate::sandbox::{Duty, narrow};
+
 /// Bytes of input that may wait for one VM. More are lost, with a beep: a person who types must be
 /// able to go on to another VM.
 const ROOM: usize = 16 << 10;
@@ -63,7 +65,10 @@ impl SharedTerminal {
         let keyboard = desk.clone();
         thread::Builder::new()
             .name("console".to_owned())
-            .spawn(move || keyboard.read(io::stdin().lock(), escape))?;
+            .spawn(move || {
+                narrow(Duty::Serve);
+                keyboard.read(io::stdin().lock(), escape);
+            })?;
         Ok(Self { desk, _raw: raw })
     }
 

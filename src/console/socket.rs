@@ -19,6 +19,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Keys, Printer, Source, Waker};
 
+use crate::sandbox::{Duty, narrow};
+
 /// Bytes of output that are kept for clients that are slow or come late.
 const RING: usize = 64 << 10;
 /// Bytes of input that may wait for the guest.
@@ -148,7 +150,10 @@ where
     };
     let thread = thread::Builder::new()
         .name("console socket".to_owned())
-        .spawn(move || exchange.run(socket.borrow()))?;
+        .spawn(move || {
+            narrow(Duty::Serve);
+            exchange.run(socket.borrow());
+        })?;
     let sink = Sink {
         shared,
         thread: Some(thread),

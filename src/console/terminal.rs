@@ -8,6 +8,8 @@ use super::escape::{Command, Escape, HELP, Typed, read_keys};
 use super::raw::RawMode;
 use super::{Keys, Source, Waker};
 
+use crate::sandbox::{Duty, narrow};
+
 /// How many bytes may wait for the guest: from a terminal enough to hardly ever keep back the
 /// escapes behind text that the guest does not read, from a pipe little, so that it is the writer
 /// that waits.
@@ -29,7 +31,10 @@ pub fn open(waker: Waker) -> io::Result<Source> {
     let (keys, source) = Source::new(room, waker);
     thread::Builder::new()
         .name("console".to_owned())
-        .spawn(move || pump(io::stdin().lock(), escape, &keys))?;
+        .spawn(move || {
+            narrow(Duty::Serve);
+            pump(io::stdin().lock(), escape, &keys);
+        })?;
     Ok(source.keeping(raw))
 }
 

@@ -70,10 +70,25 @@ impl Claimed {
     /// When another program listens there, something other than a socket is there, or the host
     /// refuses.
     pub fn new(path: &Path) -> Result<Self, SocketError> {
-        let address = SocketAddrUnix::new(path).map_err(|error| failure(path, error.into()))?;
-        let _lock = lock_folder(path)?;
-        sweep(path, &address)?;
+        let (_lock, address) = Self::swept(path)?;
         listen(path, &address).map_err(|error| failure(path, error))
+    }
+
+    /// Removes a socket at `path` that no program listens on any more, so that
+    /// [`new`](Self::new) will not have to connect to it to find that out.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), which then fails likewise.
+    pub fn make_way(path: &Path) -> Result<(), SocketError> {
+        Self::swept(path).map(drop)
+    }
+
+    /// The address of `path`, where no socket is any more, and the lock that keeps it so.
+    fn swept(path: &Path) -> Result<(File, SocketAddrUnix), SocketError> {
+        let address = SocketAddrUnix::new(path).map_err(|error| failure(path, error.into()))?;
+        let lock = lock_folder(path)?;
+        sweep(path, &address)?;
+        Ok((lock, address))
     }
 
     /// Where it is.

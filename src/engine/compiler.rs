@@ -10,9 +10,9 @@ use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
 use crate::cache::persist::{Store, Wanted};
 use crate::translate::{Region, TranslateError, Translation, Translator};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,15 @@ pub struct CompilePool {
     spare: bool,
 }
 
+/// What each thread of each pool does first.
+static STARTED: OnceLock<fn()> = OnceLock::new();
+
+/// Has threads that pools start from now on call `started` first: a program that confines itself
+/// leaves them less than others. It can be said once in a process.
+pub fn when_started(started: fn()) {
+    let _ = STARTED.set(started);
+}
+
 impl CompilePool {
     /// A thread for one engine, which runs its guest on one thread.
     ///
@@ -96,6 +105,9 @@ impl CompilePool {
             let mut translator = Translator::new()?;
             let queue = Arc::clone(&pool.queue);
             let work = move || {
+                if let Some(started) = STARTED.get() {
+                    started();
+                }
                 while let Some(CompileJob { job, store, to }) = queue.pop() {
                     // An engine that is gone wants nothing any more.
                     let _ = to.send(translate(&mut translator, store.as_ref(), job));

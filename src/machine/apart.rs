@@ -26,6 +26,8 @@ pub enum Role {
     Output(&'static str),
     /// The console of the machine with this name.
     Console(String),
+    /// A disk that is written; nothing is made beside it.
+    Disk,
 }
 
 impl fmt::Display for Role {
@@ -33,6 +35,7 @@ impl fmt::Display for Role {
         match self {
             Self::Input(what) | Self::Output(what) => f.write_str(what),
             Self::Console(name) => write!(f, "the console of {name}"),
+            Self::Disk => f.write_str("a disk that is written"),
         }
     }
 }
@@ -86,7 +89,7 @@ impl Uses {
         for machine in machines {
             for disk in &machine.disks {
                 let role = match disk.access {
-                    Access::Write => Role::Output("a disk that is written"),
+                    Access::Write => Role::Disk,
                     Access::Read | Access::Snapshot => Role::Input("a disk"),
                 };
                 let shown = disk.path.display().to_string();
@@ -102,6 +105,18 @@ impl Uses {
             shown,
             place: place.clone(),
         });
+    }
+
+    /// The places in the file system where a run writes: the folder of each output, or the output
+    /// itself if that is a device or a pipe, beside which nothing is to be made. Disks say
+    /// themselves what they reach.
+    #[must_use]
+    pub fn written(&self) -> Vec<PathBuf> {
+        let outputs = self
+            .0
+            .iter()
+            .filter(|file| !matches!(file.role, Role::Input(_) | Role::Disk));
+        outputs.map(|file| place_of(&file.path)).collect()
     }
 
     /// Whether all outputs are files of their own. Nothing is opened.
@@ -123,6 +138,18 @@ impl Uses {
             }
         }
         Ok(())
+    }
+}
+
+fn place_of(path: &Path) -> PathBuf {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let kind = path.metadata().map(|data| data.file_type());
+    if kind.is_ok_and(|kind| kind.is_char_device() || kind.is_fifo()) {
+        return path;
+    }
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 

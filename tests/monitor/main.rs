@@ -5,6 +5,7 @@
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod confined;
 mod consoles;
 mod crowd;
 mod failures;

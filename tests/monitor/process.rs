@@ -31,6 +31,11 @@ impl Process {
         Self(child.expect("the program starts"))
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// What is typed, if that is a pipe.
     pub fn stdin(&mut self) -> ChildStdin {
         self.0.stdin.take().expect("a pipe")

@@ -14,7 +14,7 @@ use super::share::{Content, Shares};
 use super::swap::SwapFile;
 use super::window::Window;
 use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE};
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -146,6 +146,9 @@ impl MachineMemory {
                 end,
             ),
         };
+        // Guests' memory is theirs, and large: a host that cannot leave it out of core dumps has it
+        // in them.
+        let _ = map.advise(Advice::DontDump);
         Ok(Self {
             map: map.into(),
             backmap: Backmap::new(frames),

@@ -58,6 +58,15 @@ pub struct Scan {
     pub damaged: usize,
 }
 
+/// Makes the directory `dir` for files of key spaces, and those above if `recursive`.
+///
+/// # Errors
+/// If the host refuses, or it is there.
+pub fn make_folder(dir: &Path, recursive: bool) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(recursive).mode(0o700).create(dir)
+}
+
 impl CodeFile {
     /// Opens the file of `space` in `dir`; both are made if they are not there, and the directories
     /// above if `recursive`.
@@ -69,11 +78,7 @@ impl CodeFile {
             path: path.to_owned(),
             source,
         };
-        match DirBuilder::new()
-            .recursive(recursive)
-            .mode(0o700)
-            .create(dir)
-        {
+        match make_folder(dir, recursive) {
             Err(error) if !dir.is_dir() => return Err(failed(dir, error)),
             _ => {}
         }

@@ -10,6 +10,7 @@ mod file;
 pub mod record;
 pub mod space;
 
+pub use file::make_folder;
 pub use space::KeySpace;
 
 use super::blocks::BlockKey;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::confine::SandboxMode;
 use super::reports::TraceTopic;
 use super::several::SeveralArgs;
 use crate::cli::switches::RunSwitches;
@@ -49,6 +50,17 @@ pub(in crate::cli) struct RunArgs {
         help_heading = "Reports"
     )]
     pub(super) trace: Vec<TraceTopic>,
+
+    /// What the process leaves itself before a guest runs: strict is the files and system calls
+    /// that the run needs, off is everything that the user may do
+    #[arg(
+        long,
+        value_name = "MODE",
+        value_enum,
+        default_value = "strict",
+        help_heading = "Control"
+    )]
+    pub(super) sandbox: SandboxMode,
 
     /// Write the names of translated code for perf, to /tmp/perf-PID.map: perf report then shows
     /// the guest addresses of blocks and regions

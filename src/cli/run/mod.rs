@@ -5,6 +5,7 @@
 
 mod args;
 mod check;
+mod confine;
 mod guide;
 mod many;
 mod one;
@@ -29,6 +30,9 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     let reports = &options.reports;
     if !options.check {
         reports.start()?;
+    }
+    if let Some(reach) = options.sandbox.filter(|_| !options.check) {
+        reach.confine();
     }
     match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::slice;
 
 use super::args::RunArgs;
+use super::confine::{Reach, SandboxMode};
 use super::reports::Reports;
 use crate::cli::CliError;
 use crate::machine::file::MachineFile;
@@ -20,6 +21,8 @@ pub struct RunOptions {
     pub guests: Guests,
     /// Whether nothing is to run, because the user only wants to know that it could.
     pub check: bool,
+    /// What it confines itself to, if it does.
+    pub sandbox: Option<Reach>,
     /// What is told of it.
     pub reports: Reports,
 }
@@ -42,12 +45,16 @@ impl RunArgs {
         } else {
             self.many(&mut files)?
         };
-        self.uses(&files, &guests).are_apart()?;
+        let uses = self.uses(&files, &guests);
+        uses.are_apart()?;
+        let sandbox = (self.sandbox == SandboxMode::Strict)
+            .then(|| Reach::new(uses.written(), &guests, self.perf_map));
         let check = self.several.check;
         let report = self.report.filter(|_| !check);
         Ok(RunOptions {
             guests,
             check,
+            sandbox,
             reports: Reports {
                 stats: self.stats,
                 ps: self.ps,
