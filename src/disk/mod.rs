@@ -20,6 +20,7 @@ mod snapshot;
 mod storage;
 mod worker;
 
+use std::env;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -134,6 +135,29 @@ impl DiskSpec {
             serial: String::new(),
             bus: Bus::default(),
         }
+    }
+
+    /// What is written while the disk is in use: the image, or the folder of the temporary file for
+    /// what the guest writes.
+    #[must_use]
+    pub fn written(&self) -> Option<PathBuf> {
+        match self.access {
+            Access::Write => Some(self.path.clone()),
+            Access::Read => None,
+            Access::Snapshot => Some(env::temp_dir()),
+        }
+    }
+
+    /// What is read: the image's folder, in which those lie that it may be based on, and that of
+    /// the one that the user named.
+    #[must_use]
+    pub fn read(&self) -> Vec<PathBuf> {
+        let folder = |path: &PathBuf| {
+            let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+            path.parent().map(Path::to_owned)
+        };
+        let paths = [Some(&self.path), self.backing.as_ref()];
+        paths.into_iter().flatten().filter_map(folder).collect()
     }
 
     /// Opens the image and locks it, and starts the thread that works on it.

@@ -24,18 +24,18 @@ pub enum Role {
     Input(&'static str),
     /// Something that is written: the report, for example.
     Output(&'static str),
-    /// A disk that is written.
-    Disk,
     /// The console of the machine with this name.
     Console(String),
+    /// A disk that is written; nothing is made beside it.
+    Disk,
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(what) | Self::Output(what) => f.write_str(what),
-            Self::Disk => f.write_str("a disk that is written"),
             Self::Console(name) => write!(f, "the console of {name}"),
+            Self::Disk => f.write_str("a disk that is written"),
         }
     }
 }
@@ -108,18 +108,15 @@ impl Uses {
     }
 
     /// The places in the file system where a run writes: the folder of each output, or the output
-    /// itself if that is a disk, a device or a pipe, beside which nothing is to be made.
+    /// itself if that is a device or a pipe, beside which nothing is to be made. Disks say
+    /// themselves what they reach.
     #[must_use]
     pub fn written(&self) -> Vec<PathBuf> {
         let outputs = self
             .0
             .iter()
-            .filter(|file| !matches!(file.role, Role::Input(_)));
-        let places = outputs.map(|file| match file.role {
-            Role::Disk => file.path.clone(),
-            _ => place_of(&file.path),
-        });
-        places.collect()
+            .filter(|file| !matches!(file.role, Role::Input(_) | Role::Disk));
+        outputs.map(|file| place_of(&file.path)).collect()
     }
 
     /// Whether all outputs are files of their own. Nothing is opened.
@@ -150,12 +147,6 @@ fn place_of(path: &Path) -> PathBuf {
     if kind.is_ok_and(|kind| kind.is_char_device() || kind.is_fifo()) {
         return path;
     }
-    folder_of(&path)
-}
-
-/// The folder that the file at `path` is in.
-#[must_use]
-pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -27,7 +27,7 @@ mod start;
 pub mod table;
 pub mod values;
 
-pub use apart::{Role, Uses, folder_of};
+pub use apart::{Role, Uses};
 pub use disk::DiskSettings;
 pub use error::{Problem, SpecError};
 pub use kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};

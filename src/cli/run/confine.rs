@@ -9,9 +9,9 @@ use super::options::Guests;
 use crate::cache::{perf, persist};
 use crate::cli::complain;
 use crate::control::Claimed;
-use crate::disk::Access;
+use crate::disk::DiskSpec;
 use crate::engine::compiler;
-use crate::machine::{CodeCache, ConsoleSpec, MachineSpec, folder_of};
+use crate::machine::{CodeCache, ConsoleSpec, MachineSpec};
 use crate::sandbox::{self, Duty};
 
 /// What the process leaves itself.
@@ -49,6 +49,9 @@ impl Reach {
             }
         };
         written.extend(machines.iter().filter_map(code_cache));
+        let disks = || machines.iter().flat_map(|machine| &machine.disks);
+        written.extend(disks().filter_map(DiskSpec::written));
+        let read = disks().flat_map(DiskSpec::read).collect();
         sockets.extend(
             machines
                 .iter()
@@ -57,19 +60,6 @@ impl Reach {
                     _ => None,
                 }),
         );
-        let mut read = Vec::new();
-        for disk in machines.iter().flat_map(|machine| &machine.disks) {
-            // The images that it is based on lie beside it, or where the user says.
-            read.extend(
-                [Some(&disk.path), disk.backing.as_ref()]
-                    .into_iter()
-                    .flatten()
-                    .map(|path| folder_of(path)),
-            );
-            if disk.access == Access::Snapshot {
-                written.push(env::temp_dir());
-            }
-        }
         Self {
             written,
             read,
@@ -88,7 +78,7 @@ impl Reach {
         // memory the process had, and threads are started for the cores that there are.
         let own = env::current_exe().into_iter();
         let host = ["/proc/self", "/sys/fs/cgroup"].map(PathBuf::from);
-        let read: Vec<PathBuf> = own.chain(host).chain(self.read.iter().cloned()).collect();
+        let read: Vec<PathBuf> = own.chain(host).chain(self.read.clone()).collect();
         for lacking in sandbox::confine(&read, &self.written) {
             complain(&format!("warning: {lacking}; --sandbox off asks for none"));
         }
