@@ -57,7 +57,7 @@ const LAYERS: &[&[&str]] = &[
 /// The same for the runtime. CPU and MMU know each other: the CPU carries a pointer to its
 /// software TLB, the MMU looks at modes and exceptions.
 const RUNTIME_LAYERS: &[&[&str]] = &[
-    &["addr", "clock", "exit", "hypercall"],
+    &["account", "addr", "clock", "exit", "hypercall"],
     &["cpu"],
     &["memory"],
     &["mmu"],

@@ -39,7 +39,7 @@ fn chosen(state: &State) -> &str {
 
 #[test]
 fn a_line_says_what_a_vm_does_a_second() {
-    let text = shown(&looked_twice(), 132, 10);
+    let text = shown(&looked_twice(), 140, 10);
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].contains("50 switches/s  2 VMs"), "{text}");
     assert_eq!(
@@ -50,8 +50,8 @@ fn a_line_says_what_a_vm_does_a_second() {
     assert_eq!(
         web,
         [
-            "web", "running", "50.0", "300.0", "350", "20", "3072K", "32M", "8192K", "16M",
-            "6144K", "2048K", "wait", "300,", "horizon", "50"
+            "web", "running", "50.0", "300.0", "350", "20", "4096K", "3072K", "32M", "8192K",
+            "16M", "6144K", "2048K", "wait", "300,", "horizon", "50"
         ],
         "{text}"
     );
