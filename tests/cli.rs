@@ -258,8 +258,12 @@ fn values_that_mean_nothing_are_refused() {
 /// clap takes `-hda` for a wish for help.
 #[test]
 fn switches_of_qemu_are_refused_with_advice() {
-    refused(&["run", "-hda", "disk.img"], USAGE, &["-hda", "no disk"]);
-    refused(&["-hda", "disk.img"], USAGE, &["-hda", "no disk"]);
+    refused(
+        &["run", "-hda", "disk.img"],
+        USAGE,
+        &["-hda", "--disk FILE"],
+    );
+    refused(&["-hda", "disk.img"], USAGE, &["-hda", "--disk FILE"]);
     refused(
         &["-kernel", "vmlinux", "-nographic"],
         USAGE,
@@ -450,7 +454,7 @@ fn a_trace_has_a_line_for_each_event() {
         "blocks: translated 0x",
         "devices: read 0x1be00cfc Word -> ",
         "devices: write 0x180003f8 Byte <- ",
-        "hypercalls: 0: Ok(Version) -> Ok(10000)",
+        "hypercalls: 0: Ok(Version) -> Ok(Done(10000))",
     ] {
         assert!(said.contains(part), "no {part:?}");
     }

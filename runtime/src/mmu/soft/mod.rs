@@ -319,7 +319,7 @@ mod tests {
         for round in 0..200u64 {
             let entered: *mut Space = space(&mut soft, round as u8);
             for chunk in 0..64 {
-                let va = Va((round * 64 + chunk) % 1024 << 21);
+                let va = Va(((round * 64 + chunk) % 1024) << 21);
                 // SAFETY: as in `space`.
                 if unsafe { &mut *entered }.fill_data(va, page.as_mut_ptr(), true) {
                     soft.grow();
