@@ -52,6 +52,8 @@ pub mod console;
 #[cfg(feature = "program")]
 pub mod control;
 #[cfg(feature = "program")]
+pub mod disk;
+#[cfg(feature = "program")]
 pub mod fleet;
 #[cfg(feature = "program")]
 pub mod machine;

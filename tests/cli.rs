@@ -476,7 +476,16 @@ fn every_way_to_end_has_its_code() {
     let run = |file: &str, more: &[&str]| {
         let mut arguments = vec!["run", file, "--flat", "0x80100000"];
         arguments.extend(more);
-        mirrorball(&arguments).status.code()
+        let output = mirrorball(&arguments);
+        let (said, code) = (
+            String::from_utf8_lossy(&output.stderr),
+            output.status.code(),
+        );
+        let told = format!("of its time; exit code {}\n", code.unwrap_or_default());
+        assert!(said.contains(&told), "{said}");
+        let first = said.lines().next().unwrap_or_default();
+        assert!(first.starts_with("mirrorball: the ") && first.contains(" instructions and "));
+        code
     };
     let wait = flat("wait", &[0x4200_0020, 0x1000_fffe, 0]);
     assert_eq!(run(&wait, &[]), Some(12));
@@ -493,6 +502,8 @@ fn every_way_to_end_has_its_code() {
         run(&spin, &["--limit", "1M", "--script", &script]),
         Some(14)
     );
+    let quits = bench.file("quits", b"quit\n");
+    assert_eq!(run(&spin, &["--script", &quits]), Some(0));
 }
 
 #[test]

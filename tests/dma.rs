@@ -1,12 +1,16 @@
-//! DMA end to end: a guest drives the test device, in every engine. It checks what the CPU sees of
-//! what was written, data and code that has run.
+//! DMA end to end: guests drive the test device and a disk, in every engine. They check what the CPU
+//! sees of what was written, data and code that has run.
 
 mod common;
 
 use common::{ENGINES, End, Kind, boot, project, run};
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
+use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::vm::{SavedVm, Vm};
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 const LIMIT: u64 = 100_000_000;
 const PRINTED: &str = "dma: 32 copies of data, 32 of code\r\ndma: PASS\r\n";
@@ -41,4 +45,158 @@ fn a_little_endian_guest_sees_what_dma_wrote() {
 #[test]
 fn a_big_endian_guest_sees_what_dma_wrote() {
     is_the_same_in_all_engines("vmm-dma.eb");
+}
+
+const SERIAL: &str = "serial-1";
+
+/// A disk that takes its time: a job has ended when that was asked several times. It counts the
+/// jobs. Clones of it are the same disk.
+#[derive(Clone)]
+struct Slow {
+    disk: Arc<Mutex<MemoryDisk>>,
+    asked: Arc<AtomicU64>,
+    jobs: Arc<AtomicU64>,
+}
+
+/// How often a slow disk is asked in vain.
+const IN_VAIN: u64 = 3;
+
+impl Slow {
+    fn new() -> Self {
+        Self {
+            disk: Arc::new(Mutex::new(scratch())),
+            asked: Arc::default(),
+            jobs: Arc::default(),
+        }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, MemoryDisk> {
+        self.disk.lock().expect("no test has failed")
+    }
+}
+
+impl Disk for Slow {
+    fn sectors(&self) -> u64 {
+        self.disk().sectors()
+    }
+
+    fn read_only(&self) -> bool {
+        false
+    }
+
+    fn serial(&self) -> &str {
+        SERIAL
+    }
+
+    fn start(&mut self, job: Job, command: Command) {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        self.disk().start(job, command);
+    }
+
+    fn ended(&mut self, _job: Job) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) % IN_VAIN == IN_VAIN - 1
+    }
+
+    fn finish(&mut self, job: Job) -> Reply {
+        self.disk().finish(job)
+    }
+}
+
+fn scratch() -> MemoryDisk {
+    MemoryDisk::new(vec![0xa5; 0x4_0000], SERIAL)
+}
+
+/// The guest that checks a disk, on a machine with this one.
+fn with_disk(stem: &str, disk: Box<dyn Disk>) -> Box<Vm> {
+    let image = fs::read(project(&format!("guests/prebuilt/{stem}.elf"))).expect("an image");
+    let mut vm = boot(stem, &image);
+    vm.connect_disk(0, Bus::Virtio, disk)
+        .expect("there is a place");
+    vm
+}
+
+fn a_disk_is_the_same_in_all_engines(stem: &str) {
+    let reference = run(
+        Kind::Interpreter,
+        &mut with_disk(stem, Box::new(scratch())),
+        LIMIT,
+    );
+    let output = String::from_utf8_lossy(&reference.output);
+    assert!(output.contains("512 sectors, serial-1"), "{output}");
+    assert!(output.ends_with("disk: PASS\r\n"), "{output}");
+    assert_eq!(reference.outcome, Outcome::PowerOff);
+    let mut counts = Vec::new();
+    for kind in ENGINES {
+        let disk = Slow::new();
+        let mut vm = with_disk(stem, Box::new(disk.clone()));
+        assert_eq!(run(kind, &mut vm, LIMIT), reference, "{stem} in {kind}");
+        counts.push(disk.jobs.load(Ordering::Relaxed));
+    }
+    let jobs = counts[0];
+    assert!(
+        jobs > 100 && counts.iter().all(|&count| count == jobs),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn a_little_endian_guest_drives_a_disk() {
+    a_disk_is_the_same_in_all_engines("vmm-disk.el");
+}
+
+#[test]
+fn a_big_endian_guest_drives_a_disk() {
+    a_disk_is_the_same_in_all_engines("vmm-disk.eb");
+}
+
+/// A machine that is saved again and again, also with requests on their way, ends as one that never
+/// was. Its disk goes on as well.
+#[test]
+fn a_machine_with_a_disk_can_be_saved() {
+    let reference = run(
+        Kind::Jit,
+        &mut with_disk("vmm-disk.el", Box::new(scratch())),
+        LIMIT,
+    );
+    let disk = Slow::new();
+    let mut vm = with_disk("vmm-disk.el", Box::new(disk.clone()));
+    let mut output = Vec::new();
+    let mut waited = 0;
+    for count in (1..).map(|n| n * 9973) {
+        let end = run(Kind::Jit, &mut vm, count);
+        output.extend_from_slice(&end.output);
+        if end.outcome != Outcome::Limit {
+            assert_eq!(
+                (end.instructions, end.state),
+                (reference.instructions, reference.state)
+            );
+            break;
+        }
+        waited += u64::from(vm.board.deadline().is_some());
+        let saved = postcard::to_stdvec(&SavedVm::of(&vm).expect("all pages")).expect("plain data");
+        let saved: SavedVm = postcard::from_bytes(&saved).expect("what was written");
+        vm = saved.load().expect("the host has memory");
+        vm.connect_disk(0, Bus::Virtio, Box::new(disk.clone()))
+            .expect("it is the same");
+    }
+    assert_eq!(output, reference.output);
+    assert!(waited > 10, "only {waited} times with a request on its way");
+}
+
+#[test]
+fn another_disk_does_not_fit() {
+    let mut vm = with_disk("vmm-disk.el", Box::new(scratch()));
+    let larger = MemoryDisk::new(vec![0; 0x8_0000], SERIAL);
+    let error = vm
+        .connect_disk(0, Bus::Virtio, Box::new(larger))
+        .expect_err("another size");
+    assert_eq!(
+        error.to_string(),
+        "the board has no place for disk 0 on this bus, of this size and with this serial number"
+    );
+    assert!(
+        vm.connect_disk(4, Bus::Virtio, Box::new(scratch()))
+            .is_err(),
+        "four slots"
+    );
 }

@@ -61,6 +61,7 @@ fn complete() -> Result<(), Failed> {
         "isa-fpu",
         "isa-smc",
         "isa-tlb",
+        "vmm-disk",
         "vmm-dma",
         "vmm-escape",
         "vmm-hog",

@@ -67,6 +67,45 @@ fn alone(arguments: &[&str]) -> (String, String) {
     (instructions.to_owned(), state.to_owned())
 }
 
+const DISK_GUEST: &str = "guests/prebuilt/vmm-disk.el.elf";
+
+/// The guest reads and writes its disk, and ends with a count and a state that depend on what it
+/// read.
+#[test]
+fn a_disk_is_the_same_whatever_holds_it() {
+    let folder = Folder::new();
+    let raw = folder.file("a.img", &[0xa5; 0x4_0000]);
+    let top = folder.path("b.qcow2");
+    let made = mirrorball(&["disk", "create", &top, "--backing", &raw]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let with = |disk: &str| alone(&[DISK_GUEST, "--disk", disk]);
+    let snapshot = with(&format!("{raw},snapshot"));
+    let kept = fs::read(&raw).expect("it is there");
+    assert!(kept.iter().all(|&byte| byte == 0xa5));
+    assert_eq!(with(&top), snapshot);
+    let kept = fs::read(&raw).expect("it is there");
+    assert!(kept.iter().all(|&byte| byte == 0xa5));
+    assert_eq!(with(&raw), snapshot);
+    let written = fs::read(&raw).expect("it is there");
+    assert!(written.iter().any(|&byte| byte != 0xa5));
+    assert_ne!(with(&format!("{raw},readonly")), snapshot);
+}
+
+#[test]
+fn machines_share_a_disk_that_none_writes() {
+    let folder = Folder::new();
+    let raw = folder.file("a.img", &[0xa5; 0x4_0000]);
+    let run = |disk: &str| ["run", DISK_GUEST, "--count", "2", "--disk", disk].map(str::to_owned);
+    let words = run(&format!("{raw},snapshot"));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = mirrorball(&words);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).matches("disk: PASS").count(), 2);
+    let words = run(&raw);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    refused(&words, USAGE, &[&raw, "is a disk that is written, but"]);
+}
+
 #[test]
 fn a_file_of_machines_runs_each_as_if_it_were_alone() {
     let folder = Folder::new();

@@ -47,7 +47,7 @@ impl Tuned {
 }
 
 #[test]
-fn a_sweep_is_a_page_and_names_the_best_setting() {
+fn a_sweep_is_a_page_and_names_no_winner_by_chance() {
     let tuned = tune(&["--vary", "hot=10,1000", "--vary", "region=1,200"]);
     assert_eq!(tuned.page.errors, Vec::<String>::new());
     assert_eq!(tuned.texts("h1"), ["Tuning: hello.el"]);
@@ -67,15 +67,10 @@ fn a_sweep_is_a_page_and_names_the_best_setting() {
         ["Time, s", "Hit rate, %", "Evictions", "Compile time, s"]
     );
     assert_eq!(tuned.texts("table.map td").len(), 4);
-    assert_eq!(
-        tuned.texts("table.map td.best, table.map td.default").len(),
-        {
-            let default_is_best = tuned.best == "mirrorball run guests/prebuilt/hello.el.elf";
-            if default_is_best { 1 } else { 2 }
-        }
-    );
+    let marked = tuned.texts("table.map td.best, table.map td.default");
+    assert_eq!(marked.len(), 1, "one run a setting tells nothing");
+    assert_eq!(tuned.best, "mirrorball run guests/prebuilt/hello.el.elf");
     let mut rows = tuned.texts("table.all tbody tr code");
-    let fastest = rows[0].clone();
     rows.sort();
     let mut expected = settings.map(str::to_owned).to_vec();
     expected.sort();
@@ -85,11 +80,6 @@ fn a_sweep_is_a_page_and_names_the_best_setting() {
         tuned.texts(".verdict pre code"),
         std::slice::from_ref(&tuned.best)
     );
-    let command = match fastest.as_str() {
-        "default" => "mirrorball run guests/prebuilt/hello.el.elf".to_owned(),
-        flags => format!("mirrorball run guests/prebuilt/hello.el.elf {flags}"),
-    };
-    assert_eq!(tuned.best, command);
 }
 
 #[test]

@@ -67,6 +67,20 @@ address! {
 /// The pages of the 32-bit address space.
 pub const VA_PAGES: usize = 1 << (32 - PAGE_BITS);
 
+impl Pa {
+    /// Where the machine knows this byte: RAM is seen twice, and from 0x80000000 on as well lies
+    /// what is below 256 MiB.
+    #[inline]
+    #[must_use]
+    pub const fn of_ram_once(self) -> Self {
+        if self.0 >> 28 == 8 {
+            Self(self.0 & 0x0fff_ffff)
+        } else {
+            self
+        }
+    }
+}
+
 impl Va {
     /// Whether the address lies in kseg0 or kseg1, where all address spaces of the kernel see the
     /// same.

@@ -47,6 +47,12 @@ impl Nanos {
         Cycles(self.0.div_ceil(NANOS_PER_CYCLE))
     }
 
+    /// The cycles that fit into this span.
+    #[must_use]
+    pub const fn whole_cycles(self) -> Cycles {
+        Cycles(self.0 / NANOS_PER_CYCLE)
+    }
+
     /// The moment `span` later.
     #[must_use]
     pub const fn plus(self, span: Nanos) -> Nanos {

@@ -10,6 +10,7 @@ use super::Exit;
 use super::fetch::FetchError;
 use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
+use crate::disk::OpenError;
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
@@ -41,6 +42,10 @@ pub enum CliError {
     NoMemory(#[from] MachineMemoryError),
     #[error(transparent)]
     Jit(#[from] JitError),
+    #[error(transparent)]
+    Disk(#[from] OpenError),
+    #[error("{path}: a raw image cannot be based on another; call it .qcow2")]
+    RawWithBase { path: String },
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
     #[error(transparent)]
@@ -59,6 +64,8 @@ pub enum CliError {
     Top(#[source] io::Error),
     #[error(transparent)]
     Fleet(#[from] FleetError),
+    #[error("cannot write manual pages to {folder}: {source}; name another folder")]
+    Pages { folder: String, source: io::Error },
     #[error("the host has no thread for the control socket: {0}")]
     NoThread(#[source] io::Error),
     #[error(
@@ -102,11 +109,13 @@ impl CliError {
             | Self::PerfMap(_)
             | Self::Output(_)
             | Self::OutFile(OutFileError::Io { .. })
+            | Self::Pages { .. }
             | Self::Json(_)
             | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
-            Self::Spec(_) | Self::Start(_) => Exit::Host,
+            Self::Disk(error) if error.is_usage() => Exit::Usage,
+            Self::Spec(_) | Self::Start(_) | Self::Disk(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
@@ -122,6 +131,7 @@ impl CliError {
             Self::Differ(_) | Self::Disagree(_) => Exit::Difference,
             Self::Image(_)
             | Self::NoImage
+            | Self::RawWithBase { .. }
             | Self::NoPrograms(_)
             | Self::ManyKernels(_)
             | Self::CountOfFile

@@ -7,11 +7,13 @@
 mod bench;
 mod ctl;
 mod disasm;
+mod disk;
 mod error;
 mod exit;
 mod fetch;
 mod inspect;
 mod measure;
+mod pages;
 mod program;
 mod qemu;
 pub mod run;
@@ -57,8 +59,11 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
+    Disk(disk::DiskArgs),
     Ctl(ctl::CtlArgs),
     Top(top::TopArgs),
+    Completions(pages::CompletionsArgs),
+    Man(pages::ManArgs),
 }
 
 /// The stack that the program needs at the least.
@@ -104,8 +109,11 @@ fn obey() -> ExitCode {
         Command::Bench(args) => bench::execute(&args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),
+        Command::Disk(args) => disk::execute(&args),
         Command::Ctl(args) => ctl::execute(&args),
         Command::Top(args) => top::execute(&args),
+        Command::Completions(args) => pages::complete(&args),
+        Command::Man(args) => pages::write(&args),
     };
     ended
         .unwrap_or_else(|error| {

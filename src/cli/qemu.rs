@@ -37,17 +37,11 @@ const ROWS: &[(&[&str], &str)] = &[
         "not here, because a machine starts at once; with --control SOCKET, 'mirrorball ctl pause' \
          stops it while it runs",
     ),
+    (&["-snapshot"], "say it of each disk: --disk FILE,snapshot"),
     (
-        &[
-            "-drive",
-            "-hda",
-            "-hdb",
-            "-hdc",
-            "-hdd",
-            "-cdrom",
-            "-snapshot",
-        ],
-        "not here, because the machine has no disk yet; --initrd FILE brings files",
+        &["-cdrom"],
+        "not here, because the machine has no CD drive; --disk FILE,readonly makes a disk of the \
+         image",
     ),
     (
         &["-netdev", "-nic", "-net"],
@@ -83,7 +77,7 @@ const ROWS: &[(&[&str], &str)] = &[
     ),
     (
         &["-no-reboot"],
-        "leave it out: a guest that resets itself ends the run with exit code 10",
+        "leave it out: a guest that resets itself ends the run with exit code 10, or write --on-reset restart",
     ),
     (
         &["-d"],

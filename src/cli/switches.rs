@@ -41,12 +41,16 @@ impl<S: Table, const TAKER: u8> FromArgMatches for Switches<S, TAKER> {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for row in Self::rows() {
             let name = row.entry.name;
-            let text = match row.entry.action {
-                Action::Value => matches.get_one::<OsString>(name).map(OsString::as_os_str),
-                Action::On => matches.get_flag(name).then_some(OsStr::new("on")),
-                Action::Off(..) => matches.get_flag(name).then_some(OsStr::new("off")),
+            let flag = |text| matches.get_flag(name).then_some(OsStr::new(text));
+            let texts: Vec<&OsStr> = match row.entry.action {
+                Action::Value => {
+                    let texts = matches.get_many::<OsString>(name).into_iter();
+                    texts.flatten().map(OsString::as_os_str).collect()
+                }
+                Action::On => flag("on").into_iter().collect(),
+                Action::Off(..) => flag("off").into_iter().collect(),
             };
-            if let Some(text) = text {
+            for text in texts {
                 row.set(&mut self.0, &Given::switch(text))
                     .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, error))?;
             }
@@ -88,7 +92,12 @@ fn flag(arg: Arg, name: &'static str, about: &'static str) -> Arg {
 
 fn with_value<S: Table>(arg: Arg, row: &'static Row<S>) -> Arg {
     let entry = &row.entry;
+    let action = match entry.is_list() {
+        true => ArgAction::Append,
+        false => ArgAction::Set,
+    };
     arg.long(entry.name)
+        .action(action)
         .value_name(entry.value_name)
         .value_parser(parser(row))
         .ignore_case(true)

@@ -1,4 +1,5 @@
 use super::*;
+use crate::console::Pace;
 use crate::image::MemorySize;
 use crate::machine::table::{Action, Table, Taker};
 use crate::machine::{ConsoleSpec, EngineKind, MachineSpec, RtcStart, Settings};
@@ -59,7 +60,7 @@ fn a_run_has_defaults_that_repeat() {
     assert_eq!(machine.memory, MemorySize::default());
     assert_eq!(machine.rtc, RtcStart::Fixed(1_767_225_600));
     assert_eq!((machine.limit, machine.hot), (None, None));
-    assert!(!machine.realtime && !reports.stats && !reports.hash);
+    assert!(machine.pace == Pace::Waiting && !reports.stats && !reports.hash);
     assert!(reports.trace.is_empty() && machine.script.is_none() && machine.initrd.is_none());
     assert!(machine.image.big_endian && machine.background && machine.hypercalls);
     assert_eq!(machine.console, ConsoleSpec::Terminal);

@@ -85,6 +85,7 @@ impl TraceArgs {
         let mut uses = Uses::default();
         files.note(&mut uses);
         uses.consoles(slice::from_ref(&machine));
+        uses.disks(slice::from_ref(&machine));
         uses.are_apart()?;
         Ok(machine)
     }

@@ -11,6 +11,7 @@
 
 pub mod escape;
 mod outlet;
+mod pace;
 mod place;
 mod raw;
 pub mod script;
@@ -21,6 +22,7 @@ mod source;
 pub mod terminal;
 
 pub use outlet::{Lane, Outlet};
+pub use pace::Pace;
 pub use place::{Console, Printer};
 pub use raw::{end_orderly, ended_by};
 pub use script::{Script, ScriptError, ScriptRunner};

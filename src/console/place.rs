@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::{Lane, Outlet, Script, Session, Source, Waker, socket};
+use super::{Lane, Outlet, Pace, Script, Session, Source, Waker, socket};
 
 /// Where a guest's output goes. Printing never waits.
 pub trait Printer: Send {
@@ -114,8 +114,8 @@ impl Console {
 
     /// A session at it.
     #[must_use]
-    pub fn session(self, script: Option<Script>, realtime: bool) -> Session {
-        Session::new(self.out, script, self.source, realtime)
+    pub fn session(self, script: Option<Script>, pace: Pace) -> Session {
+        Session::new(self.out, script, self.source, pace)
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
         let path = folder.path().join("log");
         std::fs::write(&path, "of the last run").unwrap();
         let console = Console::file(&path, Waker::none()).unwrap();
-        let mut session = console.session(None, false);
+        let mut session = console.session(None, Pace::Waiting);
         session.output(b"boot\n");
         assert!(!session.may_type(), "a file types nothing");
         session.finish(false).unwrap();

@@ -1,12 +1,13 @@
 //! The console of a running machine: its output, the script and what is typed, as the monitor's
 //! [`Host`] wants them.
 //!
-//! While a script runs, what a person types is dropped, except for the escapes, and virtual time
-//! is free to run ahead: so nothing but the script decides what the guest sees. Whenever a person
-//! may type, time does not run ahead of the host's clock while the guest is idle.
+//! While a script runs, what a person types is dropped, except for the escapes, so that nothing but
+//! the script decides what the guest sees. Whether an idle guest waits in the host's time says its
+//! [`Pace`].
 
 use std::fmt;
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::Holding;
@@ -16,7 +17,7 @@ use mirrorball_runtime::vm::host::{Host, Input as Typed};
 use super::outlet::ROOM;
 use super::raw;
 use super::script::Unfinished;
-use super::{Lane, Printer, Script, ScriptRunner, Source};
+use super::{Lane, Pace, Printer, Script, ScriptRunner, Source};
 
 /// How long output that is left when its guest was stopped waits for a reader that reads nothing.
 const GRACE: Duration = Duration::from_secs(2);
@@ -31,7 +32,8 @@ pub struct Session {
     /// Bytes of the script for the guest that it was not given yet.
     typed: Vec<u8>,
     quit: bool,
-    start: Option<Instant>,
+    pace: Pace,
+    start: Instant,
 }
 
 impl fmt::Debug for Session {
@@ -43,22 +45,23 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A console that prints to `out`, is typed on by `script` and then by `source`, and tells the
-    /// machine the host's time if `realtime`.
+    /// A console that prints to `out`, is typed on by `script` and then by `source`, and has the
+    /// machine's time go at this pace.
     pub fn new(
         out: Box<dyn Printer>,
         script: Option<Script>,
         source: Option<Source>,
-        realtime: bool,
+        pace: Pace,
     ) -> Self {
         let (script, first) = script.map(ScriptRunner::start).unzip();
         Self {
             out,
+            quit: script.as_ref().is_some_and(ScriptRunner::quits),
             script,
             source,
             typed: first.flatten().unwrap_or_default(),
-            quit: false,
-            start: realtime.then(Instant::now),
+            pace,
+            start: Instant::now(),
         }
     }
 
@@ -66,6 +69,12 @@ impl Session {
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.script.as_ref()?.unfinished()
+    }
+
+    /// Whether the script has come to its `quit`.
+    #[must_use]
+    pub fn is_scripted_out(&self) -> bool {
+        self.script.as_ref().is_some_and(ScriptRunner::quits)
     }
 
     /// Takes what the guest printed; what the script types in answer. Never waits.
@@ -164,17 +173,28 @@ impl Host for Session {
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {
-        let Some(source) = self.source.as_ref().filter(|_| self.may_type()) else {
+        if !self.keeps_time() {
             return span;
-        };
-        let start = Instant::now();
-        source.wait(Duration::from_nanos(span.0));
+        }
+        let (start, time) = (Instant::now(), Duration::from_nanos(span.0));
+        match &self.source {
+            Some(source) => source.wait(time),
+            None => thread::sleep(time),
+        }
         let waited = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         span.min(Nanos(waited))
     }
 
     fn clock(&self) -> Option<Duration> {
-        self.start.map(|start| start.elapsed())
+        (self.pace == Pace::Realtime).then(|| self.start.elapsed())
+    }
+
+    fn keeps_time(&self) -> bool {
+        match self.pace {
+            Pace::Forward => false,
+            Pace::Scripted => self.may_type(),
+            Pace::Waiting | Pace::Realtime => true,
+        }
     }
 
     fn may_type(&self) -> bool {

@@ -105,6 +105,10 @@ impl Host for SharedSession {
         self.session().clock()
     }
 
+    fn keeps_time(&self) -> bool {
+        self.session().keeps_time()
+    }
+
     fn may_type(&self) -> bool {
         self.session().may_type()
     }
@@ -154,7 +158,7 @@ impl Consoles {
         let mut sessions = Vec::new();
         for (number, spec) in specs.iter().enumerate() {
             let console = console(spec, shared.as_ref(), waker(&monitor, number))?;
-            let session = console.session(spec.script.clone(), spec.realtime);
+            let session = console.session(spec.script.clone(), spec.pace);
             sessions.push(SharedSession::new(session));
         }
         Ok(Self {

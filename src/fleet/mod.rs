@@ -25,7 +25,7 @@ use crate::cache::persist::Store;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
-use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
+use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, OnReset, StartError};
 
 pub use consoles::{ConsoleError, Consoles, SharedSession};
 pub use watch::Watch;
@@ -254,8 +254,8 @@ impl Guests for Fleet {
         self.audience.ended(number, &ended);
     }
 
-    fn restarts(&self, _: usize) -> bool {
-        false
+    fn restarts(&self, number: usize) -> bool {
+        self.specs[number].on_reset == OnReset::Restart
     }
 
     fn notice(&self, number: usize, text: &str) {

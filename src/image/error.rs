@@ -37,11 +37,15 @@ pub enum ImageError {
     },
     #[error(
         "{image}: the part at physical {start}-{end} covers the boot arguments \
-         at {}-{}; link it elsewhere",
-        yamon::TABLE,
-        yamon::TABLE_END
+         at {}-{table_end}; link it elsewhere",
+        yamon::TABLE
     )]
-    OnArguments { image: String, start: Pa, end: Pa },
+    OnArguments {
+        image: String,
+        start: Pa,
+        end: Pa,
+        table_end: Pa,
+    },
     #[error(
         "{initrd}: initrd of {size} bytes does not fit above the kernel, which ends at {kernel_end}, \
          in {memory} of memory; give more --memory (at most 256M help) or a smaller initrd"

@@ -11,6 +11,7 @@ pub mod file;
 pub mod flat;
 pub mod initrd;
 pub mod ram;
+mod seed;
 pub mod yamon;
 
 use mirrorball_runtime::addr::{Pa, Va};
@@ -22,6 +23,8 @@ pub use error::ImageError;
 pub use file::FileError;
 pub use initrd::Initrd;
 pub use ram::{MemorySize, MemorySizeError};
+pub use seed::Seed;
+pub use yamon::Told;
 
 /// The guest that is built in: a small operating system, little-endian, as an ELF file.
 pub const TOUR: &[u8] = include_bytes!("../../guests/prebuilt/tour.el.elf");
@@ -96,8 +99,11 @@ impl BootState {
         ] {
             vm.cpu.gpr[register] = value.into();
         }
-        // The boot code has left the error level that a reset starts in.
-        vm.cpu.cp0.status &= !STATUS_ERL;
+        // The boot code has left the error level that a reset starts in, unless it jumps to where
+        // that level alone needs no TLB.
+        if self.entry.is_direct() {
+            vm.cpu.cp0.status &= !STATUS_ERL;
+        }
         vm.select_space();
     }
 }
@@ -151,32 +157,36 @@ pub(crate) fn unmapped(address: u64) -> Option<Pa> {
     }
 }
 
-/// Puts `image`, `initrd` and the boot arguments with the command line `append` into `sink`, the
+/// Puts `image`, `initrd` and the boot arguments with what the user has the kernel `told` into `sink`, the
 /// still empty memory of a VM of `memory` bytes, and tells how the CPU has to start.
 ///
 /// # Errors
 ///
 /// When a part does not fit into memory, or parts would overlap.
-pub fn load(
+pub fn load<'a>(
     image: &Image,
     initrd: Option<&Initrd>,
-    append: &str,
+    told: impl Into<Told<'a>>,
     memory: MemorySize,
     sink: &mut dyn PhysicalMemory,
 ) -> Result<BootState, ImageError> {
     for segment in &image.segments {
-        check_place(segment, image, memory)?;
+        check_memory(segment, image, memory)?;
     }
     let placed = initrd
         .map(|initrd| initrd.place(image, memory))
         .transpose()?;
     let table = yamon::Arguments {
         kernel: &image.name,
-        append,
+        told: told.into(),
         initrd: placed,
         memory,
     }
     .table(image.big_endian)?;
+    let table_end = Pa(yamon::TABLE.0 + table.len() as u64);
+    for segment in &image.segments {
+        check_table(segment, image, table_end)?;
+    }
 
     for segment in &image.segments {
         sink.write(segment.pa, &segment.bytes);
@@ -196,7 +206,7 @@ pub fn load(
     })
 }
 
-fn check_place(segment: &Segment, image: &Image, memory: MemorySize) -> Result<(), ImageError> {
+fn check_memory(segment: &Segment, image: &Image, memory: MemorySize) -> Result<(), ImageError> {
     if segment.end().0 > u64::from(memory.low()) {
         return Err(ImageError::OutsideMemory {
             image: image.name.clone(),
@@ -205,11 +215,16 @@ fn check_place(segment: &Segment, image: &Image, memory: MemorySize) -> Result<(
             memory,
         });
     }
-    if segment.overlaps(yamon::TABLE, yamon::TABLE_END) {
+    Ok(())
+}
+
+fn check_table(segment: &Segment, image: &Image, table_end: Pa) -> Result<(), ImageError> {
+    if segment.overlaps(yamon::TABLE, table_end) {
         return Err(ImageError::OnArguments {
             image: image.name.clone(),
             start: segment.pa,
             end: segment.end(),
+            table_end,
         });
     }
     Ok(())

@@ -1,5 +1,7 @@
 use super::testing::{Elf, Memory, Part};
 use super::*;
+use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::vm::VmConfig;
 
 fn memory(text: &str) -> MemorySize {
     text.parse().unwrap()
@@ -95,13 +97,13 @@ fn what_does_not_fit_is_refused() {
 #[test]
 fn the_arguments_are_not_written_over() {
     let mut elf = Elf::new(false);
-    elf.segments.push(Part::at(0x8000_283f, b"x"));
+    elf.segments.push(Part::at(0x8000_2a3f, b"x"));
     assert_eq!(
         boot(&elf, None, "8M").unwrap_err(),
-        "vmlinux: the part at physical 0x0000283f-0x00002840 covers the boot arguments \
-         at 0x00002000-0x00002840; link it elsewhere"
+        "vmlinux: the part at physical 0x00002a3f-0x00002a40 covers the boot arguments \
+         at 0x00002000-0x00002a40; link it elsewhere"
     );
-    elf.segments[1] = Part::at(0x8000_2840, b"x");
+    elf.segments[1] = Part::at(0x8000_2a40, b"x");
     assert!(boot(&elf, None, "8M").is_ok());
     elf.segments[1] = Part::at(0x8000_1fff, b"x");
     assert!(boot(&elf, None, "8M").is_ok());
@@ -123,4 +125,32 @@ fn an_initrd_that_does_not_fit_is_refused() {
             line(size)
         );
     }
+}
+
+#[test]
+fn a_program_in_useg_starts_where_it_needs_no_tlb() {
+    let level = |entry: u32| {
+        let mut vm = Vm::new(VmConfig {
+            model: Model::find("24Kf").unwrap(),
+            memory: 1 << 20,
+            big_endian: false,
+            second_tlb: 0,
+            hypercalls: true,
+            rtc_base: 0,
+        })
+        .unwrap();
+        let state = BootState {
+            entry: Va(entry.into()),
+            a0: 0,
+            a1: 0,
+            a2: 0,
+            a3: 0,
+            sp: 0,
+            big_endian: false,
+        };
+        state.enter(&mut vm);
+        vm.cpu.cp0.status & STATUS_ERL
+    };
+    assert_eq!(level(0x8010_0000), 0);
+    assert_eq!(level(0x0010_0000), STATUS_ERL);
 }

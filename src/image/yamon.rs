@@ -7,12 +7,10 @@
 use mirrorball_runtime::addr::Pa;
 
 use super::initrd::Placed;
-use super::{ImageError, MemorySize};
+use super::{ImageError, MemorySize, Seed};
 
 /// Where the table lies.
 pub const TABLE: Pa = Pa(0x2000);
-/// The address after the last byte that the table and its strings may take.
-pub const TABLE_END: Pa = Pa(TABLE.0 + POINTERS * 4 + STRINGS * SLOT);
 /// The number of arguments: the program's name and the command line.
 pub const ARGC: u32 = 2;
 /// The table as the guest sees it.
@@ -24,16 +22,40 @@ pub const STACK: u32 = ARGV - 64;
 
 const KSEG0: u32 = 0x8000_0000;
 const POINTERS: u64 = 16;
-const STRINGS: u64 = 8;
+const STRINGS: u64 = 10;
 const SLOT: u64 = 256;
-const LONGEST: usize = SLOT as usize - 1;
+/// The address after the slots.
+const SLOTS_END: Pa = Pa(TABLE.0 + POINTERS * 4 + STRINGS * SLOT);
+/// The address after the last byte that the table and its strings may take.
+pub const TABLE_END: Pa = Pa(SLOTS_END.0 + LONGEST as u64 + 1);
+/// The longest command line, as Linux has it: one that does not fit into its slot lies behind all
+/// slots.
+const LONGEST: usize = 4096;
+
+/// What a user has a kernel told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// The user's command line.
+    pub append: &'a str,
+    /// What random numbers start from.
+    pub seed: Seed,
+}
+
+impl<'a> From<&'a str> for Told<'a> {
+    fn from(append: &'a str) -> Self {
+        Self {
+            append,
+            seed: Seed::default(),
+        }
+    }
+}
 
 /// What a kernel is told.
 pub(super) struct Arguments<'a> {
     /// The name that the kernel was booted as.
     pub kernel: &'a str,
-    /// The user's command line.
-    pub append: &'a str,
+    /// What the user has it told.
+    pub told: Told<'a>,
     /// Where the initial RAM disk lies.
     pub initrd: Option<Placed>,
     /// How much memory there is.
@@ -41,20 +63,30 @@ pub(super) struct Arguments<'a> {
 }
 
 impl Arguments<'_> {
-    /// The bytes that go to [`TABLE`].
+    /// The bytes that go to [`TABLE`], at most up to [`TABLE_END`].
     pub fn table(&self, big_endian: bool) -> Result<Vec<u8>, ImageError> {
         let pointers_size = POINTERS as usize * 4;
         let mut table = vec![0; pointers_size];
-        for (index, text) in self.strings()?.iter().enumerate() {
-            let pointer = ARGV + table.len() as u32;
+        let slots_end = (SLOTS_END.0 - TABLE.0) as usize;
+        let strings = self.strings()?;
+        let fits = |text: &str| text.len() < SLOT as usize;
+        for (index, text) in strings.iter().enumerate() {
+            let at = if fits(text) { table.len() } else { slots_end };
+            let pointer = ARGV + at as u32;
             let pointer = if big_endian {
                 pointer.to_be_bytes()
             } else {
                 pointer.to_le_bytes()
             };
             table[index * 4..index * 4 + 4].copy_from_slice(&pointer);
-            table.extend_from_slice(text.as_bytes());
+            if fits(text) {
+                table.extend_from_slice(text.as_bytes());
+            }
             table.resize(pointers_size + (index + 1) * SLOT as usize, 0);
+        }
+        for text in strings.iter().filter(|text| !fits(text)) {
+            table.extend_from_slice(text.as_bytes());
+            table.push(0);
         }
         Ok(table)
     }
@@ -62,7 +94,7 @@ impl Arguments<'_> {
     fn strings(&self) -> Result<[String; STRINGS as usize], ImageError> {
         Ok([
             // A file's name can be longer than a slot once it is text.
-            self.kernel.chars().take(LONGEST / 4).collect(),
+            self.kernel.chars().take(SLOT as usize / 4 - 1).collect(),
             self.command_line()?,
             "memsize".to_owned(),
             self.memory.low().to_string(),
@@ -70,11 +102,13 @@ impl Arguments<'_> {
             self.memory.bytes().to_string(),
             "modetty0".to_owned(),
             "38400n8r".to_owned(),
+            "rngseed".to_owned(),
+            self.told.seed.digits(),
         ])
     }
 
     fn command_line(&self) -> Result<String, ImageError> {
-        if let Some(position) = self.append.find('\0') {
+        if let Some(position) = self.told.append.find('\0') {
             return Err(ImageError::CommandLineZero { position });
         }
         let line = match self.initrd {
@@ -82,9 +116,9 @@ impl Arguments<'_> {
             Some(Placed { start, size }) => format!(
                 "rd_start={:#x} rd_size={size} {}",
                 0xffff_ffff_0000_0000 | u64::from(KSEG0) | start.0,
-                self.append
+                self.told.append
             ),
-            None => self.append.to_owned(),
+            None => self.told.append.to_owned(),
         };
         if line.len() > LONGEST {
             return Err(ImageError::CommandLineTooLong {
@@ -103,7 +137,7 @@ mod tests {
     fn arguments<'a>(append: &'a str, initrd: Option<Placed>) -> Arguments<'a> {
         Arguments {
             kernel: "vmlinux",
-            append,
+            told: append.into(),
             initrd,
             memory: "512M".parse().unwrap(),
         }
@@ -123,13 +157,13 @@ mod tests {
         });
         let table = arguments("console=ttyS0 x=1", initrd).table(false).unwrap();
         assert_eq!(table[..8], [0x40, 0x20, 0, 0x80, 0x40, 0x21, 0, 0x80]);
-        assert_eq!(table[28..64], {
-            let mut rest = [0; 36];
-            rest[..4].copy_from_slice(&[0x40, 0x27, 0, 0x80]);
+        assert_eq!(table[36..64], {
+            let mut rest = [0; 28];
+            rest[..4].copy_from_slice(&[0x40, 0x29, 0, 0x80]);
             rest
         });
         assert_eq!(
-            [0, 1, 2, 3, 4, 5, 6, 7].map(|i| string(&table, i)),
+            [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|i| string(&table, i)),
             [
                 "vmlinux",
                 "rd_start=0xffffffff8e620000 rd_size=27038261 console=ttyS0 x=1",
@@ -139,9 +173,10 @@ mod tests {
                 "536870912",
                 "modetty0",
                 "38400n8r",
+                "rngseed",
             ]
         );
-        assert_eq!(TABLE.0 + table.len() as u64, TABLE_END.0);
+        assert_eq!(table.len(), 64 + 10 * 256);
     }
 
     #[test]
@@ -153,14 +188,26 @@ mod tests {
 
     #[test]
     fn a_long_command_line_is_refused_not_cut() {
-        assert!(arguments(&"x".repeat(255), None).table(false).is_ok());
+        let table = |length| arguments(&"x".repeat(length), None).table(false);
+        assert_eq!(table(255).unwrap().len(), 64 + 10 * 256);
+        let long = table(4096).unwrap();
         assert_eq!(
-            arguments(&"x".repeat(256), None)
+            long[4..8],
+            (ARGV + 64 + 10 * 256).to_le_bytes(),
+            "behind the slots"
+        );
+        assert_eq!(
+            long[64 + 10 * 256..],
+            *format!("{}\0", "x".repeat(4096)).as_bytes()
+        );
+        assert_eq!(string(&long, 2), "memsize");
+        assert_eq!(
+            arguments(&"x".repeat(4097), None)
                 .table(false)
                 .unwrap_err()
                 .to_string(),
-            "command line of 256 bytes (with rd_start and rd_size) is too long; \
-             at most 255 fit, shorten --append"
+            "command line of 4097 bytes (with rd_start and rd_size) is too long; \
+             at most 4096 fit, shorten --append"
         );
         assert_eq!(
             arguments("a\0b", None)

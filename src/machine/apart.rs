@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use super::error::{Problem, SpecError};
 use super::place::Place;
 use super::spec::MachineSpec;
+use crate::disk::Access;
 
 /// What a run has a file for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Role {
     Input(&'static str),
     /// Something that is written: the report, for example.
     Output(&'static str),
+    /// A disk that is written.
+    Disk,
     /// The console of the machine with this name.
     Console(String),
 }
@@ -31,6 +34,7 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(what) | Self::Output(what) => f.write_str(what),
+            Self::Disk => f.write_str("a disk that is written"),
             Self::Console(name) => write!(f, "the console of {name}"),
         }
     }
@@ -80,6 +84,20 @@ impl Uses {
         }
     }
 
+    /// Adds the disks of `machines`: those that are written are outputs.
+    pub fn disks(&mut self, machines: &[MachineSpec]) {
+        for machine in machines {
+            for disk in &machine.disks {
+                let role = match disk.access {
+                    Access::Write => Role::Disk,
+                    Access::Read | Access::Snapshot => Role::Input("a disk"),
+                };
+                let shown = disk.path.display().to_string();
+                self.add(role, &disk.path, shown, &machine.place);
+            }
+        }
+    }
+
     fn add(&mut self, role: Role, path: &Path, shown: String, place: &Place) {
         self.0.push(Use {
             role,
@@ -90,14 +108,18 @@ impl Uses {
     }
 
     /// The places in the file system where a run writes: the folder of each output, or the output
-    /// itself if that is a device or a pipe, beside which nothing is to be made.
+    /// itself if that is a disk, a device or a pipe, beside which nothing is to be made.
     #[must_use]
     pub fn written(&self) -> Vec<PathBuf> {
         let outputs = self
             .0
             .iter()
             .filter(|file| !matches!(file.role, Role::Input(_)));
-        outputs.map(|file| place_of(&file.path)).collect()
+        let places = outputs.map(|file| match file.role {
+            Role::Disk => file.path.clone(),
+            _ => place_of(&file.path),
+        });
+        places.collect()
     }
 
     /// Whether all outputs are files of their own. Nothing is opened.
@@ -128,6 +150,12 @@ fn place_of(path: &Path) -> PathBuf {
     if kind.is_ok_and(|kind| kind.is_char_device() || kind.is_fifo()) {
         return path;
     }
+    folder_of(&path)
+}
+
+/// The folder that the file at `path` is in.
+#[must_use]
+pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),
         _ => PathBuf::from("."),

@@ -83,6 +83,12 @@ pub enum Problem {
     },
     #[error("--engine lockstep compares engines in virtual time; leave out --realtime")]
     LockstepRealtime,
+    #[error("realtime is the host's time, and fast-forward is not; leave one of them out")]
+    TwoPaces,
+    #[error("a disk is readonly or a snapshot; leave out one of them")]
+    SnapshotReadonly,
+    #[error("a machine has up to {0} disks; leave out some")]
+    Disks(usize),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]

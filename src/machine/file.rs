@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -149,15 +150,17 @@ impl Reader<'_> {
             }
             let row = S::row(&name).map_err(|problem| problem.at(&self.place(key.span())))?;
             let kind = row.entry.kind;
-            let Some(text) = text(kind, value.get_ref()) else {
-                return Err(self.wrong_type(&name, value, kind.wanted()));
-            };
-            let given = Given {
-                text: OsStr::new(text.as_ref()),
-                place: &self.place(value.span()),
-                folder: self.folder,
-            };
-            row.set(settings, &given)?;
+            for value in values(kind, value) {
+                let Some(text) = text(kind, value.get_ref()) else {
+                    return Err(self.wrong_type(&name, value, kind.wanted()));
+                };
+                let given = Given {
+                    text: OsStr::new(text.as_ref()),
+                    place: &self.place(value.span()),
+                    folder: self.folder,
+                };
+                row.set(settings, &given)?;
+            }
         }
         Ok(())
     }
@@ -185,6 +188,14 @@ fn in_order<'t, 'i>(
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
+}
+
+/// The values of `kind` that `value` holds.
+fn values<'v, 'i>(kind: Kind, value: &'v Spanned<DeValue<'i>>) -> &'v [Spanned<DeValue<'i>>] {
+    match (kind, value.get_ref()) {
+        (Kind::Texts, DeValue::Array(values)) => values,
+        _ => slice::from_ref(value),
+    }
 }
 
 /// A value of `kind` as text; nothing if it is of another type.

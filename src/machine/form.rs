@@ -13,11 +13,12 @@ use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::{MODELS, Model};
 
 use Allowed::{Any, Choices, Range, Words};
-use Kind::{Address, Amount, Date, Flag, Number, Text};
+use Kind::{Address, Amount, Date, Flag, Number, Text, Texts};
 
+use super::disk::{self, DiskSettings};
 use super::kinds::{self, CodeCache, ConsoleSpec};
 use super::place::{At, Place};
-use super::values::{self, RtcStart, ValueError, listed_or};
+use super::values::{self, RngSeed, RtcStart, ValueError, listed_or};
 use crate::image::MemorySize;
 
 /// Which types a value has in a machine file.
@@ -25,6 +26,8 @@ use crate::image::MemorySize;
 pub enum Kind {
     /// A string.
     Text,
+    /// A string, or a list of strings, each of which is a value.
+    Texts,
     /// A whole number.
     Number,
     /// A whole number, or a string that holds one with a unit.
@@ -43,6 +46,7 @@ impl Kind {
     pub const fn wanted(self) -> &'static str {
         match self {
             Self::Text => "a string in quotes",
+            Self::Texts => "a string in quotes, or a list of them",
             Self::Number => "a whole number",
             Self::Amount => "a whole number, or one with a unit in quotes",
             Self::Address => "an address such as 0x80100000",
@@ -96,6 +100,11 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
+    /// The same, but for the text.
+    pub(super) fn with(self, text: &'a OsStr) -> Self {
+        Self { text, ..self }
+    }
+
     /// A value that a switch of the program's has.
     #[must_use]
     pub fn switch(text: &'a OsStr) -> Self {
@@ -128,6 +137,8 @@ pub(super) struct Form<T> {
     pub name: &'static str,
     pub allowed: Allowed,
     read: Read<T>,
+    /// What a value makes of one that was given before.
+    join: fn(&mut At<T>, At<T>),
 }
 
 impl<T> Form<T> {
@@ -137,11 +148,22 @@ impl<T> Form<T> {
             name,
             allowed,
             read,
+            join: |old, new| *old = new,
         }
     }
 
+    /// Has `setting` be the value that is given, or the one that there is and this.
+    pub fn set(&self, setting: &mut Option<At<T>>, given: &Given<'_>) -> Result<(), ValueError> {
+        let value = self.read(given)?;
+        match setting {
+            Some(old) => (self.join)(old, value),
+            None => *setting = Some(value),
+        }
+        Ok(())
+    }
+
     /// The value that is given.
-    pub fn read(&self, given: &Given<'_>) -> Result<At<T>, ValueError> {
+    fn read(&self, given: &Given<'_>) -> Result<At<T>, ValueError> {
         let value = match self.read {
             Read::Text(read) => read(given.text.to_str().ok_or(ValueError::Text)?)?,
             Read::Path(read) => read(given)?,
@@ -192,28 +214,44 @@ pub(super) const FLAG: Form<bool> = Form::new(Flag, "on|off", Any, Read::Text(va
 pub(super) const MODEL: Form<&'static Model> =
     Form::new(Text, "MODEL", Choices(models), Read::Text(model));
 pub(super) const NAME: Form<String> = text(Text, "NAME", NAME_WORDS, values::name);
+pub(super) const SERIAL: Form<String> = text(Text, "SERIAL", SERIAL_WORDS, values::serial);
 pub(super) const COUNT: Form<u64> = text(Amount, "N", COUNT_WORDS, values::count);
 pub(super) const BYTES: Form<usize> = text(Amount, "BYTES", BYTES_WORDS, values::bytes);
 pub(super) const SIZE: Form<u64> = text(Amount, "SIZE", SIZE_WORDS, values::size);
 pub(super) const MEMORY: Form<MemorySize> = text(Amount, "SIZE", MEMORY_WORDS, |s| Ok(s.parse()?));
 pub(super) const ADDRESS: Form<Va> = text(Address, "ADDRESS", ADDRESS_WORDS, values::address);
 pub(super) const DATE: Form<RtcStart> = text(Date, "DATE", DATE_WORDS, str::parse);
+pub(super) const SEED: Form<RngSeed> = text(Text, "SEED", SEED_WORDS, str::parse);
 pub(super) const CODE_CACHE: Form<CodeCache> = Form::new(
     Text,
     "DIR",
     Words("a folder, or off"),
     Read::Path(code_cache),
 );
+/// A list, to which each value adds one.
+pub(super) const DISK: Form<Vec<DiskSettings>> = Form {
+    join: |old, new| old.value.extend(new.value),
+    ..Form::new(
+        Texts,
+        "FILE[,KEY=VALUE]",
+        Words(DISK_WORDS),
+        Read::Path(|given| Ok(vec![disk::parse(given)?])),
+    )
+};
 pub(super) const CONSOLE: Form<ConsoleSpec> =
     Form::new(Text, "CONSOLE", Words(CONSOLE_WORDS), Read::Path(console));
 
 const NAME_WORDS: &str = "1 to 64 letters, digits, '-', '_' and '.', first a letter or a digit";
+const SERIAL_WORDS: &str = "1 to 20 letters, digits, '-', '_' and '.'";
 const COUNT_WORDS: &str = "1 up, with k, M or G for thousands, as in 300M";
 const BYTES_WORDS: &str = "4K to 1G: a number with b, K, M or G";
 const SIZE_WORDS: &str = "1M to 1T: a number of MiB, or a number with b, K, M, G or T";
 const MEMORY_WORDS: &str = "1M to 2G: a number of MiB, or a number with b, K, M or G";
 const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
 const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
+const DISK_WORDS: &str =
+    "FILE,KEY=VALUE,.. with keys readonly, snapshot, serial, bus, format, cache and backing";
+const SEED_WORDS: &str = "64 hexadecimal digits, or host";
 const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
 
 fn code_cache(given: &Given<'_>) -> Result<CodeCache, ValueError> {

@@ -31,6 +31,16 @@ impl EngineKind {
     }
 }
 
+/// What becomes of a machine whose guest resets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OnReset {
+    /// It ends
+    #[default]
+    Exit,
+    /// It starts anew, from its image
+    Restart,
+}
+
 /// What goes when the code cache is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PolicyName {

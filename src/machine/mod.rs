@@ -11,6 +11,7 @@
 //! Nothing here runs a machine, and nothing here decides which runs when.
 
 mod apart;
+mod disk;
 mod error;
 pub mod file;
 pub mod form;
@@ -26,9 +27,10 @@ mod start;
 pub mod table;
 pub mod values;
 
-pub use apart::{Role, Uses};
+pub use apart::{Role, Uses, folder_of};
+pub use disk::DiskSettings;
 pub use error::{Problem, SpecError};
-pub use kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
+pub use kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 pub use load::Files;
 pub use monitor::{MonitorSpec, SwapSpec};
 pub use place::{At, Place, said};

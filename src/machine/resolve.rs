@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second;
 
+use super::disk;
 use super::error::{Problem, SpecError};
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
 use super::load::{self, Files, Flat};
@@ -14,6 +15,8 @@ use super::settings::Settings;
 use super::spec::MachineSpec;
 use super::values::ValueError;
 use crate::cache::code::CacheConfig;
+use crate::console::Pace;
+use crate::disk::DiskSpec;
 use crate::image::{Image, ImageError};
 
 /// What stands for a copy's number.
@@ -44,6 +47,9 @@ impl Settings {
         let mut own = self.clone();
         own.append = own.append.map(|text| text.map(|text| number(&text)));
         own.script = own.script.map(|path| path.map(in_path));
+        for disk in own.disk.iter_mut().flat_map(|disks| &mut disks.value) {
+            disk.file = disk.file.take().map(|path| path.map(in_path));
+        }
         own.console = (own.console).map(|console| console.map(|it| it.map_path(in_path)));
         let mut machine = own.machine(files)?;
         machine.name = format!("{}-{n}", machine.name);
@@ -64,14 +70,17 @@ impl Settings {
             place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
             image,
             initrd: read(&self.initrd, |path| files.initrd(path))?,
+            disks: self.disks()?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
             cpu: self.cpu(),
             memory: said(&self.memory).unwrap_or_default(),
             rtc: said(&self.rtc).unwrap_or_default(),
+            rngseed: said(&self.rngseed).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
-            realtime: said(&self.realtime).unwrap_or(false),
+            pace: self.pace(),
+            on_reset: said(&self.on_reset).unwrap_or_default(),
             script: read(&self.script, |path| files.script(path))?,
             limit: said(&self.limit),
             hot: said(&self.hot),
@@ -85,6 +94,17 @@ impl Settings {
             console: self.console()?,
             hypercalls: said(&self.hypercalls).unwrap_or(true),
         })
+    }
+
+    /// Its disks.
+    pub(super) fn disks(&self) -> Result<Vec<DiskSpec>, SpecError> {
+        let Some(At { value, place }) = &self.disk else {
+            return Ok(Vec::new());
+        };
+        if value.len() > disk::MOST {
+            return Err(Problem::Disks(disk::MOST).at(place));
+        }
+        (0..).zip(value).map(|(n, disk)| disk.spec(n)).collect()
     }
 
     fn image(&self, files: &mut Files) -> Result<Arc<Image>, SpecError> {
@@ -122,8 +142,23 @@ impl Settings {
         said(&self.engine).unwrap_or(EngineKind::Jit)
     }
 
+    /// A run that a script or a limit ends is over as soon as it can be, and others are for people.
+    fn pace(&self) -> Pace {
+        let ends = self.script.is_some() || self.limit.is_some();
+        match (said(&self.realtime), said(&self.fast_forward)) {
+            (Some(true), _) => Pace::Realtime,
+            (_, Some(true)) => Pace::Forward,
+            (_, None) if ends => Pace::Scripted,
+            (_, None | Some(false)) => Pace::Waiting,
+        }
+    }
+
     /// Whether the settings fit each other.
     fn agrees(&self) -> Result<(), SpecError> {
+        if let (Pace::Realtime, Some(At { value: true, place })) = (self.pace(), &self.fast_forward)
+        {
+            return Err(Problem::TwoPaces.at(place));
+        }
         if let Some(realtime) = &self.realtime
             && realtime.value
             && self.engine() == EngineKind::Lockstep

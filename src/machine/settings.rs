@@ -9,14 +9,15 @@ use std::path::PathBuf;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
 
+use super::disk::DiskSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, FLAG, Form, MEMORY, MODEL, NAME, SIZE, TEXT,
-    choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SEED,
+    SIZE, TEXT, choice, number, path,
 };
-use super::kinds::{CodeCache, ConsoleSpec, EngineKind, PolicyName};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 use super::place::{At, Place};
 use super::table::{Action, Entry, Row, Table, Taker, settings};
-use super::values::{RtcStart, SHARE};
+use super::values::{RngSeed, RtcStart, SHARE};
 use crate::image::MemorySize;
 
 const RUN: &[Taker] = &[Taker::Run];
@@ -76,6 +77,14 @@ settings! {
         takers: GUEST, heading: "Machine", qemu: &["-initrd"]
     }
 
+    /// A disk: the image in FILE, and after commas what else there is to say of it, as in
+    /// a.qcow2,snapshot. A machine has up to 4, in this order.
+    disk: Vec<DiskSettings>, DISK => {
+        name: "disk",
+        takers: BOARD, heading: "Machine",
+        qemu: &["-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"]
+    }
+
     /// The kernel's command line.
     append: String, TEXT => {
         name: "append",
@@ -86,6 +95,13 @@ settings! {
     rtc: RtcStart, DATE => {
         name: "rtc", default: "2026-01-01T00:00:00",
         takers: RUN, heading: "Machine", qemu: &["-rtc"]
+    }
+
+    /// What the guest's random numbers start from, as the boot code tells it: with `host`, runs
+    /// differ.
+    rngseed: RngSeed, SEED => {
+        name: "rngseed", default: "the same always",
+        takers: RUN, heading: "Machine"
     }
 
     /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
@@ -110,11 +126,23 @@ settings! {
         takers: RUN, heading: "Machine", action: Action::On
     }
 
+    /// Let an idle guest's time pass at once. If not, it waits as long on the host's clock.
+    fast_forward: bool, FLAG => {
+        name: "fast-forward", default: "on with a script or a limit, while nothing else may be typed",
+        takers: RUN, heading: "Machine", action: Action::On
+    }
+
     /// Where the serial console is. A guest waits while standard output or a file takes nothing
     /// more, and no other guest does; clients of a socket lose what they are too slow for.
     console: ConsoleSpec, CONSOLE => {
         name: "console", default: "terminal",
         takers: BOARD, heading: "Machine", qemu: &["-serial"]
+    }
+
+    /// What becomes of the machine when its guest resets it.
+    on_reset: OnReset, choice("ACTION") => {
+        name: "on-reset", default: "exit",
+        takers: RUN, heading: "Control"
     }
 
     /// Wait for output and type as FILE says.
@@ -184,7 +212,7 @@ settings! {
     }
 
     /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
-    /// braces in append, script and console is the number.
+    /// braces in append, script, disk and console is the number.
     count: u32, number::<1, 1000>() => {
         name: "count", own: true,
         takers: RUN, heading: "Several machines"

@@ -20,38 +20,52 @@ use super::table::{Row, Table};
 /// When its quotes, its keys or their values are wrong.
 pub fn parse(text: &str) -> Result<Settings, SpecError> {
     let place = Place::Short(text.into());
-    let parts = split(text).map_err(|problem| problem.at(&place))?;
     let mut settings = Settings {
         place: place.clone(),
         ..Settings::default()
     };
+    let given = Given {
+        text: OsStr::new(text),
+        place: &place,
+        folder: Path::new(""),
+    };
+    read(&mut settings, &given, None).map_err(|problem| problem.at(&place))?;
+    Ok(settings)
+}
+
+/// Has `settings` be what a text says. If there is a `first` key, a value that stands alone at the
+/// start is meant for it.
+pub(super) fn read<S: Table>(
+    settings: &mut S,
+    given: &Given<'_>,
+    first: Option<&str>,
+) -> Result<(), Problem> {
+    let text = given.text.to_str().ok_or(Problem::NotText)?;
     let mut seen: Vec<&str> = Vec::new();
-    for part in &parts {
-        let row = row(part, seen.is_empty()).map_err(|problem| problem.at(&place))?;
+    for mut part in split(text)? {
+        if let Some(key) = first.filter(|_| seen.is_empty() && part.value.is_none()) {
+            part.value = Some(std::mem::replace(&mut part.key, key.to_owned()));
+        }
+        let row = row::<S>(&part, seen.is_empty())?;
         let name = row.entry.name;
-        if seen.contains(&name) {
-            return Err(Problem::Twice(name.to_owned()).at(&place));
+        if seen.contains(&name) && !row.entry.is_list() {
+            return Err(Problem::Twice(name.to_owned()));
         }
         seen.push(name);
         let text = match &part.value {
             Some(value) => value,
             None if row.entry.kind == Kind::Flag => "on",
-            None => return Err(Problem::NoValue(name.to_owned()).at(&place)),
+            None => return Err(Problem::NoValue(name.to_owned())),
         };
-        let given = Given {
-            text: OsStr::new(text),
-            place: &place,
-            folder: Path::new(""),
-        };
-        row.set(&mut settings, &given)?;
+        row.put(settings, &given.with(OsStr::new(text)))?;
     }
-    Ok(settings)
+    Ok(())
 }
 
 /// The row of `part`'s key. A user who forgets to quote a comma finds the rest of the value taken for a
 /// key.
-fn row(part: &Part, first: bool) -> Result<&'static Row<Settings>, Problem> {
-    Settings::row(part.key.trim()).map_err(|problem| match problem {
+fn row<S: Table>(part: &Part, first: bool) -> Result<&'static Row<S>, Problem> {
+    S::row(part.key.trim()).map_err(|problem| match problem {
         Problem::Key {
             key,
             hint: Hint::All(_),

@@ -7,11 +7,12 @@ use mirrorball_runtime::cpu::model::Model;
 use rustc_hash::FxHashMap;
 
 use super::error::{Other, Problem, SpecError};
-use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset};
 use super::place::Place;
-use super::values::RtcStart;
+use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
-use crate::console::Script;
+use crate::console::{Pace, Script};
+use crate::disk::DiskSpec;
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 
 /// Everything that one VM is made of.
@@ -25,6 +26,8 @@ pub struct MachineSpec {
     pub image: Arc<Image>,
     /// The initial RAM disk.
     pub initrd: Option<Arc<Initrd>>,
+    /// Its disks.
+    pub disks: Vec<DiskSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.
@@ -35,10 +38,14 @@ pub struct MachineSpec {
     pub memory: MemorySize,
     /// What the clock shows at the start.
     pub rtc: RtcStart,
+    /// Where the guest's random numbers start.
+    pub rngseed: RngSeed,
     /// Entries of the second-level TLB.
     pub second_tlb: usize,
-    /// Whether time follows the host's clock.
-    pub realtime: bool,
+    /// How its time goes on the host's clock.
+    pub pace: Pace,
+    /// What becomes of it when its guest resets it.
+    pub on_reset: OnReset,
     /// The scripted session.
     pub script: Option<Script>,
     /// How many instructions may run.
@@ -80,9 +87,15 @@ impl MachineSpec {
     /// When it does not.
     pub fn fits(&self) -> Result<(), SpecError> {
         let initrd = self.initrd.as_deref();
-        image::load(&self.image, initrd, &self.append, self.memory, &mut Nowhere)
-            .map(|_| ())
-            .map_err(|error| Problem::from(error).at(&self.place))
+        image::load(
+            &self.image,
+            initrd,
+            self.append.as_str(),
+            self.memory,
+            &mut Nowhere,
+        )
+        .map(|_| ())
+        .map_err(|error| Problem::from(error).at(&self.place))
     }
 
     /// Lets go of the guest's files: once the VM is made, they are in its memory.

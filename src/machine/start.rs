@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, Vm, VmConfig};
 use thiserror::Error;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
+use crate::disk::OpenError;
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use crate::image::{self, FileError, ImageError};
+use crate::image::{self, FileError, ImageError, Told};
 
 /// Why a machine that is described well cannot start, or its console not go on.
 #[derive(Debug, Error)]
@@ -30,6 +31,12 @@ pub enum StartError {
     NoMemory(#[from] MachineMemoryError),
     #[error("there is no room to load it: {0}")]
     NoRoom(#[source] MachineMemoryError),
+    #[error("the host gives no random numbers: {0}; give --rngseed 64 digits")]
+    Seed(#[source] io::Error),
+    #[error(transparent)]
+    Disk(#[from] OpenError),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
@@ -48,6 +55,7 @@ impl StartError {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
+            Self::Disk(error) => error.is_usage(),
             Self::Socket { .. } => true,
             _ => false,
         }
@@ -80,8 +88,15 @@ impl MachineSpec {
             rtc_base: self.rtc.seconds(),
         };
         let mut vm = Vm::in_memory(config, memory)?;
+        for (number, disk) in self.disks.iter().enumerate() {
+            vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
+        }
         let initrd = self.initrd.as_deref();
-        let start = image::load(&self.image, initrd, &self.append, self.memory, &mut *vm)?;
+        let told = Told {
+            append: &self.append,
+            seed: self.rngseed.bytes().map_err(StartError::Seed)?,
+        };
+        let start = image::load(&self.image, initrd, told, self.memory, &mut *vm)?;
         if vm.ram.failure().is_some() {
             let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
             return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
@@ -173,7 +188,7 @@ impl MachineSpec {
             }
             ConsoleSpec::None => Console::none(),
         };
-        Ok(console.session(self.script.clone(), self.realtime))
+        Ok(console.session(self.script.clone(), self.pace))
     }
 
     /// The input from the terminal. With a script, a pipe is not read: nothing but the script is to

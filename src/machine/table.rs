@@ -60,6 +60,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it may be given several times, each time with one value more.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        self.kind == Kind::Texts
+    }
+
     /// An entry of which no more is known than the form of its values.
     pub(super) const fn of<T>(form: &Form<T>) -> Self {
         Self {
@@ -103,13 +109,16 @@ impl<S: Table> Row<S> {
     ///
     /// When it is none.
     pub fn set(&self, settings: &mut S, given: &Given<'_>) -> Result<(), SpecError> {
-        (self.set)(settings, given).map_err(|why| {
-            Problem::Value {
-                key: self.entry.name.to_owned(),
-                text: given.text.display().to_string(),
-                why,
-            }
-            .at(given.place)
+        self.put(settings, given)
+            .map_err(|problem| problem.at(given.place))
+    }
+
+    /// The same, for a text that is a part of another one, whose place is known.
+    pub(super) fn put(&self, settings: &mut S, given: &Given<'_>) -> Result<(), Problem> {
+        (self.set)(settings, given).map_err(|why| Problem::Value {
+            key: self.entry.name.to_owned(),
+            text: given.text.display().to_string(),
+            why,
         })
     }
 
@@ -181,10 +190,7 @@ macro_rules! settings {
                 const FORM: Form<$type> = $form;
                 Row {
                     entry: Entry { about: concat!($($about),+), $($entry)+, ..Entry::of(&FORM) },
-                    set: |settings, given| {
-                        settings.$field = Some(FORM.read(given)?);
-                        Ok(())
-                    },
+                    set: |settings, given| FORM.set(&mut settings.$field, given),
                     merge: |settings, base| {
                         if settings.$field.is_none() {
                             settings.$field.clone_from(&base.$field);

@@ -1,5 +1,6 @@
 //! What users write for numbers, addresses and dates, and what it means.
 
+use std::io;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
@@ -7,9 +8,10 @@ use std::time::UNIX_EPOCH;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use mirrorball_runtime::addr::{PAGE_SIZE, Va};
+use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 
-use crate::image::MemorySizeError;
+use crate::image::{MemorySizeError, Seed};
 
 /// A VM's part of the host's CPUs, relative to the others'; it may change while the VM runs.
 pub const SHARE: RangeInclusive<i64> = 1..=10_000;
@@ -35,6 +37,9 @@ pub enum ValueError {
     /// Not a date.
     #[error("a date is YYYY-MM-DDTHH:MM:SS from 1970 to 2099, such as 2026-01-01T00:00:00, or now")]
     Date,
+    /// Not a seed.
+    #[error("a seed is 64 hexadecimal digits, or host")]
+    Seed,
     /// Not the size of a VM's memory.
     #[error(transparent)]
     Memory(#[from] MemorySizeError),
@@ -58,6 +63,12 @@ pub enum ValueError {
         "a name is 1 to 64 letters, digits, '-', '_' and '.', of which the first is a letter or a digit"
     )]
     Name,
+    /// Not a disk.
+    #[error("{0}")]
+    Disk(String),
+    /// Not a serial number.
+    #[error("a serial number is 1 to 20 letters, digits, '-', '_' and '.'")]
+    Serial,
     /// Not a path.
     #[error("give a path")]
     Path,
@@ -104,6 +115,15 @@ fn joined(names: &[&str], word: &str) -> String {
         [] => String::new(),
         [name] => (*name).to_owned(),
         [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
+    }
+}
+
+/// What a guest sees as the serial number of a disk.
+pub fn serial(text: &str) -> Result<String, ValueError> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    match (1..=20).contains(&text.len()) && text.bytes().all(good) {
+        true => Ok(text.to_owned()),
+        false => Err(ValueError::Serial),
     }
 }
 
@@ -207,6 +227,49 @@ impl RtcStart {
             Self::Fixed(seconds) => seconds,
             // A host whose clock is before 1970 has no better time to give.
             Self::Now => UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        }
+    }
+}
+
+/// Where the guest's random numbers start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RngSeed {
+    /// From these bytes.
+    Fixed(Seed),
+    /// From what the host gives when the machine starts.
+    Host,
+}
+
+impl Default for RngSeed {
+    fn default() -> Self {
+        Self::Fixed(Seed::default())
+    }
+}
+
+impl RngSeed {
+    /// The bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the host has none.
+    pub fn bytes(self) -> io::Result<Seed> {
+        let mut bytes = [0; 32];
+        match self {
+            Self::Fixed(seed) => return Ok(seed),
+            // As many as 256 bytes come at once, or none.
+            Self::Host => getrandom(&mut bytes, GetRandomFlags::empty())?,
+        };
+        Ok(Seed(bytes))
+    }
+}
+
+impl FromStr for RngSeed {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        match text {
+            "host" => Ok(Self::Host),
+            digits => Seed::parse(digits).map(Self::Fixed).ok_or(ValueError::Seed),
         }
     }
 }
@@ -337,5 +400,14 @@ mod tests {
         ] {
             assert_eq!(text.parse::<RtcStart>(), Err(ValueError::Date), "{text}");
         }
+    }
+
+    #[test]
+    fn a_seed_is_fixed_or_the_host_s() {
+        let bytes = |text: &str| text.parse::<RngSeed>().unwrap().bytes().unwrap();
+        assert_eq!(RngSeed::default().bytes().unwrap(), Seed::default());
+        assert_eq!(bytes(&"0a".repeat(32)), Seed([10; 32]));
+        assert_ne!(bytes("host"), bytes("host"));
+        assert_eq!("guest".parse::<RngSeed>(), Err(ValueError::Seed));
     }
 }

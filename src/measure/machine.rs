@@ -95,6 +95,7 @@ impl Machine {
         let script = self.session.as_ref().map(|session| session.file.path());
         switch("--script", script.map(Into::into));
         switch("--limit", self.limit.map(|limit| limit.to_string().into()));
+        arguments.push("--fast-forward".into());
         arguments.extend(flags.iter().map(Into::into));
         arguments
     }

@@ -76,6 +76,20 @@ pub struct Measured {
     pub records: Vec<Record>,
 }
 
+/// The fewest runs that tell a difference from chance.
+const TELLING: usize = 3;
+
+impl Measured {
+    /// Whether this was surely faster than `other`: each run took less time, and less of the CPU, than
+    /// each of the other's.
+    #[must_use]
+    pub fn beats(&self, other: &Self) -> bool {
+        let enough = self.wall.all.len().min(other.wall.all.len()) >= TELLING;
+        let less = |a: &Sample, b: &Sample| a.most < b.least;
+        enough && less(&self.wall, &other.wall) && less(&self.cpu, &other.cpu)
+    }
+}
+
 /// A run that ended differently from the guest's first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Difference {
@@ -199,6 +213,23 @@ mod tests {
             cpu: Sample::of(vec![2.0 * seconds]),
             ..Measured::default()
         }
+    }
+
+    #[test]
+    fn noise_beats_nothing() {
+        let measured = |wall: &[f64], cpu: &[f64]| Measured {
+            wall: Sample::of(wall.to_vec()),
+            cpu: Sample::of(cpu.to_vec()),
+            ..Measured::default()
+        };
+        let slow = measured(&[2.0, 2.1, 2.2], &[1.5, 1.6, 1.7]);
+        assert!(measured(&[1.0, 1.1, 1.2], &[0.9, 1.0, 1.0]).beats(&slow));
+        assert!(!measured(&[1.0, 1.1, 2.05], &[0.9, 1.0, 1.0]).beats(&slow));
+        assert!(
+            !measured(&[1.0, 1.1, 1.2], &[1.5, 1.6, 1.7]).beats(&slow),
+            "of equal CPU time"
+        );
+        assert!(!measured(&[1.0, 1.1], &[0.9, 1.0]).beats(&slow), "too few");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::cpu::Cpu;
+use mirrorball_runtime::cpu::{Cpu, SLOWNESS};
 use mirrorball_runtime::vcpu;
 use std::mem::offset_of;
 
@@ -502,10 +502,12 @@ impl<'a> Emitter<'a> {
     /// The lower half of the time before an instruction.
     pub fn now(&mut self, i: &Instruction) -> Value {
         let horizon = self.load_cpu(types::I32, offset_of!(Cpu, horizon));
+        let slowness = self.load_cpu(types::I32, SLOWNESS);
         let left = self.b.use_var(self.left);
+        let left = self.b.ins().iadd_imm_s(left, i64::from(i.op.owed));
+        let left = self.b.ins().sshr(left, slowness);
         let left = self.b.ins().ireduce(types::I32, left);
-        let now = self.b.ins().isub(horizon, left);
-        self.b.ins().iadd_imm_s(now, -i64::from(i.op.owed))
+        self.b.ins().isub(horizon, left)
     }
 
     /// The address that control goes to after the current block, as 64 bits.

@@ -21,8 +21,10 @@ mod wiring;
 use super::{BusError, Request};
 use crate::addr::Pa;
 use crate::clock::Nanos;
+use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::uart16550::Uart16550;
-use crate::device::{Device, Memory, Registers, Width};
+use crate::device::virtio::{Entropy, VirtioPci};
+use crate::device::{Device, Outside, Registers, Width};
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
 use serde::{Deserialize, Serialize};
@@ -147,25 +149,58 @@ impl Malta {
     }
 
     /// Lets time pass: every device does what was due at or before `now`.
-    pub fn advance(&mut self, memory: &mut dyn Memory, now: Nanos) {
+    pub fn advance(&mut self, outside: &mut Outside<'_>, now: Nanos) {
         for &chip in CHIPS {
             if let Some(device) = self.chips.device(chip) {
                 device.advance(now);
             }
-            self.lend_bus(chip, memory, now);
+            self.lend_bus(chip, outside, now);
             self.propagate(chip);
         }
     }
 
-    /// Lets a chip do the DMA that it wants to do, if it may master its bus.
-    fn lend_bus(&mut self, chip: Chip, memory: &mut dyn Memory, now: Nanos) {
+    /// Lets a chip do what it wants with the disk images, and the DMA that it wants to do, if it may
+    /// master its bus.
+    fn lend_bus(&mut self, chip: Chip, outside: &mut Outside<'_>, now: Nanos) {
         let function = self.chips.function(chip);
         let may = function.is_none_or(|function| function.config().may_master());
-        if let Some(device) = self.chips.device(chip)
-            && may
-            && device.wants_bus()
-        {
-            device.master(memory, now);
+        let Some(device) = self.chips.device(chip) else {
+            return;
+        };
+        device.use_disks(outside.disks, now);
+        if may && device.wants_bus() {
+            device.master(outside, now);
+        }
+    }
+
+    /// Whether the host still works on what a device is to show at or before `now`.
+    pub fn is_held(&mut self, disks: &mut Disks, now: Nanos) -> bool {
+        let mut chips = CHIPS.iter();
+        chips.any(|&chip| {
+            let device = self.chips.device(chip);
+            device.is_some_and(|device| device.is_held(disks, now))
+        })
+    }
+
+    /// Puts a disk into its slot, or finds it there with the same shape; says whether it is there
+    /// now.
+    pub fn fit_disk(&mut self, number: usize, bus: Bus, disk: &dyn Disk) -> bool {
+        let (shape, big_endian) = (Shape::of(disk), self.big_endian);
+        self.chips.fit_disk(number, bus, &shape, big_endian)
+    }
+
+    /// Puts a source of random bytes into its slot, which gives what follows from a seed.
+    pub fn fit_entropy(&mut self, seed: u64) {
+        let source = VirtioPci::new(Entropy::new(seed), self.big_endian, 0);
+        self.chips.rng = Some(source);
+    }
+
+    /// The image behind a disk is another from now on: starts the jobs anew that have not ended.
+    pub fn reconnect(&mut self, disk: usize, outside: &mut Outside<'_>) {
+        for &chip in CHIPS {
+            if let Some(device) = self.chips.device(chip) {
+                device.reconnect(disk, outside);
+            }
         }
     }
 
@@ -233,16 +268,16 @@ impl Malta {
         pa: Pa,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) -> Result<(), BusError> {
         let value = value & width.mask();
         let swapped = self.to_cpu(value, width);
         match self.place(pa)? {
-            Place::Gt(offset) => self.write_gt(offset, width, swapped, memory, now),
-            Place::Port(port) => self.write_port(port, width, swapped, memory, now),
-            Place::PciMemory(address) => self.write_memory(address, width, swapped, memory, now),
-            Place::Board(offset) => self.write_board(offset, width, value, memory, now),
+            Place::Gt(offset) => self.write_gt(offset, width, swapped, outside, now),
+            Place::Port(port) => self.write_port(port, width, swapped, outside, now),
+            Place::PciMemory(address) => self.write_memory(address, width, swapped, outside, now),
+            Place::Board(offset) => self.write_board(offset, width, value, outside, now),
             Place::Rom(_) | Place::Flash => self.accesses.count_write(Chip::Rom),
             Place::Nothing => self.accesses.count_write(Chip::Unclaimed),
         }

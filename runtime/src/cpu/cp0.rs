@@ -237,7 +237,8 @@ impl Cpu {
                 let cleared = !value & STATUS_CLEAR_ONLY & mask;
                 cp0.status = merge(cp0.status, mask & !STATUS_CLEAR_ONLY) & !cleared;
             }
-            (12, 1) if model.config3 & super::model::CONFIG3_VINT != 0 => {
+            // As on QEMU's 24K, whose Config3 does not tell of it.
+            (12, 1) if model.release >= 2 => {
                 cp0.int_ctl = merge(cp0.int_ctl, INTCTL_VS);
             }
             (13, 0) => {

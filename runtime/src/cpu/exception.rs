@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn interrupts_enter_apart_if_the_guest_says_so() {
+        let mut cpu = cpu();
+        cpu.cp0.status = 0x8001;
+        cpu.cp0.cause = CAUSE_IV | 0x8000;
+        cpu.write_cp0(12, 1, 1 << 5, crate::clock::Cycles(0));
+        cpu.raise(Exception::Interrupt, 0x8010_0000, false);
+        assert_eq!(cpu.pc, 0x8000_0000 + 0x200 + 7 * 0x20);
+    }
+
+    #[test]
     fn a_fault_in_a_delay_slot_points_at_the_branch() {
         let mut cpu = cpu();
         cpu.bad_address = Va(0x1234_5678);

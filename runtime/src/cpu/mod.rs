@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
 use model::Model;
+use std::mem::offset_of;
 
 /// The number of a general register as an engine uses it: 0 to 31, or [`Reg::SINK`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,9 @@ pub const STOP_CODE: u32 = 2;
 /// In [`Cpu::stop`]: the guest waits, as after WAIT.
 pub const STOP_WAIT: u32 = 4;
 
+/// Where translated code finds how many instructions take a cycle, as a power of two.
+pub const SLOWNESS: usize = offset_of!(Cpu, slowness);
+
 /// How many functions an engine has translated code find in [`Cpu::symbols`].
 pub const SYMBOLS: usize = 6;
 
@@ -80,11 +84,16 @@ pub struct Cpu {
     pub lo: u64,
     /// The address of the next instruction. Never between a branch and its delay slot.
     pub pc: u64,
-    /// Cycles left until [`Cpu::horizon`]. While a block runs, what the whole block will have
+    /// Instructions left until [`Cpu::horizon`]. While a block runs, what the whole block will have
     /// used is already subtracted: see [`Cpu::now`].
     pub left: i64,
     /// The cycle at which the engine must come back.
     pub horizon: u64,
+    /// How many instructions take a cycle, as a power of two: 0, unless the host's clock moves time
+    /// on.
+    slowness: u32,
+    /// The instructions that will have run when none is left.
+    goal: u64,
     /// For the engine: what translated code calls and jumps to by number.
     pub symbols: [usize; SYMBOLS],
     /// For the engine: where its [code pages](crate::mmu::soft::CodePages) are.
@@ -113,7 +122,7 @@ pub struct Cpu {
     pub cp0: Cp0,
     /// The virtual address of the access that is being refused, for BadVAddr.
     pub bad_address: Va,
-    /// Cycles that WAIT skipped: `now - skipped` instructions have run.
+    /// Cycles that passed without instructions, in WAIT above all.
     pub skipped: u64,
     /// The model: what this CPU is.
     pub model: &'static Model,
@@ -130,6 +139,8 @@ impl Cpu {
             pc: 0xbfc0_0000,
             left: 0,
             horizon: 0,
+            slowness: 0,
+            goal: 0,
             symbols: [0; SYMBOLS],
             code_pages: 0,
             code_runs: 0,
@@ -168,23 +179,47 @@ impl Cpu {
     #[inline]
     #[must_use]
     pub fn now(&self, owed: u32) -> Cycles {
-        Cycles(
-            self.horizon
-                .wrapping_sub(self.left as u64)
-                .wrapping_sub(u64::from(owed)),
-        )
+        let left = (self.left + i64::from(owed)) >> self.slowness;
+        Cycles(self.horizon.wrapping_sub(left as u64))
     }
 
     /// Moves the horizon without moving time.
     pub fn set_horizon(&mut self, horizon: Cycles) {
-        self.left += horizon.0.wrapping_sub(self.horizon) as i64;
+        let cycles = horizon.0.wrapping_sub(self.now(0).0) as i64;
+        self.start_from(self.retired(), horizon, cycles << self.slowness);
+    }
+
+    /// Has 2^`slowness` instructions take a cycle from now on.
+    pub fn set_slowness(&mut self, slowness: u32) {
+        if slowness != self.slowness {
+            self.start_from(self.retired(), self.now(0), 0);
+            self.slowness = slowness;
+        }
+    }
+
+    /// The cycles that so many instructions take.
+    #[must_use]
+    pub fn cycles_of(&self, instructions: u64) -> u64 {
+        instructions >> self.slowness
+    }
+
+    /// So many instructions have run, and so many are left until `horizon`.
+    pub(crate) fn start_from(&mut self, retired: u64, horizon: Cycles, left: i64) {
         self.horizon = horizon.0;
+        self.left = left;
+        self.goal = retired.wrapping_add(left as u64);
+    }
+
+    /// Moves time on without running instructions. The horizon moves with it.
+    pub fn skip(&mut self, span: Cycles) {
+        self.horizon += span.0;
+        self.skipped += span.0;
     }
 
     /// The instructions that have run (a refused instruction counts as one).
     #[must_use]
     pub fn retired(&self) -> u64 {
-        self.now(0).0 - self.skipped
+        self.goal.wrapping_sub(self.left as u64)
     }
 
     /// Takes what asked the engine to look up, and says why it must come back, if it must.

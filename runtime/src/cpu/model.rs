@@ -86,9 +86,6 @@ pub static MODELS: [Model; 3] = [
     },
 ];
 
-/// Config3.VInt: vectored interrupts are implemented.
-pub const CONFIG3_VINT: u32 = 1 << 5;
-
 impl Model {
     /// The model of this name, in any case of letters.
     #[must_use]

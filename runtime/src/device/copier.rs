@@ -13,7 +13,7 @@
 //! | | 4 | status: bit 0 busy, 1 done, 2 failed; ones clear bits 1 and 2, and the interrupt |
 
 use super::pci::{Bar, ConfigSpace, Identity, PciFunction};
-use super::{Device, Memory, NoMemory, Width};
+use super::{Device, Memory, NoMemory, Outside, Width};
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use serde::{Deserialize, Serialize};
@@ -141,9 +141,9 @@ impl Device for Copier {
         self.job.is_some_and(|job| job.due.is_none())
     }
 
-    fn master(&mut self, memory: &mut dyn Memory, _now: Nanos) {
+    fn master(&mut self, outside: &mut Outside<'_>, _now: Nanos) {
         if let Some(job) = self.job.take_if(|job| job.due.is_none()) {
-            self.status |= if job.run(memory).is_ok() {
+            self.status |= if job.run(outside.memory).is_ok() {
                 DONE
             } else {
                 FAILED

@@ -5,6 +5,12 @@
 //! machine lends it to the device. A job runs beside the guest. When the device may show its result
 //! is decided by the device, in guest time, so that it does not depend on how fast the host is.
 
+mod memory;
+mod pace;
+mod twin;
+
+pub use memory::MemoryDisk;
+pub use pace::Pace;
 use serde::{Deserialize, Serialize};
 
 /// The bytes of a sector: the unit in which disks are addressed.
@@ -45,9 +51,21 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// How much data it moves.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Read { bytes, .. } => (*bytes).into(),
+            Self::Write { data, .. } => data.len() as u64,
+            Self::Flush | Self::Discard { .. } | Self::WriteZeroes { .. } => 0,
+        }
+    }
+}
+
 /// The image could not do what was asked. The guest sees an I/O error; the reason is the host's,
 /// and was reported there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("the disk image failed")]
 pub struct DiskError;
 
@@ -72,4 +90,102 @@ pub trait Disk: Send {
     fn ended(&mut self, job: Job) -> bool;
     /// The result of a job, which is forgotten thereby. Waits if it has not ended.
     fn finish(&mut self, job: Job) -> Reply;
+}
+
+/// What a disk is attached to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Bus {
+    /// A virtio device of its own.
+    Virtio,
+    /// An IDE channel: disks 0 and 1 are first and second on the first one, 2 and 3 on the second.
+    Ide,
+}
+
+/// What a guest sees of a disk without reading it. It stays the same while the machine exists.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Shape {
+    /// The size in sectors.
+    pub sectors: u64,
+    /// Whether writes are refused.
+    pub read_only: bool,
+    /// The serial number.
+    pub serial: String,
+}
+
+impl Shape {
+    /// The shape of a disk.
+    #[must_use]
+    pub fn of(disk: &dyn Disk) -> Self {
+        Self {
+            sectors: disk.sectors(),
+            read_only: disk.read_only(),
+            serial: disk.serial().to_owned(),
+        }
+    }
+
+    /// Whether all of `sectors` sectors from `first` on are on the disk.
+    #[must_use]
+    pub fn holds(&self, first: u64, sectors: u64) -> bool {
+        let end = first.checked_add(sectors);
+        end.is_some_and(|end| end <= self.sectors)
+    }
+
+    /// The serial number as so many bytes, the rest of which is `filler`.
+    #[must_use]
+    pub fn serial_bytes(&self, length: usize, filler: u8) -> Vec<u8> {
+        let bytes = self.serial.bytes().take(length);
+        let mut bytes: Vec<u8> = bytes.collect();
+        bytes.resize(length, filler);
+        bytes
+    }
+}
+
+/// The images of a machine, by the number of the disk. Where there is none, every job fails.
+#[derive(Default)]
+pub struct Disks(Vec<Option<Box<dyn Disk>>>);
+
+impl Disks {
+    fn get(&mut self, number: usize) -> Option<&mut Box<dyn Disk>> {
+        self.0.get_mut(number)?.as_mut()
+    }
+
+    /// Puts an image behind a disk.
+    pub fn connect(&mut self, number: usize, disk: Box<dyn Disk>) {
+        if self.0.len() <= number {
+            self.0.resize_with(number + 1, || None);
+        }
+        self.0[number] = Some(disk);
+    }
+
+    /// As [`Disk::start`], of the disk with this number.
+    pub fn start(&mut self, number: usize, job: Job, command: Command) {
+        if let Some(disk) = self.get(number) {
+            disk.start(job, command);
+        }
+    }
+
+    /// As [`Disk::ended`].
+    pub fn ended(&mut self, number: usize, job: Job) -> bool {
+        self.get(number).is_none_or(|disk| disk.ended(job))
+    }
+
+    /// As [`Disk::finish`].
+    ///
+    /// # Errors
+    /// If the image failed, or there is none.
+    pub fn finish(&mut self, number: usize, job: Job) -> Reply {
+        self.get(number)
+            .map_or(Err(DiskError), |disk| disk.finish(job))
+    }
+
+    /// The disks of a second machine that does the same things as this one from now on. They touch
+    /// no image: they answer what the images answered here.
+    pub fn twin(&mut self) -> Self {
+        let pair = |place: &mut Option<Box<dyn Disk>>| {
+            let (leader, follower) = twin::pair(place.take()?);
+            *place = Some(Box::new(leader));
+            Some(Box::new(follower) as Box<dyn Disk>)
+        };
+        Self(self.0.iter_mut().map(pair).collect())
+    }
 }

@@ -11,6 +11,7 @@
 //! ([`PciFunction`](pci::PciFunction)).
 
 pub mod acpi;
+pub mod ata;
 pub mod copier;
 pub mod disk;
 pub mod dma8237;
@@ -26,9 +27,11 @@ pub mod rtc;
 pub mod testing;
 pub mod uart16550;
 pub mod uhci;
+pub mod virtio;
 
 use crate::addr::Pa;
 use crate::clock::Nanos;
+use disk::Disks;
 use serde::{Deserialize, Serialize};
 
 /// The size of one register access.
@@ -104,6 +107,14 @@ pub trait Memory {
     fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory>;
 }
 
+/// What the machine lends to a device that acts.
+pub struct Outside<'a> {
+    /// Its memory.
+    pub memory: &'a mut dyn Memory,
+    /// The images behind its disks.
+    pub disks: &'a mut Disks,
+}
+
 /// A chip: what the board does with each of them.
 pub trait Device {
     /// Puts the device into its state after a hardware reset.
@@ -139,7 +150,16 @@ pub trait Device {
     }
     /// Does all DMA that the device can do now. Called when [`Device::wants_bus`] says so, and
     /// not before the device may master the bus.
-    fn master(&mut self, _memory: &mut dyn Memory, _now: Nanos) {}
+    fn master(&mut self, _outside: &mut Outside<'_>, _now: Nanos) {}
+    /// Does what needs the disk images alone, whether or not the device may master the bus. Called
+    /// at the same moments, before [`Device::master`].
+    fn use_disks(&mut self, _disks: &mut Disks, _now: Nanos) {}
+    /// Whether the host still works on what the device is to show at or before `now`.
+    fn is_held(&self, _disks: &mut Disks, _now: Nanos) -> bool {
+        false
+    }
+    /// The image behind a disk is another from now on: starts the jobs anew that have not ended.
+    fn reconnect(&mut self, _disk: usize, _outside: &mut Outside<'_>) {}
 }
 
 /// A device with one block of registers.

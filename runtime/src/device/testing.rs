@@ -1,7 +1,15 @@
 //! What the tests of devices share.
 
-use super::{Memory, NoMemory};
+use super::disk::Disks;
+use super::{Device, Memory, NoMemory, Outside};
 use crate::addr::Pa;
+use crate::clock::Nanos;
+
+/// Lends a device the bus, on a machine without disks.
+pub fn lend(device: &mut dyn Device, memory: &mut Ram, now: Nanos) {
+    let disks = &mut Disks::default();
+    device.master(&mut Outside { memory, disks }, now);
+}
 
 /// Memory from address 0 on.
 pub struct Ram(pub Vec<u8>);

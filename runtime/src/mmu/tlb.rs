@@ -143,7 +143,7 @@ impl Half {
     /// What EntryLo says.
     fn of(lo: u32) -> Self {
         Self {
-            frame: lo >> 6 << 12,
+            frame: Pa(u64::from(lo >> 6 << 12)).of_ram_once().0 as u32,
             cache: (lo >> 3 & 7) as u8,
             dirty: lo & DIRTY != 0,
             valid: lo & VALID != 0,
@@ -271,10 +271,14 @@ impl Tlb {
     }
 
     /// Replaces entry `index` and returns what was there, or `None` (and changes nothing) if the
-    /// new entry would match an address that another entry matches too.
+    /// new entry would match an address that another entry matches too. That is open for entries
+    /// none of whose pages is valid, and they are let be: small kernels drop entries by making
+    /// several of them equal.
     pub fn write(&mut self, index: usize, entry: Entry) -> Option<Entry> {
         let index = self.wrap(index);
-        let duplicate = |(other, old): (usize, &Entry)| other != index && old.overlaps(&entry);
+        let used = |old: &Entry| old.is_valid() || entry.is_valid();
+        let duplicate =
+            |(other, old): (usize, &Entry)| other != index && old.overlaps(&entry) && used(old);
         if self.any_near(entry.hi, entry.mask) && self.entries.iter().enumerate().any(duplicate) {
             return None;
         }
@@ -335,5 +339,25 @@ mod tests {
         assert!(tlb.write(0, entry(0x2001, 0)).is_some(), "in its own place");
         assert_eq!(tlb.probe(Va(0x3fff), 2), Some(1));
         assert_eq!(tlb.probe(Va(0x3fff), 3), None);
+    }
+
+    #[test]
+    fn entries_that_are_equal_and_not_valid_are_let_be() {
+        let mut tlb = Tlb::new(4);
+        for index in 0..3 {
+            assert!(
+                tlb.write(index, Entry::from_registers(0, [0; 2], 0))
+                    .is_some()
+            );
+        }
+        assert!(tlb.write(3, Entry::from_registers(0, [2, 2], 0)).is_none());
+    }
+
+    #[test]
+    fn the_first_ram_is_seen_again_from_0x80000000() {
+        let frame = |address: u32| Half::of(address >> 12 << 6).frame;
+        assert_eq!(frame(0x8000_3000), 0x3000);
+        assert_eq!(frame(0x8fff_f000), 0x0fff_f000);
+        assert_eq!(frame(0x9000_0000), 0x9000_0000);
     }
 }

@@ -141,7 +141,7 @@ pub enum Phase {
         since: Instant,
         /// For how long at most.
         span: Nanos,
-        /// Whether what passes is time for the guest; if not, it is ahead of the host's clock.
+        /// Whether what passes is time for the guest; if not, a disk of it waits for the host.
         passes: bool,
     },
     /// It was paused by command.

@@ -14,6 +14,7 @@ use crate::vm::state;
 use std::sync::atomic::AtomicBool;
 
 mod commands;
+mod disks;
 mod greed;
 
 type Work = dyn Fn(usize, &mut Vm, u64) -> Exit + Send + Sync;

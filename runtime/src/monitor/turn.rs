@@ -21,8 +21,8 @@ pub(super) enum End {
     Hungry,
     /// The guest waits for an interrupt or typed input; so much time may pass for it.
     Idle(Nanos),
-    /// The guest is so far ahead of the host's clock.
-    Ahead(Duration),
+    /// A disk of the machine waits for the host.
+    Disk,
     /// What the guest printed waits for a reader.
     Full,
     /// There is no memory to go on with, for this reason.
@@ -128,7 +128,7 @@ impl<F: Fleet> Monitor<F> {
             match self.slice(turn, machine) {
                 Rest::Slice => hungry = machine.vm.ram.shortages() != shortages,
                 Rest::Idle(span) => return End::Idle(span),
-                Rest::Ahead(time) => return End::Ahead(time),
+                Rest::Disk => return End::Disk,
                 Rest::Ended(outcome) => return End::Ended(outcome),
             }
             let yielded = machine.vm.cpu.take_yielded();

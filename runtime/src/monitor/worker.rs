@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long a thread rests that is not woken.
 const LONGEST_REST: Duration = Duration::from_secs(3600);
+/// When it is looked again whether the host has done what a disk waits for.
+const DISK_LOOK: Nanos = Nanos(50_000);
 /// How long a machine waits that there is no memory for, before it asks again.
 const HUNGER: Duration = Duration::from_millis(100);
 /// How often machines may ask in vain, while no other runs, before one of them ends.
@@ -164,7 +166,7 @@ impl<F: Fleet> Monitor<F> {
         match end {
             End::Slice | End::Hungry => Phase::Ready,
             End::Idle(span) => idle(span, true),
-            End::Ahead(time) => idle(Nanos(time.as_nanos() as u64), false),
+            End::Disk => idle(DISK_LOOK, false),
             End::Full => Phase::Blocked,
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,

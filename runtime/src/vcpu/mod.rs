@@ -109,12 +109,6 @@ impl Vcpu {
         Mode::of(self.cp0.status)
     }
 
-    /// Moves time on without running instructions.
-    pub fn skip(&mut self, span: Cycles) {
-        self.left -= span.0 as i64;
-        self.skipped += span.0;
-    }
-
     /// Asks the engine to come back at the next instruction boundary.
     #[inline]
     pub fn request_stop(&mut self) {

@@ -6,7 +6,7 @@
 use super::Vcpu;
 use super::spaces::Translation;
 use crate::addr::Va;
-use crate::cpu::cp0::{CAUSE_IP, STATUS_CU0, STATUS_IE};
+use crate::cpu::cp0::{CAUSE_IP, CAUSE_IP_SOFT, STATUS_CU0, STATUS_IE};
 use crate::cpu::exception::Exception;
 use crate::memory::Ram;
 use crate::mmu::Access;
@@ -84,6 +84,13 @@ impl Vcpu {
     #[must_use]
     pub fn wakes(&self) -> bool {
         self.cp0.cause() & self.cp0.status & CAUSE_IP != 0
+    }
+
+    /// Whether nothing can end a WAIT: Status.IM lets no interrupt through that comes from outside,
+    /// and no end was set.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.cp0.status & CAUSE_IP & !CAUSE_IP_SOFT == 0 && self.idle.wake_at.is_none()
     }
 
     /// TLBWI.

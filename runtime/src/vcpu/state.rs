@@ -64,7 +64,8 @@ impl CpuState {
         cpu.fcsr.0 = self.fcsr;
         (cpu.ll_bit, cpu.ll_value) = (self.link.0, self.link.1);
         cpu.ll_address = Va(self.link.2);
-        (cpu.left, cpu.horizon, cpu.skipped) = (0, self.now.0, self.skipped);
+        cpu.start_from(self.now.0.wrapping_sub(self.skipped), self.now, 0);
+        cpu.skipped = self.skipped;
         cpu.cp0 = self.cp0.clone();
         cpu.tlb = self.tlb.clone();
         cpu.second = self.second.clone();

@@ -7,7 +7,7 @@ use super::Vm;
 use crate::addr::{Pa, Va};
 use crate::clock::Nanos;
 use crate::cpu::exception::Exception;
-use crate::device::Width;
+use crate::device::{Outside, Width};
 use crate::memory::HostFailure;
 use crate::mmu::Access;
 use crate::vcpu::TlbWrite;
@@ -178,8 +178,12 @@ impl Vm {
     ) -> Result<(), Exception> {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
-        let (board, mut memory) = self.board_and_memory();
-        let done = board.write(pa, width, value, &mut memory, now);
+        let (board, mut memory, disks) = self.board_and_outside();
+        let mut outside = Outside {
+            memory: &mut memory,
+            disks,
+        };
+        let done = board.write(pa, width, value, &mut outside, now);
         self.after_device(owed);
         done.map_err(|_| self.refuse(va, Exception::BusData))
     }

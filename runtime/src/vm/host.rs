@@ -36,8 +36,8 @@ pub trait Host {
         Input::Bytes(Vec::new())
     }
 
-    /// The guest is idle for `span`. A host that keeps time waits as long, or until a person
-    /// types, and says how much of it has passed; any other lets it pass at once.
+    /// The guest is idle for `span`. A host that keeps time waits as long, or until something is
+    /// typed, and says how much of it has passed; any other lets it pass at once.
     fn idle(&mut self, span: Nanos) -> Nanos {
         span
     }
@@ -47,7 +47,12 @@ pub trait Host {
         None
     }
 
-    /// Whether a person may still type something: if not, a guest that waits for nothing else is
+    /// Whether an idle guest is to wait until its time has passed on the host's clock.
+    fn keeps_time(&self) -> bool {
+        self.may_type()
+    }
+
+    /// Whether something may still be typed: if not, a guest that waits for nothing else is
     /// at its end.
     fn may_type(&self) -> bool {
         false

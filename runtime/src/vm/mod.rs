@@ -19,13 +19,15 @@ use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
+use crate::device::Outside;
+use crate::device::disk::{Bus, Disk, Disks};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
-use idle::IdleBackoff;
+use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
 use std::sync::Arc;
@@ -105,6 +107,13 @@ pub enum TwinError {
     Load(#[from] LoadError),
 }
 
+/// An image cannot be put behind a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "the board has no place for disk {0} on this bus, of this size and with this serial number"
+)]
+pub struct ConnectError(pub usize);
+
 /// A virtual machine.
 #[repr(C)]
 pub struct Vm {
@@ -114,6 +123,8 @@ pub struct Vm {
     pub ram: Ram,
     /// The board with its devices.
     pub board: Malta,
+    /// The images behind its disks.
+    disks: Disks,
     /// What is on its way between the guest's console and the host.
     pub console: Console,
     /// What is known about the guest from watching it.
@@ -125,6 +136,7 @@ pub struct Vm {
     called_back: Arc<AtomicBool>,
     /// When the engine is next asked whether the guest spins.
     backoff: IdleBackoff,
+    lag: Lag,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -169,25 +181,52 @@ impl Vm {
             cpu,
             ram,
             board,
+            disks: Disks::default(),
             console: Console::default(),
             insight: Insight::default(),
             counters: Counters::default(),
             config,
             called_back: Arc::default(),
             backoff: IdleBackoff::default(),
+            lag: Lag::default(),
             stop_at: None,
         }))
     }
 
     /// A second machine in the same state. What is typed at this one from now on is kept for it:
-    /// see [`Vm::catch_up`].
+    /// see [`Vm::catch_up`]. Its disks touch no image, but answer what the images have answered here.
     ///
     /// # Errors
     /// When the host has no memory for it, or does not give a page back.
     pub fn twin(&mut self) -> Result<Box<Vm>, TwinError> {
-        let twin = SavedVm::of(self)?.load()?;
+        let mut twin = SavedVm::of(self)?.load()?;
+        twin.disks = self.disks.twin();
         self.console.keep_log();
         Ok(twin)
+    }
+
+    /// Puts an image behind a disk of the board: before the machine runs, which then has the disk, or
+    /// after it was loaded. Jobs that had not ended when it was saved are started anew.
+    ///
+    /// # Errors
+    /// If the board has no place for a disk of this number, or a disk of another shape there.
+    pub fn connect_disk(
+        &mut self,
+        number: usize,
+        bus: Bus,
+        disk: Box<dyn Disk>,
+    ) -> Result<(), ConnectError> {
+        if !self.board.fit_disk(number, bus, &*disk) {
+            return Err(ConnectError(number));
+        }
+        self.disks.connect(number, disk);
+        let (board, mut memory, disks) = self.board_and_outside();
+        let mut outside = Outside {
+            memory: &mut memory,
+            disks,
+        };
+        board.reconnect(number, &mut outside);
+        Ok(())
     }
 
     /// What the machine is made of.
@@ -199,18 +238,18 @@ impl Vm {
     /// RAM with the CPU whose software TLB leads to it, for what changes RAM behind its back.
     #[inline]
     pub fn view(&mut self) -> View<'_> {
-        self.board_and_memory().1
+        self.board_and_outside().1
     }
 
-    /// The board, and the memory for its bus masters.
+    /// The board, and what is lent to its devices.
     #[inline]
-    pub(super) fn board_and_memory(&mut self) -> (&mut Malta, View<'_>) {
+    pub(super) fn board_and_outside(&mut self) -> (&mut Malta, View<'_>, &mut Disks) {
         let memory = View {
             ram: &mut self.ram,
             cpu: &mut self.cpu,
             counters: &mut self.counters,
         };
-        (&mut self.board, memory)
+        (&mut self.board, memory, &mut self.disks)
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.

@@ -6,8 +6,9 @@ use super::{Spin, Vm};
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
+use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What executes guest instructions.
 pub trait Engine {
@@ -26,8 +27,11 @@ pub trait Engine {
 
 /// The longest run of cycles between two looks at the console.
 const SLICE: u64 = 1 << 20;
-/// The same when virtual time is tied to the host's clock: a millisecond.
-const REALTIME_SLICE: u64 = INSTRUCTIONS_PER_SECOND / 1000;
+/// The same when virtual time is tied to the host's clock, which is looked at as often.
+const REALTIME_SLICE: u64 = 1 << 16;
+/// What [`Cpu::set_slowness`](crate::cpu::Cpu::set_slowness) is then set to: no engine runs so fast
+/// that time by the count of instructions would run ahead of the host's clock.
+const REALTIME_SLOWNESS: u32 = 8;
 /// The most bytes that were typed and are still on their way to the guest.
 pub(super) const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
@@ -46,8 +50,8 @@ pub enum Rest {
     /// It waits for an interrupt, or for typed input. As much of this time as has passed by
     /// then is to be passed on by [`Vm::pass`].
     Idle(Nanos),
-    /// It is so far ahead of the host's clock, to which its time is tied.
-    Ahead(Duration),
+    /// It has come to the moment at which a disk shows a result that the host does not have yet.
+    Disk,
     /// It is at its end.
     Ended(Outcome),
 }
@@ -66,9 +70,10 @@ impl Vm {
                     self.counters.slept += start.elapsed();
                     self.pass(passed.min(span));
                 }
-                Rest::Ahead(time) => {
-                    std::thread::sleep(time);
-                    self.counters.slept += time;
+                Rest::Disk => {
+                    if let Some(outcome) = self.serve(host) {
+                        return outcome;
+                    }
                 }
                 Rest::Ended(outcome) => return outcome,
             }
@@ -85,13 +90,17 @@ impl Vm {
     ) -> Rest {
         let end = self.cpu.retired().saturating_add(slice);
         let shortages = self.ram.shortages();
+        let realtime = host.clock().is_some();
+        (self.cpu).set_slowness(if realtime { REALTIME_SLOWNESS } else { 0 });
+        self.cpu.idle.spinning = None;
         loop {
+            if self.is_held() {
+                return Rest::Disk;
+            }
             if let Some(outcome) = self.listen(host).or_else(|| self.serve(host)) {
                 return Rest::Ended(outcome);
             }
-            if let Some(time) = self.follow_clock(host) {
-                return Rest::Ahead(time);
-            }
+            self.follow_clock(host);
             if self.cpu.idle.waiting.is_some() {
                 match self.wait(host) {
                     Some(rest) => return rest,
@@ -105,14 +114,10 @@ impl Vm {
             if retired >= end || self.ram.shortages() != shortages {
                 return Rest::Slice;
             }
-            let span = if host.clock().is_some() {
-                REALTIME_SLICE
-            } else {
-                self.backoff.left(retired).min(SLICE)
-            };
+            let longest = if realtime { REALTIME_SLICE } else { SLICE };
+            let span = self.backoff.left(retired).min(longest);
             let most = span.min(limit - retired).min(end - retired);
-            let horizon = self.next_event().min(now.0 + most);
-            self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
+            self.set_horizon_in(now, most);
             let exit = engine.run(self);
             self.counters.exits[exit as usize] += 1;
             match exit {
@@ -123,8 +128,8 @@ impl Vm {
                 }
                 Exit::Horizon if self.backoff.left(self.cpu.retired()) > 0 => {}
                 Exit::Horizon => {
-                    if let Some(span) = self.skip_rounds(engine, host, limit) {
-                        return Rest::Idle(span);
+                    if let Some(rest) = self.skip_rounds(engine, host, limit) {
+                        return rest;
                     }
                 }
                 Exit::Stop => {}
@@ -132,6 +137,14 @@ impl Vm {
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
         }
+    }
+
+    /// Whether a disk is to show a result now that the host does not have yet. [`Vm::serve`] would
+    /// wait for it.
+    fn is_held(&mut self) -> bool {
+        let now = self.cpu.now(0).to_nanos();
+        let due = self.board.deadline().is_some_and(|at| at <= now);
+        due && self.board.is_held(&mut self.disks, now)
     }
 
     /// Takes what was typed.
@@ -167,19 +180,37 @@ impl Vm {
         self.counters.waits += 1;
         let now = self.cpu.now(0);
         let span = self.next_event().saturating_sub(now.0).min(LONGEST_WAIT);
-        let span = Cycles(span).to_nanos();
-        // Bytes that were typed arrive at the speed of a serial line. The host does not wait for
-        // that.
-        if host.may_type() && !self.board.console().is_receiving() {
-            return Some(Rest::Idle(span));
+        if self.is_waited_for(host) {
+            return self.rest(Cycles(span));
         }
-        self.pass(span);
+        self.pass(Cycles(span).to_nanos());
         None
+    }
+
+    /// Whether the host is to wait while the guest is in WAIT. It does not wait for bytes that were
+    /// typed and arrive at the speed of a serial line, nor for a guest that nothing can wake.
+    fn is_waited_for(&mut self, host: &dyn Host) -> bool {
+        let realtime = host.clock().is_some();
+        let on_the_way = self.board.console().is_receiving() && !realtime;
+        let deaf = self.cpu.is_deaf() && !host.may_type();
+        host.keeps_time() && !on_the_way && !deaf
+    }
+
+    /// The guest is idle for `span`: a rest for what the host has to wait for of it. What the guest
+    /// is behind the host's clock passes at once.
+    fn rest(&mut self, span: Cycles) -> Option<Rest> {
+        let behind = self.lag.at(Instant::now(), self.cpu.now(0).to_nanos());
+        let owed = behind.min(span);
+        if owed > Cycles(0) {
+            self.pass(owed.to_nanos());
+        }
+        let left = Cycles(span.0 - owed.0);
+        (left > Cycles(0)).then(|| Rest::Idle(left.to_nanos()))
     }
 
     /// Lets time pass for a guest that is idle.
     pub fn pass(&mut self, time: Nanos) {
-        if let Some(spin) = self.cpu.idle.spinning.take() {
+        if let Some(spin) = self.cpu.idle.spinning {
             return self.count_rounds(spin, time.to_cycles().0 / spin.period);
         }
         let cycles = Cycles(time.to_cycles().0.max(1));
@@ -202,8 +233,12 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory) = self.board_and_memory();
-            board.advance(&mut memory, now.to_nanos());
+            let (board, mut memory, disks) = self.board_and_outside();
+            let mut outside = Outside {
+                memory: &mut memory,
+                disks,
+            };
+            board.advance(&mut outside, now.to_nanos());
         }
         self.refresh_lines();
         match self.board.take_request() {
@@ -253,33 +288,28 @@ impl Vm {
     }
 
     /// Asks the engine whether the guest spins, and skips as many rounds as are sure to run before
-    /// anything changes. If only an interrupt can end the loop and a person may type, the machine
-    /// is idle for the time that is returned, as one in WAIT is.
+    /// anything changes. If only an interrupt can end the loop and the host keeps time, the machine
+    /// is idle as one in WAIT is.
     fn skip_rounds(
         &mut self,
         engine: &mut dyn Engine,
         host: &mut dyn Host,
         limit: u64,
-    ) -> Option<Nanos> {
+    ) -> Option<Rest> {
         let before = *self.board.accesses_mut();
         let spin = engine.spin(self);
         let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
         self.backoff.learn(spin.is_some(), self.cpu.retired());
         let spin = spin?;
-        let longest = if host.clock().is_some() {
-            REALTIME_SLICE
-        } else {
-            LONGEST_WAIT
-        };
         let end = self.next_event().min(spin.until.to_cycles().0).min(FAR);
         let span = end
             .saturating_sub(self.cpu.now(0).0)
             .min(limit.saturating_sub(self.cpu.retired()))
-            .min(longest);
+            .min(LONGEST_WAIT);
         let rounds = span / spin.period;
-        if rounds > 0 && spin.until == NEVER && host.may_type() {
+        if rounds > 0 && spin.until == NEVER && host.keeps_time() {
             self.cpu.idle.spinning = Some(spin);
-            return Some(Cycles(rounds * spin.period).to_nanos());
+            return self.rest(Cycles(rounds * spin.period));
         }
         self.board.accesses_mut().add(&round, rounds);
         self.count_rounds(spin, rounds);
@@ -297,14 +327,19 @@ impl Vm {
         }
     }
 
-    /// Ties virtual time to the host's clock, if the host has one. Says how far it is ahead.
-    fn follow_clock(&mut self, host: &mut dyn Host) -> Option<Duration> {
-        let clock = Nanos(host.clock()?.as_nanos() as u64);
-        let now = self.cpu.now(0).to_nanos();
-        if clock > now {
-            self.cpu.skip(Nanos(clock.0 - now.0).to_cycles());
+    /// Moves time on to the host's clock, if it is tied to that.
+    fn follow_clock(&mut self, host: &mut dyn Host) {
+        if let Some(clock) = host.clock() {
+            let clock = Nanos(clock.as_nanos() as u64).whole_cycles();
+            let behind = clock.0.saturating_sub(self.cpu.now(0).0);
+            self.cpu.skip(Cycles(behind));
         }
-        let ahead = now.0.saturating_sub(clock.0);
-        (ahead > 1_000_000).then(|| Duration::from_nanos(ahead))
+    }
+
+    /// Sets the horizon to the next event, or to where `most` instructions have run if that is
+    /// sooner.
+    fn set_horizon_in(&mut self, now: Cycles, most: u64) {
+        let horizon = self.next_event().min(now.0 + self.cpu.cycles_of(most));
+        self.cpu.set_horizon(Cycles(horizon.max(now.0 + 1)));
     }
 }

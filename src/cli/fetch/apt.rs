@@ -18,6 +18,9 @@ const ARCHITECTURE: &str = "mipsel";
 /// The keys that the archive's signature is checked with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// What has apt-get find out what belongs to packages.
+const INSTALL: &[&str] = &["install", "-y", "--no-install-recommends"];
+
 /// An archive of Debian 12, and what apt knows of it.
 #[derive(Debug)]
 pub(super) struct Archive {
@@ -76,6 +79,41 @@ impl Archive {
         }
         find(to, |name| name.ends_with(".deb"))
             .ok_or_else(|| refused("it left no package".to_owned()))
+    }
+
+    /// The files of packages that belong to the `wanted` ones, themselves among them.
+    pub(super) fn files(&self, wanted: &[&str]) -> Result<Vec<String>, FetchError> {
+        let words = [INSTALL, &["--print-uris"], wanted].concat();
+        let output = self.done(&words)?;
+        // Each is a line: the address in quotes, the file's name, its size and its sum.
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().filter(|line| line.starts_with('\''));
+        let names = lines.filter_map(|line| line.split(' ').nth(1));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    /// Downloads the `wanted` packages, and what belongs to them, into folder `to`. What is there of
+    /// an earlier attempt need not be downloaded again.
+    pub(super) fn collect(&self, wanted: &[&str], to: &Path) -> Result<(), FetchError> {
+        let partial = to.join("partial");
+        fs::create_dir_all(&partial).map_err(failed(&partial))?;
+        let folder = fs::canonicalize(to).map_err(failed(to))?;
+        let place = format!("Dir::Cache::archives={}", folder.display());
+        let words = [INSTALL, &["--download-only", "-o", &place], wanted].concat();
+        self.done(&words).map(|_| ())
+    }
+
+    /// Runs apt-get with `words`, the last of which names packages; it must not fail.
+    fn done(&self, words: &[&str]) -> Result<Output, FetchError> {
+        let output = self.run(words, None)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        Err(FetchError::Package {
+            mirror: self.mirror.clone(),
+            package: words.last().copied().unwrap_or_default().to_owned(),
+            why: complaint(&output),
+        })
     }
 
     fn run(&self, words: &[&str], folder: Option<&Path>) -> Result<Output, FetchError> {

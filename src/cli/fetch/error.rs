@@ -67,6 +67,12 @@ pub enum FetchError {
         what: &'static str,
         why: String,
     },
+    #[error(transparent)]
+    Disk(#[from] crate::disk::OpenError),
+    #[error(
+        "the guest that installs packages on the disk failed at {what}; {log} has all that it said"
+    )]
+    Install { what: String, log: String },
     #[error("{path}: {source}; check the folder's permissions and the disk's free space")]
     Io { path: String, source: io::Error },
 }

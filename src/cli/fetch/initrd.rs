@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use cpio::newc::{Builder, ModeFileType, trailer};
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
+use mirrorball_runtime::device::disk::SECTOR;
 
 /// What lies at a path.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,6 +91,11 @@ impl Tree {
         self.insert(path, permissions, Content::Bytes(text.into()));
     }
 
+    /// Adds a file that is on the host.
+    pub(super) fn copy(&mut self, path: &str, permissions: u32, from: PathBuf) {
+        self.insert(path, permissions, Content::Copy(from));
+    }
+
     /// Adds a character device.
     pub(super) fn device(&mut self, path: &str, permissions: u32, major: u32, minor: u32) {
         self.insert(path, permissions, Content::Device(major, minor));
@@ -125,6 +131,18 @@ impl Tree {
         out.into_inner()
             .map_err(io::IntoInnerError::into_error)?
             .sync_all()
+    }
+
+    /// Writes the tree as a raw disk, of which it is the start.
+    ///
+    /// # Errors
+    /// As for [`Tree::write`].
+    pub(super) fn write_disk(&self, path: &Path) -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(path)?);
+        self.archive(&mut out)?;
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let bytes = file.metadata()?.len();
+        file.set_len(bytes.next_multiple_of(SECTOR))
     }
 
     /// Writes the tree as cpio does.

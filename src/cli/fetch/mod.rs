@@ -6,6 +6,7 @@
 
 mod apt;
 mod debian;
+mod disk;
 mod error;
 mod initrd;
 mod packages;
@@ -42,7 +43,9 @@ enum Guest {
 /// They come out of the package debian-installer-12-netboot-mipsel (98 MB) as files vmlinux and
 /// initrd.gz, without root. With --programs, programs.gz is made as well: an initrd with shells,
 /// compilers, interpreters and other programs out of Debian's packages for mipsel (50 MB), which
-/// 'bench --programs' measures. What is there already is left as it is. It takes apt-get with the
+/// 'bench --programs' measures. With --disk, the folder disk has a disk of 4 GB with a whole Debian:
+/// systemd, a login prompt, apt, gcc and an ssh server. A guest of mirrorball's own installs its
+/// packages (80 MB) and takes some minutes for that. What is there already is left as it is. It takes apt-get with the
 /// package lists of Debian 12, or the package itself (--deb); --programs fetches lists of its own.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -56,8 +59,11 @@ struct DebianArgs {
     /// Make programs.gz, an initrd with Debian's programs, as well
     #[arg(long)]
     programs: bool,
-    /// The archive that the programs' packages come from
-    #[arg(long, value_name = "URL", requires = "programs", default_value = apt::MIRROR)]
+    /// Make a disk with a whole Debian on it as well
+    #[arg(long)]
+    disk: bool,
+    /// The archive that the packages of the programs and the disk come from
+    #[arg(long, value_name = "URL", default_value = apt::MIRROR)]
     mirror: String,
 }
 
@@ -67,6 +73,8 @@ Examples:
       the kernel and the installer's initrd, in guests/debian/cache
   mirrorball fetch debian --programs --to /tmp/debian
       these and the programs, elsewhere
+  mirrorball fetch debian --disk
+      these, and a disk with Debian that boots to its login prompt
   mirrorball fetch debian --programs --mirror http://archive.debian.org/debian
       the programs from the archive of old releases";
 
@@ -93,6 +101,17 @@ pub(super) fn execute(args: &FetchArgs) -> Result<Exit, CliError> {
              mirrorball run {} --initrd {} --append 'console=ttyS0'",
             kernel.display(),
             to.join(programs::PROGRAMS).display()
+        );
+    }
+    if args.disk {
+        let news = disk::bring(&to, &args.mirror)?;
+        let at = |name| to.join(disk::FOLDER).join(name).display().to_string();
+        println!(
+            "A disk with Debian {news}. To boot it and log in as root, without a password:\n  \
+             mirrorball run {} --initrd {} --disk {} --append console=ttyS0 -m 512M",
+            at(disk::KERNEL),
+            at(disk::INITRD),
+            at(disk::DISK)
         );
     }
     Ok(Exit::Done)

@@ -9,8 +9,9 @@ use super::options::Guests;
 use crate::cache::{perf, persist};
 use crate::cli::complain;
 use crate::control::Claimed;
+use crate::disk::Access;
 use crate::engine::compiler;
-use crate::machine::{CodeCache, ConsoleSpec, MachineSpec};
+use crate::machine::{CodeCache, ConsoleSpec, MachineSpec, folder_of};
 use crate::sandbox::{self, Duty};
 
 /// What the process leaves itself.
@@ -26,6 +27,7 @@ pub enum SandboxMode {
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     written: Vec<PathBuf>,
+    read: Vec<PathBuf>,
     /// The sockets among them: none can be connected to later.
     sockets: Vec<PathBuf>,
 }
@@ -55,7 +57,24 @@ impl Reach {
                     _ => None,
                 }),
         );
-        Self { written, sockets }
+        let mut read = Vec::new();
+        for disk in machines.iter().flat_map(|machine| &machine.disks) {
+            // The images that it is based on lie beside it, or where the user says.
+            read.extend(
+                [Some(&disk.path), disk.backing.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(|path| folder_of(path)),
+            );
+            if disk.access == Access::Snapshot {
+                written.push(env::temp_dir());
+            }
+        }
+        Self {
+            written,
+            read,
+            sockets,
+        }
     }
 
     /// Confines this thread, and those that it starts from now on. What the host's kernel cannot
@@ -69,7 +88,7 @@ impl Reach {
         // memory the process had, and threads are started for the cores that there are.
         let own = env::current_exe().into_iter();
         let host = ["/proc/self", "/sys/fs/cgroup"].map(PathBuf::from);
-        let read: Vec<PathBuf> = own.chain(host).collect();
+        let read: Vec<PathBuf> = own.chain(host).chain(self.read.iter().cloned()).collect();
         for lacking in sandbox::confine(&read, &self.written) {
             complain(&format!("warning: {lacking}; --sandbox off asks for none"));
         }

@@ -41,6 +41,7 @@ switches say, then the default. At the end a table says how each ended; the exit
 powered off, else that of the gravest end: 1, then 2, 13, 14, 12, 11, 10. --report writes a list.
 
 Time is the number of instructions run, so that two runs with the same input end alike, in every
-engine. --realtime, --rtc now and a person who types give that up.
+engine. --realtime, --rtc now, --rngseed host and a person who types give that up. An idle guest
+waits in the host's time, unless there is a script, a limit or --fast-forward.
 
 Keys at a terminal:";

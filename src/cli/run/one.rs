@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::vm::Vm;
 
 use super::reports::{End, Reports};
 use crate::cli::{CliError, Exit};
-use crate::console::{Waker, end_orderly};
-use crate::machine::MachineSpec;
+use crate::console::{Session, Waker, end_orderly};
+use crate::engine::AnyEngine;
+use crate::machine::{MachineSpec, OnReset};
 
 /// Boots the machine, runs it to its end and tells what it came to.
 pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
@@ -18,19 +20,37 @@ pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, C
 
 /// Boots the machine and runs it to its end.
 pub(super) fn run(mut machine: MachineSpec, hashed: bool) -> Result<End, CliError> {
-    let mut vm = machine.vm()?;
-    let mut engine = machine.engine()?;
-    machine.forget_files();
     let mut session = machine.session()?;
-    let limit = machine.limit.unwrap_or(u64::MAX);
     let start = Instant::now();
-    let outcome = vm.run(&mut engine, &mut session, limit);
+    let (vm, engine, outcome) = loop {
+        let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session)?;
+        if outcome != Outcome::Reset || machine.on_reset == OnReset::Exit {
+            break (vm, engine, outcome);
+        }
+    };
     let took = start.elapsed();
-    let unfinished = session.unfinished();
     session
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
     let mut end = End::gather(&vm, &engine, took, outcome, hashed);
-    end.unfinished = unfinished.map(|unfinished| unfinished.to_string());
+    end.unfinished = session
+        .unfinished()
+        .map(|unfinished| unfinished.to_string());
+    end.scripted_out = session.is_scripted_out();
     Ok(end)
+}
+
+/// Boots the machine anew and runs it to its end, or until its guest resets it.
+fn run_until_reset(
+    machine: &mut MachineSpec,
+    session: &mut Session,
+) -> Result<(Box<Vm>, AnyEngine, Outcome), CliError> {
+    let mut vm = machine.vm()?;
+    let mut engine = machine.engine()?;
+    if machine.on_reset == OnReset::Exit {
+        machine.forget_files();
+    }
+    let limit = machine.limit.unwrap_or(u64::MAX);
+    let outcome = vm.run(&mut engine, session, limit);
+    Ok((vm, engine, outcome))
 }

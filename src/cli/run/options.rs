@@ -114,12 +114,16 @@ impl RunArgs {
             uses.write("the report", path);
         }
         match guests {
-            Guests::One(machine) => uses.consoles(slice::from_ref(machine)),
+            Guests::One(machine) => {
+                uses.consoles(slice::from_ref(machine));
+                uses.disks(slice::from_ref(machine));
+            }
             Guests::Many(monitor, machines) => {
                 if let Some(path) = &monitor.control {
                     uses.write("the control socket", path);
                 }
                 uses.consoles(machines);
+                uses.disks(machines);
             }
         }
         uses

@@ -62,6 +62,8 @@ pub struct End {
     pub outcome: Outcome,
     /// What its script still waited for.
     pub unfinished: Option<String>,
+    /// Whether its script ended it.
+    pub scripted_out: bool,
     /// The difference that lockstep found.
     pub difference: Option<String>,
     /// What the host refused.
@@ -97,6 +99,7 @@ impl End {
         Self {
             outcome,
             unfinished: None,
+            scripted_out: false,
             difference: engine.difference().map(str::to_owned),
             failure: vm.ram.failure().map(ToString::to_string),
             state: if hashed { state::hash(vm) } else { 0 },
@@ -113,6 +116,23 @@ impl End {
             Some(_) => exit.with_unfinished_script(),
             None => exit,
         }
+    }
+
+    /// Why and when the run ended, and with which exit code; nothing if the guest powered off or a
+    /// person ended it.
+    fn told(&self) -> Option<String> {
+        let why = match self.outcome {
+            Outcome::Reset => "the guest reset its machine",
+            Outcome::Limit => "the limit is reached",
+            Outcome::Halted => "the guest waits for what cannot come",
+            Outcome::Quit if self.scripted_out => "the script quit",
+            _ => return None,
+        };
+        let (instructions, seconds) = (self.report.instructions, self.report.guest_seconds);
+        let code = self.exit() as u8;
+        Some(format!(
+            "{why} after {instructions} instructions and {seconds:.3} s of its time; exit code {code}"
+        ))
     }
 
     fn record(&self) -> Record {
@@ -152,6 +172,9 @@ impl Reports {
     pub(super) fn tell(&self, end: &End) -> Result<Exit, CliError> {
         if let Some(difference) = &end.difference {
             say(difference);
+        }
+        if let Some(told) = end.told() {
+            complain(&told);
         }
         if self.stats {
             say(&table::render(&end.report));

@@ -10,7 +10,7 @@ use crate::control::VmStatus;
 pub(super) struct Rates {
     /// Of one host thread: 1 is all of it.
     pub cpu: f64,
-    /// Millions of instructions a second.
+    /// Millions of instructions a second in which it ran, as everywhere.
     pub mips: f64,
     /// Returns from the engine a second, by reason.
     pub exits: BTreeMap<String, f64>,
@@ -28,9 +28,11 @@ impl Rates {
             let past = before.exits.get(reason).copied().unwrap_or(0);
             (reason.clone(), rate(past, count))
         });
+        let ran = (now.cpu_seconds - before.cpu_seconds).max(0.0);
+        let mips = now.instructions.saturating_sub(before.instructions) as f64 / 1e6 / ran;
         Self {
-            cpu: (now.cpu_seconds - before.cpu_seconds).max(0.0) / seconds,
-            mips: rate(before.instructions, now.instructions) / 1e6,
+            cpu: ran / seconds,
+            mips: if ran > 0.0 { mips } else { 0.0 },
             exits: exits.collect(),
             tlb: rate(
                 before.tlb_refills + before.soft_tlb_misses,

@@ -26,7 +26,12 @@ const HEAD: [&str; 14] = [
     "SWAP",
     "EXITS/s BY REASON",
 ];
-const WIDTHS: [u16; 13] = [12, 8, 6, 8, 9, 9, 7, 7, 8, 7, 7, 8, 7];
+/// The columns with numbers.
+const NUMBERS: std::ops::Range<usize> = 2..13;
+/// The columns that go where there is no room for all, the first one first.
+const LEAVE: [usize; 12] = [13, 10, 12, 11, 9, 6, 7, 5, 4, 8, 1, 3];
+/// Between columns.
+const GAP: usize = 1;
 
 const HELP: &str = "\
 q        quit
@@ -93,31 +98,65 @@ fn header(state: &State) -> Vec<Text<'static>> {
 }
 
 fn draw_table(frame: &mut Frame<'_>, state: &State, area: Rect, keys: bool) {
-    let rows = state.vms().into_iter().map(row);
-    let widths = WIDTHS.map(Constraint::Length).into_iter();
-    let head = HEAD
-        .iter()
-        .enumerate()
-        .map(|(index, name)| align(index, name));
-    let table = Table::new(rows, widths.chain([Constraint::Min(10)]))
-        .header(Row::new(head).bold())
+    let rows: Vec<_> = state.vms().into_iter().map(cells).collect();
+    let widths = widths(&rows);
+    let columns = columns(&widths, area.width.into());
+    let row = |cells: &[String; 14]| {
+        let cells = columns.iter().map(|&index| align(index, &cells[index]));
+        Row::new(cells.collect::<Vec<_>>())
+    };
+    let constraints = columns.iter().map(|&index| match index {
+        13 => Constraint::Min(0),
+        _ => Constraint::Length(widths[index] as u16),
+    });
+    let table = Table::new(rows.iter().map(row), constraints)
+        .column_spacing(GAP as u16)
+        .header(row(&HEAD.map(str::to_owned)).bold())
         .row_highlight_style(ratatui::style::Style::new().reversed());
     let chosen = state.at().filter(|_| keys);
     let mut selection = TableState::new().with_selected(chosen);
     frame.render_stateful_widget(table, area, &mut selection);
 }
 
+/// How wide each column is with all that is in it; the last one may be cut.
+fn widths(rows: &[[String; 14]]) -> [usize; 14] {
+    std::array::from_fn(|index| {
+        let cells = rows.iter().filter(|_| index < 13);
+        let cells = cells.map(|cells| cells[index].chars().count());
+        cells.fold(HEAD[index].len(), usize::max)
+    })
+}
+
+/// The columns that there is room for: none is cut but the last one, and the name if not even that
+/// has room.
+fn columns(widths: &[usize; 14], room: usize) -> Vec<usize> {
+    let mut columns: Vec<usize> = (0..14).collect();
+    let needs = |columns: &[usize]| {
+        columns
+            .iter()
+            .map(|&index| widths[index] + GAP)
+            .sum::<usize>()
+    };
+    for leaves in LEAVE {
+        if needs(&columns) > room + GAP {
+            columns.retain(|&index| index != leaves);
+        }
+    }
+    columns
+}
+
 /// Names to the left, numbers to the right.
 fn align(column: usize, text: &str) -> Text<'static> {
     let line = Text::from(text.to_owned());
-    if (2..WIDTHS.len()).contains(&column) {
+    if NUMBERS.contains(&column) {
         line.right_aligned()
     } else {
         line
     }
 }
 
-fn row(line: &Line) -> Row<'static> {
+/// What the columns say of a VM.
+fn cells(line: &Line) -> [String; 14] {
     let Line { vm, rates } = line;
     let code = vm.code_cache.as_ref().map(|code| bytes(code.bytes));
     let mut exits: Vec<_> = rates
@@ -130,7 +169,7 @@ fn row(line: &Line) -> Row<'static> {
         .into_iter()
         .map(|(reason, rate)| format!("{reason} {rate:.0}"))
         .collect();
-    let cells = [
+    [
         vm.name.clone(),
         vm.state.name().to_owned(),
         format!("{:.1}", 100.0 * rates.cpu),
@@ -145,9 +184,7 @@ fn row(line: &Line) -> Row<'static> {
         bytes(vm.memory.ballooned),
         bytes(vm.memory.swapped),
         exits.join(", "),
-    ];
-    let cells = cells.iter().enumerate();
-    Row::new(cells.map(|(index, cell)| align(index, cell)))
+    ]
 }
 
 fn draw_help(frame: &mut Frame<'_>) {

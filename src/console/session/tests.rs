@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
-use crate::console::{Keys, Outlet, Waker};
+use crate::console::{Keys, Outlet, Pace, Waker};
 
 const ROOM: usize = 1024;
 const SOON: Duration = Duration::from_secs(20);
@@ -23,13 +23,16 @@ fn session(script: Option<&str>) -> (Keys, Session) {
     let (keys, source) = Source::new(ROOM, Waker::none());
     let script = script.map(|text| Script::parse("s", text).unwrap());
     let out = Box::new(Paper::default());
-    (keys, Session::new(out, script, Some(source), false))
+    (
+        keys,
+        Session::new(out, script, Some(source), Pace::Scripted),
+    )
 }
 
 /// A console that is written to a stream, and is not typed on.
 fn streamed(out: impl Write + Send + 'static) -> Session {
     let lane = Outlet::new(out).unwrap().lane(Waker::none());
-    Session::new(Box::new(lane), None, None, false)
+    Session::new(Box::new(lane), None, None, Pace::Scripted)
 }
 
 fn bytes(text: &str) -> Typed {
@@ -94,7 +97,7 @@ fn a_script_types_alone_until_it_is_done() {
     let script = Script::parse("s", "send \"a\"\nwait \"$ \"\nsend \"b\"").unwrap();
     let paper = Paper::default();
     let out = Box::new(paper.clone());
-    let mut session = Session::new(out, Some(script), Some(source), false);
+    let mut session = Session::new(out, Some(script), Some(source), Pace::Scripted);
     keys.offer(b"noise");
     assert_eq!(session.input(ROOM), bytes("a"));
     assert!(!session.may_type());
@@ -171,7 +174,7 @@ fn a_person_may_leave_a_guest_that_waits_for_a_reader() {
     let (_reader, out) = UnixStream::pair().unwrap();
     let lane = Outlet::new(out).unwrap().lane(Waker::none());
     let (keys, source) = Source::new(ROOM, Waker::none());
-    let mut session = Session::new(Box::new(lane), None, Some(source), false);
+    let mut session = Session::new(Box::new(lane), None, Some(source), Pace::Scripted);
     let person = thread::spawn(move || {
         thread::sleep(Duration::from_millis(100));
         keys.quit();
@@ -191,4 +194,37 @@ impl Write for Broken {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn without_a_script_an_idle_guest_waits_also_where_nothing_types() {
+    let idle = |pace, script: Option<&str>| {
+        let script = script.map(|text| Script::parse("s", text).unwrap());
+        let mut session = Session::new(Box::new(Paper::default()), script, None, pace);
+        let start = Instant::now();
+        let span = Nanos(20_000_000);
+        assert_eq!(session.idle(span), span);
+        let waited = start.elapsed() >= Duration::from_millis(20);
+        assert_eq!(waited, session.keeps_time());
+        waited
+    };
+    assert!(idle(Pace::Waiting, None));
+    assert!(idle(Pace::Realtime, None));
+    assert!(!idle(Pace::Scripted, Some("wait \"x\"")));
+    assert!(!idle(Pace::Scripted, None));
+    assert!(!idle(Pace::Forward, None));
+}
+
+#[test]
+fn time_that_passes_at_once_does_so_at_a_terminal_too() {
+    let (_keys, source) = Source::new(ROOM, Waker::none());
+    let mut session = Session::new(
+        Box::new(Paper::default()),
+        None,
+        Some(source),
+        Pace::Forward,
+    );
+    assert!(session.may_type() && !session.keeps_time());
+    let long = Nanos(60_000_000_000);
+    assert_eq!(session.idle(long), long);
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::console::Pace;
 
 /// What a terminal was sent.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +161,7 @@ fn several_sessions_work_on_threads_of_their_own() {
     let mut bench = bench(None);
     thread::scope(|scope| {
         for console in bench.vms.drain(..) {
-            let mut session = console.session(None, false);
+            let mut session = console.session(None, Pace::Waiting);
             scope.spawn(move || {
                 for _ in 0..100 {
                     session.output(b"some text\n");

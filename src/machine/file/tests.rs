@@ -1,7 +1,12 @@
+mod disks;
+
 use super::*;
+use crate::disk::{Access, Bus, Cache, DiskSpec, Format};
 use crate::machine::kinds::CodeCache;
 use crate::machine::table::Row;
-use crate::machine::{At, ConsoleSpec, EngineKind, Files, RtcStart, Uses, said, tell_apart};
+use crate::machine::{
+    At, ConsoleSpec, DiskSettings, EngineKind, Files, RtcStart, Uses, said, tell_apart,
+};
 use std::path::PathBuf;
 
 fn parse(text: &str) -> Result<MachineFile, SpecError> {
@@ -19,12 +24,20 @@ fn error(text: &str) -> String {
         tell_apart(&machines)?;
         let mut uses = Uses::default();
         uses.consoles(&machines);
+        uses.disks(&machines);
         uses.are_apart()?;
         read.monitor.spec(&machines)
     });
     let line = error.unwrap_err().to_string();
     assert!(!line.contains('\n'), "{line}");
     line
+}
+
+fn with_serial(path: &str, serial: &str) -> DiskSpec {
+    DiskSpec {
+        serial: serial.to_owned(),
+        ..DiskSpec::new(path.into())
+    }
 }
 
 #[test]
@@ -46,6 +59,7 @@ fn all_that_can_be_said_can_be_written() {
         image = "sub/vmlinux"
         flat = 0x8010_0000
         big-endian = true
+        disk = ["a.img", "'b,c.img',snapshot,bus=ide,serial=x-1"]
         engine = "lockstep"
         cpu = "4Kc"
         memory = 64
@@ -71,6 +85,7 @@ fn all_that_can_be_said_can_be_written() {
 
         [[vm]]
         flat = "0x80100000"
+        disk = "/d.qcow2,readonly,format=qcow2,cache=unsafe,backing=base.img"
         rtc = "now"
         limit = 5
         "#,
@@ -99,6 +114,27 @@ fn all_that_can_be_said_can_be_written() {
     assert_eq!(a.name.as_ref().unwrap().value, "a");
     assert_eq!(value(&a.image), "/there/sub/vmlinux");
     assert_eq!(value(&a.initrd), "/initrd.gz");
+    let disks = |machine: &Settings| machine.disks().unwrap();
+    let [first, second] = disks(a).try_into().unwrap();
+    assert_eq!(first, with_serial("/there/a.img", "disk0"));
+    assert_eq!(
+        second,
+        DiskSpec {
+            access: Access::Snapshot,
+            bus: Bus::Ide,
+            ..with_serial("/there/b,c.img", "x-1")
+        }
+    );
+    assert_eq!(
+        disks(b),
+        [DiskSpec {
+            access: Access::Read,
+            format: Some(Format::Qcow2),
+            cache: Cache::Unsafe,
+            backing: Some("/there/base.img".into()),
+            ..with_serial("/d.qcow2", "disk0")
+        }]
+    );
     assert_eq!(value(&a.script), "/there/s.txt");
     assert_eq!(a.flat.as_ref().unwrap().value.0, 0x8010_0000);
     assert_eq!(b.flat.as_ref().unwrap().value.0, 0x8010_0000);
@@ -330,6 +366,21 @@ fn keys<S: Table>() -> String {
     text
 }
 
+/// Sees to it that the page at `path` has these tables of keys.
+fn hold_page(path: &str, tables: &[String]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join(path)).unwrap();
+    let tables = tables.iter().enumerate();
+    let right = tables.fold(page.clone(), |page, (number, keys)| {
+        with_keys(&page, number, keys)
+    });
+    if right != page {
+        let new = root.join("target").join(path.replace('/', "-"));
+        std::fs::write(&new, &right).unwrap();
+        panic!("{path} is out of date: copy {}", new.display());
+    }
+}
+
 /// `page` with its `number`th table of keys as it has to be.
 fn with_keys(page: &str, number: usize, keys: &str) -> String {
     let (at, _) = page.match_indices("| key |").nth(number).unwrap();
@@ -339,18 +390,9 @@ fn with_keys(page: &str, number: usize, keys: &str) -> String {
 
 #[test]
 fn the_keys_that_are_documented_are_those_of_the_table() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(root.join("docs/machine-file.md")).unwrap();
-    let right = with_keys(&page, 0, &keys::<Settings>());
-    let right = with_keys(&right, 1, &keys::<MonitorSettings>());
-    if right != page {
-        let new = root.join("target/machine-file.md");
-        std::fs::write(&new, &right).unwrap();
-        panic!(
-            "docs/machine-file.md is out of date: copy {}",
-            new.display()
-        );
-    }
+    let tables = [keys::<Settings>(), keys::<MonitorSettings>()];
+    hold_page("docs/machine-file.md", &tables);
+    hold_page("docs/disks.md", &[keys::<DiskSettings>()]);
 }
 
 /// Sees to it that each default that is a value, as opposed to words, makes no difference to what
@@ -383,6 +425,8 @@ fn the_defaults_that_are_told_are_those_that_hold() {
         machine.baseline.get_or_insert(engine.baseline);
         format!("{machine:?}")
     });
+    let disks = hold_defaults(|settings: &DiskSettings| format!("{:?}", settings.spec(0).unwrap()));
+    assert!(disks > 3, "{disks}");
     let monitors =
         hold_defaults(|settings: &MonitorSettings| format!("{:?}", settings.spec(&[]).unwrap()));
     assert!(machines > 10 && monitors > 1, "{machines} {monitors}");

@@ -9,7 +9,7 @@ use super::chips::{CHIPS, Chip, FUNCTIONS};
 use crate::clock::Nanos;
 use crate::device::gt64120::{self, Door, Gt64120};
 use crate::device::pci::{Hit, Space};
-use crate::device::{Memory, Registers, Width, fpga};
+use crate::device::{Outside, Registers, Width, fpga};
 
 /// What the boot ROM holds where software looks for the revision of board and core card.
 const REVISION_OFFSET: u64 = 0x10;
@@ -80,7 +80,7 @@ impl Malta {
         target: Target,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         let Target { chip, hit } = target;
@@ -90,7 +90,7 @@ impl Malta {
         } else if let Some(registers) = self.chips.registers(chip) {
             registers.write(hit.offset, width, value, now);
         }
-        self.lend_bus(chip, memory, now);
+        self.lend_bus(chip, outside, now);
         self.propagate(chip);
     }
 
@@ -110,16 +110,16 @@ impl Malta {
         port: u64,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         let target = self.port(port);
         if target.takes(width) {
-            return self.write_target(target, width, value, memory, now);
+            return self.write_target(target, width, value, outside, now);
         }
         for (lane, byte) in width.lanes(value) {
             let target = self.port(port + lane);
-            self.write_target(target, Width::Byte, byte.into(), memory, now);
+            self.write_target(target, Width::Byte, byte.into(), outside, now);
         }
     }
 
@@ -156,12 +156,12 @@ impl Malta {
         address: u64,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         match self.function_at(Space::Memory, address) {
             Some(target) if target.takes(width) => {
-                self.write_target(target, width, value, memory, now);
+                self.write_target(target, width, value, outside, now);
             }
             _ => self.accesses.count_write(Chip::Unclaimed),
         }
@@ -173,7 +173,7 @@ impl Malta {
                 self.accesses.count_read(Chip::Gt);
                 self.chips.gt.read(offset, width, now)
             }
-            Door::ConfigData => self.read_config(offset & 3, width),
+            Door::ConfigData => self.read_config(offset & 3, width, now),
             Door::InterruptAcknowledge => {
                 self.accesses.count_read(Chip::Acknowledge);
                 let vector = u32::from(self.chips.pic.acknowledge());
@@ -193,7 +193,7 @@ impl Malta {
         offset: u64,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         match Gt64120::door(offset) {
@@ -201,12 +201,12 @@ impl Malta {
                 self.accesses.count_write(Chip::Gt);
                 self.chips.gt.write(offset, width, value, now);
             }
-            Door::ConfigData => self.write_config(offset & 3, width, value, memory, now),
+            Door::ConfigData => self.write_config(offset & 3, width, value, outside, now),
             Door::InterruptAcknowledge => self.accesses.count_write(Chip::Acknowledge),
         }
     }
 
-    fn read_config(&mut self, lane: u64, width: Width) -> u32 {
+    fn read_config(&mut self, lane: u64, width: Width, now: Nanos) -> u32 {
         self.accesses.count_read(Chip::Config);
         let swaps = self.swaps_config();
         let lane = if swaps {
@@ -216,8 +216,11 @@ impl Malta {
         };
         let value = match self.configured() {
             Some((chip, register)) => {
-                let function = self.chips.function(chip);
-                function.map_or(0, |it| it.config().read(register | lane as u8, width))
+                let function = self.chips.function_mut(chip);
+                let register = register | lane as u8;
+                let value = function.map_or(0, |it| it.read_config(register, width, now));
+                self.propagate(chip);
+                value
             }
             None => {
                 self.chips.gt.master_abort();
@@ -238,7 +241,7 @@ impl Malta {
         lane: u64,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         self.accesses.count_write(Chip::Config);
@@ -251,10 +254,9 @@ impl Malta {
             return self.chips.gt.master_abort();
         };
         if let Some(function) = self.chips.function_mut(chip) {
-            let config = function.config_mut();
-            config.write(register | lane as u8, width, value);
+            function.write_config(register | lane as u8, width, value, now);
         }
-        self.lend_bus(chip, memory, now);
+        self.lend_bus(chip, outside, now);
         self.propagate(chip);
         self.set_inputs();
         self.refresh_lines();
@@ -298,12 +300,12 @@ impl Malta {
         offset: u64,
         width: Width,
         value: u32,
-        memory: &mut dyn Memory,
+        outside: &mut Outside<'_>,
         now: Nanos,
     ) {
         let (target, narrow) = Self::board_register(offset);
         let width = if narrow { Width::Byte } else { width };
-        self.write_target(target, width, value & width.mask(), memory, now);
+        self.write_target(target, width, value & width.mask(), outside, now);
     }
 
     /// The ROM is empty but for the revision, which is in the CPU's byte order.

@@ -7,7 +7,9 @@
 use super::MaltaConfig;
 use super::table::Wire::{Cpu, Isa, Pci};
 use super::table::{Fitted, Row, board, fixed, ports, ports_overlap, slots_overlap};
+use crate::device::ata::AtaChannel;
 use crate::device::copier::Copier;
+use crate::device::disk::{Bus, Shape};
 use crate::device::dma8237::{self, Dma8237};
 use crate::device::fpga::Fpga;
 use crate::device::gt64120::Gt64120;
@@ -15,9 +17,10 @@ use crate::device::i8042::I8042;
 use crate::device::i8254::I8254;
 use crate::device::i8259::I8259Pair;
 use crate::device::pci::PciFunction;
-use crate::device::piix4::{EmptyChannel, Ide, IsaBridge, Power, Usb};
+use crate::device::piix4::{Ide, IsaBridge, Power, Usb};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
+use crate::device::virtio::{Block, Entropy, VirtioPci};
 use crate::device::{Device, Registers};
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +56,7 @@ board! {
             (0, 0), [], [];
         IsaBridge, "piix4", isa_bridge: IsaBridge = IsaBridge::new(),
             (10, 0), [fixed(0xcf9, 1, 0)], [];
-        Ide, "ide", ide: Ide<EmptyChannel> = Ide::new([EmptyChannel, EmptyChannel]),
+        Ide, "ide", ide: Ide<AtaChannel> = Ide::new(Default::default()),
             (10, 1),
             [fixed(0x1f0, 8, 0), fixed(0x3f6, 1, 1), fixed(0x170, 8, 2), fixed(0x376, 1, 3)],
             [Isa(14), Isa(15)];
@@ -61,6 +64,17 @@ board! {
             (10, 2), [], [Pci];
         Power, "acpi", power: Power = Power::new(),
             (10, 3), [], [Isa(9)];
+        Disk0, "disk0", disk0: Option<VirtioPci<Block>> = None,
+            (18, 0), [], [Pci];
+        Disk1, "disk1", disk1: Option<VirtioPci<Block>> = None,
+            (18, 1), [], [Pci];
+        Disk2, "disk2", disk2: Option<VirtioPci<Block>> = None,
+            (18, 2), [], [Pci];
+        Disk3, "disk3", disk3: Option<VirtioPci<Block>> = None,
+            (18, 3), [], [Pci];
+        // A source of random bytes.
+        Entropy, "rng", rng: Option<VirtioPci<Entropy>> = None,
+            (20, 0), [], [Pci];
         Copier, "copier", copier: Option<Copier> = config.test_device.then(Copier::new),
             (21, 0), [], [Pci];
     }
@@ -81,5 +95,44 @@ impl Chip {
     /// The chip's row in the table.
     pub fn row(self) -> &'static Row {
         &BOARD[self as usize]
+    }
+}
+
+impl Chips {
+    /// The place for a virtio disk.
+    fn virtio_disk(&mut self, number: usize) -> Option<&mut Option<VirtioPci<Block>>> {
+        match number {
+            0 => Some(&mut self.disk0),
+            1 => Some(&mut self.disk1),
+            2 => Some(&mut self.disk2),
+            3 => Some(&mut self.disk3),
+            _ => None,
+        }
+    }
+
+    /// Puts a disk into its place, or finds it there with the same shape; says whether it is there
+    /// now. A disk is on one bus.
+    pub fn fit_disk(&mut self, number: usize, bus: Bus, shape: &Shape, big_endian: bool) -> bool {
+        let (first, place) = (number / 2, number % 2);
+        let Some(virtio) = self.virtio_disk(number) else {
+            return false;
+        };
+        match bus {
+            Bus::Ide if virtio.is_some() => false,
+            Bus::Ide => {
+                let channel = self.ide.channel_mut(first);
+                channel.is_some_and(|channel| channel.fit(place, number, shape))
+            }
+            Bus::Virtio => {
+                let channel = self.ide.channel_mut(first);
+                if channel.is_some_and(|channel| channel.has(place)) {
+                    return false;
+                }
+                let new =
+                    || VirtioPci::new(Block::new(number, shape.clone()), big_endian, number as u8);
+                let place = self.virtio_disk(number);
+                place.is_some_and(|place| place.get_or_insert_with(new).device().shape() == shape)
+            }
+        }
     }
 }

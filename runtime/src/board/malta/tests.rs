@@ -3,6 +3,7 @@ mod pci;
 mod saved;
 
 use super::*;
+use crate::device::disk::{Bus, MemoryDisk};
 use crate::device::testing::Ram;
 
 const LINE_PIC: u8 = 1 << 2;
@@ -12,10 +13,11 @@ const GT: u64 = 0x1be0_0000;
 const IO: u64 = 0x1800_0000;
 const SERIAL2: u64 = 0x1f00_0900;
 
-/// A board, its memory, and the moment at which the next access happens.
+/// A board, its memory and its disks, and the moment at which the next access happens.
 struct Guest {
     board: Malta,
     memory: Ram,
+    disks: Disks,
     now: Nanos,
 }
 
@@ -33,6 +35,7 @@ impl Guest {
         Self {
             board: Malta::new(&config),
             memory: Ram::new(0x1_0000),
+            disks: Disks::default(),
             now: Nanos(0),
         }
     }
@@ -43,9 +46,25 @@ impl Guest {
             .expect("something answers")
     }
 
+    fn try_store(&mut self, pa: Pa, width: Width, value: u32) -> Result<(), BusError> {
+        let mut outside = Outside {
+            memory: &mut self.memory,
+            disks: &mut self.disks,
+        };
+        self.board.write(pa, width, value, &mut outside, self.now)
+    }
+
+    /// Does what is due.
+    fn advance(&mut self) {
+        let mut outside = Outside {
+            memory: &mut self.memory,
+            disks: &mut self.disks,
+        };
+        self.board.advance(&mut outside, self.now);
+    }
+
     fn store(&mut self, pa: u64, width: Width, value: u32) {
-        self.board
-            .write(Pa(pa), width, value, &mut self.memory, self.now)
+        self.try_store(Pa(pa), width, value)
             .expect("something answers");
     }
 
@@ -79,6 +98,16 @@ impl Guest {
         self.sw(GT + 0xcfc, value);
     }
 
+    /// Puts small disks into all slots for them, and a source of random bytes into its own.
+    fn fit_virtio(&mut self) {
+        self.board.fit_entropy(1);
+        for number in 0..4 {
+            let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
+            assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));
+            self.disks.connect(number, disk);
+        }
+    }
+
     /// Puts the functions where a test looks for them.
     fn place_functions(&mut self) {
         for (slot, function, register, value) in [
@@ -93,6 +122,12 @@ impl Guest {
             (21, 0, 4, 7),
         ] {
             self.set_config(slot, function, register, value);
+        }
+        for (slot, function) in [(18, 0), (18, 1), (18, 2), (18, 3), (20, 0)] {
+            let number = function + 2 * (slot - 18);
+            self.set_config(slot, function, 0x10, 0x1100 + 0x80 * number);
+            self.set_config(slot, function, 0x20, 0x1300_0000 + 0x4000 * number);
+            self.set_config(slot, function, 4, 7);
         }
     }
 
@@ -117,7 +152,7 @@ impl Guest {
     /// Waits for the next deadline.
     fn wait(&mut self) {
         self.now = self.board.deadline().expect("something is due");
-        self.board.advance(&mut self.memory, self.now);
+        self.advance();
         assert!(self.board.deadline().is_none_or(|next| next > self.now));
     }
 }
@@ -214,12 +249,7 @@ fn unclaimed_addresses_are_quiet_ports_float_and_the_rest_is_a_bus_error() {
         guest.board.read(far, Width::Word, Nanos(0)),
         Err(BusError(far))
     );
-    assert_eq!(
-        guest
-            .board
-            .write(far, Width::Word, 0, &mut guest.memory, Nanos(0)),
-        Err(BusError(far))
-    );
+    assert_eq!(guest.try_store(far, Width::Word, 0), Err(BusError(far)));
 }
 
 #[test]
@@ -358,7 +388,7 @@ fn looking_at_the_touched_chip_is_enough() {
             _ => guest.outb(port, u32::from(value)),
         }
         if guest.board.deadline().is_some_and(|due| due <= guest.now) {
-            guest.board.advance(&mut guest.memory, guest.now);
+            guest.advance();
         }
         let mut all = guest.board.clone();
         all.propagate_all();

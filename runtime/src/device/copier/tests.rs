@@ -1,5 +1,5 @@
 use super::*;
-use crate::device::testing::Ram;
+use crate::device::testing::{Ram, lend};
 
 const START_AT: Nanos = Nanos(5_000);
 
@@ -35,7 +35,7 @@ fn copied(memory: &mut Ram, source: u64, destination: u64, length: u32) -> u8 {
     copier.advance(due);
     assert_eq!(copier.deadline(), None);
     assert!(copier.wants_bus());
-    copier.master(memory, due);
+    lend(&mut copier, memory, due);
     assert!(!copier.wants_bus());
     assert!(copier.interrupt());
     copier.status()
@@ -93,7 +93,7 @@ fn the_registers_are_free_while_a_copy_runs() {
     set(&mut copier, 0x100, 0x900, 8);
     copier.write_bar(PORTS, 0, Width::Byte, 1, Nanos(5_100));
     copier.advance(Nanos(6_016));
-    copier.master(&mut memory, Nanos(6_016));
+    lend(&mut copier, &mut memory, Nanos(6_016));
     assert_eq!(memory.at(0x800, 16), source, "the copy that was started");
     assert_eq!(copier.status(), DONE, "starting a busy copier does nothing");
 }
@@ -103,7 +103,7 @@ fn ones_clear_the_status_and_the_interrupt() {
     let mut memory = Ram::new(64);
     let mut copier = started(0, 32, 0);
     copier.advance(Nanos(6_000));
-    copier.master(&mut memory, Nanos(6_000));
+    lend(&mut copier, &mut memory, Nanos(6_000));
     copier.write_bar(PORTS, 4, Width::Word, 1, Nanos(6_000));
     assert!(copier.interrupt());
     let status = copier.read_bar(PORTS, 4, Width::Word, Nanos(6_000));

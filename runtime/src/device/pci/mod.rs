@@ -55,6 +55,14 @@ pub trait PciFunction: Device {
     fn config(&self) -> &ConfigSpace;
     /// The configuration space, to be written.
     fn config_mut(&mut self) -> &mut ConfigSpace;
+    /// Reads the configuration space, which may change the device.
+    fn read_config(&mut self, register: u8, width: Width, _now: Nanos) -> u32 {
+        self.config().read(register, width)
+    }
+    /// Writes the configuration space.
+    fn write_config(&mut self, register: u8, width: Width, value: u32, _now: Nanos) {
+        self.config_mut().write(register, width, value);
+    }
     /// Which registers answer at an address. Those behind the base addresses do; a function that
     /// decodes others as well says so here, and may number them as it likes.
     fn decode(&self, space: Space, address: u64) -> Option<Hit> {

@@ -6,8 +6,9 @@
 
 use super::{BusMaster, space};
 use crate::clock::Nanos;
+use crate::device::disk::Disks;
 use crate::device::pci::{Bar, ConfigSpace, PciFunction};
-use crate::device::{Device, Memory, Registers, Width};
+use crate::device::{Device, Outside, Registers, Width};
 use serde::{Deserialize, Serialize};
 
 /// The I/O ports of both bus masters.
@@ -37,37 +38,6 @@ pub trait Channel: Registers {
     fn take(&mut self, bytes: &[u8]) -> usize;
 }
 
-/// A channel with no drive: nothing drives the bus, and the pull-down on the status lines reads as
-/// zero.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct EmptyChannel;
-
-impl Device for EmptyChannel {
-    fn reset(&mut self) {}
-}
-
-impl Registers for EmptyChannel {
-    fn read(&mut self, _offset: u64, _width: Width, _now: Nanos) -> u32 {
-        0
-    }
-
-    fn write(&mut self, _offset: u64, _width: Width, _value: u32, _now: Nanos) {}
-}
-
-impl Channel for EmptyChannel {
-    fn dma_request(&self) -> Option<Direction> {
-        None
-    }
-
-    fn give(&mut self, _bytes: &mut [u8]) -> usize {
-        0
-    }
-
-    fn take(&mut self, _bytes: &[u8]) -> usize {
-        0
-    }
-}
-
 /// The controller, with what is attached to its channels. It has an interrupt output for each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ide<C> {
@@ -91,6 +61,11 @@ impl<C: Channel> Ide<C> {
             channels,
             masters: Default::default(),
         }
+    }
+
+    /// What is attached to a channel.
+    pub fn channel_mut(&mut self, number: usize) -> Option<&mut C> {
+        self.channels.get_mut(number)
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&BusMaster, &C)> {
@@ -154,11 +129,29 @@ impl<C: Channel> Device for Ide<C> {
             .any(|(master, channel)| master.moves(channel.dma_request()))
     }
 
-    fn master(&mut self, memory: &mut dyn Memory, _now: Nanos) {
+    fn master(&mut self, outside: &mut Outside<'_>, now: Nanos) {
         for (master, channel) in self.pairs_mut() {
-            master.run(channel, memory);
+            master.run(channel, outside.memory);
+        }
+        self.use_disks(outside.disks, now);
+    }
+
+    fn use_disks(&mut self, disks: &mut Disks, now: Nanos) {
+        for channel in &mut self.channels {
+            channel.use_disks(disks, now);
         }
         self.watch_interrupts();
+    }
+
+    fn is_held(&self, disks: &mut Disks, now: Nanos) -> bool {
+        let mut channels = self.channels.iter();
+        channels.any(|channel| channel.is_held(disks, now))
+    }
+
+    fn reconnect(&mut self, disk: usize, outside: &mut Outside<'_>) {
+        for channel in &mut self.channels {
+            channel.reconnect(disk, outside);
+        }
     }
 }
 
@@ -179,7 +172,9 @@ impl<C: Channel> PciFunction for Ide<C> {
             });
         }
         let (at, register) = register(bar, offset);
-        self.channels[at].read(register, width, now)
+        let value = self.channels[at].read(register, width, now);
+        self.watch_interrupts();
+        value
     }
 
     fn write_bar(&mut self, bar: u8, offset: u64, width: Width, value: u32, now: Nanos) {

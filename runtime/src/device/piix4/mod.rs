@@ -13,7 +13,7 @@ mod usb;
 use super::Width;
 use super::pci::{ConfigSpace, Identity};
 pub use bus_master::BusMaster;
-pub use ide::{Channel, Direction, EmptyChannel, Ide};
+pub use ide::{Channel, Direction, Ide};
 pub use isa::IsaBridge;
 pub use power::Power;
 pub use usb::Usb;

@@ -6,6 +6,7 @@ use super::*;
 #[test]
 fn nonsense_is_harmless() {
     let mut guest = Guest::new(false);
+    guest.fit_virtio();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -22,6 +23,7 @@ fn nonsense_is_harmless() {
         (GT + 0xc00, 0x100),
         (0x1f00_0000, 0x1000),
         (0x1200_0000, 0x20),
+        (0x1300_0000, 0x1_4000),
         (0x1000_0000, 0x1000_0000),
         (0, 1 << 40),
     ];
@@ -40,9 +42,7 @@ fn nonsense_is_harmless() {
             let value = guest.board.read(pa, width, guest.now);
             assert!(value.is_ok_and(|value| value & !width.mask() == 0) || value.is_err());
         } else {
-            let _ = guest
-                .board
-                .write(pa, width, value, &mut guest.memory, guest.now);
+            let _ = guest.try_store(pa, width, value);
         }
         match random() % 64 {
             0 => guest.board.console().push_input(value as u8),
@@ -51,7 +51,7 @@ fn nonsense_is_harmless() {
             _ => {}
         }
         if guest.board.deadline().is_some_and(|due| due <= guest.now) {
-            guest.board.advance(&mut guest.memory, guest.now);
+            guest.advance();
             assert!(
                 guest.board.deadline().is_none_or(|due| due > guest.now),
                 "stuck"
@@ -78,7 +78,7 @@ fn the_end_of_time_is_survived() {
     guest.board.console().push_input(b'x');
     for now in [1 << 62, u64::MAX - 1, u64::MAX] {
         guest.now = Nanos(now);
-        guest.board.advance(&mut guest.memory, guest.now);
+        guest.advance();
         guest.inb(0x71);
         guest.inb(0x40);
     }

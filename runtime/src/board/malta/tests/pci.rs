@@ -189,3 +189,34 @@ fn a_capability_says_where_the_registers_are() {
     );
     assert_eq!(guest.config(SLOT, 0, at + 4) & 0xff, 2);
 }
+
+/// Disks on both buses, and a source of random bytes.
+#[test]
+fn parts_are_where_they_were_fitted() {
+    let mut guest = Guest::new(true);
+    let disk = MemoryDisk::new(vec![0; 1 << 16], "serial");
+    let other = MemoryDisk::new(vec![0; 1 << 16], "other");
+    assert!(guest.board.fit_disk(1, Bus::Virtio, &disk));
+    assert!(guest.board.fit_disk(2, Bus::Ide, &disk));
+    assert!(
+        !guest.board.fit_disk(1, Bus::Ide, &disk),
+        "it is on one bus"
+    );
+    assert!(!guest.board.fit_disk(2, Bus::Virtio, &disk));
+    assert!(
+        !guest.board.fit_disk(2, Bus::Ide, &other),
+        "another one is there"
+    );
+    assert!(!guest.board.fit_disk(4, Bus::Ide, &disk));
+    assert!(guest.board.fit_disk(2, Bus::Ide, &disk), "the same again");
+    guest.board.fit_entropy(1);
+    let id = |chip| {
+        let function = guest.board.chips.function(chip);
+        function.map(|function| function.config().read(0, Width::Word))
+    };
+    assert_eq!(id(Chip::Disk0), None);
+    assert_eq!(id(Chip::Disk1), Some(0x1001_1af4));
+    assert_eq!(id(Chip::Entropy), Some(0x1005_1af4));
+    assert_eq!(guest.inb(0x1f7), 0, "no drive");
+    assert_eq!(guest.inb(0x177), 0x50, "a drive");
+}

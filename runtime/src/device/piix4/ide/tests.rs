@@ -1,6 +1,6 @@
 use super::*;
 use crate::device::pci::Space;
-use crate::device::testing::Ram;
+use crate::device::testing::{Ram, lend};
 
 const TABLE: u32 = 0x8000;
 const START: u32 = 0x01;
@@ -110,7 +110,7 @@ impl Setup {
 
     fn lend_bus(&mut self) {
         if self.ide.wants_bus() {
-            self.ide.master(&mut self.memory, Nanos(0));
+            lend(&mut self.ide, &mut self.memory, Nanos(0));
         }
     }
 
