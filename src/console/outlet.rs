@@ -235,7 +235,7 @@ impl Lane {
         self.shared().lock().lanes[self.number].full
     }
 
-    /// How many bytes wait to be written. A guest is held back at [`ROOM`].
+    /// How many bytes wait to be written. A guest is held back when that is `ROOM`.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared().lock().lanes[self.number].waiting
