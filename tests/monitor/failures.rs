@@ -51,8 +51,5 @@ fn each_call_for_the_swap_file_may_fail() {
         // All of the first calls, and then fewer and fewer.
         number += 1 + number / 16;
     }
-    assert!(
-        calls > 50 && failed > 10,
-        "{calls} calls, {failed} failures"
-    );
+    assert!(calls > 50 && failed > 5, "{calls} calls, {failed} failures");
 }

@@ -302,7 +302,8 @@ impl Caller<'_> {
             }
             return answer;
         }
-        if request.done != 0 {
+        // The number of a call that there is not stays as it is.
+        if request.done != 0 && answer != Err(CallError::NotSupported) {
             view.set_word(at(0), Request { done: 0, ..request }.into());
         }
         view.set_word(Pa(record.0 + RECORD_STATUS), status(answer) as u32);
