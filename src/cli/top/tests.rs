@@ -60,6 +60,36 @@ fn a_line_says_what_a_vm_does_a_second() {
 }
 
 #[test]
+fn columns_go_where_there_is_no_room_and_numbers_are_whole() {
+    let mut state = State::default();
+    let start = Instant::now();
+    let mut status = testing::status();
+    status.vms[0].name = "a-machine-with-a-long-name-1".to_owned();
+    state.update(status.clone(), start);
+    let web = &mut status.vms[0];
+    web.cpu_seconds += 1.0;
+    web.exits.insert("horizon".to_owned(), 847_666);
+    state.update(status, start + Duration::from_secs(1));
+    let wide = shown(&state, 140, 10);
+    assert!(
+        wide.contains("846766 ") && wide.contains("horizon 846766"),
+        "{wide}"
+    );
+    for width in 40..140 {
+        let text = shown(&state, width, 10);
+        let line: Vec<_> = text.lines().nth(4).unwrap().split_whitespace().collect();
+        assert_eq!(line[0], "a-machine-with-a-long-name-1", "{text}");
+        let head: Vec<_> = text.lines().nth(3).unwrap().split_whitespace().collect();
+        let reason = head.iter().position(|name| *name == "BY");
+        let exits = head.iter().position(|name| *name == "EXITS/s");
+        if let Some(place) = exits.filter(|&place| Some(place + 1) != reason) {
+            assert_eq!(line[place], "846766", "{text}");
+        }
+        assert!(!text.contains("46766") || text.contains("846766"), "{text}");
+    }
+}
+
+#[test]
 fn a_vm_that_started_anew_has_no_negative_rates() {
     let mut state = looked_twice();
     state.update(testing::status(), Instant::now() + Duration::from_secs(5));
