@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::program::{HOST, USAGE, command, mirrorball, refused};
+use common::program::{Folder, HOST, USAGE, command, mirrorball, refused};
 use common::project;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -10,20 +10,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// A folder with images to spoil.
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.path().join(name);
-        fs::write(&path, bytes).expect("room on the disk");
-        path.display().to_string()
-    }
-
+impl Folder {
     /// An image made from `hello`, with 32-bit values at some offsets replaced.
     fn patched(&self, name: &str, patches: &[(usize, u32)]) -> String {
         let mut bytes = hello();
@@ -60,13 +47,13 @@ fn load_header() -> usize {
 
 #[test]
 fn an_image_that_is_no_image_is_refused() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     refused(
         &["run", "/no/kernel"],
         USAGE,
         &["/no/kernel", "check the path"],
     );
-    let folder = bench.0.path().display().to_string();
+    let folder = bench.path("");
     refused(&["run", &folder], USAGE, &[&folder, "directory"]);
     for (name, bytes) in [
         ("empty", &b""[..]),
@@ -88,7 +75,7 @@ fn an_image_that_is_no_image_is_refused() {
 
 #[test]
 fn a_truncated_image_is_refused_wherever_it_was_cut() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     let whole = hello();
     let header = load_header();
     let end = |field: usize| {
@@ -116,7 +103,7 @@ fn a_truncated_image_is_refused_wherever_it_was_cut() {
 
 #[test]
 fn an_image_for_another_machine_is_refused() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     let mut wide = hello();
     wide[4] = 2;
     refused(
@@ -142,7 +129,7 @@ fn an_image_for_another_machine_is_refused() {
 
 #[test]
 fn an_image_that_does_not_fit_is_refused() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     let header = load_header();
     for (name, patches) in [
         (
@@ -189,14 +176,14 @@ fn an_image_that_does_not_fit_is_refused() {
 
 #[test]
 fn an_initrd_that_does_not_fit_is_refused() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     let image = bench.file("hello", &hello());
-    let large = bench.0.path().join("large");
+    let large = PathBuf::from(bench.path("large"));
     File::create(&large)
         .and_then(|file| file.set_len(64 << 20))
         .expect("a sparse file");
     let large = large.display().to_string();
-    let folder = bench.0.path().display().to_string();
+    let folder = bench.path("");
     let empty = bench.file("nothing", b"");
     refused(
         &["run", &image, "--initrd", &large, "--memory", "32M"],
@@ -285,7 +272,7 @@ fn switches_of_qemu_are_refused_with_advice() {
 
 #[test]
 fn a_script_that_cannot_be_read_is_refused() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     refused(&["run", "--script", "/no/script"], USAGE, &["/no/script"]);
     refused(&["run", "--script", "/"], USAGE, &["directory"]);
     for (name, text) in [
@@ -472,7 +459,7 @@ fn a_trace_has_a_line_for_each_event() {
 
 #[test]
 fn every_way_to_end_has_its_code() {
-    let bench = Bench::new();
+    let bench = Folder::new();
     let flat = |name: &str, words: &[u32]| {
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bench.file(name, &bytes)
@@ -568,7 +555,7 @@ fn a_pipe_may_type_and_its_end_does_not_end_the_guest() {
         0x1000_ffff,
         0x0000_0000,
     ];
-    let bench = Bench::new();
+    let bench = Folder::new();
     let bytes: Vec<u8> = echo.iter().flat_map(|word| word.to_le_bytes()).collect();
     let file = bench.file("echo", &bytes);
     let start = Instant::now();

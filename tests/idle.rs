@@ -3,13 +3,12 @@
 mod common;
 
 use common::asm::*;
-use common::program::mirrorball;
+use common::program::{Folder, mirrorball};
 use common::{Kind, program};
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::host::{Host, Input};
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -200,21 +199,6 @@ fn time_that_is_the_host_s_goes_on_in_waits_and_never_back() {
     }
 }
 
-/// A folder with flat images.
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.path().join(name);
-        fs::write(&path, bytes).expect("room on the disk");
-        path.display().to_string()
-    }
-}
-
 #[test]
 fn a_machine_that_is_reset_may_start_anew() {
     // It prints an x and resets its machine.
@@ -228,7 +212,7 @@ fn a_machine_that_is_reset_may_start_anew() {
         0x1000_ffff,
         0x0000_0000,
     ];
-    let bench = Bench::new();
+    let bench = Folder::new();
     let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
     let file = bench.file("resets", &bytes);
     let script = bench.file("thrice", b"wait \"x\"\nwait \"x\"\nwait \"x\"\nquit\n");
@@ -263,7 +247,7 @@ fn an_idle_guest_waits_in_the_host_s_time_unless_the_run_is_to_end_soon() {
             0x0000_0000,
         ]
     };
-    let bench = Bench::new();
+    let bench = Folder::new();
     let script = bench.file("script", b"wait \"x\"\n");
     let takes = |time: u32, more: &[&str]| {
         let words = sleeper(time).into_iter();

@@ -1,6 +1,7 @@
 //! The program as people meet it: started, and held to what it says of bad input.
 
 use super::project;
+use std::fs;
 use std::process::{Command, Output, Stdio};
 
 /// Bad usage or a bad input file.
@@ -23,6 +24,27 @@ pub fn command(arguments: &[&str]) -> Command {
 
 pub fn mirrorball(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the program starts")
+}
+
+/// A folder with files for the program, which goes when this does.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// Where a file of this name is.
+    pub fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    /// Writes a file, and says where it is.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.path(name);
+        fs::write(&path, bytes).expect("room on the disk");
+        path
+    }
 }
 
 /// Says that `arguments` are refused with `code` and one line that has all of `parts`.
