@@ -64,4 +64,6 @@ pub mod report;
 #[cfg(feature = "program")]
 pub mod sandbox;
 #[cfg(feature = "program")]
+pub mod snapshot;
+#[cfg(feature = "program")]
 pub mod trace;

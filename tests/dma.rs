@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{ENGINES, End, Kind, boot, project, run};
+use common::{ENGINES, End, Kind, boot, loaded, project, run};
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
 use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
 use mirrorball_runtime::exit::Outcome;
@@ -173,9 +173,8 @@ fn a_machine_with_a_disk_can_be_saved() {
             break;
         }
         waited += u64::from(vm.board.deadline().is_some());
-        let saved = postcard::to_stdvec(&SavedVm::of(&vm).expect("all pages")).expect("plain data");
-        let saved: SavedVm = postcard::from_bytes(&saved).expect("what was written");
-        vm = saved.load().expect("the host has memory");
+        let memory = vm.view().freeze().expect("the first");
+        vm = loaded(SavedVm::of(&vm), &memory);
         vm.connect_disk(0, Bus::Virtio, Box::new(disk.clone()))
             .expect("it is the same");
     }

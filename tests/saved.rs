@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{End, Kind, boot_with, project, run};
+use common::{End, Kind, boot_with, loaded, project, run};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::SavedVm;
 use std::fs;
@@ -25,13 +25,11 @@ fn interrupted(name: &str, image: &[u8], count: u64) -> End {
     let mut vm = boot_with(name, image, SECOND_TLB);
     let before = run(Kind::Jit, &mut vm, count);
     assert_eq!(before.outcome, Outcome::Limit, "{name} at {count}");
-    let saved = SavedVm::of(&vm).expect("the host gives all pages");
+    let saved = SavedVm::of(&vm);
+    let memory = vm.view().freeze().expect("the first");
     // What is done to the machine from here on is nothing to the one that is loaded.
     run(Kind::Jit, &mut vm, LIMIT);
-    // The state is plain data, of which nothing is lost on its way through bytes.
-    let bytes = postcard::to_stdvec(&saved).expect("plain data");
-    let saved: SavedVm = postcard::from_bytes(&bytes).expect("what was written");
-    let mut vm = saved.load().expect("the host has memory");
+    let mut vm = loaded(saved, &memory);
     let mut end = run(Kind::Jit, &mut vm, LIMIT);
     end.output = [before.output, end.output].concat();
     end

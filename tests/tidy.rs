@@ -48,6 +48,7 @@ const LAYERS: &[&[&str]] = &[
     &["image"],
     &["sandbox"],
     &["disk"],
+    &["snapshot"],
     &["console"],
     &["machine"],
     &["report"],

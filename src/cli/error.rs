@@ -3,6 +3,7 @@
 use std::io;
 
 use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::memory::Busy;
 use mirrorball_runtime::memory::machine::MachineMemoryError;
 use thiserror::Error;
 
@@ -34,6 +35,10 @@ pub enum CliError {
     Start(#[from] StartError),
     #[error("the following required arguments were not provided: <IMAGE> (--help tells more)")]
     NoImage,
+    #[error("--snapshot is for one machine; `mirrorball ctl snapshot` writes one of several")]
+    SnapshotOfMany,
+    #[error("no snapshot is written: {0}")]
+    Busy(#[from] Busy),
     #[error("--count is for one machine; write count = N in the machine file")]
     CountOfFile,
     #[error(transparent)]
@@ -111,6 +116,7 @@ impl CliError {
             | Self::OutFile(OutFileError::Io { .. })
             | Self::Pages { .. }
             | Self::Json(_)
+            | Self::Busy(_)
             | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
@@ -135,6 +141,7 @@ impl CliError {
             | Self::NoPrograms(_)
             | Self::ManyKernels(_)
             | Self::CountOfFile
+            | Self::SnapshotOfMany
             | Self::OutFile(_)
             | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,

@@ -40,6 +40,13 @@ pub enum MemorySizeError {
 }
 
 impl MemorySize {
+    /// So many bytes, if a VM can have them.
+    #[must_use]
+    pub const fn of_bytes(bytes: u64) -> Option<Self> {
+        let fits = bytes >= LEAST && bytes <= MOST && bytes.is_multiple_of(PAGE);
+        if fits { Some(Self(bytes)) } else { None }
+    }
+
     /// All of the memory, in bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
@@ -81,14 +88,11 @@ impl FromStr for MemorySize {
         }
         // Digits that do not fit 64 bits are a size all the same, one that is too large.
         let bytes = digits.parse().unwrap_or(u64::MAX).saturating_mul(unit);
-        match bytes {
-            0..LEAST => Err(MemorySizeError::TooSmall(text.to_owned())),
-            LEAST..=MOST if !bytes.is_multiple_of(PAGE) => {
-                Err(MemorySizeError::Ragged(text.to_owned()))
-            }
-            LEAST..=MOST => Ok(Self(bytes)),
-            _ => Err(MemorySizeError::TooLarge(text.to_owned())),
-        }
+        Self::of_bytes(bytes).ok_or_else(|| match bytes {
+            0..LEAST => MemorySizeError::TooSmall(text.to_owned()),
+            LEAST..=MOST => MemorySizeError::Ragged(text.to_owned()),
+            _ => MemorySizeError::TooLarge(text.to_owned()),
+        })
     }
 }
 

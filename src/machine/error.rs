@@ -10,6 +10,7 @@ use super::place::Place;
 use super::values::{ValueError, did_you_mean, listed};
 use crate::console::ScriptError;
 use crate::image::{FileError, ImageError};
+use crate::snapshot::SnapshotError;
 
 /// Why machines cannot be what was asked for.
 #[derive(Debug, Error)]
@@ -89,6 +90,10 @@ pub enum Problem {
     SnapshotReadonly,
     #[error("a machine has up to {0} disks; leave out some")]
     Disks(usize),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("{0} is what the snapshot says; leave it out")]
+    Saved(&'static str),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]

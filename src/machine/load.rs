@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::apart::Uses;
 use crate::console::{Script, ScriptError};
 use crate::image::{self, Image, ImageError, Initrd, elf, flat};
+use crate::snapshot::{Snapshot, SnapshotError};
 
 /// A flat binary's address, and whether it is big-endian.
 pub(super) type Flat = (Va, bool);
@@ -27,6 +28,7 @@ pub struct Files {
     images: FxHashMap<(PathBuf, Option<Flat>), Arc<Image>>,
     initrds: FxHashMap<PathBuf, Arc<Initrd>>,
     scripts: FxHashMap<PathBuf, Script>,
+    snapshots: FxHashMap<PathBuf, Arc<Snapshot>>,
     tour: Option<Arc<Image>>,
 }
 
@@ -57,6 +59,9 @@ impl Files {
         for path in self.scripts.keys() {
             uses.read("the script", path);
         }
+        for path in self.snapshots.keys() {
+            uses.read("the snapshot", path);
+        }
     }
 
     /// The guest that is built in.
@@ -77,6 +82,17 @@ impl Files {
         let initrd = Arc::new(Initrd::open(path)?);
         self.initrds.insert(path.to_owned(), Arc::clone(&initrd));
         Ok(initrd)
+    }
+
+    /// The snapshot at `path`.
+    pub(super) fn snapshot(&mut self, path: &Path) -> Result<Arc<Snapshot>, SnapshotError> {
+        if let Some(snapshot) = self.snapshots.get(path) {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(Snapshot::open(path)?);
+        self.snapshots
+            .insert(path.to_owned(), Arc::clone(&snapshot));
+        Ok(snapshot)
     }
 
     /// The script at `path`.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second;
 
@@ -13,11 +14,13 @@ use super::load::{self, Files, Flat};
 use super::place::{At, Place, said};
 use super::settings::Settings;
 use super::spec::MachineSpec;
+use super::table::Table;
 use super::values::ValueError;
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
 use crate::image::{Image, ImageError};
+use crate::snapshot::Snapshot;
 
 /// What stands for a copy's number.
 const NUMBER: &str = "{n}";
@@ -63,13 +66,18 @@ impl Settings {
     /// As for [`Settings::machines`].
     pub fn machine(&self, files: &mut Files) -> Result<MachineSpec, SpecError> {
         self.agrees()?;
-        let image = self.image(files)?;
+        let snapshot = read(&self.restore, |path| files.snapshot(path))?;
+        let image = match &snapshot {
+            Some(snapshot) => saved_image(snapshot),
+            None => self.image(files)?,
+        };
         let named = self.name.as_ref();
-        Ok(MachineSpec {
+        let mut machine = MachineSpec {
             name: named.map_or_else(|| name_after(&image.name), |name| name.value.clone()),
             place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
             image,
             initrd: read(&self.initrd, |path| files.initrd(path))?,
+            snapshot: None,
             disks: self.disks()?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
@@ -93,7 +101,11 @@ impl Settings {
             share: said(&self.share).unwrap_or(100),
             console: self.console()?,
             hypercalls: said(&self.hypercalls).unwrap_or(true),
-        })
+        };
+        if let Some(snapshot) = snapshot {
+            machine.go_on_from(snapshot);
+        }
+        Ok(machine)
     }
 
     /// Its disks.
@@ -165,6 +177,9 @@ impl Settings {
         {
             return Err(Problem::LockstepRealtime.at(self.place_of(realtime)));
         }
+        if let (Some(restore), Some(name)) = (&self.restore, self.saved()) {
+            return Err(Problem::Saved(name).at(self.place_of(restore)));
+        }
         match (&self.image, &self.flat, &self.big_endian, &self.initrd) {
             (None, Some(flat), ..) => Err(Problem::FlatAlone.at(self.place_of(flat))),
             (_, None, Some(order), _) if order.value => {
@@ -230,6 +245,16 @@ fn read<T, E: Into<Problem>>(
 fn default_model() -> &'static Model {
     use mirrorball_runtime::cpu::model::MODELS;
     Model::find("24Kf").unwrap_or(&MODELS[0])
+}
+
+/// What stands for the image of a machine that does not boot.
+fn saved_image(snapshot: &Snapshot) -> Arc<Image> {
+    Arc::new(Image {
+        name: snapshot.index().name.clone(),
+        big_endian: snapshot.config().big_endian,
+        entry: Va(0),
+        segments: Vec::new(),
+    })
 }
 
 /// What a machine is called that boots `image` and was given no name.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::mmu::second::MOST_ENTRIES;
 
 use super::disk::DiskSettings;
 use super::form::{
@@ -42,14 +43,14 @@ settings! {
     name: String, NAME => { name: "name", default: "the image's file name", own: true }
 
     /// The kernel: an ELF32 MIPS executable of either byte order, or a flat binary.
-    image: PathBuf, path("IMAGE") => { name: "image", default: "the tour" }
+    image: PathBuf, path("IMAGE") => { name: "image", saved: true, default: "the tour" }
 
     /// The image is a flat binary that lies and starts at ADDRESS, in kseg0 or kseg1.
-    flat: Va, ADDRESS => { name: "flat", takers: IMAGE, heading: "Image", needs: Some("image") }
+    flat: Va, ADDRESS => { name: "flat", saved: true, takers: IMAGE, heading: "Image", needs: Some("image") }
 
     /// The flat binary is big-endian.
     big_endian: bool, FLAG => {
-        name: "big-endian", default: "false",
+        name: "big-endian", saved: true, default: "false",
         takers: IMAGE, heading: "Image", action: Action::On, needs: Some("flat")
     }
 
@@ -61,20 +62,26 @@ settings! {
 
     /// The CPU that the guest sees.
     cpu: &'static Model, MODEL => {
-        name: "cpu", default: "24Kf",
+        name: "cpu", saved: true, default: "24Kf",
         takers: CPU, heading: "Machine", qemu: &["-cpu"]
     }
 
     /// Memory. The first 256M are at physical 0, the rest from 0x90000000 up.
     memory: MemorySize, MEMORY => {
-        name: "memory", default: "256M",
+        name: "memory", saved: true, default: "256M",
         takers: GUEST, heading: "Machine", short: Some('m'), qemu: &["-m"]
     }
 
     /// Initial RAM disk.
     initrd: PathBuf, path("FILE") => {
-        name: "initrd",
+        name: "initrd", saved: true,
         takers: GUEST, heading: "Machine", qemu: &["-initrd"]
+    }
+
+    /// Go on from the snapshot in FILE, which says what the machine is made of.
+    restore: PathBuf, path("FILE") => {
+        name: "restore",
+        takers: RUN, heading: "Machine", qemu: &["-loadvm", "-incoming"]
     }
 
     /// A disk: the image in FILE, and after commas what else there is to say of it, as in
@@ -87,34 +94,34 @@ settings! {
 
     /// The kernel's command line.
     append: String, TEXT => {
-        name: "append",
+        name: "append", saved: true,
         takers: GUEST, heading: "Machine", qemu: &["-append"]
     }
 
     /// What the guest's clock shows at the start.
     rtc: RtcStart, DATE => {
-        name: "rtc", default: "2026-01-01T00:00:00",
+        name: "rtc", saved: true, default: "2026-01-01T00:00:00",
         takers: RUN, heading: "Machine", qemu: &["-rtc"]
     }
 
     /// What the guest's random numbers start from, as the boot code tells it: with `host`, runs
     /// differ.
     rngseed: RngSeed, SEED => {
-        name: "rngseed", default: "the same always",
+        name: "rngseed", saved: true, default: "the same always",
         takers: RUN, heading: "Machine"
     }
 
     /// Give the machine a second-level TLB of N entries: it keeps what the guest's TLB displaced at
     /// random, and spares the guest those refills. 0 is the bare CPU; the guest's instruction count
     /// depends on it.
-    second_tlb: u32, number::<0, 4096>() => {
-        name: "second-tlb", default: "1024",
+    second_tlb: u32, number::<0, { MOST_ENTRIES as i64 }>() => {
+        name: "second-tlb", saved: true, default: "1024",
         takers: BOARD, heading: "Machine"
     }
 
     /// Whether the guest finds the monitor's hypercalls.
     hypercalls: bool, FLAG => {
-        name: "hypercalls", default: "true",
+        name: "hypercalls", saved: true, default: "true",
         takers: BOARD, heading: "Machine", action: Action::Off("no-hypercalls",
             "Give the guest no hypercalls: HYPCALL is then a reserved instruction, as on the CPU \
              that it sees")

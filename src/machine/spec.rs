@@ -14,6 +14,7 @@ use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::DiskSpec;
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+use crate::snapshot::Snapshot;
 
 /// Everything that one VM is made of.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct MachineSpec {
     pub image: Arc<Image>,
     /// The initial RAM disk.
     pub initrd: Option<Arc<Initrd>>,
+    /// What it goes on from, if it does not boot. The image is a name, then.
+    pub snapshot: Option<Arc<Snapshot>>,
     /// Its disks.
     pub disks: Vec<DiskSpec>,
     /// The user's part of the kernel's command line.
@@ -86,6 +89,9 @@ impl MachineSpec {
     ///
     /// When it does not.
     pub fn fits(&self) -> Result<(), SpecError> {
+        if self.snapshot.is_some() {
+            return Ok(());
+        }
         let initrd = self.initrd.as_deref();
         image::load(
             &self.image,
@@ -96,6 +102,16 @@ impl MachineSpec {
         )
         .map(|_| ())
         .map_err(|error| Problem::from(error).at(&self.place))
+    }
+
+    /// Has the machine go on from a snapshot, which says what it is made of.
+    pub(super) fn go_on_from(&mut self, snapshot: Arc<Snapshot>) {
+        let config = snapshot.config();
+        self.cpu = config.model;
+        self.memory = snapshot.memory();
+        self.second_tlb = config.second_tlb;
+        self.hypercalls = config.hypercalls;
+        self.snapshot = Some(snapshot);
     }
 
     /// Lets go of the guest's files: once the VM is made, they are in its memory.

@@ -17,6 +17,7 @@ use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, FileError, ImageError, Told};
+use crate::snapshot::SnapshotError;
 
 /// Why a machine that is described well cannot start, or its console not go on.
 #[derive(Debug, Error)]
@@ -33,6 +34,8 @@ pub enum StartError {
     NoRoom(#[source] MachineMemoryError),
     #[error("the host gives no random numbers: {0}; give --rngseed 64 digits")]
     Seed(#[source] io::Error),
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Disk(#[from] OpenError),
     #[error(transparent)]
@@ -79,6 +82,22 @@ impl MachineSpec {
     ///
     /// As [`MachineSpec::vm`].
     pub fn vm_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, StartError> {
+        let Some(snapshot) = &self.snapshot else {
+            return self.booted_in(memory);
+        };
+        let mut vm = snapshot.load_in(memory)?;
+        self.connect(&mut vm)?;
+        Ok(vm)
+    }
+
+    fn connect(&self, vm: &mut Vm) -> Result<(), StartError> {
+        for (number, disk) in self.disks.iter().enumerate() {
+            vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
+        }
+        Ok(())
+    }
+
+    fn booted_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, StartError> {
         let config = VmConfig {
             model: self.cpu,
             memory: self.memory.bytes(),
@@ -88,9 +107,7 @@ impl MachineSpec {
             rtc_base: self.rtc.seconds(),
         };
         let mut vm = Vm::in_memory(config, memory)?;
-        for (number, disk) in self.disks.iter().enumerate() {
-            vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
-        }
+        self.connect(&mut vm)?;
         let initrd = self.initrd.as_deref();
         let told = Told {
             append: &self.append,

@@ -57,6 +57,8 @@ pub struct Entry {
     pub qemu: &'static [&'static str],
     /// Whether several machines cannot have it in common.
     pub own: bool,
+    /// Whether a snapshot says it, so that nothing else can.
+    pub saved: bool,
 }
 
 impl Entry {
@@ -82,6 +84,7 @@ impl Entry {
             needs: None,
             qemu: &[],
             own: false,
+            saved: false,
         }
     }
 
@@ -145,6 +148,14 @@ pub trait Table: Clone + Default + 'static {
             (row.merge)(&mut self, base);
         }
         self
+    }
+
+    /// The first setting that is said although a snapshot says it.
+    #[must_use]
+    fn saved(&self) -> Option<&'static str> {
+        let saved = Self::ROWS.iter().filter(|row| row.entry.saved);
+        let mut said = saved.filter(|row| (row.is_said)(self));
+        said.next().map(|row| row.entry.name)
     }
 
     /// Whether nothing is said.

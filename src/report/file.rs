@@ -2,7 +2,7 @@
 //! nothing is measured for minutes and then lost.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -62,25 +62,36 @@ impl OutFile {
     /// # Errors
     /// When the host refuses, because its disk is full for example.
     pub fn write(&self, text: &str) -> Result<(), OutFileError> {
-        self.replace(text).map_err(|source| self.failed(source))
+        self.fill(|out| out.write_all(text.as_bytes()))
     }
 
-    fn replace(&self, text: &str) -> io::Result<()> {
+    /// The same, with what `write` writes.
+    ///
+    /// # Errors
+    /// When `write` fails, or the host refuses.
+    pub fn fill(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), OutFileError> {
+        self.replace(write).map_err(|source| self.failed(source))
+    }
+
+    fn replace(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         // A link stays, and leads to the new file.
         let path = fs::canonicalize(&self.0).unwrap_or_else(|_| self.0.clone());
         let before = fs::metadata(&path).ok();
         if before.as_ref().is_some_and(|before| !before.is_file()) {
             // A device or a pipe is no place to replace.
-            return fs::write(&path, text);
+            return overwrite(&path, write);
         }
         let mut file = match beside(&path) {
             // A file that may be written in a folder that may not.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                return fs::write(&path, text);
+                return overwrite(&path, write);
             }
             file => file?,
         };
-        file.write_all(text.as_bytes())?;
+        buffered(file.as_file_mut(), write)?;
         if let Some(before) = before {
             file.as_file().set_permissions(before.permissions())?;
         }
@@ -112,6 +123,19 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".report-").permissions(every);
     builder.tempfile_in(folder_of(path))
+}
+
+fn overwrite(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    buffered(&mut File::create(path)?, write)
+}
+
+fn buffered(
+    file: &mut File,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    write(&mut out)?;
+    out.flush()
 }
 
 fn folder_of(path: &Path) -> &Path {

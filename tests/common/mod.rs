@@ -7,16 +7,20 @@ pub mod program;
 use libtest_mimic::{Completion, Failed};
 use mirrorball::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use mirrorball::image::{self, MemorySize, elf};
+use mirrorball::snapshot::{self, Snapshot};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::memory::Frozen;
+use mirrorball_runtime::memory::machine::MachineMemory;
 use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::state;
-use mirrorball_runtime::vm::{Vm, VmConfig};
+use mirrorball_runtime::vm::{SavedVm, Vm, VmConfig};
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An engine as the tests set it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,6 +147,15 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
         instructions: vm.cpu.retired(),
         state: state::hash(vm),
     }
+}
+
+/// The machine that was saved, after its way through a file.
+pub fn loaded(saved: SavedVm, memory: &Frozen) -> Box<Vm> {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    snapshot::write(&mut file, "saved", saved, memory).expect("the disk has room");
+    let snapshot = Snapshot::open(file.path()).expect("what was written");
+    let machine = MachineMemory::new(snapshot.memory().bytes()).expect("the host has memory");
+    snapshot.load_in(Arc::new(machine)).expect("it fits")
 }
 
 fn machine(big_endian: bool, second_tlb: usize) -> Box<Vm> {

@@ -7,6 +7,9 @@ pub enum HostFailure {
     /// The swap file does not give a page back.
     #[error("a page cannot be read back from the swap file: {0}")]
     Swap(String),
+    /// The store that the machine was loaded from does not give a page.
+    #[error("a page cannot be read from the snapshot: {0}")]
+    Store(String),
     /// There is no frame, not even of those in reserve.
     #[error("machine memory has no frame left for a page")]
     Frames,

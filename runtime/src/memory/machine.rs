@@ -57,6 +57,9 @@ pub enum MachineMemoryError {
 /// Frames beyond the limit, so that a VM can always come to its next instruction: then it is
 /// stopped, and memory is reclaimed. The last burst of a DMA is what needs most.
 const BEYOND: u64 = 1024;
+/// How many times the limit frozen memory and its machines may have in frames that they have no
+/// longer alike.
+const LENDABLE: u64 = 2;
 /// Freed frames that stay backed by the host. Twice as many, and half of them are given back to
 /// it: to do that for many at a time is cheap where they adjoin, as all threads stop for it.
 const WARM: usize = 1024;
@@ -101,6 +104,8 @@ pub struct MachineMemory {
     several: bool,
     /// Frames that may be in use.
     limit: u64,
+    /// Frames that may be in use beyond it because memory is frozen.
+    lent: AtomicU64,
     in_use: AtomicU64,
     most: AtomicU64,
     last_vm: AtomicU32,
@@ -137,7 +142,7 @@ impl MachineMemory {
         // The frame of zeros, the window of those without a home, the frames that belong to no
         // home, and the homes.
         let fresh = Frame::ZERO.0 + 1 + homes::WINDOW;
-        let end = fresh + (limit + BEYOND) as u32;
+        let end = fresh + ((1 + LENDABLE) * limit + BEYOND) as u32;
         let homes = machines.iter().map(|bytes| bytes.div_ceil(PAGE_SIZE));
         let homes: u64 = homes.map(|pages| u64::from(homes::frames(pages))).sum();
         let most = u32::MAX - end;
@@ -172,6 +177,7 @@ impl MachineMemory {
             }),
             several: machines.len() > 1 || frames == end,
             limit,
+            lent: AtomicU64::new(0),
             in_use: AtomicU64::new(0),
             most: AtomicU64::new(0),
             last_vm: AtomicU32::new(0),
@@ -219,18 +225,14 @@ impl MachineMemory {
         let (frame, stale) = {
             let mut pool = lock(&self.pool);
             let in_use = self.frames_in_use() + 1;
-            if in_use > self.limit + BEYOND {
+            if in_use > self.bound() + BEYOND {
                 return None;
             }
-            let is_free =
-                |&frame: &Frame| matches!(self.backmap.get(frame), Use::Free | Use::Stale);
-            let frame = home.filter(is_free).or_else(|| pool.take_spare())?;
+            let frame = home.filter(|&frame| self.is_free(frame));
+            let frame = frame.or_else(|| pool.take_spare())?;
             let stale = self.backmap.get(frame) == Use::Stale;
-            pool.handed_out += 1;
             pool.cleared += u64::from(stale);
-            self.set_owner(frame, user);
-            self.in_use.store(in_use, Ordering::Relaxed);
-            self.most.fetch_max(in_use, Ordering::Relaxed);
+            self.hand_out(&mut pool, frame, user);
             (frame, stale)
         };
         if stale {
@@ -238,6 +240,45 @@ impl MachineMemory {
             unsafe { self.host(frame.ma()).write_bytes(0, PAGE_SIZE as usize) };
         }
         Some(frame)
+    }
+
+    /// Hands out a certain frame if it is free, as it is: what was in it is there still, so that the
+    /// caller writes all of it.
+    pub(super) fn claim(&self, user: User, frame: Frame) -> bool {
+        let mut pool = lock(&self.pool);
+        let free = self.is_free(frame) && self.frames_in_use() < self.bound() + BEYOND;
+        if free {
+            self.hand_out(&mut pool, frame, user);
+        }
+        free
+    }
+
+    fn is_free(&self, frame: Frame) -> bool {
+        matches!(self.backmap.get(frame), Use::Free | Use::Stale)
+    }
+
+    fn hand_out(&self, pool: &mut Pool, frame: Frame, user: User) {
+        pool.handed_out += 1;
+        self.set_owner(frame, user);
+        let in_use = self.in_use.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(in_use, Ordering::Relaxed);
+    }
+
+    /// Lets so many more frames be in use than the limit says. False if that is too many.
+    pub(super) fn lend(&self, frames: u64) -> bool {
+        let more = |lent: u64| Some(lent + frames).filter(|&lent| lent <= LENDABLE * self.limit);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.lent.fetch_update(set, fetch, more).is_ok()
+    }
+
+    /// Ends that for so many frames.
+    pub(super) fn take_lent(&self, frames: u64) {
+        self.lent.fetch_sub(frames, Ordering::Relaxed);
+    }
+
+    /// The frames that may be in use for now.
+    fn bound(&self) -> u64 {
+        self.limit + self.lent.load(Ordering::Relaxed)
     }
 
     /// Takes a frame back that is not used any more.
@@ -340,13 +381,13 @@ impl MachineMemory {
     #[inline]
     #[must_use]
     pub fn is_short(&self) -> bool {
-        self.frames_in_use() > self.limit
+        self.frames_in_use() > self.bound()
     }
 
     /// How many frames are missing until memory is no longer short, with `more` to spare.
     #[must_use]
     pub fn missing(&self, more: u64) -> u64 {
-        (self.frames_in_use() + more).saturating_sub(self.limit)
+        (self.frames_in_use() + more).saturating_sub(self.bound())
     }
 
     /// The host address of a machine address.

@@ -7,9 +7,13 @@ use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
 use super::homes::Home;
 use super::machine::MachineMemory;
+use super::share::Content;
+use super::store::{PageStore, StoredPage};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The RAM below this address is what kseg0 can reach; more lies from [`HIGH_BASE`] up.
 pub const LOW_LIMIT: u64 = 256 << 20;
@@ -30,6 +34,8 @@ pub enum Page {
     Shared(Frame),
     /// In the swap file.
     Swapped(Slot),
+    /// In the store that the machine was loaded from, and not touched since.
+    Stored(StoredPage),
     /// Given to the monitor by the guest. It reads as zeros.
     Ballooned,
 }
@@ -70,6 +76,8 @@ pub struct PageCounts {
     pub shared: u64,
     /// In the swap file.
     pub swapped: u64,
+    /// In the store that the machine was loaded from.
+    pub stored: u64,
     /// Given to the monitor.
     pub ballooned: u64,
 }
@@ -82,6 +90,7 @@ impl PageCounts {
             Page::Private(_) => Some(&mut self.private),
             Page::Shared(_) => Some(&mut self.shared),
             Page::Swapped(_) => Some(&mut self.swapped),
+            Page::Stored(_) => Some(&mut self.stored),
             Page::Ballooned => Some(&mut self.ballooned),
         }
     }
@@ -95,7 +104,7 @@ impl PageCounts {
     /// The pages that were ever touched and are not given away.
     #[must_use]
     pub fn touched(&self) -> u64 {
-        self.zero + self.private + self.shared + self.swapped
+        self.zero + self.private + self.shared + self.swapped + self.stored
     }
 }
 
@@ -118,6 +127,8 @@ pub struct Pmap {
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
     counts: PageCounts,
+    /// Where pages are that were not touched since the machine was loaded.
+    store: Option<Arc<dyn PageStore>>,
 }
 
 impl Pmap {
@@ -130,6 +141,7 @@ impl Pmap {
             entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
             code: FxHashMap::default(),
             counts: PageCounts::default(),
+            store: None,
         }
     }
 
@@ -156,7 +168,7 @@ impl Pmap {
     }
 
     /// The frame that the page with this index has at home.
-    fn home_of(&self, index: usize) -> Option<Frame> {
+    pub(super) fn home_of(&self, index: usize) -> Option<Frame> {
         self.home.as_ref().map(|home| home.frame(index))
     }
 
@@ -246,7 +258,7 @@ impl Pmap {
             Page::Private(frame) => (frame, true),
             Page::Shared(frame) => (frame, false),
             Page::Zero => (Frame::ZERO, false),
-            Page::Absent | Page::Swapped(_) | Page::Ballooned => return None,
+            Page::Absent | Page::Swapped(_) | Page::Stored(_) | Page::Ballooned => return None,
         };
         Some(Access {
             ma: frame.at(pa),
@@ -300,12 +312,41 @@ impl Pmap {
     /// Makes a page readable that is not.
     #[cold]
     fn bring(&mut self, index: usize, machine: &MachineMemory) -> Result<(), HostFailure> {
-        if let Page::Swapped(slot) = self.entries[index].page {
-            self.fetch(index, slot, machine)?;
-        } else {
-            self.set(index, Page::Zero);
+        match self.entries[index].page {
+            Page::Swapped(slot) => {
+                self.fetch(index, slot, machine)?;
+            }
+            Page::Stored(page) => self.bring_stored(index, page, machine)?,
+            _ => self.set(index, Page::Zero),
         }
         Ok(())
+    }
+
+    /// The content of a page of this map; `None` if it is zeros.
+    pub(super) fn content<'a>(
+        &self,
+        page: Page,
+        machine: &'a MachineMemory,
+    ) -> Result<Option<Cow<'a, Content>>, HostFailure> {
+        Ok(match page {
+            Page::Absent | Page::Zero | Page::Ballooned => None,
+            Page::Private(frame) | Page::Shared(frame) => Some(Cow::Borrowed(machine.frame(frame))),
+            Page::Swapped(slot) => match machine.swap().read(slot) {
+                Ok(content) => Some(Cow::Owned(*content)),
+                Err(error) => return Err(HostFailure::Swap(error.to_string())),
+            },
+            Page::Stored(page) => Some(Cow::Owned(*self.stored(page)?)),
+        })
+    }
+
+    /// The store that the machine was loaded from, if it was.
+    pub(super) fn store(&self) -> Option<&Arc<dyn PageStore>> {
+        self.store.as_ref()
+    }
+
+    /// Sets the store that [`Page::Stored`] is about.
+    pub(super) fn set_store(&mut self, store: Option<Arc<dyn PageStore>>) {
+        self.store = store;
     }
 
     /// Reads a page back from the swap file.
@@ -324,7 +365,11 @@ impl Pmap {
         Ok(frame)
     }
 
-    fn frame_for(&self, index: usize, machine: &MachineMemory) -> Result<Frame, HostFailure> {
+    pub(super) fn frame_for(
+        &self,
+        index: usize,
+        machine: &MachineMemory,
+    ) -> Result<Frame, HostFailure> {
         let frame = machine.allocate(self.user(index), self.home_of(index));
         frame.ok_or(HostFailure::Frames)
     }
@@ -342,6 +387,7 @@ impl Pmap {
             Page::Absent | Page::Ballooned => (self.frame_for(index, machine)?, None),
             Page::Zero => (self.frame_for(index, machine)?, Some(Frame::ZERO)),
             Page::Swapped(slot) => (self.fetch(index, slot, machine)?, None),
+            Page::Stored(page) => (self.fetch_stored(index, page, machine)?, None),
             Page::Shared(shared) if machine.shares().take_back(user, shared) => {
                 machine.set_owner(shared, user);
                 (shared, None)

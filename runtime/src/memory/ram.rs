@@ -9,6 +9,7 @@ use super::machine::MachineMemory;
 use super::pmap::{Access, LOW_LIMIT, Page, PageCounts, Pmap};
 use super::reclaim::{Gain, Hands, Quota};
 use super::share::Content;
+use super::store::Stored;
 use super::window::{Grants, Window};
 use super::{Frame, VmId};
 use crate::addr::{Ma, PAGE_SIZE, Pa};
@@ -178,19 +179,16 @@ impl Ram {
 
     /// The content of a page; `None` if it is zeros, or the host failed, which is noted.
     pub(crate) fn content(&self, page: Page) -> Option<Cow<'_, Content>> {
-        match page {
-            Page::Absent | Page::Zero | Page::Ballooned => None,
-            Page::Private(frame) | Page::Shared(frame) => {
-                Some(Cow::Borrowed(self.machine.frame(frame)))
-            }
-            Page::Swapped(slot) => match self.machine.swap().read(slot) {
-                Ok(content) => Some(Cow::Owned(*content)),
-                Err(error) => {
-                    self.fail(HostFailure::Swap(error.to_string()));
-                    None
-                }
-            },
-        }
+        let content = self.pmap.content(page, &self.machine);
+        content.unwrap_or_else(|failure| {
+            self.fail(failure);
+            None
+        })
+    }
+
+    /// Says which pages are in a store. None was touched.
+    pub(crate) fn load(&mut self, stored: &Stored) {
+        self.pmap.load(stored);
     }
 
     /// Every page that was touched, in order of address, with its content if it is not zeros.

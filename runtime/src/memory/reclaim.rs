@@ -236,6 +236,7 @@ impl Pmap {
             self.give_back(index, machine);
             self.set(index, Page::Absent);
         }
+        self.set_store(None);
         if let Some(home) = self.take_home() {
             machine.give_home(home);
         }

@@ -32,7 +32,8 @@ pub fn hash(content: &Content) -> u64 {
 /// A frame that is shared.
 #[derive(Debug)]
 struct Shared {
-    hash: u64,
+    /// The hash by which others find it, if it was shared for its content.
+    hash: Option<u64>,
     users: Vec<User>,
 }
 
@@ -108,12 +109,22 @@ impl Shares {
             tables.hints.remove(&hash);
             tables.mail.entry(other.vm).or_default().push(other.pa);
         }
-        let users = Vec::with_capacity(2);
         tables.by_hash.insert(hash, frame);
-        tables.frames.insert(frame, Shared { hash, users });
-        tables.join(frame, user);
-        memory.set_shared(frame);
+        tables.publish(memory, frame, Some(hash), user);
         Offer::Published
+    }
+
+    /// A second user of a frame that is private to `user`, whatever its content: it is shared from
+    /// now on.
+    pub fn hold(&self, memory: &MachineMemory, user: User, frame: Frame, holder: User) {
+        let mut tables = self.tables();
+        tables.publish(memory, frame, None, user);
+        tables.join(frame, holder);
+    }
+
+    /// Another user of a frame that is shared.
+    pub fn join(&self, frame: Frame, user: User) {
+        self.tables().join(frame, user);
     }
 
     /// A shared frame with this content, which `user` uses from now on.
@@ -175,6 +186,13 @@ impl Shares {
 }
 
 impl Tables {
+    fn publish(&mut self, memory: &MachineMemory, frame: Frame, hash: Option<u64>, user: User) {
+        let users = Vec::with_capacity(2);
+        self.frames.insert(frame, Shared { hash, users });
+        self.join(frame, user);
+        memory.set_shared(frame);
+    }
+
     fn join(&mut self, frame: Frame, user: User) {
         if let Some(shared) = self.frames.get_mut(&frame) {
             shared.users.push(user);
@@ -195,7 +213,7 @@ impl Tables {
         self.uses -= 1;
         if last {
             self.frames.remove(&frame);
-            self.by_hash.remove(&hash);
+            hash.and_then(|hash| self.by_hash.remove(&hash));
         }
         last
     }

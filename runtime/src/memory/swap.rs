@@ -6,6 +6,7 @@
 
 use super::share::Content;
 use crate::addr::PAGE_SIZE;
+use rustc_hash::FxHashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,6 +21,8 @@ pub struct Slot(pub u32);
 #[derive(Debug, Default)]
 struct Slots {
     free: Vec<u32>,
+    /// How many users pages have beside the first, where they have more than one.
+    held: FxHashMap<u32, u32>,
     fresh: u32,
     in_use: u64,
     most: u64,
@@ -161,9 +164,21 @@ impl SwapFile {
         self.read(slot)
     }
 
-    /// Forgets a page.
+    /// The page has one user more.
+    pub fn hold(&self, slot: Slot) {
+        *self.slots().held.entry(slot.0).or_default() += 1;
+    }
+
+    /// Ends a use of a page. The last user forgets it.
     pub fn free(&self, slot: Slot) {
         let mut slots = self.slots();
+        if let Some(held) = slots.held.get_mut(&slot.0) {
+            *held -= 1;
+            if *held == 0 {
+                slots.held.remove(&slot.0);
+            }
+            return;
+        }
         slots.free.push(slot.0);
         slots.in_use -= 1;
     }
@@ -204,6 +219,9 @@ mod tests {
         let (one, two) = (swap.store(&page(1)).unwrap(), swap.store(&page(2)).unwrap());
         assert_eq!(swap.store(&page(3)), None);
         assert_eq!(*swap.fetch(one).unwrap(), page(1));
+        swap.hold(one);
+        swap.free(one);
+        assert_eq!(swap.store(&page(3)), None, "it has a user still");
         swap.free(one);
         let three = swap.store(&page(3)).unwrap();
         assert_eq!(*swap.fetch(three).unwrap(), page(3));

@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 /// The entries of a machine that does not say how many it has: enough for what a few programs use
 /// between two changes of address space.
 pub const DEFAULT_ENTRIES: usize = 1024;
+/// The most that a machine has.
+pub const MOST_ENTRIES: usize = 4096;
 /// Entries whose addresses share a place.
 const WAYS: usize = 4;
 /// By how many sets neighbouring address spaces differ: an odd number, so that all sets are used.

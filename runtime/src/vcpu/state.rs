@@ -21,6 +21,8 @@ pub struct CpuState {
     /// Whether LL has linked, what it loaded, and from where.
     link: (u32, u32, u64),
     now: Cycles,
+    /// How many instructions had run.
+    retired: u64,
     /// How much of the time the CPU waited.
     skipped: u64,
     cp0: Cp0,
@@ -44,12 +46,19 @@ impl CpuState {
             fcsr: cpu.fcsr.0,
             link: (cpu.ll_bit, cpu.ll_value, cpu.ll_address.0),
             now: cpu.now(0),
+            retired: cpu.retired(),
             skipped: cpu.skipped,
             cp0: cpu.cp0.clone(),
             tlb: cpu.tlb.clone(),
             second: cpu.second.clone(),
             idle: cpu.idle.clone(),
         }
+    }
+
+    /// How many instructions had run.
+    #[must_use]
+    pub fn retired(&self) -> u64 {
+        self.retired
     }
 
     /// Gives `cpu` this state. False, and nothing is done, if it is of a CPU with other TLBs.
@@ -64,7 +73,7 @@ impl CpuState {
         cpu.fcsr.0 = self.fcsr;
         (cpu.ll_bit, cpu.ll_value) = (self.link.0, self.link.1);
         cpu.ll_address = Va(self.link.2);
-        cpu.start_from(self.now.0.wrapping_sub(self.skipped), self.now, 0);
+        cpu.start_from(self.retired, self.now, 0);
         cpu.skipped = self.skipped;
         cpu.cp0 = self.cp0.clone();
         cpu.tlb = self.tlb.clone();

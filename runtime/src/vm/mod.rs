@@ -24,7 +24,7 @@ use crate::device::disk::{Bus, Disk, Disks};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
-use crate::memory::{HostFailure, Ram};
+use crate::memory::{HostFailure, Ram, Stored};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
 use idle::{IdleBackoff, Lag};
@@ -105,6 +105,9 @@ pub enum TwinError {
     /// It cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The host has no memory for it.
+    #[error(transparent)]
+    Memory(#[from] MachineMemoryError),
 }
 
 /// An image cannot be put behind a disk.
@@ -199,10 +202,24 @@ impl Vm {
     /// # Errors
     /// When the host has no memory for it, or does not give a page back.
     pub fn twin(&mut self) -> Result<Box<Vm>, TwinError> {
-        let mut twin = SavedVm::of(self)?.load()?;
+        let memory = MachineMemory::new(self.config.memory)?;
+        let mut twin = SavedVm::of(self).load_in(Arc::new(memory))?;
+        for (pa, content) in self.ram.contents() {
+            if let Some(content) = content {
+                twin.view().load_physical(pa, &*content);
+            }
+        }
+        if let Some(failure) = self.ram.failure() {
+            return Err(failure.clone().into());
+        }
         twin.disks = self.disks.twin();
         self.console.keep_log();
         Ok(twin)
+    }
+
+    /// Gives a machine that was loaded, and has not run, the content of its RAM.
+    pub fn fill(&mut self, stored: &Stored) {
+        self.ram.load(stored);
     }
 
     /// Puts an image behind a disk of the board: before the machine runs, which then has the disk, or

@@ -9,9 +9,8 @@ use super::{Vm, VmConfig};
 use crate::addr::Pa;
 use crate::board::malta::Malta;
 use crate::cpu::model::Model;
+use crate::memory::Ram;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
-use crate::memory::share::is_zero;
-use crate::memory::{HostFailure, Ram};
 use crate::vcpu::CpuState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -64,8 +63,8 @@ macro_rules! versions {
 
 versions! {
     ConfigState: "configuration" 1;
-    Vec<CpuState>: "CPU" 1;
-    RamState: "memory" 1;
+    Vec<CpuState>: "CPU" 2;
+    RamState: "memory" 2;
     Malta: "board" 2;
     Console: "console" 1;
 }
@@ -78,9 +77,9 @@ impl<T: Versioned> Part<T> {
         }
     }
 
-    fn open(self) -> Result<T, LoadError> {
+    fn open(&self) -> Result<&T, LoadError> {
         if self.version == T::VERSION {
-            Ok(self.state)
+            Ok(&self.state)
         } else {
             Err(LoadError::Version {
                 part: T::NAME,
@@ -127,28 +126,19 @@ impl ConfigState {
     }
 }
 
-/// The pages of RAM that are not zero, by address, and what the balloon has.
+/// What the balloon has of RAM. The content of pages is [`Frozen`](crate::memory::Frozen).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct RamState {
-    pages: Vec<(u64, Vec<u8>)>,
     given: Vec<u32>,
     balloon_target: u32,
 }
 
 impl RamState {
-    fn of(ram: &Ram) -> Result<Self, HostFailure> {
-        let pages = ram.contents().filter_map(|(pa, content)| {
-            let content = content.filter(|content| !is_zero(content))?;
-            Some((pa.0, content.to_vec()))
-        });
-        let state = Self {
-            pages: pages.collect(),
+    fn of(ram: &Ram) -> Self {
+        Self {
             given: ram.given.iter().collect(),
             balloon_target: ram.balloon_target,
-        };
-        // A page that the host did not give is missing.
-        ram.failure()
-            .map_or(Ok(state), |failure| Err(failure.clone()))
+        }
     }
 
     fn load(&self, vm: &mut Vm) {
@@ -156,14 +146,11 @@ impl RamState {
         for &number in &self.given {
             view.give_page(Pa(u64::from(number) << crate::addr::PAGE_BITS));
         }
-        for (pa, content) in &self.pages {
-            view.load_physical(Pa(*pa), content);
-        }
         vm.ram.balloon_target = self.balloon_target;
     }
 }
 
-/// The state of a machine.
+/// The state of a machine, but for the content of its RAM.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SavedVm {
     config: Part<ConfigState>,
@@ -175,42 +162,44 @@ pub struct SavedVm {
 
 impl SavedVm {
     /// The state of `vm`, which is between two runs of its engine.
-    ///
-    /// # Errors
-    /// If the host does not give a page back.
-    pub fn of(vm: &Vm) -> Result<Self, HostFailure> {
-        Ok(Self {
+    #[must_use]
+    pub fn of(vm: &Vm) -> Self {
+        Self {
             config: Part::new(ConfigState::of(&vm.config)),
             cpus: Part::new(vec![CpuState::of(&vm.cpu)]),
-            ram: Part::new(RamState::of(&vm.ram)?),
+            ram: Part::new(RamState::of(&vm.ram)),
             board: Part::new(vm.board.clone()),
             console: Part::new(vm.console.clone()),
-        })
+        }
     }
 
-    /// A machine in this state, with machine memory of its own.
+    /// What the machine is made of.
+    ///
+    /// # Errors
+    /// If this program has no such machine.
+    pub fn config(&self) -> Result<VmConfig, LoadError> {
+        self.config.open()?.config()
+    }
+
+    /// How many instructions the machine had run.
+    #[must_use]
+    pub fn retired(&self) -> u64 {
+        (self.cpus.state.first()).map_or(0, CpuState::retired)
+    }
+
+    /// A machine in this state, in machine memory that others may share. Its RAM is zeros.
     ///
     /// # Errors
     /// When the state is of another version or fits no machine, or the host has no memory for it.
-    pub fn load(self) -> Result<Box<Vm>, LoadError> {
-        let memory = MachineMemory::new(self.config.state.memory)?;
-        self.load_in(Arc::new(memory))
-    }
-
-    /// A machine in this state, in machine memory that others may share.
-    ///
-    /// # Errors
-    /// As of [`SavedVm::load`].
-    pub fn load_in(self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, LoadError> {
-        let config = self.config.open()?.config()?;
-        let mut vm = Vm::in_memory(config, memory)?;
+    pub fn load_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, LoadError> {
+        let mut vm = Vm::in_memory(self.config()?, memory)?;
         match self.cpus.open()?.as_slice() {
             [cpu] if cpu.load(&mut vm.cpu) => {}
             _ => return Err(LoadError::Shape(Vec::<CpuState>::NAME)),
         }
         self.ram.open()?.load(&mut vm);
-        vm.board = self.board.open()?;
-        vm.console = self.console.open()?;
+        vm.board = self.board.open()?.clone();
+        vm.console = self.console.open()?.clone();
         Ok(vm)
     }
 }

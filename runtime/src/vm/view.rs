@@ -7,7 +7,7 @@
 use super::Counters;
 use crate::addr::{PAGE_SIZE, Pa};
 use crate::memory::pmap::{Access, Page};
-use crate::memory::{HostFailure, Quota, Ram};
+use crate::memory::{Busy, Frozen, HostFailure, Quota, Ram};
 use crate::vcpu::Vcpu;
 
 /// Bytes that are loaded before another look at machine memory.
@@ -108,6 +108,21 @@ impl View<'_> {
     pub fn begin_epoch(&mut self) -> u64 {
         self.clear_spaces();
         self.ram.pmap.begin_epoch()
+    }
+
+    /// The content of RAM as it is now, which stays while the machine runs on.
+    ///
+    /// # Errors
+    /// If there are too many such copies.
+    pub fn freeze(&mut self) -> Result<Frozen, Busy> {
+        self.begin_epoch();
+        self.ram.freeze()
+    }
+
+    /// After frozen memory was dropped: has the machine run as fast as before.
+    pub fn settle(&mut self) {
+        self.begin_epoch();
+        self.ram.settle();
     }
 
     /// Writes `bytes` into RAM at `pa`, as [`View::write_physical`] does, but before the machine

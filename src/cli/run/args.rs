@@ -41,6 +41,10 @@ pub(in crate::cli) struct RunArgs {
     /// Write outcome, instruction count, state hash and all counters to FILE, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
     pub(super) report: Option<PathBuf>,
+    /// When the limit is reached, or Ctrl-A x or a signal ends the run, write the whole machine to
+    /// FILE: --restore FILE goes on from there
+    #[arg(long, value_name = "FILE", help_heading = "Control")]
+    pub(super) snapshot: Option<PathBuf>,
     /// Print what happens, while it does and to standard error; several topics with commas
     #[arg(
         long,
@@ -71,7 +75,8 @@ pub(in crate::cli) struct RunArgs {
 impl RunArgs {
     /// Whether there is a guest among the arguments.
     pub fn names_a_guest(&self) -> bool {
-        self.image.is_some() || self.several.names_guests()
+        let restored = self.machine.0.restore.is_some();
+        self.image.is_some() || restored || self.several.names_guests()
     }
 
     /// Whether the arguments are for one machine and no monitor.

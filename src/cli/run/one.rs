@@ -3,26 +3,28 @@
 use std::time::Instant;
 
 use mirrorball_runtime::exit::Outcome;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{SavedVm, Vm};
 
 use super::reports::{End, Reports};
-use crate::cli::{CliError, Exit};
+use crate::cli::{CliError, Exit, complain};
 use crate::console::{Session, Waker, end_orderly};
 use crate::engine::AnyEngine;
 use crate::machine::{MachineSpec, OnReset};
+use crate::report::OutFile;
+use crate::snapshot;
 
 /// Boots the machine, runs it to its end and tells what it came to.
 pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
     // Its console looks whether a signal has come.
     end_orderly(Waker::none()).map_err(CliError::NoSignals)?;
-    reports.tell(&run(machine, reports.want_state())?)
+    reports.tell(&run(machine, reports)?)
 }
 
 /// Boots the machine and runs it to its end.
-pub(super) fn run(mut machine: MachineSpec, hashed: bool) -> Result<End, CliError> {
+pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, CliError> {
     let mut session = machine.session()?;
     let start = Instant::now();
-    let (vm, engine, outcome) = loop {
+    let (mut vm, engine, outcome) = loop {
         let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session)?;
         if outcome != Outcome::Reset || machine.on_reset == OnReset::Exit {
             break (vm, engine, outcome);
@@ -32,7 +34,10 @@ pub(super) fn run(mut machine: MachineSpec, hashed: bool) -> Result<End, CliErro
     session
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
-    let mut end = End::gather(&vm, &engine, took, outcome, hashed);
+    if let Some(file) = &reports.snapshot {
+        save(&mut vm, &machine, outcome, file)?;
+    }
+    let mut end = End::gather(&vm, &engine, took, outcome, reports.want_state());
     end.unfinished = session
         .unfinished()
         .map(|unfinished| unfinished.to_string());
@@ -53,4 +58,21 @@ fn run_until_reset(
     let limit = machine.limit.unwrap_or(u64::MAX);
     let outcome = vm.run(&mut engine, session, limit);
     Ok((vm, engine, outcome))
+}
+
+/// Writes the machine to a file, from which it can go on.
+fn save(
+    vm: &mut Vm,
+    machine: &MachineSpec,
+    outcome: Outcome,
+    file: &OutFile,
+) -> Result<(), CliError> {
+    if !matches!(outcome, Outcome::Limit | Outcome::Quit) {
+        complain("no snapshot is written: the guest is at its end");
+        return Ok(());
+    }
+    let state = SavedVm::of(vm);
+    let memory = vm.view().freeze()?;
+    file.fill(|out| snapshot::write(out, &machine.name, state, &memory))?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! From arguments to machines that can start: every file is read, every value checked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 
 use super::args::RunArgs;
@@ -40,6 +40,9 @@ impl RunArgs {
     /// The run that the arguments ask for.
     pub fn validate(self) -> Result<RunOptions, CliError> {
         let mut files = Files::default();
+        if self.snapshot.is_some() && !self.is_one() {
+            return Err(CliError::SnapshotOfMany);
+        }
         let guests = if self.is_one() && self.machine_file().is_none() {
             Guests::One(Box::new(self.one()?.machine(&mut files)?))
         } else {
@@ -48,11 +51,12 @@ impl RunArgs {
         let uses = self.uses(&files, &guests);
         uses.are_apart()?;
         let mut written = uses.written();
-        written.extend(self.report.as_deref().and_then(OutFile::folder));
+        let files = [&self.report, &self.snapshot].into_iter().flatten();
+        written.extend(files.filter_map(|path| OutFile::folder(path)));
         let sandbox = (self.sandbox == SandboxMode::Strict)
             .then(|| Reach::new(written, &guests, self.perf_map));
         let check = self.several.check;
-        let report = self.report.filter(|_| !check);
+        let out = |path: Option<PathBuf>| path.filter(|_| !check).map(OutFile::open).transpose();
         Ok(RunOptions {
             guests,
             check,
@@ -61,7 +65,8 @@ impl RunArgs {
                 stats: self.stats,
                 ps: self.ps,
                 hash: self.hash,
-                file: report.map(OutFile::open).transpose()?,
+                file: out(self.report)?,
+                snapshot: out(self.snapshot)?,
                 trace: self.trace,
                 perf_map: self.perf_map,
             },
@@ -112,6 +117,9 @@ impl RunArgs {
         }
         if let Some(path) = &self.report {
             uses.write("the report", path);
+        }
+        if let Some(path) = &self.snapshot {
+            uses.write("the snapshot", path);
         }
         match guests {
             Guests::One(machine) => {

@@ -49,6 +49,8 @@ pub struct Reports {
     pub hash: bool,
     /// Where to write the record of the run.
     pub file: Option<OutFile>,
+    /// Where to write the machine when it has come to its limit or was quit.
+    pub snapshot: Option<OutFile>,
     /// What to print while it happens.
     pub trace: Vec<TraceTopic>,
     /// Whether perf is to find names for translated code.

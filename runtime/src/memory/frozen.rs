@@ -1,0 +1,212 @@
+//! The content of a machine's RAM as it was at one moment, while the machine runs on.
+//!
+//! Nothing is copied for it: all frames of the machine are shared from then on, and the machine
+//! copies a page when it next writes to it.
+
+use super::HostFailure;
+use super::machine::MachineMemory;
+use super::pmap::{Page, Pmap};
+use super::ram::Ram;
+use super::share::{Content, is_zero};
+use crate::addr::Pa;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Machine memory has no frames left for what frozen memory and its machine have no longer alike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("too many copies of the machine's memory are in use already; wait until one is written")]
+pub struct Busy;
+
+/// The content of a machine's RAM at one moment.
+pub struct Frozen {
+    pmap: Pmap,
+    machine: Arc<MachineMemory>,
+    /// Frames that machine memory may have in use beyond its limit because of this.
+    lent: u64,
+}
+
+impl Ram {
+    /// The content as it is now. No space may lead to any page.
+    pub(crate) fn freeze(&mut self) -> Result<Frozen, Busy> {
+        let machine = Arc::clone(self.machine_memory());
+        let lent = self.page_counts().private;
+        if !machine.lend(lent) {
+            return Err(Busy);
+        }
+        let pmap = self.pmap.freeze(&machine);
+        Ok(Frozen {
+            pmap,
+            machine,
+            lent,
+        })
+    }
+
+    /// Makes pages that are shared with no other private again, and brings pages home that were
+    /// copied while frozen memory had their place. No space may lead to any page.
+    pub(crate) fn settle(&mut self) {
+        let machine = Arc::clone(self.machine_memory());
+        self.pmap.settle(&machine);
+    }
+}
+
+impl Frozen {
+    /// Every page that is not zeros, in order of address, with its content.
+    ///
+    /// # Errors
+    /// For a page that the host does not give.
+    pub fn contents(
+        &self,
+    ) -> impl Iterator<Item = Result<(Pa, Cow<'_, Content>), HostFailure>> + '_ {
+        self.pmap.touched().filter_map(|(pa, page)| {
+            let content = self.pmap.content(page, &self.machine).transpose()?;
+            match content {
+                Ok(content) if is_zero(&content) => None,
+                content => Some(content.map(|content| (pa, content))),
+            }
+        })
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.pmap.clear(&self.machine);
+        self.machine.take_lent(self.lent);
+    }
+}
+
+impl Pmap {
+    /// A map of the same pages for a machine that does not run.
+    fn freeze(&mut self, machine: &MachineMemory) -> Self {
+        let mut frozen = Self::new(machine.next_vm(), self.bytes(), None);
+        frozen.set_store(self.store().cloned());
+        for index in 0..self.len() {
+            let Some(mut page) = self.page_at(index).filter(|&page| page != Page::Absent) else {
+                continue;
+            };
+            let holder = frozen.user(index);
+            match page {
+                Page::Private(frame) => {
+                    let user = self.user(index);
+                    machine.shares().hold(machine, user, frame, holder);
+                    page = Page::Shared(frame);
+                    self.set(index, page);
+                }
+                Page::Shared(frame) => machine.shares().join(frame, holder),
+                Page::Swapped(slot) => machine.swap().hold(slot),
+                Page::Absent | Page::Zero | Page::Stored(_) | Page::Ballooned => {}
+            }
+            frozen.set(index, page);
+        }
+        frozen
+    }
+
+    fn settle(&mut self, machine: &MachineMemory) {
+        for index in 0..self.len() {
+            let user = self.user(index);
+            if let Some(Page::Shared(frame)) = self.page_at(index)
+                && machine.shares().take_back(user, frame)
+            {
+                machine.set_owner(frame, user);
+                self.set(index, Page::Private(frame));
+            }
+            self.bring_home(index, machine);
+        }
+    }
+
+    /// Moves a private page to its place, if that is free.
+    fn bring_home(&mut self, index: usize, machine: &MachineMemory) {
+        let (Some(Page::Private(frame)), Some(home)) = (self.page_at(index), self.home_of(index))
+        else {
+            return;
+        };
+        if frame == home || !machine.claim(self.user(index), home) {
+            return;
+        }
+        machine.write(home.ma(), machine.frame(frame));
+        machine.free(frame);
+        self.set(index, Page::Private(home));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::PAGE_SIZE;
+
+    fn ram(pages: u64) -> Ram {
+        let memory = MachineMemory::new(pages * PAGE_SIZE).unwrap();
+        Ram::new(pages * PAGE_SIZE, false, Arc::new(memory))
+    }
+
+    fn write(ram: &mut Ram, page: u64, bytes: &[u8]) {
+        let access = ram.write(Pa(page * PAGE_SIZE)).unwrap().unwrap();
+        ram.put(access, bytes);
+    }
+
+    fn firsts(frozen: &Frozen) -> Vec<(u64, u8)> {
+        let contents = frozen.contents().map(|page| page.unwrap());
+        contents
+            .map(|(pa, content)| (pa.page_number(), content[0]))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_frozen_stays_while_the_machine_writes() {
+        let mut ram = ram(8);
+        (0..4).for_each(|page| write(&mut ram, page, &[page as u8 + 1]));
+        let first = ram.freeze().unwrap();
+        write(&mut ram, 1, b"x");
+        write(&mut ram, 5, b"y");
+        let second = ram.freeze().unwrap();
+        write(&mut ram, 1, b"z");
+        let before = [(0, 1), (1, 2), (2, 3), (3, 4)];
+        assert_eq!(firsts(&first), before);
+        let then = [(0, 1), (1, b'x'), (2, 3), (3, 4), (5, b'y')];
+        assert_eq!(firsts(&second), then);
+        drop(first);
+        assert_eq!(firsts(&second), then, "frames of the other are still its");
+        let machine = Arc::clone(ram.machine_memory());
+        drop(ram);
+        assert_eq!(firsts(&second), then, "it outlives its machine");
+        drop(second);
+        assert_eq!(machine.frames_in_use(), 0);
+    }
+
+    #[test]
+    fn afterwards_pages_are_private_and_at_home_again() {
+        let mut ram = ram(8);
+        (0..4).for_each(|page| write(&mut ram, page, &[7]));
+        let frozen = ram.freeze().unwrap();
+        write(&mut ram, 2, b"x");
+        assert_eq!(ram.page_counts().shared, 3);
+        drop(frozen);
+        ram.settle();
+        assert_eq!(
+            (ram.page_counts().shared, ram.page_counts().private),
+            (0, 4)
+        );
+        for page in 0..4 {
+            let pa = Pa(page * PAGE_SIZE);
+            let access = ram.read(pa).unwrap().unwrap();
+            assert!(access.writable && ram.pmap.is_at_home(pa, access.ma.into()));
+            let first = if page == 2 { b'x' } else { 7 };
+            assert_eq!(ram.machine_memory().frame(access.ma.into())[0], first);
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_copies() {
+        let mut ram = ram(8);
+        let mut held = Vec::new();
+        let busy = loop {
+            (0..8).for_each(|page| write(&mut ram, page, &[1]));
+            match ram.freeze() {
+                Ok(frozen) => held.push(frozen),
+                Err(busy) => break busy,
+            }
+        };
+        assert_eq!(busy, Busy);
+        assert!(held.len() > 1);
+        (0..8).for_each(|page| write(&mut ram, page, &[2]));
+    }
+}

@@ -1,0 +1,216 @@
+//! Reading a snapshot: the index at once, pages when they are asked for.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa};
+use mirrorball_runtime::memory::machine::MachineMemory;
+use mirrorball_runtime::memory::share::Content;
+use mirrorball_runtime::memory::{PageStore, Stored, StoredPage};
+use mirrorball_runtime::mmu::second::MOST_ENTRIES;
+use mirrorball_runtime::vm::{Vm, VmConfig};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::image::MemorySize;
+
+use super::format::{CHUNK_PAGES, Chunk, Index, MAGIC, MOST_INDEX, SnapshotError, Trailer};
+
+/// How many unpacked chunks are kept: what lies together is used together.
+const KEPT: usize = 64;
+
+/// A snapshot that was opened.
+pub struct Snapshot {
+    path: String,
+    index: Index,
+    config: VmConfig,
+    memory: MemorySize,
+    pages: Arc<Pages>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the snapshot {}", self.path)
+    }
+}
+
+impl Snapshot {
+    /// The snapshot in the file at `path`.
+    ///
+    /// # Errors
+    /// If there is none, or it is damaged, or of another version.
+    pub fn open(path: &Path) -> Result<Self, SnapshotError> {
+        let path_shown = path.display().to_string();
+        let io = |source| SnapshotError::Io {
+            path: path_shown.clone(),
+            source,
+        };
+        let file = File::open(path).map_err(io)?;
+        Self::read(file, &path_shown)
+    }
+
+    fn read(file: File, path: &str) -> Result<Self, SnapshotError> {
+        let io = |source| SnapshotError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let torn = |what| SnapshotError::Torn {
+            path: path.to_owned(),
+            what,
+        };
+        let length = file.metadata().map_err(io)?.len();
+        is_of_this_version(&file, path)?;
+        let trailer = length.checked_sub(Trailer::BYTES as u64);
+        let end = trailer.ok_or_else(|| torn("it ends too soon"))?;
+        let mut trailer = [0; Trailer::BYTES];
+        file.read_exact_at(&mut trailer, end).map_err(io)?;
+        let trailer = Trailer::from_bytes(&trailer);
+        if trailer.offset.checked_add(trailer.bytes) != Some(end) {
+            return Err(torn("it ends too soon, or more follows"));
+        }
+        let mut index = vec![0; trailer.bytes as usize];
+        file.read_exact_at(&mut index, trailer.offset).map_err(io)?;
+        if xxh3_64(&index) != trailer.hash {
+            return Err(torn("its index is damaged"));
+        }
+        let index = unpack(&index).ok_or_else(|| torn("its index is damaged"))?;
+        if !index.is_sound(trailer.offset) {
+            return Err(torn("its index contradicts itself"));
+        }
+        let config = (index.vm.config()).map_err(|source| SnapshotError::Load {
+            path: path.to_owned(),
+            source,
+        })?;
+        let memory = MemorySize::of_bytes(config.memory);
+        let memory = memory.filter(|_| config.second_tlb <= MOST_ENTRIES);
+        let memory = memory.ok_or_else(|| torn("there is no such machine"))?;
+        let pages = Arc::new(Pages {
+            file,
+            chunks: index.chunks.clone(),
+            kept: Mutex::default(),
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            index,
+            config,
+            memory,
+            pages,
+        })
+    }
+
+    /// What is in it but the content of pages.
+    #[must_use]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What the machine is made of.
+    #[must_use]
+    pub fn config(&self) -> &VmConfig {
+        &self.config
+    }
+
+    /// How much memory the machine has.
+    #[must_use]
+    pub fn memory(&self) -> MemorySize {
+        self.memory
+    }
+
+    /// The machine, in machine memory that others may share. Nothing is behind its disks.
+    ///
+    /// # Errors
+    /// When the state fits no machine, or the host has no memory for it.
+    pub fn load_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, SnapshotError> {
+        let vm = self.index.vm.load_in(memory);
+        let mut vm = vm.map_err(|source| SnapshotError::Load {
+            path: self.path.clone(),
+            source,
+        })?;
+        let pages = self.index.pages.iter();
+        let pages = pages.map(|&(number, page)| (Pa(u64::from(number) << PAGE_BITS), page));
+        vm.fill(&Stored {
+            store: Arc::clone(&self.pages) as Arc<dyn PageStore>,
+            pages: pages.map(|(pa, page)| (pa, StoredPage(page))).collect(),
+        });
+        Ok(vm)
+    }
+}
+
+fn is_of_this_version(file: &File, path: &str) -> Result<(), SnapshotError> {
+    let path = path.to_owned();
+    let mut magic = [0; MAGIC.len()];
+    match file.read_exact_at(&mut magic, 0) {
+        Ok(()) if magic == *MAGIC => Ok(()),
+        Ok(()) if magic[..MAGIC.len() - 3] == MAGIC[..MAGIC.len() - 3] => {
+            Err(SnapshotError::Version { path })
+        }
+        Err(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
+            Err(SnapshotError::Io { path, source })
+        }
+        _ => Err(SnapshotError::Foreign { path }),
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Option<Index> {
+    let mut unpacked = Vec::new();
+    let decoder = zstd::stream::read::Decoder::new(bytes).ok()?;
+    decoder.take(MOST_INDEX).read_to_end(&mut unpacked).ok()?;
+    postcard::from_bytes(&unpacked).ok()
+}
+
+/// An unpacked chunk, with its number.
+type Unpacked = (usize, Arc<[u8]>);
+
+/// The pages of a file.
+struct Pages {
+    file: File,
+    chunks: Vec<Chunk>,
+    /// The chunks that were used last, the oldest first.
+    kept: Mutex<VecDeque<Unpacked>>,
+}
+
+impl Pages {
+    fn chunk(&self, number: usize) -> io::Result<Arc<[u8]>> {
+        // A queue is whole after a panic as well.
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, chunk)) = kept().iter().rev().find(|(kept, _)| *kept == number) {
+            return Ok(Arc::clone(chunk));
+        }
+        let chunk = self.read(number)?;
+        let mut kept = kept();
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((number, Arc::clone(&chunk)));
+        Ok(chunk)
+    }
+
+    fn read(&self, number: usize) -> io::Result<Arc<[u8]>> {
+        let damaged = || io::Error::other("it is damaged");
+        let chunk = self.chunks.get(number).ok_or_else(damaged)?;
+        let mut bytes = vec![0; chunk.bytes as usize];
+        self.file.read_exact_at(&mut bytes, chunk.offset)?;
+        if xxh3_64(&bytes) != chunk.hash {
+            return Err(damaged());
+        }
+        let pages = zstd::bulk::decompress(&bytes, CHUNK_PAGES << PAGE_BITS)?;
+        if pages.len() as u64 != u64::from(chunk.pages) * PAGE_SIZE {
+            return Err(damaged());
+        }
+        Ok(pages.into())
+    }
+}
+
+impl PageStore for Pages {
+    fn page(&self, StoredPage(page): StoredPage) -> io::Result<Box<Content>> {
+        let page = page as usize;
+        let chunk = self.chunk(page / CHUNK_PAGES)?;
+        let (pages, _) = chunk.as_chunks();
+        let page: Option<&Content> = pages.get(page % CHUNK_PAGES);
+        page.map(|&content| Box::new(content))
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}

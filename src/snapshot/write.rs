@@ -1,0 +1,109 @@
+//! Writing a snapshot, from front to back.
+
+use std::io::{self, Write};
+
+use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
+use mirrorball_runtime::memory::Frozen;
+use mirrorball_runtime::memory::share::Content;
+use mirrorball_runtime::vm::SavedVm;
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::format::{CHUNK_PAGES, Chunk, Index, MAGIC, Trailer};
+
+/// How hard zstd tries: a guest's pages are written as fast as they are read.
+const LEVEL: i32 = 1;
+
+/// Writes the machine `name`, whose state is `vm` and whose memory was frozen in that state.
+///
+/// # Errors
+/// If the host does not give a page, or `out` takes no more.
+pub fn write(out: &mut dyn Write, name: &str, vm: SavedVm, memory: &Frozen) -> io::Result<()> {
+    let mut pages = Pages::new(out)?;
+    for page in memory.contents() {
+        let (pa, content) = page.map_err(io::Error::other)?;
+        pages.add((pa.0 >> PAGE_BITS) as u32, &content)?;
+    }
+    pages.finish(name, vm)
+}
+
+/// The part of the file that is written.
+struct Pages<'a> {
+    out: &'a mut dyn Write,
+    compressor: zstd::bulk::Compressor<'static>,
+    /// How many bytes were written.
+    at: u64,
+    /// The pages of the chunk that is being filled.
+    filling: Vec<u8>,
+    /// The stored pages, by the hash of their content.
+    known: FxHashMap<blake3::Hash, u32>,
+    pages: Vec<(u32, u32)>,
+    chunks: Vec<Chunk>,
+}
+
+impl<'a> Pages<'a> {
+    fn new(out: &'a mut dyn Write) -> io::Result<Self> {
+        out.write_all(MAGIC)?;
+        Ok(Self {
+            out,
+            compressor: zstd::bulk::Compressor::new(LEVEL)?,
+            at: MAGIC.len() as u64,
+            filling: Vec::with_capacity(CHUNK_PAGES << PAGE_BITS),
+            known: FxHashMap::default(),
+            pages: Vec::new(),
+            chunks: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, number: u32, content: &Content) -> io::Result<()> {
+        let next = self.known.len() as u32;
+        let stored = *self.known.entry(blake3::hash(content)).or_insert(next);
+        self.pages.push((number, stored));
+        if stored == next {
+            self.filling.extend_from_slice(content);
+        }
+        if self.filling.len() == CHUNK_PAGES << PAGE_BITS {
+            self.end_chunk()?;
+        }
+        Ok(())
+    }
+
+    fn end_chunk(&mut self) -> io::Result<()> {
+        let bytes = self.compressor.compress(&self.filling)?;
+        self.chunks.push(Chunk {
+            offset: self.at,
+            bytes: bytes.len() as u32,
+            pages: (self.filling.len() as u64 / PAGE_SIZE) as u32,
+            hash: xxh3_64(&bytes),
+        });
+        self.filling.clear();
+        self.put(&bytes)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.at += bytes.len() as u64;
+        self.out.write_all(bytes)
+    }
+
+    fn finish(mut self, name: &str, vm: SavedVm) -> io::Result<()> {
+        if !self.filling.is_empty() {
+            self.end_chunk()?;
+        }
+        let index = Index {
+            name: name.to_owned(),
+            vm,
+            pages: std::mem::take(&mut self.pages),
+            chunks: std::mem::take(&mut self.chunks),
+        };
+        let index = postcard::to_stdvec(&index).map_err(io::Error::other)?;
+        let index = self.compressor.compress(&index)?;
+        let trailer = Trailer {
+            offset: self.at,
+            bytes: index.len() as u64,
+            hash: xxh3_64(&index),
+        };
+        self.put(&index)?;
+        self.put(&trailer.to_bytes())?;
+        self.out.flush()
+    }
+}
