@@ -364,6 +364,20 @@ fn a_host_without_a_back_end_is_refused_with_those_that_have_one() {
     }
 }
 
+/// For what `perf record` runs, Cranelift names the code that it makes, in the folder of perf's maps.
+#[test]
+fn perf_can_record_a_run() {
+    let mut child = command(&["run", "--console", "none"])
+        .env("PERF_BUILDID_DIR", "anything")
+        .spawn()
+        .expect("the program starts");
+    let map = format!("/tmp/perf-{}.map", child.id());
+    assert!(child.wait().expect("it ends").success());
+    let names = fs::read_to_string(&map).expect("a map");
+    assert!(!names.is_empty());
+    fs::remove_file(map).expect("it is there");
+}
+
 #[test]
 fn perf_finds_names_of_translated_code_if_it_is_asked_for() {
     let names = |switches: &[&str]| {

@@ -18,7 +18,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use mirrorball::control::{
-    Claimed, ControlError, Machines, MonitorStatus, Process, Server, VmState, VmStatus,
+    Claimed, ControlError, Machines, MonitorStatus, Process, Saves, Server, VmState, VmStatus,
 };
 
 /// One VM that does what it is told.
@@ -35,6 +35,10 @@ impl Machines for One {
     }
 
     fn processes(&self, _name: &str) -> Result<Vec<Process>, ControlError> {
+        Err(ControlError::Unsupported("not yet".to_owned()))
+    }
+
+    fn save(&self, _name: &str) -> Result<Box<dyn Saves>, ControlError> {
         Err(ControlError::Unsupported("not yet".to_owned()))
     }
 

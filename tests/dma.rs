@@ -174,7 +174,7 @@ fn a_machine_with_a_disk_can_be_saved() {
         }
         waited += u64::from(vm.board.deadline().is_some());
         let memory = vm.view().freeze().expect("the first");
-        vm = loaded(SavedVm::of(&vm), &memory);
+        vm = loaded(SavedVm::of(&vm), memory);
         vm.connect_disk(0, Bus::Virtio, Box::new(disk.clone()))
             .expect("it is the same");
     }

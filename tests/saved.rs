@@ -29,7 +29,7 @@ fn interrupted(name: &str, image: &[u8], count: u64) -> End {
     let memory = vm.view().freeze().expect("the first");
     // What is done to the machine from here on is nothing to the one that is loaded.
     run(Kind::Jit, &mut vm, LIMIT);
-    let mut vm = loaded(saved, &memory);
+    let mut vm = loaded(saved, memory);
     let mut end = run(Kind::Jit, &mut vm, LIMIT);
     end.output = [before.output, end.output].concat();
     end

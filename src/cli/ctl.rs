@@ -1,6 +1,7 @@
 //! `mirrorball ctl`: asks a running monitor, or has it do something.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use comfy_table::presets::NOTHING;
@@ -11,6 +12,7 @@ use super::{CliError, Exit, print};
 use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
 use crate::control::{Client, ClientError};
 use crate::machine::values;
+use crate::report::OutFile;
 
 /// Where a monitor's control socket is by default: in the working directory.
 pub(super) const SOCKET: &str = "mirrorball.sock";
@@ -80,6 +82,14 @@ enum Question {
         #[arg(value_parser = values::size)]
         size: u64,
     },
+    /// Write a VM as it is now to FILE, while it runs on: `mirrorball run --restore FILE` goes on
+    /// from there
+    Snapshot {
+        /// Its name
+        vm: String,
+        /// The file
+        file: PathBuf,
+    },
     /// The address spaces that a VM's guest uses: its processes, as far as can be seen
     Ps {
         /// Its name
@@ -106,11 +116,28 @@ pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
         Question::Stop { vm } => act(vm, Action::Stop),
         Question::Share { vm, n } => act(vm, Action::Share(*n)),
         Question::Memory { vm, size } => act(vm, Action::MemoryTarget(*size)),
+        Question::Snapshot { vm, file } => save(&client, vm, file),
         Question::Ps { vm } => answer(json, client.processes(vm), |list| processes(list)),
         Question::Metrics if json => answer(json, client.status(), |_| String::new()),
         Question::Metrics => client.metrics().map_err(CliError::from),
     };
     print(&text?)
+}
+
+/// Writes a VM to a file, which is whole then or not there.
+fn save(client: &Client, vm: &str, file: &Path) -> Result<String, CliError> {
+    let file = OutFile::open(file.to_owned())?;
+    let mut failure = None;
+    let filled = file.fill(|out| {
+        client.save(vm, out).map_err(|error| {
+            failure = Some(error);
+            io::ErrorKind::Other.into()
+        })
+    });
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(filled.map(|()| String::new())?),
+    }
 }
 
 /// The answer as JSON or as `table` shows it.

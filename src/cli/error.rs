@@ -11,7 +11,7 @@ use super::Exit;
 use super::fetch::FetchError;
 use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
-use crate::disk::OpenError;
+use crate::disk::{MarkError, OpenError};
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
 use crate::image::{FileError, ImageError};
@@ -39,6 +39,8 @@ pub enum CliError {
     SnapshotOfMany,
     #[error("no snapshot is written: {0}")]
     Busy(#[from] Busy),
+    #[error("no snapshot is written: {0}")]
+    Mark(#[from] MarkError),
     #[error("--count is for one machine; write count = N in the machine file")]
     CountOfFile,
     #[error(transparent)]
@@ -142,6 +144,7 @@ impl CliError {
             | Self::ManyKernels(_)
             | Self::CountOfFile
             | Self::SnapshotOfMany
+            | Self::Mark(_)
             | Self::OutFile(_)
             | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,

@@ -4,6 +4,7 @@
 //! difference of two looks. Sizes are in bytes.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -312,4 +313,19 @@ pub trait Machines: Send + Sync {
     /// # Errors
     /// When there is no such VM, it is in no state for this, or a value is out of range.
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError>;
+
+    /// A VM as it is now, to be written while it runs on.
+    ///
+    /// # Errors
+    /// When there is no such VM, or it cannot be saved.
+    fn save(&self, name: &str) -> Result<Box<dyn Saves>, ControlError>;
+}
+
+/// Something large that is written piece by piece.
+pub trait Saves {
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// When it cannot be had, or `out` takes no more.
+    fn write(&self, out: &mut dyn Write) -> io::Result<()>;
 }

@@ -3,7 +3,7 @@
 //!
 //! [`Machines`]: super::Machines
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -144,6 +144,27 @@ impl Client {
         String::from_utf8(text).map_err(|_| self.strange("is no text"))
     }
 
+    /// Has a VM written to `out` as it is now.
+    ///
+    /// # Errors
+    /// When no monitor answers, the monitor refuses, or `out` takes no more.
+    pub fn save(&self, name: &str, out: &mut dyn Write) -> Result<(), ClientError> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| self.failed(error))?;
+        let mut connection = Connection::new(&stream, TIME);
+        let request = Request {
+            method: "GET".to_owned(),
+            target: path(name, "/snapshot"),
+            body: Vec::new(),
+        };
+        let sent = connection.write(&request.to_bytes());
+        sent.map_err(|error| self.failed(error))?;
+        match connection.save(out, TIME) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err((status, body))) => Err(self.refused(status, &body)),
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {
         self.read(&self.ask("GET", target, Vec::new())?)
     }
@@ -175,23 +196,32 @@ impl Client {
         let sent = connection.write(&request.to_bytes());
         let (status, body) = match (connection.answer(), sent) {
             (Ok(answer), _) => answer,
-            (Err(_), Err(error)) | (Err(HttpError::Io(error)), _) => {
-                return Err(self.failed(error));
-            }
-            (Err(HttpError::Late), _) => return Err(self.failed(ErrorKind::TimedOut.into())),
-            (Err(error), _) => return Err(self.strange(&error.to_string())),
+            (Err(_), Err(error)) => return Err(self.failed(error)),
+            (Err(error), _) => return Err(self.broken(error)),
         };
         if status == 200 {
             return Ok(body);
         }
-        Err(ClientError::Refused {
+        Err(self.refused(status, &body))
+    }
+
+    fn broken(&self, error: HttpError) -> ClientError {
+        match error {
+            HttpError::Io(error) => self.failed(error),
+            HttpError::Late => self.failed(ErrorKind::TimedOut.into()),
+            error => self.strange(&error.to_string()),
+        }
+    }
+
+    fn refused(&self, status: u16, body: &[u8]) -> ClientError {
+        ClientError::Refused {
             socket: self.name(),
             status,
-            message: match serde_json::from_slice::<Failure>(&body) {
+            message: match serde_json::from_slice::<Failure>(body) {
                 Ok(failure) => failure.error,
                 Err(_) => format!("{status} {}", reason(status)),
             },
-        })
+        }
     }
 
     fn name(&self) -> String {

@@ -1,13 +1,16 @@
 //! As much of HTTP/1.1 as the control socket speaks: one request and one answer a connection,
 //! each of bounded size and read in bounded time.
 //!
-//! Heads are parsed by `httparse`. There is no keep-alive, no chunked body and no compression.
+//! Heads are parsed by `httparse`. What is large is sent in chunks, whose last one says that it is
+//! whole. There is no keep-alive, no chunked request and no compression.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
+
+use super::api::Saves;
 
 /// The most bytes of a message before its body.
 pub(super) const MOST_HEAD: usize = 8 << 10;
@@ -16,6 +19,10 @@ pub(super) const MOST_BODY: usize = 64 << 10;
 /// The most bytes of an answer: many VMs with many counters.
 const MOST_ANSWER: usize = 64 << 20;
 const MOST_HEADERS: usize = 64;
+/// The bytes of a chunk that is sent.
+const CHUNK: usize = 64 << 10;
+/// The bytes behind those of a chunk.
+const CHUNK_END: usize = 2;
 
 /// Why a message cannot be read.
 #[derive(Debug, Error)]
@@ -77,14 +84,21 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// The body of an answer.
+pub enum Content {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// What writes it.
+    Stream(Box<dyn Saves>),
+}
+
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     pub kind: &'static str,
     /// The methods that there are, where another one was used.
     pub allow: Option<String>,
-    pub body: Vec<u8>,
+    pub body: Content,
 }
 
 /// A connection that everything has to be over on by a moment.
@@ -139,6 +153,20 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    /// Writes what `content` writes, in chunks: for as long as that takes, if the other side takes
+    /// some of it in each `time`.
+    pub fn stream(&mut self, content: &dyn Saves, time: Duration) -> io::Result<()> {
+        let chunks = Chunks {
+            connection: self,
+            time,
+        };
+        let mut out = BufWriter::with_capacity(CHUNK, chunks);
+        content.write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        self.write(b"0\r\n\r\n")
+    }
+
     pub fn request(&mut self) -> Result<Request, HttpError> {
         let mut bytes = Vec::new();
         let (mut request, start, length) = loop {
@@ -148,17 +176,13 @@ impl<'a> Connection<'a> {
             if bytes.len() > MOST_HEAD {
                 return Err(HttpError::Head);
             }
-            if self.read_some(&mut bytes)? == 0 {
-                return Err(HttpError::Ended);
-            }
+            self.read_more(&mut bytes)?;
         };
         if length > MOST_BODY {
             return Err(HttpError::Body);
         }
         while bytes.len() < start + length {
-            if self.read_some(&mut bytes)? == 0 {
-                return Err(HttpError::Ended);
-            }
+            self.read_more(&mut bytes)?;
         }
         request.body = bytes[start..start + length].to_vec();
         Ok(request)
@@ -166,7 +190,11 @@ impl<'a> Connection<'a> {
 
     /// The status and the body of what the other side answers; it closes the connection then.
     pub fn answer(&mut self) -> Result<(u16, Vec<u8>), HttpError> {
-        let mut bytes = Vec::new();
+        self.answer_from(Vec::new())
+    }
+
+    /// The same, of which these bytes have come.
+    fn answer_from(&mut self, mut bytes: Vec<u8>) -> Result<(u16, Vec<u8>), HttpError> {
         while self.read_some(&mut bytes)? > 0 {
             if bytes.len() > MOST_ANSWER {
                 return Err(HttpError::Body);
@@ -184,6 +212,63 @@ impl<'a> Connection<'a> {
         Ok((status, body.to_vec()))
     }
 
+    /// Has the body of the answer go to `out` while it comes; some of it has to come in each `time`.
+    /// An answer that refuses is returned with its status.
+    pub fn save(
+        &mut self,
+        out: &mut dyn Write,
+        time: Duration,
+    ) -> Result<Result<(), (u16, Vec<u8>)>, HttpError> {
+        let mut bytes = Vec::new();
+        let start = loop {
+            let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+            let mut answer = httparse::Response::new(&mut headers);
+            match answer.parse(&bytes)? {
+                httparse::Status::Complete(start) if answer.code == Some(200) => break start,
+                httparse::Status::Complete(_) => return self.answer_from(bytes).map(Err),
+                httparse::Status::Partial if bytes.len() > MOST_HEAD => {
+                    return Err(HttpError::Head);
+                }
+                httparse::Status::Partial => self.read_more(&mut bytes)?,
+            }
+        };
+        bytes.drain(..start);
+        loop {
+            self.deadline = Instant::now() + time;
+            let (start, length) = self.chunk_head(&mut bytes)?;
+            bytes.drain(..start);
+            if length == 0 {
+                return Ok(Ok(()));
+            }
+            while bytes.len() < length + CHUNK_END {
+                self.read_more(&mut bytes)?;
+            }
+            out.write_all(&bytes[..length])?;
+            bytes.drain(..length + CHUNK_END);
+        }
+    }
+
+    /// Where the chunk that `bytes` start with begins, and how many bytes it has.
+    fn chunk_head(&mut self, bytes: &mut Vec<u8>) -> Result<(usize, usize), HttpError> {
+        let wrong = |_| HttpError::Malformed("a chunk has no size".to_owned());
+        loop {
+            match httparse::parse_chunk_size(bytes).map_err(wrong)? {
+                httparse::Status::Complete((_, length)) if length > MOST_ANSWER as u64 => {
+                    return Err(HttpError::Body);
+                }
+                httparse::Status::Complete((start, length)) => return Ok((start, length as usize)),
+                httparse::Status::Partial => self.read_more(bytes)?,
+            }
+        }
+    }
+
+    fn read_more(&mut self, bytes: &mut Vec<u8>) -> Result<(), HttpError> {
+        match self.read_some(bytes)? {
+            0 => Err(HttpError::Ended),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes what the other side still sends, so that it comes to read the answer.
     pub fn drain(&mut self, time: Duration) {
         self.deadline = self.deadline.min(Instant::now() + time);
@@ -191,6 +276,27 @@ impl<'a> Connection<'a> {
         while self.read_some(&mut bytes).is_ok_and(|count| count > 0) {
             bytes.clear();
         }
+    }
+}
+
+/// The chunks of a body, each of which may take so long.
+struct Chunks<'a, 'b> {
+    connection: &'a mut Connection<'b>,
+    time: Duration,
+}
+
+impl Write for Chunks<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let connection = &mut self.connection;
+        connection.deadline = Instant::now() + self.time;
+        connection.write(format!("{:x}\r\n", bytes.len()).as_bytes())?;
+        connection.write(bytes)?;
+        connection.write(b"\r\n")?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -267,22 +373,24 @@ impl Request {
 }
 
 impl Answer {
-    /// What is sent; to HEAD, everything but the body.
+    /// What is sent before the body, and with it if that is known and not `head_only`.
     pub fn to_bytes(&self, head_only: bool) -> Vec<u8> {
         let mut bytes = format!(
-            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
+            "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nConnection: close\r\n",
             self.status,
             reason(self.status),
             self.kind,
-            self.body.len()
         );
         if let Some(allow) = &self.allow {
             bytes += &format!("Allow: {allow}\r\n");
         }
-        bytes += "\r\n";
+        let Content::Bytes(body) = &self.body else {
+            return (bytes + "Transfer-Encoding: chunked\r\n\r\n").into_bytes();
+        };
+        bytes += &format!("Content-Length: {}\r\n\r\n", body.len());
         let mut bytes = bytes.into_bytes();
         if !head_only {
-            bytes.extend_from_slice(&self.body);
+            bytes.extend_from_slice(body);
         }
         bytes
     }

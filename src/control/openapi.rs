@@ -7,7 +7,7 @@ use utoipa::openapi::content::Content;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::schema::{Array, Object, Type};
+use utoipa::openapi::schema::{Array, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Required};
 
 use super::api::{
@@ -29,6 +29,13 @@ fn operation(route: &Route) -> OperationBuilder {
         Shape::Metrics => {
             let text = Object::with_type(Type::String);
             ("text/plain", Content::new(Some(text)))
+        }
+        Shape::Snapshot => {
+            let binary = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
+            let content = Content::new(Some(binary.build()));
+            ("application/octet-stream", content)
         }
     };
     let mut operation = OperationBuilder::new()

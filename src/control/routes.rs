@@ -8,10 +8,11 @@ use serde::de::DeserializeOwned;
 use super::api::{
     Action, ControlError, Failure, Machines, MemoryTargetRequest, ShareRequest, StateRequest,
 };
-use super::http::{Answer, Request};
+use super::http::{Answer, Content, Request};
 use super::metrics;
 
 const JSON: &str = "application/json";
+const SNAPSHOT: &str = "application/octet-stream";
 
 /// What a body holds, by the name of its type in [`super::api`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Shape {
     Many(&'static str),
     /// Metrics in the text format of Prometheus.
     Metrics,
+    /// A snapshot, as `mirrorball run --restore` reads it.
+    Snapshot,
 }
 
 /// A way to ask.
@@ -42,7 +45,14 @@ pub struct Route {
 /// The body of an answer.
 struct Body {
     kind: &'static str,
-    bytes: Vec<u8>,
+    content: Content,
+}
+
+impl Body {
+    fn bytes(kind: &'static str, bytes: Vec<u8>) -> Self {
+        let content = Content::Bytes(bytes);
+        Self { kind, content }
+    }
 }
 
 /// Every way to ask.
@@ -81,6 +91,19 @@ pub const ROUTES: &[Route] = &[
         request: None,
         answer: Shape::Many("Process"),
         handle: |machines, name, _| json(&machines.processes(name)?),
+    },
+    Route {
+        method: "GET",
+        path: "/vms/{name}/snapshot",
+        summary: "A snapshot of the VM, which runs on",
+        request: None,
+        answer: Shape::Snapshot,
+        handle: |machines, name, _| {
+            Ok(Body {
+                kind: SNAPSHOT,
+                content: Content::Stream(machines.save(name)?),
+            })
+        },
     },
     Route {
         method: "PUT",
@@ -124,10 +147,7 @@ pub const ROUTES: &[Route] = &[
         handle: |machines, _, _| {
             let text = metrics::render(&machines.status())
                 .map_err(|error| ControlError::Host(error.to_string()))?;
-            Ok(Body {
-                kind: metrics::KIND,
-                bytes: text.into_bytes(),
-            })
+            Ok(Body::bytes(metrics::KIND, text.into_bytes()))
         },
     },
 ];
@@ -136,7 +156,7 @@ fn json(value: &impl Serialize) -> Result<Body, ControlError> {
     let mut bytes =
         serde_json::to_vec_pretty(value).map_err(|error| ControlError::Host(error.to_string()))?;
     bytes.push(b'\n');
-    Ok(Body { kind: JSON, bytes })
+    Ok(Body::bytes(JSON, bytes))
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
@@ -208,7 +228,7 @@ pub(super) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
             status: 200,
             kind: body.kind,
             allow: None,
-            body: body.bytes,
+            body: body.content,
         },
         Err(error) => failure(status(&error), &error.to_string()),
     }
@@ -224,6 +244,6 @@ pub(super) fn failure(status: u16, error: &str) -> Answer {
         kind: JSON,
         allow: None,
         // A text can always be JSON.
-        body: serde_json::to_vec(&failure).unwrap_or_default(),
+        body: Content::Bytes(serde_json::to_vec(&failure).unwrap_or_default()),
     }
 }

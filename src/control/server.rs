@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::api::Machines;
-use super::http::Connection;
+use super::http::{Connection, Content};
 use super::routes::{answer, failure};
 use super::socket::Claimed;
 
@@ -172,7 +172,15 @@ fn converse(caller: &Caller, machines: &dyn Machines) {
         Ok(request) => {
             caller.heard.store(true, Ordering::Relaxed);
             let head_only = request.method == "HEAD";
-            (answer(machines, &request).to_bytes(head_only), true)
+            let answer = answer(machines, &request);
+            let bytes = answer.to_bytes(head_only);
+            if let (Content::Stream(body), false) = (answer.body, head_only) {
+                // A client that is gone needs no more of it.
+                let sent = connection.write(&bytes);
+                let _ = sent.and_then(|()| connection.stream(&*body, TIME));
+                return;
+            }
+            (bytes, true)
         }
         Err(error) => match error.status() {
             Some(status) => {

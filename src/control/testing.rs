@@ -1,10 +1,11 @@
 //! Machines that only seem to run, for tests of what looks at them.
 
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
     Action, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines, MemoryStatus,
-    MonitorStatus, Process, VmState, VmStatus,
+    MonitorStatus, Process, Saves, VmState, VmStatus,
 };
 
 const MIB: u64 = 1 << 20;
@@ -105,6 +106,21 @@ impl Fake {
     }
 }
 
+/// So many bytes, in pieces.
+struct Large(u64);
+
+impl Saves for Large {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut left = self.0;
+        while left > 0 {
+            let piece = left.min(1 << 20);
+            out.write_all(&vec![b'x'; piece as usize])?;
+            left -= piece;
+        }
+        Ok(())
+    }
+}
+
 impl Machines for Fake {
     fn status(&self) -> MonitorStatus {
         self.change().clone()
@@ -121,6 +137,12 @@ impl Machines for Fake {
             pages: 40,
             name_hint: Some("init".to_owned()),
         }])
+    }
+
+    fn save(&self, name: &str) -> Result<Box<dyn Saves>, ControlError> {
+        let vm = self.vm(name);
+        let vm = vm.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))?;
+        Ok(Box::new(Large(vm.memory.private)))
     }
 
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {

@@ -11,6 +11,7 @@ mod create;
 mod error;
 mod header;
 mod lock;
+mod mark;
 mod medium;
 mod open;
 mod qcow2;
@@ -28,6 +29,7 @@ use mirrorball_runtime::device::disk::{self, Disk};
 
 pub use create::{Creation, Info};
 pub use error::OpenError;
+pub use mark::{Mark, MarkError};
 use open::{Opened, io_error, shown};
 use report::Report;
 use snapshot::Snapshot;

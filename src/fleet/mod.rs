@@ -6,6 +6,7 @@
 //! sees it.
 
 mod consoles;
+mod saving;
 mod watch;
 
 use std::collections::HashMap;

@@ -10,9 +10,12 @@ use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
 use mirrorball_runtime::vm::Vm;
 
+use super::saving::Running;
 use super::{FleetMonitor, lock};
 use crate::control::api::{CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus};
-use crate::control::{Action, ControlError, Machines, MonitorStatus, Process, VmState, VmStatus};
+use crate::control::{
+    Action, ControlError, Machines, MonitorStatus, Process, Saves, VmState, VmStatus,
+};
 use crate::machine::{EngineKind, values};
 use crate::report;
 
@@ -213,6 +216,12 @@ impl Machines for Watch {
             .map(|process| (key(process), all(process)))
             .collect();
         Ok(processes)
+    }
+
+    fn save(&self, name: &str) -> Result<Box<dyn Saves>, ControlError> {
+        let number = self.number(name)?;
+        let running = Running::freeze(&self.monitor, number)?;
+        Ok(Box::new(running))
     }
 
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {

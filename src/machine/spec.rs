@@ -12,7 +12,7 @@ use super::place::Place;
 use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
-use crate::disk::DiskSpec;
+use crate::disk::{DiskSpec, Mark, MarkError};
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 use crate::snapshot::Snapshot;
 
@@ -112,6 +112,15 @@ impl MachineSpec {
         self.second_tlb = config.second_tlb;
         self.hypercalls = config.hypercalls;
         self.snapshot = Some(snapshot);
+    }
+
+    /// Marks of its disks. The machine `goes_on` with them, or does not.
+    ///
+    /// # Errors
+    ///
+    /// If what is saved now would not fit what is on one of them later.
+    pub fn marks(&self, goes_on: bool) -> Result<Vec<Mark>, MarkError> {
+        self.disks.iter().map(|disk| disk.mark(goes_on)).collect()
     }
 
     /// Lets go of the guest's files: once the VM is made, they are in its memory.

@@ -12,7 +12,7 @@ use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
-use crate::disk::OpenError;
+use crate::disk::{MarkError, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
@@ -37,6 +37,8 @@ pub enum StartError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
+    Mark(#[from] MarkError),
+    #[error(transparent)]
     Disk(#[from] OpenError),
     #[error(transparent)]
     Connect(#[from] ConnectError),
@@ -59,7 +61,7 @@ impl StartError {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
-            Self::Socket { .. } => true,
+            Self::Socket { .. } | Self::Mark(_) => true,
             _ => false,
         }
     }
@@ -85,6 +87,9 @@ impl MachineSpec {
         let Some(snapshot) = &self.snapshot else {
             return self.booted_in(memory);
         };
+        for (number, disk) in snapshot.index().disks.iter().enumerate() {
+            disk.fits(self.disks.get(number))?;
+        }
         let mut vm = snapshot.load_in(memory)?;
         self.connect(&mut vm)?;
         Ok(vm)

@@ -6,6 +6,8 @@ use mirrorball_runtime::vm::{LoadError, SavedVm};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::disk::Mark;
+
 /// What a file begins with. The number at its end changes with anything that this module describes.
 pub(super) const MAGIC: &[u8; 24] = b"mirrorball snapshot v001";
 /// The most pages that are compressed together: a machine that touches one reads them all.
@@ -33,6 +35,8 @@ pub struct Index {
     pub name: String,
     /// Its state.
     pub vm: SavedVm,
+    /// Its disks.
+    pub disks: Vec<Mark>,
     /// For each page of RAM that is not zeros, its number and that of the stored page that it is
     /// like. A chunk has the next [`CHUNK_PAGES`] stored pages, the last one what is left.
     pub(super) pages: Vec<(u32, u32)>,

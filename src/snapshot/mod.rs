@@ -11,7 +11,7 @@ mod write;
 
 pub use format::{Index, SnapshotError};
 pub use read::Snapshot;
-pub use write::write;
+pub use write::Saved;
 
 #[cfg(test)]
 mod tests;

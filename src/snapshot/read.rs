@@ -20,7 +20,7 @@ use crate::image::MemorySize;
 use super::format::{CHUNK_PAGES, Chunk, Index, MAGIC, MOST_INDEX, SnapshotError, Trailer};
 
 /// How many unpacked chunks are kept: what lies together is used together.
-const KEPT: usize = 64;
+const MOST_KEPT: usize = 64;
 
 /// A snapshot that was opened.
 pub struct Snapshot {
@@ -87,17 +87,13 @@ impl Snapshot {
         let memory = MemorySize::of_bytes(config.memory);
         let memory = memory.filter(|_| config.second_tlb <= MOST_ENTRIES);
         let memory = memory.ok_or_else(|| torn("there is no such machine"))?;
-        let pages = Arc::new(Pages {
-            file,
-            chunks: index.chunks.clone(),
-            kept: Mutex::default(),
-        });
+        let pages = Pages::new(file, index.chunks.clone()).map_err(io)?;
         Ok(Self {
             path: path.to_owned(),
             index,
             config,
             memory,
-            pages,
+            pages: Arc::new(pages),
         })
     }
 
@@ -161,53 +157,83 @@ fn unpack(bytes: &[u8]) -> Option<Index> {
     postcard::from_bytes(&unpacked).ok()
 }
 
-/// An unpacked chunk, with its number.
-type Unpacked = (usize, Arc<[u8]>);
-
 /// The pages of a file.
 struct Pages {
     file: File,
     chunks: Vec<Chunk>,
-    /// The chunks that were used last, the oldest first.
-    kept: Mutex<VecDeque<Unpacked>>,
+    unpacked: Mutex<Unpacked>,
+}
+
+/// The chunks that were used last, and what unpacks others.
+struct Unpacked {
+    decompressor: zstd::bulk::Decompressor<'static>,
+    /// Chunks by their numbers, the oldest first.
+    kept: VecDeque<(usize, Vec<u8>)>,
 }
 
 impl Pages {
-    fn chunk(&self, number: usize) -> io::Result<Arc<[u8]>> {
-        // A queue is whole after a panic as well.
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, chunk)) = kept().iter().rev().find(|(kept, _)| *kept == number) {
-            return Ok(Arc::clone(chunk));
-        }
-        let chunk = self.read(number)?;
-        let mut kept = kept();
-        if kept.len() == KEPT {
-            kept.pop_front();
-        }
-        kept.push_back((number, Arc::clone(&chunk)));
-        Ok(chunk)
+    fn new(file: File, chunks: Vec<Chunk>) -> io::Result<Self> {
+        let unpacked = Unpacked {
+            decompressor: zstd::bulk::Decompressor::new()?,
+            kept: VecDeque::with_capacity(MOST_KEPT),
+        };
+        Ok(Self {
+            file,
+            chunks,
+            unpacked: Mutex::new(unpacked),
+        })
     }
 
-    fn read(&self, number: usize) -> io::Result<Arc<[u8]>> {
-        let damaged = || io::Error::other("it is damaged");
-        let chunk = self.chunks.get(number).ok_or_else(damaged)?;
+    fn packed(&self, chunk: &Chunk) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; chunk.bytes as usize];
         self.file.read_exact_at(&mut bytes, chunk.offset)?;
         if xxh3_64(&bytes) != chunk.hash {
             return Err(damaged());
         }
-        let pages = zstd::bulk::decompress(&bytes, CHUNK_PAGES << PAGE_BITS)?;
-        if pages.len() as u64 != u64::from(chunk.pages) * PAGE_SIZE {
+        Ok(bytes)
+    }
+}
+
+impl Unpacked {
+    /// The bytes of a chunk.
+    fn chunk(&mut self, pages: &Pages, number: usize) -> io::Result<&[u8]> {
+        let kept = self.kept.iter().rposition(|(kept, _)| *kept == number);
+        let place = match kept {
+            Some(place) => place,
+            None => {
+                let chunk = pages.chunks.get(number).ok_or_else(damaged)?;
+                let bytes = self.unpack(chunk, &pages.packed(chunk)?)?;
+                self.kept.push_back((number, bytes));
+                self.kept.len() - 1
+            }
+        };
+        Ok(&self.kept[place].1)
+    }
+
+    /// Unpacks a chunk into the place of the oldest one.
+    fn unpack(&mut self, chunk: &Chunk, packed: &[u8]) -> io::Result<Vec<u8>> {
+        let oldest = (self.kept.len() == MOST_KEPT).then(|| self.kept.pop_front());
+        let mut bytes = oldest.flatten().map(|(_, bytes)| bytes).unwrap_or_default();
+        bytes.clear();
+        bytes.reserve_exact(CHUNK_PAGES << PAGE_BITS);
+        self.decompressor.decompress_to_buffer(packed, &mut bytes)?;
+        if bytes.len() as u64 != u64::from(chunk.pages) * PAGE_SIZE {
             return Err(damaged());
         }
-        Ok(pages.into())
+        Ok(bytes)
     }
+}
+
+fn damaged() -> io::Error {
+    io::Error::other("it is damaged")
 }
 
 impl PageStore for Pages {
     fn page(&self, StoredPage(page): StoredPage) -> io::Result<Box<Content>> {
         let page = page as usize;
-        let chunk = self.chunk(page / CHUNK_PAGES)?;
+        // What is kept is whole after a panic as well.
+        let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        let chunk = unpacked.chunk(self, page / CHUNK_PAGES)?;
         let (pages, _) = chunk.as_chunks();
         let page: Option<&Content> = pages.get(page % CHUNK_PAGES);
         page.map(|&content| Box::new(content))

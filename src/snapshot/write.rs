@@ -9,22 +9,38 @@ use mirrorball_runtime::vm::SavedVm;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::disk::Mark;
+
 use super::format::{CHUNK_PAGES, Chunk, Index, MAGIC, Trailer};
 
 /// How hard zstd tries: a guest's pages are written as fast as they are read.
 const LEVEL: i32 = 1;
 
-/// Writes the machine `name`, whose state is `vm` and whose memory was frozen in that state.
-///
-/// # Errors
-/// If the host does not give a page, or `out` takes no more.
-pub fn write(out: &mut dyn Write, name: &str, vm: SavedVm, memory: &Frozen) -> io::Result<()> {
-    let mut pages = Pages::new(out)?;
-    for page in memory.contents() {
-        let (pa, content) = page.map_err(io::Error::other)?;
-        pages.add((pa.0 >> PAGE_BITS) as u32, &content)?;
+/// A machine as it was at one moment.
+pub struct Saved {
+    /// What it is called.
+    pub name: String,
+    /// Its state.
+    pub vm: SavedVm,
+    /// Its disks.
+    pub disks: Vec<Mark>,
+    /// Its memory, which was frozen in that state.
+    pub memory: Frozen,
+}
+
+impl Saved {
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// If the host does not give a page, or `out` takes no more.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut pages = Pages::new(out)?;
+        for page in self.memory.contents() {
+            let (pa, content) = page.map_err(io::Error::other)?;
+            pages.add((pa.0 >> PAGE_BITS) as u32, &content)?;
+        }
+        pages.finish(self)
     }
-    pages.finish(name, vm)
 }
 
 /// The part of the file that is written.
@@ -85,13 +101,14 @@ impl<'a> Pages<'a> {
         self.out.write_all(bytes)
     }
 
-    fn finish(mut self, name: &str, vm: SavedVm) -> io::Result<()> {
+    fn finish(mut self, saved: &Saved) -> io::Result<()> {
         if !self.filling.is_empty() {
             self.end_chunk()?;
         }
         let index = Index {
-            name: name.to_owned(),
-            vm,
+            name: saved.name.clone(),
+            vm: saved.vm.clone(),
+            disks: saved.disks.clone(),
             pages: std::mem::take(&mut self.pages),
             chunks: std::mem::take(&mut self.chunks),
         };

@@ -7,7 +7,7 @@ pub mod program;
 use libtest_mimic::{Completion, Failed};
 use mirrorball::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use mirrorball::image::{self, MemorySize, elf};
-use mirrorball::snapshot::{self, Snapshot};
+use mirrorball::snapshot::{Saved, Snapshot};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
@@ -150,9 +150,15 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
 }
 
 /// The machine that was saved, after its way through a file.
-pub fn loaded(saved: SavedVm, memory: &Frozen) -> Box<Vm> {
+pub fn loaded(vm: SavedVm, memory: Frozen) -> Box<Vm> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
-    snapshot::write(&mut file, "saved", saved, memory).expect("the disk has room");
+    let saved = Saved {
+        name: "saved".to_owned(),
+        vm,
+        disks: Vec::new(),
+        memory,
+    };
+    saved.write(&mut file).expect("the disk has room");
     let snapshot = Snapshot::open(file.path()).expect("what was written");
     let machine = MachineMemory::new(snapshot.memory().bytes()).expect("the host has memory");
     snapshot.load_in(Arc::new(machine)).expect("it fits")

@@ -310,9 +310,15 @@ impl<F: Fleet> Monitor<F> {
 
     /// Looks at the VM of machine `number` between two slices. `None` if it has none now.
     pub fn look<T>(&self, number: usize, look: impl FnOnce(&Vm) -> T) -> Option<T> {
+        self.change(number, |vm| look(vm))
+    }
+
+    /// Does something to the VM of machine `number` between two slices, which its guest does not
+    /// notice. `None` if it has none now.
+    pub fn change<T>(&self, number: usize, change: impl FnOnce(&mut Vm) -> T) -> Option<T> {
         let _hold = self.visit(number);
-        let machine = lock(&self.slots[number].machine);
-        machine.as_ref().map(|machine| look(&machine.vm))
+        let mut machine = lock(&self.slots[number].machine);
+        machine.as_mut().map(|machine| change(&mut machine.vm))
     }
 
     /// Wakes machine `number` if it waits for the world outside: something was typed, or there is

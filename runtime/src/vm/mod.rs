@@ -246,6 +246,11 @@ impl Vm {
         Ok(())
     }
 
+    /// Takes the images away from its disks. What they were doing is done then.
+    pub fn disconnect_disks(&mut self) {
+        self.disks = Disks::default();
+    }
+
     /// What the machine is made of.
     #[must_use]
     pub fn config(&self) -> &VmConfig {

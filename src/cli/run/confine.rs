@@ -14,6 +14,9 @@ use crate::engine::compiler;
 use crate::machine::{CodeCache, ConsoleSpec, MachineSpec};
 use crate::sandbox::{self, Duty};
 
+/// `perf record` sets this for what it runs, and Cranelift then writes names there as well.
+const RECORDS: &str = "PERF_BUILDID_DIR";
+
 /// What the process leaves itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SandboxMode {
@@ -36,7 +39,7 @@ impl Reach {
     /// What is written while `guests` run, beside the outputs that the user named.
     pub(super) fn new(outputs: Vec<PathBuf>, guests: &Guests, perf_map: bool) -> Self {
         let mut written = outputs;
-        if perf_map {
+        if perf_map || env::var_os(RECORDS).is_some() {
             written.push(perf::folder());
         }
         let mut sockets = Vec::new();

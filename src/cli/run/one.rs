@@ -11,7 +11,7 @@ use crate::console::{Session, Waker, end_orderly};
 use crate::engine::AnyEngine;
 use crate::machine::{MachineSpec, OnReset};
 use crate::report::OutFile;
-use crate::snapshot;
+use crate::snapshot::Saved;
 
 /// Boots the machine, runs it to its end and tells what it came to.
 pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
@@ -71,8 +71,12 @@ fn save(
         complain("no snapshot is written: the guest is at its end");
         return Ok(());
     }
-    let state = SavedVm::of(vm);
-    let memory = vm.view().freeze()?;
-    file.fill(|out| snapshot::write(out, &machine.name, state, &memory))?;
-    Ok(())
+    vm.disconnect_disks();
+    let saved = Saved {
+        name: machine.name.clone(),
+        vm: SavedVm::of(vm),
+        disks: machine.marks(false)?,
+        memory: vm.view().freeze()?,
+    };
+    Ok(file.fill(|out| saved.write(out))?)
 }

@@ -50,6 +50,31 @@ fn refusal(error: ClientError) -> (u16, String) {
 }
 
 #[test]
+fn what_is_large_comes_whole_or_not_at_all() {
+    let bench = bench();
+    let mut saved = Vec::new();
+    bench.client.save("web", &mut saved).unwrap();
+    let bytes = testing::status().vms[0].memory.private as usize;
+    assert!(saved.len() == bytes && saved.iter().all(|&byte| byte == b'x'));
+    let error = bench.client.save("other", &mut saved).unwrap_err();
+    assert_eq!(refusal(error).0, 404);
+    // A server that is gone in the middle of a chunk, or before the last one.
+    let path = bench.path.with_file_name("short");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    for sent in ["5\r\nab", "2\r\nab\r\n", "", "zz\r\n"] {
+        let client = Client::new(&path);
+        let asking = std::thread::spawn(move || client.save("web", &mut Vec::new()));
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream
+            .write_all((head.to_owned() + sent).as_bytes())
+            .unwrap();
+        drop(stream);
+        assert!(asking.join().unwrap().is_err(), "{sent}");
+    }
+}
+
+#[test]
 fn what_is_told_is_what_there_is() {
     let bench = bench();
     let client = &bench.client;
