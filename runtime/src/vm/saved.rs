@@ -66,7 +66,7 @@ versions! {
     ConfigState: "configuration" 1;
     Vec<CpuState>: "CPU" 1;
     RamState: "memory" 1;
-    Malta: "board" 2;
+    Malta: "board" 3;
     Console: "console" 1;
 }
 
