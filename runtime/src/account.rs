@@ -12,6 +12,9 @@ pub enum Kind {
     Tables,
     /// What was printed and not written yet, and what was typed and not read yet.
     Console,
+    /// Frames that came in and were not received by the guest, and what is on its way between a
+    /// network of the host's and the guest.
+    Network,
     /// What is known of the guest's processes.
     Processes,
     /// Translated code.
@@ -26,9 +29,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tables,
         Self::Console,
+        Self::Network,
         Self::Processes,
         Self::Code,
         Self::CodePages,
@@ -42,6 +46,7 @@ impl Kind {
         match self {
             Self::Tables => "tables",
             Self::Console => "console",
+            Self::Network => "network",
             Self::Processes => "processes",
             Self::Code => "code",
             Self::CodePages => "code_pages",
@@ -56,6 +61,7 @@ impl Kind {
         match self {
             Self::Tables => "software TLBs",
             Self::Console => "console",
+            Self::Network => "network",
             Self::Processes => "guest processes",
             Self::Code => "translated code",
             Self::CodePages => "tables that lead to code",

@@ -19,9 +19,11 @@ mod tests;
 mod wiring;
 
 use super::{BusError, Request};
+use crate::account::Holding;
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
+use crate::device::network::{Frame, Port, Traffic};
 use crate::device::uart16550::Uart16550;
 use crate::device::virtio::{Entropy, VirtioPci};
 use crate::device::{Device, Outside, Registers, Width};
@@ -167,7 +169,7 @@ impl Malta {
         let Some(device) = self.chips.device(chip) else {
             return;
         };
-        device.use_disks(outside.disks, now);
+        device.use_disks(&mut outside.backends.disks, now);
         if may && device.wants_bus() {
             device.master(outside, now);
         }
@@ -187,6 +189,42 @@ impl Malta {
     pub fn fit_disk(&mut self, number: usize, bus: Bus, disk: &dyn Disk) -> bool {
         let (shape, big_endian) = (Shape::of(disk), self.big_endian);
         self.chips.fit_disk(number, bus, &shape, big_endian)
+    }
+
+    /// Puts a network port into its slot, or finds it there; says whether it is there now.
+    pub fn fit_port(&mut self, number: usize, port: Port) -> bool {
+        self.chips.fit_port(number, port, self.big_endian)
+    }
+
+    /// Whether a frame may come in by a network port.
+    pub fn has_room(&mut self, number: usize) -> bool {
+        let port = self.chips.network_mut(number);
+        port.is_some_and(|(_, port)| port.as_ref().is_some_and(VirtioPci::has_room))
+    }
+
+    /// A frame comes in by a network port.
+    pub fn deliver(&mut self, number: usize, frame: Frame, outside: &mut Outside<'_>, now: Nanos) {
+        if let Some((chip, Some(port))) = self.chips.network_mut(number) {
+            port.deliver(frame);
+            self.lend_bus(chip, outside, now);
+            self.propagate(chip);
+        }
+    }
+
+    /// What went through all network ports.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let mut traffic = Traffic::default();
+        (self.chips.networks()).for_each(|port| traffic += port.device().traffic());
+        traffic
+    }
+
+    /// The frames that came in and wait for their guest.
+    #[must_use]
+    pub fn frames_held(&self) -> Holding {
+        let mut held = Holding::default();
+        (self.chips.networks()).for_each(|port| held += port.device().held());
+        held
     }
 
     /// Puts a source of random bytes into its slot, which gives what follows from a seed.

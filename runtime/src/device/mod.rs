@@ -20,6 +20,7 @@ pub mod gt64120;
 pub mod i8042;
 pub mod i8254;
 pub mod i8259;
+pub mod network;
 pub mod pci;
 pub mod piix4;
 pub mod rtc;
@@ -32,6 +33,7 @@ pub mod virtio;
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use disk::Disks;
+use network::Networks;
 use serde::{Deserialize, Serialize};
 
 /// The size of one register access.
@@ -111,8 +113,17 @@ pub trait Memory {
 pub struct Outside<'a> {
     /// Its memory.
     pub memory: &'a mut dyn Memory,
+    /// What is behind its disks and ports.
+    pub backends: &'a mut Backends,
+}
+
+/// What the host has behind a machine's devices.
+#[derive(Default)]
+pub struct Backends {
     /// The images behind its disks.
-    pub disks: &'a mut Disks,
+    pub disks: Disks,
+    /// The networks behind its ports.
+    pub networks: Networks,
 }
 
 /// A chip: what the board does with each of them.

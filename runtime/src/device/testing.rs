@@ -1,14 +1,13 @@
 //! What the tests of devices share.
 
-use super::disk::Disks;
-use super::{Device, Memory, NoMemory, Outside};
+use super::{Backends, Device, Memory, NoMemory, Outside};
 use crate::addr::Pa;
 use crate::clock::Nanos;
 
-/// Lends a device the bus, on a machine without disks.
+/// Lends a device the bus, on a machine with nothing behind its devices.
 pub fn lend(device: &mut dyn Device, memory: &mut Ram, now: Nanos) {
-    let disks = &mut Disks::default();
-    device.master(&mut Outside { memory, disks }, now);
+    let backends = &mut Backends::default();
+    device.master(&mut Outside { memory, backends }, now);
 }
 
 /// Memory from address 0 on.

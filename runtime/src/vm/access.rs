@@ -178,10 +178,10 @@ impl Vm {
     ) -> Result<(), Exception> {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
-        let (board, mut memory, disks) = self.board_and_outside();
+        let (board, mut memory, backends) = self.board_and_outside();
         let mut outside = Outside {
             memory: &mut memory,
-            disks,
+            backends,
         };
         let done = board.write(pa, width, value, &mut outside, now);
         self.after_device(owed);

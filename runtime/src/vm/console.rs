@@ -1,6 +1,5 @@
 //! The console of a machine between its serial port and the host.
 
-use crate::clock::Cycles;
 use serde::{Deserialize, Serialize};
 
 /// What is on its way between the guest's console and the host.
@@ -10,9 +9,6 @@ pub struct Console {
     output: Vec<u8>,
     /// How many bytes were typed so far.
     typed: u64,
-    /// If set, what was typed since the last look, with the time at which it arrived.
-    #[serde(skip)]
-    log: Option<Vec<(Cycles, u8)>>,
 }
 
 impl Console {
@@ -37,26 +33,13 @@ impl Console {
     }
 
     /// A byte was typed.
-    pub(super) fn note_typed(&mut self, now: Cycles, byte: u8) {
+    pub(super) fn note_typed(&mut self) {
         self.typed += 1;
-        if let Some(log) = &mut self.log {
-            log.push((now, byte));
-        }
     }
 
     /// How many bytes were typed so far.
     #[must_use]
     pub fn typed(&self) -> u64 {
         self.typed
-    }
-
-    /// Keeps from now on what is typed, for [`Console::take_log`].
-    pub(super) fn keep_log(&mut self) {
-        self.log.get_or_insert_default();
-    }
-
-    /// What was typed since the last call.
-    pub(super) fn take_log(&mut self) -> Vec<(Cycles, u8)> {
-        self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }

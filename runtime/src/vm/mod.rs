@@ -5,6 +5,7 @@
 //! is what the CPUs of a machine would share.
 
 mod access;
+pub mod arrivals;
 mod console;
 mod dma;
 pub mod host;
@@ -19,14 +20,16 @@ use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
-use crate::device::Outside;
 use crate::device::disk::{Bus, Disk, Disks};
+use crate::device::network::Network;
+use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram, Stored};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
+use arrivals::{Arrivals, Arrived};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -117,6 +120,11 @@ pub enum TwinError {
 )]
 pub struct ConnectError(pub usize);
 
+/// A network cannot be put behind a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the board has no place for network port {0} with this address")]
+pub struct NoPort(pub usize);
+
 /// A virtual machine.
 #[repr(C)]
 pub struct Vm {
@@ -126,8 +134,10 @@ pub struct Vm {
     pub ram: Ram,
     /// The board with its devices.
     pub board: Malta,
-    /// The images behind its disks.
-    disks: Disks,
+    /// What the host has behind its devices.
+    backends: Backends,
+    /// What came from outside, for a twin.
+    arrivals: Arrivals,
     /// What is on its way between the guest's console and the host.
     pub console: Console,
     /// What is known about the guest from watching it.
@@ -184,7 +194,8 @@ impl Vm {
             cpu,
             ram,
             board,
-            disks: Disks::default(),
+            backends: Backends::default(),
+            arrivals: Arrivals::default(),
             console: Console::default(),
             insight: Insight::default(),
             counters: Counters::default(),
@@ -196,8 +207,9 @@ impl Vm {
         }))
     }
 
-    /// A second machine in the same state. What is typed at this one from now on is kept for it:
-    /// see [`Vm::catch_up`]. Its disks touch no image, but answer what the images have answered here.
+    /// A second machine in the same state. What arrives at this one from now on is kept for it: see
+    /// [`Vm::catch_up`]. Its disks touch no image, but answer what the images have answered here; what
+    /// it sends goes nowhere.
     ///
     /// # Errors
     /// When the host has no memory for it, or does not give a page back.
@@ -212,8 +224,8 @@ impl Vm {
         if let Some(failure) = self.ram.failure() {
             return Err(failure.clone().into());
         }
-        twin.disks = self.disks.twin();
-        self.console.keep_log();
+        twin.backends.disks = self.backends.disks.twin();
+        self.arrivals.keep();
         Ok(twin)
     }
 
@@ -236,11 +248,11 @@ impl Vm {
         if !self.board.fit_disk(number, bus, &*disk) {
             return Err(ConnectError(number));
         }
-        self.disks.connect(number, disk);
-        let (board, mut memory, disks) = self.board_and_outside();
+        self.backends.disks.connect(number, disk);
+        let (board, mut memory, backends) = self.board_and_outside();
         let mut outside = Outside {
             memory: &mut memory,
-            disks,
+            backends,
         };
         board.reconnect(number, &mut outside);
         Ok(())
@@ -248,7 +260,24 @@ impl Vm {
 
     /// Takes the images away from its disks. What they were doing is done then.
     pub fn disconnect_disks(&mut self) {
-        self.disks = Disks::default();
+        self.backends.disks = Disks::default();
+    }
+
+    /// Puts a network behind a port of the board: before the machine runs, which then has the port,
+    /// or after it was loaded.
+    ///
+    /// # Errors
+    /// If the board has no place for a port of this number, or another port there.
+    pub fn connect_network(
+        &mut self,
+        number: usize,
+        network: Box<dyn Network>,
+    ) -> Result<(), NoPort> {
+        if !self.board.fit_port(number, network.port()) {
+            return Err(NoPort(number));
+        }
+        self.backends.networks.connect(number, network);
+        Ok(())
     }
 
     /// What the machine is made of.
@@ -265,13 +294,13 @@ impl Vm {
 
     /// The board, and what is lent to its devices.
     #[inline]
-    pub(super) fn board_and_outside(&mut self) -> (&mut Malta, View<'_>, &mut Disks) {
+    pub(super) fn board_and_outside(&mut self) -> (&mut Malta, View<'_>, &mut Backends) {
         let memory = View {
             ram: &mut self.ram,
             cpu: &mut self.cpu,
             counters: &mut self.counters,
         };
-        (&mut self.board, memory, &mut self.disks)
+        (&mut self.board, memory, &mut self.backends)
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.
@@ -355,16 +384,36 @@ impl Vm {
         let console = self.console.waiting() + self.board.typed_ahead();
         let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + TYPED_AHEAD;
         account.add(Kind::Console, Holding::new(console, limit));
+        account.add(Kind::Network, self.board.frames_held());
+        account.add(Kind::Network, self.backends.networks.held());
         account.add(Kind::Processes, self.insight.processes.held());
         account
     }
 
     /// Types bytes on the console, now.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
-        let now = self.cpu.now(0);
         for &byte in bytes {
-            self.board.console().push_input(byte);
-            self.console.note_typed(now, byte);
+            self.arrive(Arrived::Typed(byte));
+        }
+    }
+
+    /// Something comes from outside, now: between two runs of the engine.
+    pub fn arrive(&mut self, what: Arrived) {
+        let now = self.cpu.now(0);
+        self.arrivals.note(now, &what);
+        match what {
+            Arrived::Typed(byte) => {
+                self.board.console().push_input(byte);
+                self.console.note_typed();
+            }
+            Arrived::Frame { port, frame } => {
+                let (board, mut memory, backends) = self.board_and_outside();
+                let mut outside = Outside {
+                    memory: &mut memory,
+                    backends,
+                };
+                board.deliver(port, frame, &mut outside, now.to_nanos());
+            }
         }
     }
 }

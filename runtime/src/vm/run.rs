@@ -1,6 +1,7 @@
 //! The loop that runs a machine: events, interrupts, engine, idleness.
 
 use super::access::NEVER;
+use super::arrivals::Arrived;
 use super::host::{Host, Input, Nowhere};
 use super::{Spin, Vm};
 use crate::board::Request;
@@ -32,6 +33,8 @@ const REALTIME_SLICE: u64 = 1 << 16;
 /// What [`Cpu::set_slowness`](crate::cpu::Cpu::set_slowness) is then set to: no engine runs so fast
 /// that time by the count of instructions would run ahead of the host's clock.
 const REALTIME_SLOWNESS: u32 = 8;
+/// The most frames that come in by a port at once.
+const FRAMES: usize = 256;
 /// The most bytes that were typed and are still on their way to the guest.
 pub(super) const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
@@ -144,18 +147,31 @@ impl Vm {
     fn is_held(&mut self) -> bool {
         let now = self.cpu.now(0).to_nanos();
         let due = self.board.deadline().is_some_and(|at| at <= now);
-        due && self.board.is_held(&mut self.disks, now)
+        due && self.board.is_held(&mut self.backends.disks, now)
     }
 
-    /// Takes what was typed.
+    /// Takes what has come from outside: what was typed, and frames for which devices have room.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
         match host.input(room) {
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
+                self.take_frames();
                 None
             }
             Input::Quit => Some(Outcome::Quit),
+        }
+    }
+
+    fn take_frames(&mut self) {
+        let now = self.cpu.now(0).to_nanos();
+        for port in self.backends.networks.ports() {
+            for _ in 0..FRAMES {
+                let room = self.board.has_room(port);
+                let frame = room.then(|| self.backends.networks.receive(port, now));
+                let Some(frame) = frame.flatten() else { break };
+                self.arrive(Arrived::Frame { port, frame });
+            }
         }
     }
 
@@ -173,7 +189,7 @@ impl Vm {
             return None;
         }
         let waited = self.cpu.idle.waiting.unwrap_or_default();
-        if waited.0 > FOREVER.to_cycles().0 && !host.may_type() {
+        if waited.0 > FOREVER.to_cycles().0 && !host.may_type() && !self.may_receive() {
             self.cpu.idle.waiting = None;
             return Some(Rest::Ended(Outcome::Halted));
         }
@@ -185,6 +201,11 @@ impl Vm {
         }
         self.pass(Cycles(span).to_nanos());
         None
+    }
+
+    /// Whether a frame may come and end the guest's wait.
+    fn may_receive(&self) -> bool {
+        !self.backends.networks.ports().is_empty() && !self.cpu.is_deaf()
     }
 
     /// Whether the host is to wait while the guest is in WAIT. It does not wait for bytes that were
@@ -233,10 +254,10 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory, disks) = self.board_and_outside();
+            let (board, mut memory, backends) = self.board_and_outside();
             let mut outside = Outside {
                 memory: &mut memory,
-                disks,
+                backends,
             };
             board.advance(&mut outside, now.to_nanos());
         }
@@ -267,19 +288,19 @@ impl Vm {
     }
 
     /// Brings a machine that has been idle to the time of another that does the same things: what
-    /// was typed there is typed here, at the same cycle.
+    /// arrived there arrives here, at the same cycle.
     pub fn catch_up(&mut self, leader: &mut Vm) {
         self.cpu.idle.wake_at = None;
         self.ram.balloon_target = leader.ram.balloon_target;
-        let mut typed = leader.console.take_log().into_iter().peekable();
+        let mut arrivals = leader.arrivals.take().into_iter().peekable();
         loop {
             let now = self.cpu.now(0);
-            while let Some((_, byte)) = typed.next_if(|&(at, _)| at <= now) {
-                self.type_bytes(&[byte]);
+            while let Some(arrival) = arrivals.next_if(|arrival| arrival.at <= now) {
+                self.arrive(arrival.what);
             }
             self.serve(&mut Nowhere);
-            let typed = typed.peek().map_or(u64::MAX, |&(at, _)| at.0);
-            let next = self.next_event().min(typed).min(leader.cpu.now(0).0);
+            let arrives = arrivals.peek().map_or(u64::MAX, |arrival| arrival.at.0);
+            let next = self.next_event().min(arrives).min(leader.cpu.now(0).0);
             if next <= now.0 {
                 return;
             }

@@ -16,11 +16,12 @@ use crate::device::gt64120::Gt64120;
 use crate::device::i8042::I8042;
 use crate::device::i8254::I8254;
 use crate::device::i8259::I8259Pair;
+use crate::device::network::Port;
 use crate::device::pci::PciFunction;
 use crate::device::piix4::{Ide, IsaBridge, Power, Usb};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Block, Entropy, VirtioPci};
+use crate::device::virtio::{Block, Entropy, Net, VirtioPci};
 use crate::device::{Device, Registers};
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,14 @@ board! {
             (18, 2), [], [Pci];
         Disk3, "disk3", disk3: Option<VirtioPci<Block>> = None,
             (18, 3), [], [Pci];
+        Net0, "net0", net0: Option<VirtioPci<Net>> = None,
+            (19, 0), [], [Pci];
+        Net1, "net1", net1: Option<VirtioPci<Net>> = None,
+            (19, 1), [], [Pci];
+        Net2, "net2", net2: Option<VirtioPci<Net>> = None,
+            (19, 2), [], [Pci];
+        Net3, "net3", net3: Option<VirtioPci<Net>> = None,
+            (19, 3), [], [Pci];
         // A source of random bytes.
         Entropy, "rng", rng: Option<VirtioPci<Entropy>> = None,
             (20, 0), [], [Pci];
@@ -134,5 +143,29 @@ impl Chips {
                 place.is_some_and(|place| place.get_or_insert_with(new).device().shape() == shape)
             }
         }
+    }
+
+    /// The place for a network port.
+    pub fn network_mut(&mut self, number: usize) -> Option<(Chip, &mut Option<VirtioPci<Net>>)> {
+        match number {
+            0 => Some((Chip::Net0, &mut self.net0)),
+            1 => Some((Chip::Net1, &mut self.net1)),
+            2 => Some((Chip::Net2, &mut self.net2)),
+            3 => Some((Chip::Net3, &mut self.net3)),
+            _ => None,
+        }
+    }
+
+    /// The network ports that there are.
+    pub fn networks(&self) -> impl Iterator<Item = &VirtioPci<Net>> {
+        let all = [&self.net0, &self.net1, &self.net2, &self.net3];
+        all.into_iter().flatten()
+    }
+
+    /// Puts a network port into its place, or finds it there; says whether it is there now.
+    pub fn fit_port(&mut self, number: usize, port: Port, big_endian: bool) -> bool {
+        let new = || VirtioPci::new(Net::new(number, port), big_endian, number as u8);
+        let place = self.network_mut(number);
+        place.is_some_and(|(_, place)| place.get_or_insert_with(new).device().port() == port)
     }
 }

@@ -3,6 +3,7 @@ mod pci;
 mod saved;
 
 use super::*;
+use crate::device::Backends;
 use crate::device::disk::{Bus, MemoryDisk};
 use crate::device::testing::Ram;
 
@@ -13,11 +14,11 @@ const GT: u64 = 0x1be0_0000;
 const IO: u64 = 0x1800_0000;
 const SERIAL2: u64 = 0x1f00_0900;
 
-/// A board, its memory and its disks, and the moment at which the next access happens.
+/// A board, its memory and what is behind its devices, and the moment at which the next access happens.
 struct Guest {
     board: Malta,
     memory: Ram,
-    disks: Disks,
+    backends: Backends,
     now: Nanos,
 }
 
@@ -35,7 +36,7 @@ impl Guest {
         Self {
             board: Malta::new(&config),
             memory: Ram::new(0x1_0000),
-            disks: Disks::default(),
+            backends: Backends::default(),
             now: Nanos(0),
         }
     }
@@ -49,7 +50,7 @@ impl Guest {
     fn try_store(&mut self, pa: Pa, width: Width, value: u32) -> Result<(), BusError> {
         let mut outside = Outside {
             memory: &mut self.memory,
-            disks: &mut self.disks,
+            backends: &mut self.backends,
         };
         self.board.write(pa, width, value, &mut outside, self.now)
     }
@@ -58,7 +59,7 @@ impl Guest {
     fn advance(&mut self) {
         let mut outside = Outside {
             memory: &mut self.memory,
-            disks: &mut self.disks,
+            backends: &mut self.backends,
         };
         self.board.advance(&mut outside, self.now);
     }
@@ -104,7 +105,7 @@ impl Guest {
         for number in 0..4 {
             let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
             assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));
-            self.disks.connect(number, disk);
+            self.backends.disks.connect(number, disk);
         }
     }
 

@@ -205,8 +205,8 @@ impl Device for AtaChannel {
     }
 
     fn reconnect(&mut self, disk: usize, outside: &mut Outside<'_>) {
-        self.all()
-            .for_each(|drive| drive.reconnect(disk, outside.disks));
+        let disks = &mut outside.backends.disks;
+        self.all().for_each(|drive| drive.reconnect(disk, disks));
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::device::Backends;
 use crate::device::disk::{MemoryDisk, SECTOR};
 
 const SECTORS: u64 = 4096;
@@ -316,8 +317,15 @@ fn a_command_goes_on_after_saving() {
     setup.disks = Disks::default();
     setup.disks.connect(0, Box::new(image()));
     let memory = &mut crate::device::testing::Ram::new(0);
-    let disks = &mut setup.disks;
-    setup.channel.reconnect(0, &mut Outside { memory, disks });
+    let mut backends = Backends {
+        disks: std::mem::take(&mut setup.disks),
+        ..Backends::default()
+    };
+    let backends = &mut backends;
+    setup
+        .channel
+        .reconnect(0, &mut Outside { memory, backends });
+    setup.disks = std::mem::take(&mut backends.disks);
     setup.wait();
     setup.expect_end(0x50, 0);
     assert_eq!(setup.sectors(9, 1), [8; 512]);

@@ -133,7 +133,7 @@ impl<C: Channel> Device for Ide<C> {
         for (master, channel) in self.pairs_mut() {
             master.run(channel, outside.memory);
         }
-        self.use_disks(outside.disks, now);
+        self.use_disks(&mut outside.backends.disks, now);
     }
 
     fn use_disks(&mut self, disks: &mut Disks, now: Nanos) {

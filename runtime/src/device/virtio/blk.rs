@@ -10,7 +10,7 @@ mod request;
 use super::{Broken, Buffers, Chain, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::disk::{Command, Disks, Job, Pace, Reply, SECTOR, Shape};
-use crate::device::{Memory, Outside};
+use crate::device::{Backends, Memory, Outside};
 use request::{Status, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -146,7 +146,7 @@ impl Block {
         let (progress, bytes) = match Work::of(&chain, order, &self.shape, outside.memory)? {
             Work::Host(command) => {
                 let bytes = command.bytes();
-                (self.start(command, outside.disks), bytes)
+                (self.start(command, &mut outside.backends.disks), bytes)
             }
             Work::Answer(status, data) => (Progress::Ended { status, data }, 0),
         };
@@ -217,7 +217,7 @@ impl Pending {
         self.progress = match work {
             Some(Ok(Work::Host(command))) => {
                 let touches = Touches::of(&command);
-                outside.disks.start(disk, job, command);
+                outside.backends.disks.start(disk, job, command);
                 Progress::Runs { job, touches }
             }
             _ => Progress::Ended {
@@ -292,17 +292,17 @@ impl VirtioDevice for Block {
     fn process(
         &mut self,
         queues: &mut Queues<'_>,
-        disks: &mut Disks,
+        backends: &mut Backends,
         now: Nanos,
     ) -> Result<(), Broken> {
-        self.complete(queues, disks)?;
+        self.complete(queues, &mut backends.disks)?;
         let order = queues.order();
         while self.has_room()
             && let Some(chain) = queues.pop(0)?
         {
             let mut outside = Outside {
                 memory: &mut *queues.memory,
-                disks: &mut *disks,
+                backends: &mut *backends,
             };
             self.begin(chain, order, &mut outside, now)?;
         }

@@ -8,6 +8,7 @@
 mod blk;
 mod buffers;
 mod chain;
+mod net;
 mod pci;
 mod queue;
 mod rng;
@@ -16,12 +17,13 @@ mod transport;
 pub use blk::Block;
 pub use buffers::Buffers;
 pub use chain::Chain;
+pub use net::Net;
 pub use pci::VirtioPci;
 pub use queue::Queues;
 pub use rng::Entropy;
 
 use super::disk::Disks;
-use super::{NoMemory, Outside};
+use super::{Backends, NoMemory, Outside};
 use crate::clock::Nanos;
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +129,7 @@ pub trait VirtioDevice {
     fn process(
         &mut self,
         queues: &mut Queues<'_>,
-        disks: &mut Disks,
+        backends: &mut Backends,
         now: Nanos,
     ) -> Result<(), Broken>;
     /// As [`Device::is_held`](super::Device::is_held).

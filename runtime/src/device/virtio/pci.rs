@@ -109,6 +109,15 @@ impl<D: VirtioDevice> VirtioPci<D> {
     pub fn device(&self) -> &D {
         &self.transport.device
     }
+
+    pub(super) fn device_mut(&mut self) -> &mut D {
+        &mut self.transport.device
+    }
+
+    /// Whether a driver runs the device.
+    pub(super) fn is_live(&self) -> bool {
+        self.transport.is_live()
+    }
 }
 
 impl<D: VirtioDevice> Device for VirtioPci<D> {

@@ -6,17 +6,32 @@ use super::{Broken, Chain, Order};
 use crate::addr::Pa;
 use crate::device::Memory;
 use serde::{Deserialize, Serialize};
-use virtio_bindings::virtio_ring::VRING_AVAIL_F_NO_INTERRUPT;
+use virtio_bindings::virtio_config::VIRTIO_F_VERSION_1;
+use virtio_bindings::virtio_ring::{
+    VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC, VRING_AVAIL_F_NO_INTERRUPT,
+};
 
 /// What driver and device have agreed on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     pub order: Order,
-    /// Whether each side says which entry it wants to hear of.
-    pub events: bool,
-    /// Whether descriptors may lead to tables.
-    pub indirect: bool,
+    /// The features, by their bits.
+    pub features: u64,
 }
+
+impl Rules {
+    fn has(self, feature: u32) -> bool {
+        self.features & 1 << feature != 0
+    }
+
+    /// Whether each side says which entry it wants to hear of.
+    fn events(self) -> bool {
+        self.has(VIRTIO_RING_F_EVENT_IDX)
+    }
+}
+
+/// The features that every queue has.
+pub(super) const ALWAYS: u64 = 1 << VIRTIO_RING_F_EVENT_IDX | 1 << VIRTIO_RING_F_INDIRECT_DESC;
 
 /// A queue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,7 +117,7 @@ impl Queue {
         let index = Self::read16(self.available_at(2), rules, memory)?;
         let waiting = index.wrapping_sub(self.next_available);
         if waiting == 0 {
-            if rules.events {
+            if rules.events() {
                 let event = self.used_at(4 + 8 * u64::from(self.size));
                 Self::write16(event, self.next_available, rules, memory)?;
             }
@@ -117,7 +132,7 @@ impl Queue {
         let table = Table {
             address: self.descriptors,
             entries: self.size.into(),
-            nests: rules.indirect,
+            nests: rules.has(VIRTIO_RING_F_INDIRECT_DESC),
         };
         let chain = table.chain(head, rules.order, memory)?;
         self.next_available = self.next_available.wrapping_add(1);
@@ -150,7 +165,7 @@ impl Queue {
         if !self.enabled || given == 0 {
             return Ok(false);
         }
-        if rules.events {
+        if rules.events() {
             let event = self.available_at(4 + 2 * u64::from(self.size));
             let event = Self::read16(event, rules, memory)?;
             return Ok(event.wrapping_sub(before) < given);
@@ -173,6 +188,18 @@ impl Queues<'_> {
     #[must_use]
     pub fn order(&self) -> Order {
         self.rules.order
+    }
+
+    /// Whether driver and device have agreed on a feature.
+    #[must_use]
+    pub fn has(&self, feature: u32) -> bool {
+        self.rules.has(feature)
+    }
+
+    /// Whether they have agreed on version 1.
+    #[must_use]
+    pub fn is_modern(&self) -> bool {
+        self.has(VIRTIO_F_VERSION_1)
     }
 
     /// The next request in a queue.

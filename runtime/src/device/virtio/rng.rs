@@ -3,7 +3,7 @@
 
 use super::{Broken, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
-use crate::device::disk::Disks;
+use crate::device::Backends;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -57,7 +57,7 @@ impl VirtioDevice for Entropy {
     fn process(
         &mut self,
         queues: &mut Queues<'_>,
-        _disks: &mut Disks,
+        _backends: &mut Backends,
         _now: Nanos,
     ) -> Result<(), Broken> {
         // What is given may change the queue itself, if the driver wants it there.

@@ -1,6 +1,6 @@
 //! What driver and device agree on, whichever registers they do that by: status, features, queues.
 
-use super::queue::{Queue, Queues, Rules};
+use super::queue::{ALWAYS, Queue, Queues, Rules};
 use super::{Broken, Order, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Outside;
@@ -10,15 +10,12 @@ use virtio_bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FAILED, VIRTIO_CONFIG_S_FEATURES_OK,
     VIRTIO_CONFIG_S_NEEDS_RESET, VIRTIO_F_VERSION_1,
 };
-use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 
 const DRIVER_OK: u8 = VIRTIO_CONFIG_S_DRIVER_OK as u8;
 const FEATURES_OK: u8 = VIRTIO_CONFIG_S_FEATURES_OK as u8;
 const NEEDS_RESET: u8 = VIRTIO_CONFIG_S_NEEDS_RESET as u8;
 const FAILED: u8 = VIRTIO_CONFIG_S_FAILED as u8;
 const VERSION_1: u64 = 1 << VIRTIO_F_VERSION_1;
-const EVENTS: u64 = 1 << VIRTIO_RING_F_EVENT_IDX;
-const INDIRECT: u64 = 1 << VIRTIO_RING_F_INDIRECT_DESC;
 
 /// The interrupt is for a queue.
 const INTERRUPT_QUEUE: u8 = 1;
@@ -59,7 +56,7 @@ impl<D: VirtioDevice> Transport<D> {
     }
 
     fn offered(&self) -> u64 {
-        self.device.features() | VERSION_1 | EVENTS | INDIRECT
+        self.device.features() | VERSION_1 | ALWAYS
     }
 
     /// The half of the features that the driver has chosen to read.
@@ -108,13 +105,12 @@ impl<D: VirtioDevice> Transport<D> {
     fn rules(&self) -> Rules {
         let features = self.accepted & self.offered();
         Rules {
+            features,
             order: if self.is_modern() {
                 Order::Little
             } else {
                 self.legacy_order()
             },
-            events: features & EVENTS != 0,
-            indirect: features & INDIRECT != 0,
         }
     }
 
@@ -195,7 +191,7 @@ impl<D: VirtioDevice> Transport<D> {
     }
 
     /// Whether queues are served. Before version 1, drivers need not say that they are ready.
-    fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         let ready = self.status & DRIVER_OK != 0 || !self.is_modern();
         ready && self.status & (NEEDS_RESET | FAILED) == 0
     }
@@ -212,7 +208,7 @@ impl<D: VirtioDevice> Transport<D> {
             queues: &mut self.queues,
             memory: &mut *outside.memory,
         };
-        let done = self.device.process(&mut queues, outside.disks, now);
+        let done = self.device.process(&mut queues, outside.backends, now);
         match queues.interrupt() {
             Ok(true) => self.interrupt |= INTERRUPT_QUEUE,
             Ok(false) => {}

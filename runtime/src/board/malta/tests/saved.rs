@@ -91,7 +91,10 @@ fn a_restored_board_answers_as_the_original() {
         let mut copy = Guest {
             board: restored(&original.board),
             memory: Ram(original.memory.0.clone()),
-            disks: original.disks.twin(),
+            backends: Backends {
+                disks: original.backends.disks.twin(),
+                ..Backends::default()
+            },
             now: original.now,
         };
         for _ in 0..500 {

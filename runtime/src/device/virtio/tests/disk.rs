@@ -237,7 +237,7 @@ fn the_machine_waits_for_a_slow_host() {
     driver.request(0, READ, 1, &[], 512);
     driver.notify();
     let due = driver.function.deadline().expect("it takes time");
-    let disks = &mut driver.disks;
+    let disks = &mut driver.backends.disks;
     assert!(!driver.function.is_held(disks, Nanos(due.0 - 1)));
     assert!(driver.function.is_held(disks, due));
     driver.wait();
@@ -270,11 +270,14 @@ fn unfinished_jobs_start_anew() {
     driver.notify();
     let saved = serde_json::to_string(&driver.function).expect("plain data");
     driver.function = serde_json::from_str(&saved).expect("what was saved");
-    driver.disks = crate::device::disk::Disks::default();
-    driver.disks.connect(0, Box::new(Lazy::new(image())));
+    driver.backends = crate::device::Backends::default();
+    driver
+        .backends
+        .disks
+        .connect(0, Box::new(Lazy::new(image())));
     let mut outside = Outside {
         memory: &mut driver.memory,
-        disks: &mut driver.disks,
+        backends: &mut driver.backends,
     };
     driver.function.reconnect(0, &mut outside);
     while driver.function.deadline().is_some() {
@@ -324,7 +327,7 @@ fn a_twin_answers_from_the_record() {
     let disk = Counted(image(), std::sync::Arc::clone(&jobs));
     let mut leader = Driver::with(Box::new(disk), Interface::Modern, false);
     let mut follower = Driver::new(Interface::Modern, false);
-    follower.disks = leader.disks.twin();
+    follower.backends.disks = leader.backends.disks.twin();
     for driver in [&mut leader, &mut follower] {
         driver.start();
         assert_eq!(driver.ask(WRITE, 2, &[3; 512], 0).0, OK);

@@ -1,10 +1,10 @@
 //! A driver of a disk, by either set of registers and in either order of bytes.
 
 use super::*;
-use crate::device::Outside;
-use crate::device::disk::{Disk, Disks, MemoryDisk, SECTOR, Shape};
+use crate::device::disk::{Disk, MemoryDisk, SECTOR, Shape};
 use crate::device::testing::Ram;
 use crate::device::virtio::{Block, VirtioPci};
+use crate::device::{Backends, Outside};
 
 pub const ENTRIES: u16 = 256;
 /// Where the queue lies: as the legacy registers have it.
@@ -43,7 +43,7 @@ pub fn image() -> MemoryDisk {
 pub struct Driver {
     pub function: VirtioPci<Block>,
     pub memory: Ram,
-    pub disks: Disks,
+    pub backends: Backends,
     pub now: Nanos,
     interface: Interface,
     order: Order,
@@ -60,13 +60,13 @@ impl Driver {
 
     pub fn with(disk: Box<dyn Disk>, interface: Interface, big_endian: bool) -> Self {
         let block = Block::new(0, Shape::of(&*disk));
-        let mut disks = Disks::default();
-        disks.connect(0, disk);
+        let mut backends = Backends::default();
+        backends.disks.connect(0, disk);
         let legacy = interface == Interface::Legacy && big_endian;
         Self {
             function: VirtioPci::new(block, big_endian, 0),
             memory: Ram::new(0x2_0000),
-            disks,
+            backends,
             now: Nanos(0),
             interface,
             order: if legacy { Order::Big } else { Order::Little },
@@ -106,7 +106,7 @@ impl Driver {
         if self.function.wants_bus() {
             let mut outside = Outside {
                 memory: &mut self.memory,
-                disks: &mut self.disks,
+                backends: &mut self.backends,
             };
             self.function.master(&mut outside, self.now);
         }
