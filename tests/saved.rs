@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::program::{Folder, USAGE, mirrorball, refused};
 use common::{End, Kind, boot_with, loaded, project, run};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::SavedVm;
@@ -53,4 +54,87 @@ fn a_loaded_machine_ends_as_the_one_that_was_saved() {
         }
     }
     assert!(saved > 100, "only {saved} were saved");
+}
+
+/// What a run of the program printed, and its instruction count and state.
+fn program(arguments: &[&str], code: i32) -> (Vec<u8>, String) {
+    let output = mirrorball(&[&["run", "--hash"], arguments].concat());
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+    let end = said.lines().find(|line| line.starts_with("instructions "));
+    (output.stdout, end.expect("its end").to_owned())
+}
+
+#[test]
+fn a_run_goes_on_from_a_file_in_any_engine() {
+    let folder = Folder::new();
+    let file = folder.path("tour.snapshot");
+    let (printed, end) = program(&[], 0);
+    for (limit, engine) in [("1000000", "jit"), ("2500000", "interp")] {
+        let save = ["--limit", limit, "--engine", engine, "--snapshot", &file];
+        let (before, _) = program(&save, 14);
+        for engine in ["interp", "jit", "lockstep"] {
+            let (after, ended) = program(&["--restore", &file, "--engine", engine], 0);
+            assert_eq!([&before[..], &after].concat(), printed, "{engine}");
+            assert_eq!(ended, end, "{engine}");
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_says_what_the_machine_is() {
+    let folder = Folder::new();
+    let file = folder.path("tour.snapshot");
+    program(&["--limit", "1000000", "--snapshot", &file], 14);
+    for (switch, value) in [("--cpu", "4Kc"), ("--memory", "64M"), ("--append", "x")] {
+        let arguments = ["run", "--restore", &file, switch, value];
+        refused(
+            &arguments,
+            USAGE,
+            &[&switch[2..], "is what the snapshot says"],
+        );
+    }
+    let image = project("guests/prebuilt/tour.el.elf");
+    let image = image.to_str().expect("UTF-8");
+    refused(&["run", image, "--restore", &file], USAGE, &["image"]);
+    refused(
+        &["run", "--restore", image],
+        USAGE,
+        &[image, "is no snapshot"],
+    );
+    refused(
+        &["run", "--count", "2", "--snapshot", &file],
+        USAGE,
+        &["one machine"],
+    );
+    // What was at its end is not saved, and what was in the file stays.
+    let output = mirrorball(&["run", "--console", "none", "--snapshot", &file]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no snapshot is written"), "{said}");
+    program(&["--restore", &file], 0);
+}
+
+#[test]
+fn a_disk_is_as_it_was_or_the_machine_does_not_go_on() {
+    let folder = Folder::new();
+    let disk = folder.file("disk.img", &[0; 1 << 20]);
+    let file = folder.path("saved");
+    let save = |disk: &str| {
+        let arguments = ["run", "--limit", "100000", "--console", "none", "--disk"];
+        mirrorball(&[&arguments[..], &[disk, "--snapshot", &file]].concat())
+    };
+    let dropped = save(&format!("{disk},snapshot"));
+    let said = String::from_utf8_lossy(&dropped.stderr);
+    assert!(said.contains("is dropped with the machine"), "{said}");
+    assert_eq!(save(&disk).status.code(), Some(14));
+    refused(
+        &["run", "--restore", &file],
+        USAGE,
+        &[&disk, "name it with --disk"],
+    );
+    let restored = ["--restore", &file, "--disk", &disk, "--console", "none"];
+    program(&restored, 0);
+    fs::write(&disk, [1; 1 << 20]).expect("room on the disk");
+    let arguments = ["run", "--restore", &file, "--disk", &disk];
+    refused(&arguments, USAGE, &[&disk, "has changed"]);
 }

@@ -49,6 +49,7 @@ const LAYERS: &[&[&str]] = &[
     &["sandbox"],
     &["disk"],
     &["snapshot"],
+    &["record"],
     &["console"],
     &["machine"],
     &["report"],

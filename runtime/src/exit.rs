@@ -1,5 +1,7 @@
 //! Every reason for which an engine, and then the machine, comes back.
 
+use serde::{Deserialize, Serialize};
+
 /// Why an engine came back to the VM.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exit {
@@ -19,7 +21,7 @@ impl Exit {
 }
 
 /// Why a machine came to its end, or to a rest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome {
     /// The guest switched its machine off.
     PowerOff,

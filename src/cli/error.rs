@@ -18,6 +18,7 @@ use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::programs::Disagreement;
 use crate::measure::{Difference, MeasureError};
+use crate::record::RecordError;
 use crate::report::OutFileError;
 
 /// Why a command failed.
@@ -37,6 +38,14 @@ pub enum CliError {
     NoImage,
     #[error("--snapshot is for one machine; `mirrorball ctl snapshot` writes one of several")]
     SnapshotOfMany,
+    #[error(
+        "--record and --replay are for one machine that is not started again; leave out the others"
+    )]
+    RecordOfOne,
+    #[error("--record is for a machine whose time is the instruction count; leave out --realtime")]
+    RecordRealtime,
+    #[error(transparent)]
+    Record(#[from] RecordError),
     #[error("no snapshot is written: {0}")]
     Busy(#[from] Busy),
     #[error("no snapshot is written: {0}")]
@@ -119,6 +128,7 @@ impl CliError {
             | Self::Pages { .. }
             | Self::Json(_)
             | Self::Busy(_)
+            | Self::Record(_)
             | Self::Stack { .. } => Exit::Host,
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
@@ -144,6 +154,8 @@ impl CliError {
             | Self::ManyKernels(_)
             | Self::CountOfFile
             | Self::SnapshotOfMany
+            | Self::RecordOfOne
+            | Self::RecordRealtime
             | Self::Mark(_)
             | Self::OutFile(_)
             | Self::Setting { .. }

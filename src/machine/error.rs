@@ -10,6 +10,7 @@ use super::place::Place;
 use super::values::{ValueError, did_you_mean, listed};
 use crate::console::ScriptError;
 use crate::image::{FileError, ImageError};
+use crate::record::RecordError;
 use crate::snapshot::SnapshotError;
 
 /// Why machines cannot be what was asked for.
@@ -94,6 +95,12 @@ pub enum Problem {
     Snapshot(#[from] SnapshotError),
     #[error("{0} is what the snapshot says; leave it out")]
     Saved(&'static str),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(
+        "a record is replayed in guest time, with what was typed, and begins with a snapshot; leave out {0}"
+    )]
+    Replayed(&'static str),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]

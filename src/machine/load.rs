@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::apart::Uses;
 use crate::console::{Script, ScriptError};
 use crate::image::{self, Image, ImageError, Initrd, elf, flat};
+use crate::record::{Record, RecordError};
 use crate::snapshot::{Snapshot, SnapshotError};
 
 /// A flat binary's address, and whether it is big-endian.
@@ -29,6 +30,7 @@ pub struct Files {
     initrds: FxHashMap<PathBuf, Arc<Initrd>>,
     scripts: FxHashMap<PathBuf, Script>,
     snapshots: FxHashMap<PathBuf, Arc<Snapshot>>,
+    records: FxHashMap<PathBuf, Arc<Record>>,
     tour: Option<Arc<Image>>,
 }
 
@@ -62,6 +64,9 @@ impl Files {
         for path in self.snapshots.keys() {
             uses.read("the snapshot", path);
         }
+        for path in self.records.keys() {
+            uses.read("the record", path);
+        }
     }
 
     /// The guest that is built in.
@@ -93,6 +98,16 @@ impl Files {
         self.snapshots
             .insert(path.to_owned(), Arc::clone(&snapshot));
         Ok(snapshot)
+    }
+
+    /// The record at `path`.
+    pub(super) fn record(&mut self, path: &Path) -> Result<Arc<Record>, RecordError> {
+        if let Some(record) = self.records.get(path) {
+            return Ok(Arc::clone(record));
+        }
+        let record = Arc::new(Record::open(path)?);
+        self.records.insert(path.to_owned(), Arc::clone(&record));
+        Ok(record)
     }
 
     /// The script at `path`.

@@ -66,7 +66,9 @@ impl Settings {
     /// As for [`Settings::machines`].
     pub fn machine(&self, files: &mut Files) -> Result<MachineSpec, SpecError> {
         self.agrees()?;
-        let snapshot = read(&self.restore, |path| files.snapshot(path))?;
+        let replay = read(&self.replay, |path| files.record(path))?;
+        let restored = read(&self.restore, |path| files.snapshot(path))?;
+        let snapshot = restored.or_else(|| Some(Arc::clone(replay.as_ref()?.snapshot())));
         let image = match &snapshot {
             Some(snapshot) => saved_image(snapshot),
             None => self.image(files)?,
@@ -78,6 +80,7 @@ impl Settings {
             image,
             initrd: read(&self.initrd, |path| files.initrd(path))?,
             snapshot: None,
+            replay,
             disks: self.disks()?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
@@ -158,6 +161,7 @@ impl Settings {
     fn pace(&self) -> Pace {
         let ends = self.script.is_some() || self.limit.is_some();
         match (said(&self.realtime), said(&self.fast_forward)) {
+            _ if self.replay.is_some() => Pace::Forward,
             (Some(true), _) => Pace::Realtime,
             (_, Some(true)) => Pace::Forward,
             (_, None) if ends => Pace::Scripted,
@@ -177,8 +181,15 @@ impl Settings {
         {
             return Err(Problem::LockstepRealtime.at(self.place_of(realtime)));
         }
-        if let (Some(restore), Some(name)) = (&self.restore, self.saved()) {
+        if let Some(restore) = self.restore.as_ref().or(self.replay.as_ref())
+            && let Some(name) = self.saved()
+        {
             return Err(Problem::Saved(name).at(self.place_of(restore)));
+        }
+        if let Some(replay) = &self.replay
+            && let Some(other) = self.not_replayed()
+        {
+            return Err(Problem::Replayed(other).at(self.place_of(replay)));
         }
         match (&self.image, &self.flat, &self.big_endian, &self.initrd) {
             (None, Some(flat), ..) => Err(Problem::FlatAlone.at(self.place_of(flat))),
@@ -188,6 +199,17 @@ impl Settings {
             (None, .., Some(initrd)) => Err(Problem::InitrdAlone.at(self.place_of(initrd))),
             _ => Ok(()),
         }
+    }
+
+    /// What is said that a replay cannot have.
+    fn not_replayed(&self) -> Option<&'static str> {
+        [
+            (self.restore.is_some(), "restore"),
+            (self.script.is_some(), "script"),
+            (said(&self.realtime) == Some(true), "realtime"),
+        ]
+        .into_iter()
+        .find_map(|(said, name)| said.then_some(name))
     }
 
     /// Where to look for a contradiction that `setting` is part of: a switch for all machines says

@@ -84,6 +84,9 @@ settings! {
         takers: RUN, heading: "Machine", qemu: &["-loadvm", "-incoming"]
     }
 
+    /// Run again what FILE records: the same machine, with what reached it from outside.
+    replay: PathBuf, path("FILE") => { name: "replay", takers: RUN, heading: "Machine" }
+
     /// A disk: the image in FILE, and after commas what else there is to say of it, as in
     /// a.qcow2,snapshot. A machine has up to 4, in this order.
     disk: Vec<DiskSettings>, DISK => {

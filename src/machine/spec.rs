@@ -14,6 +14,7 @@ use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::{DiskSpec, Mark, MarkError};
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+use crate::record::Record;
 use crate::snapshot::Snapshot;
 
 /// Everything that one VM is made of.
@@ -29,6 +30,8 @@ pub struct MachineSpec {
     pub initrd: Option<Arc<Initrd>>,
     /// What it goes on from, if it does not boot. The image is a name, then.
     pub snapshot: Option<Arc<Snapshot>>,
+    /// The run that it is to do again.
+    pub replay: Option<Arc<Record>>,
     /// Its disks.
     pub disks: Vec<DiskSpec>,
     /// The user's part of the kernel's command line.

@@ -92,6 +92,9 @@ impl MachineSpec {
         }
         let mut vm = snapshot.load_in(memory)?;
         self.connect(&mut vm)?;
+        if let Some(record) = &self.replay {
+            vm.replay(Box::new(record.arrivals()));
+        }
         Ok(vm)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,10 +50,16 @@ impl Snapshot {
             source,
         };
         let file = File::open(path).map_err(io)?;
-        Self::read(file, &path_shown)
+        let length = file.metadata().map_err(io)?.len();
+        Self::within(file, 0..length, &path_shown)
     }
 
-    fn read(file: File, path: &str) -> Result<Self, SnapshotError> {
+    /// The snapshot in a part of a file, which is at `path`.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn within(file: File, place: Range<u64>, path: &str) -> Result<Self, SnapshotError> {
+        let file = Part { file, place };
         let io = |source| SnapshotError::Io {
             path: path.to_owned(),
             source,
@@ -61,7 +68,7 @@ impl Snapshot {
             path: path.to_owned(),
             what,
         };
-        let length = file.metadata().map_err(io)?.len();
+        let length = file.place.end - file.place.start;
         is_of_this_version(&file, path)?;
         let trailer = length.checked_sub(Trailer::BYTES as u64);
         let end = trailer.ok_or_else(|| torn("it ends too soon"))?;
@@ -135,7 +142,24 @@ impl Snapshot {
     }
 }
 
-fn is_of_this_version(file: &File, path: &str) -> Result<(), SnapshotError> {
+/// A part of a file.
+struct Part {
+    file: File,
+    place: Range<u64>,
+}
+
+impl Part {
+    fn read_exact_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        let at = self.place.start.saturating_add(at);
+        let end = at.saturating_add(bytes.len() as u64);
+        if end > self.place.end {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.file.read_exact_at(bytes, at)
+    }
+}
+
+fn is_of_this_version(file: &Part, path: &str) -> Result<(), SnapshotError> {
     let path = path.to_owned();
     let mut magic = [0; MAGIC.len()];
     match file.read_exact_at(&mut magic, 0) {
@@ -159,7 +183,7 @@ fn unpack(bytes: &[u8]) -> Option<Index> {
 
 /// The pages of a file.
 struct Pages {
-    file: File,
+    file: Part,
     chunks: Vec<Chunk>,
     unpacked: Mutex<Unpacked>,
 }
@@ -172,7 +196,7 @@ struct Unpacked {
 }
 
 impl Pages {
-    fn new(file: File, chunks: Vec<Chunk>) -> io::Result<Self> {
+    fn new(file: Part, chunks: Vec<Chunk>) -> io::Result<Self> {
         let unpacked = Unpacked {
             decompressor: zstd::bulk::Decompressor::new()?,
             kept: VecDeque::with_capacity(MOST_KEPT),

@@ -14,6 +14,7 @@ mod killed;
 mod leaks;
 mod neighbours;
 mod process;
+mod saving;
 mod shares;
 mod sharing;
 mod short;

@@ -3,6 +3,7 @@
 
 use crate::clock::Cycles;
 use crate::device::network::Frame;
+use crate::exit::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// Something that came from outside.
@@ -17,6 +18,8 @@ pub enum Arrived {
         /// The frame.
         frame: Frame,
     },
+    /// The run was ended, although the guest would have gone on.
+    End(Outcome),
 }
 
 /// What came, and when.
@@ -28,26 +31,94 @@ pub struct Arrival {
     pub what: Arrived,
 }
 
-/// The arrivals that are kept for something that follows the machine.
-#[derive(Clone, Default, Debug)]
-pub struct Arrivals(Option<Vec<Arrival>>);
+/// What keeps arrivals for a later run.
+pub trait Recorder: Send {
+    /// Something arrives.
+    fn arrived(&mut self, arrival: &Arrival);
+}
+
+/// The arrivals of an earlier run, in order.
+pub type Earlier = Box<dyn Iterator<Item = Arrival> + Send>;
+
+/// What is still to arrive.
+struct Replay {
+    next: Option<Arrival>,
+    rest: Earlier,
+}
+
+/// What has arrived, for those that follow the machine, and what is to arrive, if that is known.
+#[derive(Default)]
+pub struct Arrivals {
+    /// For a twin.
+    kept: Option<Vec<Arrival>>,
+    recorder: Option<Box<dyn Recorder>>,
+    replay: Option<Replay>,
+    /// An arrival that should have come before, and when it was noticed.
+    missed: Option<(Cycles, Cycles)>,
+}
 
 impl Arrivals {
     /// Keeps from now on what arrives.
     pub(super) fn keep(&mut self) {
-        self.0.get_or_insert_default();
+        self.kept.get_or_insert_default();
+    }
+
+    /// Has what arrives from now on recorded.
+    pub(super) fn record(&mut self, recorder: Box<dyn Recorder>) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Has nothing arrive from now on but this.
+    pub(super) fn replay(&mut self, mut rest: Earlier) {
+        let next = rest.next();
+        self.replay = Some(Replay { next, rest });
     }
 
     /// Something arrives.
     pub(super) fn note(&mut self, at: Cycles, what: &Arrived) {
-        if let Some(kept) = &mut self.0 {
-            let what = what.clone();
-            kept.push(Arrival { at, what });
+        if self.kept.is_none() && self.recorder.is_none() {
+            return;
+        }
+        let what = what.clone();
+        let arrival = Arrival { at, what };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.arrived(&arrival);
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.push(arrival);
         }
     }
 
     /// What has arrived since the last call, if it is kept.
     pub(super) fn take(&mut self) -> Vec<Arrival> {
-        self.0.as_mut().map(std::mem::take).unwrap_or_default()
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Whether nothing arrives but what has arrived in an earlier run.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    /// When the next of these arrives; never if there is none.
+    pub(super) fn next_at(&self) -> u64 {
+        let next = self.replay.as_ref().and_then(|replay| replay.next.as_ref());
+        next.map_or(u64::MAX, |arrival| arrival.at.0)
+    }
+
+    /// The next of these, if it arrives now.
+    pub(super) fn due(&mut self, now: Cycles) -> Option<Arrived> {
+        let replay = self.replay.as_mut()?;
+        let arrival = replay.next.take_if(|arrival| arrival.at <= now)?;
+        replay.next = replay.rest.next();
+        if arrival.at < now {
+            self.missed.get_or_insert((arrival.at, now));
+        }
+        Some(arrival.what)
+    }
+
+    /// The cycle of an arrival for which the machine was too late, and when it was: it does not do
+    /// what it did in the earlier run.
+    pub(super) fn missed(&self) -> Option<(Cycles, Cycles)> {
+        self.missed
     }
 }

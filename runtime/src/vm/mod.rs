@@ -18,6 +18,7 @@ mod view;
 
 use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
+use crate::clock::Cycles;
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
@@ -29,7 +30,7 @@ use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram, Stored};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
-use arrivals::{Arrivals, Arrived};
+use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -390,6 +391,25 @@ impl Vm {
         account
     }
 
+    /// Has what arrives from now on recorded, and the end of the run, which is this machine's
+    /// [`Vm::arrive`] with [`Arrived::End`].
+    pub fn record(&mut self, recorder: Box<dyn Recorder>) {
+        self.arrivals.record(recorder);
+    }
+
+    /// Has nothing arrive from now on but what arrived in an earlier run, which began in this state.
+    /// The run ends where that one was ended, and with
+    /// [`Outcome::Difference`](crate::exit::Outcome) where the machine does something else.
+    pub fn replay(&mut self, arrivals: Earlier) {
+        self.arrivals.replay(arrivals);
+    }
+
+    /// The cycle of an arrival for which the machine was too late, and when it was.
+    #[must_use]
+    pub fn missed(&self) -> Option<(Cycles, Cycles)> {
+        self.arrivals.missed()
+    }
+
     /// Types bytes on the console, now.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
@@ -406,6 +426,7 @@ impl Vm {
                 self.board.console().push_input(byte);
                 self.console.note_typed();
             }
+            Arrived::End(_) => {}
             Arrived::Frame { port, frame } => {
                 let (board, mut memory, backends) = self.board_and_outside();
                 let mut outside = Outside {

@@ -154,6 +154,7 @@ impl Vm {
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
         match host.input(room) {
+            Input::Bytes(_) if self.arrivals.is_replayed() => self.arrive_again(),
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
                 self.take_frames();
@@ -161,6 +162,20 @@ impl Vm {
             }
             Input::Quit => Some(Outcome::Quit),
         }
+    }
+
+    /// Has arrive what arrived now in an earlier run.
+    fn arrive_again(&mut self) -> Option<Outcome> {
+        while let Some(what) = self.arrivals.due(self.cpu.now(0)) {
+            if self.arrivals.missed().is_some() {
+                return Some(Outcome::Difference);
+            }
+            if let Arrived::End(outcome) = what {
+                return Some(outcome);
+            }
+            self.arrive(what);
+        }
+        None
     }
 
     fn take_frames(&mut self) {
@@ -203,9 +218,10 @@ impl Vm {
         None
     }
 
-    /// Whether a frame may come and end the guest's wait.
+    /// Whether a frame, or what arrived in an earlier run, may come and end the guest's wait.
     fn may_receive(&self) -> bool {
-        !self.backends.networks.ports().is_empty() && !self.cpu.is_deaf()
+        let listens = !self.backends.networks.ports().is_empty() && !self.cpu.is_deaf();
+        listens || self.arrivals.next_at() != u64::MAX
     }
 
     /// Whether the host is to wait while the guest is in WAIT. It does not wait for bytes that were
@@ -246,7 +262,9 @@ impl Vm {
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         if self.console.has_output() {
             let answer = host.output(&self.console.take_output());
-            self.type_bytes(&answer);
+            if !self.arrivals.is_replayed() {
+                self.type_bytes(&answer);
+            }
         }
         if self.ram.failure().is_some() {
             return Some(Outcome::HostFailure);
@@ -284,7 +302,8 @@ impl Vm {
             .deadline()
             .map_or(u64::MAX, |at| at.to_cycles().0);
         let wake = self.cpu.idle.wake_at.map_or(u64::MAX, |at| at.0);
-        self.cpu.cp0.timer.min(board).min(wake)
+        let arrival = self.arrivals.next_at();
+        self.cpu.cp0.timer.min(board).min(wake).min(arrival)
     }
 
     /// Brings a machine that has been idle to the time of another that does the same things: what

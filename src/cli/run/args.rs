@@ -45,6 +45,10 @@ pub(in crate::cli) struct RunArgs {
     /// FILE: --restore FILE goes on from there
     #[arg(long, value_name = "FILE", help_heading = "Control")]
     pub(super) snapshot: Option<PathBuf>,
+    /// Record in FILE what reaches the machine from outside, and when: --replay FILE runs it again, in
+    /// any engine, to the same end
+    #[arg(long, value_name = "FILE", help_heading = "Control")]
+    pub(super) record: Option<PathBuf>,
     /// Print what happens, while it does and to standard error; several topics with commas
     #[arg(
         long,
@@ -75,7 +79,8 @@ pub(in crate::cli) struct RunArgs {
 impl RunArgs {
     /// Whether there is a guest among the arguments.
     pub fn names_a_guest(&self) -> bool {
-        let restored = self.machine.0.restore.is_some();
+        let settings = &self.machine.0;
+        let restored = settings.restore.is_some() || settings.replay.is_some();
         self.image.is_some() || restored || self.several.names_guests()
     }
 

@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod confine;
 mod guide;
+mod keep;
 mod many;
 mod one;
 mod options;

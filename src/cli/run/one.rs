@@ -3,15 +3,14 @@
 use std::time::Instant;
 
 use mirrorball_runtime::exit::Outcome;
-use mirrorball_runtime::vm::{SavedVm, Vm};
+use mirrorball_runtime::vm::Vm;
 
+use super::keep;
 use super::reports::{End, Reports};
-use crate::cli::{CliError, Exit, complain};
+use crate::cli::{CliError, Exit};
 use crate::console::{Session, Waker, end_orderly};
 use crate::engine::AnyEngine;
 use crate::machine::{MachineSpec, OnReset};
-use crate::report::OutFile;
-use crate::snapshot::Saved;
 
 /// Boots the machine, runs it to its end and tells what it came to.
 pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
@@ -25,7 +24,7 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     let mut session = machine.session()?;
     let start = Instant::now();
     let (mut vm, engine, outcome) = loop {
-        let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session)?;
+        let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session, reports)?;
         if outcome != Outcome::Reset || machine.on_reset == OnReset::Exit {
             break (vm, engine, outcome);
         }
@@ -35,9 +34,12 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
     if let Some(file) = &reports.snapshot {
-        save(&mut vm, &machine, outcome, file)?;
+        keep::save(&mut vm, &machine, outcome, file)?;
     }
+    let departure = (machine.replay.as_ref()).and_then(|it| keep::departure(it, &vm, outcome));
+    let outcome = departure.as_ref().map_or(outcome, |_| Outcome::Difference);
     let mut end = End::gather(&vm, &engine, took, outcome, reports.want_state());
+    end.difference = end.difference.or(departure);
     end.unfinished = session
         .unfinished()
         .map(|unfinished| unfinished.to_string());
@@ -49,34 +51,20 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
 fn run_until_reset(
     machine: &mut MachineSpec,
     session: &mut Session,
+    reports: &Reports,
 ) -> Result<(Box<Vm>, AnyEngine, Outcome), CliError> {
     let mut vm = machine.vm()?;
     let mut engine = machine.engine()?;
     if machine.on_reset == OnReset::Exit {
         machine.forget_files();
     }
+    let recording = (reports.record.as_ref())
+        .map(|path| keep::record(&mut vm, machine, path))
+        .transpose()?;
     let limit = machine.limit.unwrap_or(u64::MAX);
     let outcome = vm.run(&mut engine, session, limit);
-    Ok((vm, engine, outcome))
-}
-
-/// Writes the machine to a file, from which it can go on.
-fn save(
-    vm: &mut Vm,
-    machine: &MachineSpec,
-    outcome: Outcome,
-    file: &OutFile,
-) -> Result<(), CliError> {
-    if !matches!(outcome, Outcome::Limit | Outcome::Quit) {
-        complain("no snapshot is written: the guest is at its end");
-        return Ok(());
+    if let Some(recording) = recording {
+        keep::end_record(recording, &mut vm, outcome)?;
     }
-    vm.disconnect_disks();
-    let saved = Saved {
-        name: machine.name.clone(),
-        vm: SavedVm::of(vm),
-        disks: machine.marks(false)?,
-        memory: vm.view().freeze()?,
-    };
-    Ok(file.fill(|out| saved.write(out))?)
+    Ok((vm, engine, outcome))
 }

@@ -10,7 +10,8 @@ use crate::cli::CliError;
 use crate::machine::file::MachineFile;
 use crate::machine::table::Table;
 use crate::machine::{
-    At, Files, MachineSpec, MonitorSettings, MonitorSpec, Settings, Uses, short, tell_apart,
+    At, Files, MachineSpec, MonitorSettings, MonitorSpec, OnReset, Settings, Uses, short,
+    tell_apart,
 };
 use crate::report::OutFile;
 
@@ -40,9 +41,7 @@ impl RunArgs {
     /// The run that the arguments ask for.
     pub fn validate(self) -> Result<RunOptions, CliError> {
         let mut files = Files::default();
-        if self.snapshot.is_some() && !self.is_one() {
-            return Err(CliError::SnapshotOfMany);
-        }
+        self.keeps_one()?;
         let guests = if self.is_one() && self.machine_file().is_none() {
             Guests::One(Box::new(self.one()?.machine(&mut files)?))
         } else {
@@ -51,7 +50,8 @@ impl RunArgs {
         let uses = self.uses(&files, &guests);
         uses.are_apart()?;
         let mut written = uses.written();
-        let files = [&self.report, &self.snapshot].into_iter().flatten();
+        let files = [&self.report, &self.snapshot, &self.record];
+        let files = files.into_iter().flatten();
         written.extend(files.filter_map(|path| OutFile::folder(path)));
         let sandbox = (self.sandbox == SandboxMode::Strict)
             .then(|| Reach::new(written, &guests, self.perf_map));
@@ -67,10 +67,29 @@ impl RunArgs {
                 hash: self.hash,
                 file: out(self.report)?,
                 snapshot: out(self.snapshot)?,
+                record: self.record,
                 trace: self.trace,
                 perf_map: self.perf_map,
             },
         })
+    }
+
+    /// Whether what is to be kept of the run can be.
+    fn keeps_one(&self) -> Result<(), CliError> {
+        let settings = &self.machine.0;
+        let is_set = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+        let restarts = (settings.on_reset.as_ref()).is_some_and(|on| on.value == OnReset::Restart);
+        if self.snapshot.is_some() && !self.is_one() {
+            return Err(CliError::SnapshotOfMany);
+        }
+        let replays = settings.replay.is_some();
+        if (self.record.is_some() || replays) && (!self.is_one() || restarts) {
+            return Err(CliError::RecordOfOne);
+        }
+        if self.record.is_some() && is_set(&settings.realtime) {
+            return Err(CliError::RecordRealtime);
+        }
+        Ok(())
     }
 
     /// The machine that IMAGE and the switches describe.
@@ -120,6 +139,9 @@ impl RunArgs {
         }
         if let Some(path) = &self.snapshot {
             uses.write("the snapshot", path);
+        }
+        if let Some(path) = &self.record {
+            uses.write("the record", path);
         }
         match guests {
             Guests::One(machine) => {

@@ -2,6 +2,7 @@
 
 use mirrorball_runtime::vm::state;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -51,6 +52,8 @@ pub struct Reports {
     pub file: Option<OutFile>,
     /// Where to write the machine when it has come to its limit or was quit.
     pub snapshot: Option<OutFile>,
+    /// Where to record what reaches the machine.
+    pub record: Option<PathBuf>,
     /// What to print while it happens.
     pub trace: Vec<TraceTopic>,
     /// Whether perf is to find names for translated code.
@@ -66,7 +69,7 @@ pub struct End {
     pub unfinished: Option<String>,
     /// Whether its script ended it.
     pub scripted_out: bool,
-    /// The difference that lockstep found.
+    /// The difference that lockstep found, or how a replay departs from its record.
     pub difference: Option<String>,
     /// What the host refused.
     pub failure: Option<String>,
