@@ -42,6 +42,10 @@ pub const fn ori(rt: u32, rs: u32, value: u32) -> u32 {
     immediate(0x0d, rs, rt, value as i32)
 }
 
+pub const fn andi(rt: u32, rs: u32, value: u32) -> u32 {
+    0x3000_0000 | rs << 21 | rt << 16 | value & 0xffff
+}
+
 pub const fn lui(rt: u32, value: u32) -> u32 {
     immediate(0x0f, 0, rt, value as i32)
 }
@@ -53,6 +57,10 @@ pub const fn li(rt: u32, value: u32) -> [u32; 2] {
 
 pub const fn lw(rt: u32, offset: i32, base: u32) -> u32 {
     immediate(0x23, base, rt, offset)
+}
+
+pub const fn lbu(rt: u32, offset: i32, base: u32) -> u32 {
+    0x9000_0000 | base << 21 | rt << 16 | offset as u32 & 0xffff
 }
 
 pub const fn sb(rt: u32, offset: i32, base: u32) -> u32 {
