@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE, Pa};
 use mirrorball_runtime::memory::machine::MachineMemory;
@@ -21,7 +21,10 @@ use crate::image::MemorySize;
 use super::format::{CHUNK_PAGES, Chunk, Index, MAGIC, MOST_INDEX, SnapshotError, Trailer};
 
 /// How many unpacked chunks are kept: what lies together is used together.
-const MOST_KEPT: usize = 64;
+const KEPT: usize = 64;
+/// How many are kept if several machines have the snapshot, each of which comes to the same pages in
+/// its turn.
+const KEPT_FOR_SEVERAL: usize = 512;
 
 /// A snapshot that was opened.
 pub struct Snapshot {
@@ -127,6 +130,9 @@ impl Snapshot {
     /// # Errors
     /// When the state fits no machine, or the host has no memory for it.
     pub fn load_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, SnapshotError> {
+        if memory.is_for_several() {
+            self.pages.unpacked().most_kept = KEPT_FOR_SEVERAL;
+        }
         let vm = self.index.vm.load_in(memory);
         let mut vm = vm.map_err(|source| SnapshotError::Load {
             path: self.path.clone(),
@@ -191,6 +197,7 @@ struct Pages {
 /// The chunks that were used last, and what unpacks others.
 struct Unpacked {
     decompressor: zstd::bulk::Decompressor<'static>,
+    most_kept: usize,
     /// Chunks by their numbers, the oldest first.
     kept: VecDeque<(usize, Vec<u8>)>,
 }
@@ -199,13 +206,19 @@ impl Pages {
     fn new(file: Part, chunks: Vec<Chunk>) -> io::Result<Self> {
         let unpacked = Unpacked {
             decompressor: zstd::bulk::Decompressor::new()?,
-            kept: VecDeque::with_capacity(MOST_KEPT),
+            most_kept: KEPT,
+            kept: VecDeque::new(),
         };
         Ok(Self {
             file,
             chunks,
             unpacked: Mutex::new(unpacked),
         })
+    }
+
+    fn unpacked(&self) -> MutexGuard<'_, Unpacked> {
+        // What is kept is whole after a panic as well.
+        self.unpacked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn packed(&self, chunk: &Chunk) -> io::Result<Vec<u8>> {
@@ -236,7 +249,7 @@ impl Unpacked {
 
     /// Unpacks a chunk into the place of the oldest one.
     fn unpack(&mut self, chunk: &Chunk, packed: &[u8]) -> io::Result<Vec<u8>> {
-        let oldest = (self.kept.len() == MOST_KEPT).then(|| self.kept.pop_front());
+        let oldest = (self.kept.len() >= self.most_kept).then(|| self.kept.pop_front());
         let mut bytes = oldest.flatten().map(|(_, bytes)| bytes).unwrap_or_default();
         bytes.clear();
         bytes.reserve_exact(CHUNK_PAGES << PAGE_BITS);
@@ -253,14 +266,12 @@ fn damaged() -> io::Error {
 }
 
 impl PageStore for Pages {
-    fn page(&self, StoredPage(page): StoredPage) -> io::Result<Box<Content>> {
+    fn read(&self, StoredPage(page): StoredPage, into: &mut Content) -> io::Result<()> {
         let page = page as usize;
-        // What is kept is whole after a panic as well.
-        let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
-        let chunk = unpacked.chunk(self, page / CHUNK_PAGES)?;
-        let (pages, _) = chunk.as_chunks();
-        let page: Option<&Content> = pages.get(page % CHUNK_PAGES);
-        page.map(|&content| Box::new(content))
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut unpacked = self.unpacked();
+        let (pages, _) = unpacked.chunk(self, page / CHUNK_PAGES)?.as_chunks();
+        let page = pages.get(page % CHUNK_PAGES);
+        *into = *page.ok_or(io::ErrorKind::NotFound)?;
+        Ok(())
     }
 }

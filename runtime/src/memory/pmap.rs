@@ -335,7 +335,7 @@ impl Pmap {
                 Ok(content) => Some(Cow::Owned(*content)),
                 Err(error) => return Err(HostFailure::Swap(error.to_string())),
             },
-            Page::Stored(page) => Some(Cow::Owned(*self.stored(page)?)),
+            Page::Stored(page) => Some(Cow::Owned(self.stored(page)?)),
         })
     }
 

@@ -6,7 +6,7 @@ use super::failure::HostFailure;
 use super::machine::MachineMemory;
 use super::pmap::{Page, Pmap};
 use super::share::{Content, Offer, hash};
-use crate::addr::Pa;
+use crate::addr::{PAGE_SIZE, Pa};
 use std::io;
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ pub struct StoredPage(pub u32);
 
 /// Pages that never change, in a file, for example.
 pub trait PageStore: Send + Sync {
-    /// The content of a page.
+    /// Copies the content of a page.
     ///
     /// # Errors
     /// If the store is damaged or cannot be read.
-    fn page(&self, page: StoredPage) -> io::Result<Box<Content>>;
+    fn read(&self, page: StoredPage, into: &mut Content) -> io::Result<()>;
 }
 
 /// The content of a machine's RAM in a store.
@@ -45,10 +45,12 @@ impl Pmap {
     }
 
     /// The content of a page that is in the store.
-    pub(super) fn stored(&self, page: StoredPage) -> Result<Box<Content>, HostFailure> {
+    pub(super) fn stored(&self, page: StoredPage) -> Result<Content, HostFailure> {
+        let mut content = [0; PAGE_SIZE as usize];
         let store = self.store().ok_or(io::ErrorKind::NotFound.into());
-        let content = store.and_then(|store| store.page(page));
-        content.map_err(|error| HostFailure::Store(error.to_string()))
+        let read = store.and_then(|store| store.read(page, &mut content));
+        read.map_err(|error| HostFailure::Store(error.to_string()))?;
+        Ok(content)
     }
 
     /// Gives a page that is in the store a frame of its own.
@@ -60,7 +62,7 @@ impl Pmap {
     ) -> Result<Frame, HostFailure> {
         let content = self.stored(page)?;
         let frame = self.frame_for(index, machine)?;
-        machine.write(frame.ma(), &*content);
+        machine.write(frame.ma(), &content);
         self.set(index, Page::Private(frame));
         Ok(frame)
     }
@@ -83,7 +85,7 @@ impl Pmap {
             return Ok(());
         }
         let frame = self.frame_for(index, machine)?;
-        machine.write(frame.ma(), &*content);
+        machine.write(frame.ma(), &content);
         let offer = machine
             .shares()
             .offer(machine, user, frame, hash(&content), true);
