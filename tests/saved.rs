@@ -72,7 +72,7 @@ fn a_run_goes_on_from_a_file_in_any_engine() {
     let (printed, end) = program(&[], 0);
     for (limit, engine) in [("1000000", "jit"), ("2500000", "interp")] {
         let save = ["--limit", limit, "--engine", engine, "--snapshot", &file];
-        let (before, _) = program(&save, 14);
+        let (before, _) = program(&save, 11);
         for engine in ["interp", "jit", "lockstep"] {
             let (after, ended) = program(&["--restore", &file, "--engine", engine], 0);
             assert_eq!([&before[..], &after].concat(), printed, "{engine}");
@@ -85,7 +85,7 @@ fn a_run_goes_on_from_a_file_in_any_engine() {
 fn a_snapshot_says_what_the_machine_is() {
     let folder = Folder::new();
     let file = folder.path("tour.snapshot");
-    program(&["--limit", "1000000", "--snapshot", &file], 14);
+    program(&["--limit", "1000000", "--snapshot", &file], 11);
     for (switch, value) in [("--cpu", "4Kc"), ("--memory", "64M"), ("--append", "x")] {
         let arguments = ["run", "--restore", &file, switch, value];
         refused(
@@ -126,7 +126,7 @@ fn a_disk_is_as_it_was_or_the_machine_does_not_go_on() {
     let dropped = save(&format!("{disk},snapshot"));
     let said = String::from_utf8_lossy(&dropped.stderr);
     assert!(said.contains("is dropped with the machine"), "{said}");
-    assert_eq!(save(&disk).status.code(), Some(14));
+    assert_eq!(save(&disk).status.code(), Some(11));
     refused(
         &["run", "--restore", &file],
         USAGE,

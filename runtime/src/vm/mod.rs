@@ -426,7 +426,10 @@ impl Vm {
                 self.board.console().push_input(byte);
                 self.console.note_typed();
             }
-            Arrived::End(_) => {}
+            // Whatever the machine did last, what is due now is done.
+            Arrived::End(_) => {
+                self.serve_devices();
+            }
             Arrived::Frame { port, frame } => {
                 let (board, mut memory, backends) = self.board_and_outside();
                 let mut outside = Outside {

@@ -170,10 +170,14 @@ impl Vm {
             if self.arrivals.missed().is_some() {
                 return Some(Outcome::Difference);
             }
-            if let Arrived::End(outcome) = what {
-                return Some(outcome);
-            }
+            let end = match what {
+                Arrived::End(outcome) => Some(outcome),
+                _ => None,
+            };
             self.arrive(what);
+            if end.is_some() {
+                return end;
+            }
         }
         None
     }
@@ -266,6 +270,11 @@ impl Vm {
                 self.type_bytes(&answer);
             }
         }
+        self.serve_devices()
+    }
+
+    /// The same without the console. To do it twice is to do it once.
+    pub(super) fn serve_devices(&mut self) -> Option<Outcome> {
         if self.ram.failure().is_some() {
             return Some(Outcome::HostFailure);
         }
