@@ -6,6 +6,7 @@
 
 mod access;
 mod console;
+pub mod debug;
 mod dma;
 pub mod host;
 mod hypercall;
@@ -27,6 +28,7 @@ use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
+use debug::{Edit, Standstill};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -137,6 +139,10 @@ pub struct Vm {
     /// When the engine is next asked whether the guest spins.
     backoff: IdleBackoff,
     lag: Lag,
+    /// How long it stood still for its debugger.
+    standstill: Standstill,
+    /// What a debugger changed, for a twin to follow, if it has one.
+    edits: Option<Vec<Edit>>,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -189,6 +195,8 @@ impl Vm {
             called_back: Arc::default(),
             backoff: IdleBackoff::default(),
             lag: Lag::default(),
+            standstill: Standstill::default(),
+            edits: None,
             stop_at: None,
         }))
     }
@@ -202,6 +210,7 @@ impl Vm {
         let mut twin = SavedVm::of(self)?.load()?;
         twin.disks = self.disks.twin();
         self.console.keep_log();
+        self.edits = Some(Vec::new());
         Ok(twin)
     }
 

@@ -8,6 +8,7 @@ use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
 use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
+use crate::vcpu::Goal;
 use std::time::Instant;
 
 /// What executes guest instructions.
@@ -52,6 +53,8 @@ pub enum Rest {
     Idle(Nanos),
     /// It has come to the moment at which a disk shows a result that the host does not have yet.
     Disk,
+    /// Its debugger wants to look: see [`StopPoints::cause`](crate::vcpu::StopPoints::cause).
+    Stopped,
     /// It is at its end.
     Ended(Outcome),
 }
@@ -75,6 +78,8 @@ impl Vm {
                         return outcome;
                     }
                 }
+                // There is no debugger here.
+                Rest::Stopped => self.go_on(Goal::None),
                 Rest::Ended(outcome) => return outcome,
             }
         }
@@ -91,9 +96,16 @@ impl Vm {
         let end = self.cpu.retired().saturating_add(slice);
         let shortages = self.ram.shortages();
         let realtime = host.clock().is_some();
-        (self.cpu).set_slowness(if realtime { REALTIME_SLOWNESS } else { 0 });
+        let exact = self.cpu.stops.next_look(0) < u64::MAX;
+        let slow = realtime && !exact;
+        (self.cpu).set_slowness(if slow { REALTIME_SLOWNESS } else { 0 });
         self.cpu.idle.spinning = None;
         loop {
+            if self.stop_cause().is_some() {
+                self.stand_still(host);
+                return Rest::Stopped;
+            }
+            let limit = limit.min(self.cpu.stops.next_look(self.cpu.retired()));
             if self.is_held() {
                 return Rest::Disk;
             }
@@ -136,6 +148,14 @@ impl Vm {
                 Exit::Difference => return Rest::Ended(Outcome::Difference),
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
+        }
+    }
+
+    /// Hands on what the guest printed, and types what a script answers.
+    pub(super) fn print(&mut self, host: &mut dyn Host) {
+        if self.console.has_output() {
+            let answer = host.output(&self.console.take_output());
+            self.type_bytes(&answer);
         }
     }
 
@@ -223,10 +243,7 @@ impl Vm {
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
     /// engine. Returns the machine's outcome if the guest asked for its end.
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        if self.console.has_output() {
-            let answer = host.output(&self.console.take_output());
-            self.type_bytes(&answer);
-        }
+        self.print(host);
         if self.ram.failure().is_some() {
             return Some(Outcome::HostFailure);
         }
@@ -330,6 +347,7 @@ impl Vm {
     /// Moves time on to the host's clock, if it is tied to that.
     fn follow_clock(&mut self, host: &mut dyn Host) {
         if let Some(clock) = host.clock() {
+            let clock = clock.saturating_sub(self.standstill.total());
             let clock = Nanos(clock.as_nanos() as u64).whole_cycles();
             let behind = clock.0.saturating_sub(self.cpu.now(0).0);
             self.cpu.skip(Cycles(behind));
