@@ -52,6 +52,7 @@ const LAYERS: &[&[&str]] = &[
     &["machine"],
     &["report"],
     &["control"],
+    &["gdb"],
     &["fleet"],
     &["measure"],
     &["cli"],

@@ -12,7 +12,7 @@ use crate::cpu::Reg;
 use crate::vcpu::{Goal, StopCause, Watchpoint};
 use std::time::{Duration, Instant};
 
-/// A register that a debugger changes.
+/// A register that a debugger looks at or changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Register {
     /// A general register.
@@ -27,7 +27,9 @@ pub enum Register {
     Float(u8),
     /// FCSR.
     FloatControl,
-    /// A register of coprocessor 0, by number and select: as MTC0 writes it.
+    /// FIR, which is as the model has it.
+    FloatModel,
+    /// A register of coprocessor 0, by number and select: as MFC0 reads and MTC0 writes it.
     Cp0(u8, u8),
 }
 
@@ -126,6 +128,22 @@ impl Vm {
         Some((pa, room.min(all - done)))
     }
 
+    /// What a register holds.
+    #[must_use]
+    pub fn register(&self, register: Register) -> u32 {
+        let cpu = &self.cpu;
+        match register {
+            Register::General(number) => cpu.get(Reg::new(number.into())),
+            Register::Hi => cpu.hi as u32,
+            Register::Lo => cpu.lo as u32,
+            Register::Pc => cpu.pc as u32,
+            Register::Float(number) => cpu.fpr32(number.into()),
+            Register::FloatControl => cpu.fcsr.0,
+            Register::FloatModel => cpu.model.fir,
+            Register::Cp0(number, select) => cpu.move_from_cp0(number.into(), select.into(), 0),
+        }
+    }
+
     /// Makes a change.
     pub fn edit(&mut self, edit: Edit) {
         match &edit {
@@ -157,6 +175,7 @@ impl Vm {
             }
             Register::Float(number) => self.cpu.set_fpr32(number.into(), value),
             Register::FloatControl => self.cpu.fcsr.0 = value,
+            Register::FloatModel => {}
             Register::Cp0(number, select) => {
                 self.move_to_cp0(number.into(), select.into(), value, 0);
             }
