@@ -393,7 +393,9 @@ impl<T: Keep> Blocks<T> {
     /// a branch at their end: breakpoints were set there, or taken away. What the engine kept with
     /// them is returned.
     pub fn drop_at(&mut self, vm: &mut Vm, addresses: &[Va]) -> Vec<Cached<T>> {
-        let places = addresses.iter().flat_map(|&va| [va, va.offset(4u32.wrapping_neg())]);
+        let places = addresses
+            .iter()
+            .flat_map(|&va| [va, va.offset(4u32.wrapping_neg())]);
         let places: Vec<u32> = places.map(code_address).collect();
         let has = |cached: &Cached<T>| {
             let (start, words) = (cached.key.pc, cached.block.cycles() as u32);

@@ -13,6 +13,7 @@ use crate::control::{ClientError, SocketError};
 use crate::disk::OpenError;
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
+use crate::gdb::ListenError;
 use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::programs::Disagreement;
@@ -36,6 +37,10 @@ pub enum CliError {
     NoImage,
     #[error("--count is for one machine; write count = N in the machine file")]
     CountOfFile,
+    #[error("--gdb is for one machine; run the one that is to be debugged alone")]
+    DebuggerOfMany,
+    #[error(transparent)]
+    Debugger(#[from] ListenError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
@@ -122,7 +127,9 @@ impl CliError {
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
+            Self::Debugger(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_)
+            | Self::Debugger(_)
             | Self::NoThread(_)
             | Self::NoSignals(_)
             | Self::Crashed
@@ -135,6 +142,7 @@ impl CliError {
             | Self::NoPrograms(_)
             | Self::ManyKernels(_)
             | Self::CountOfFile
+            | Self::DebuggerOfMany
             | Self::OutFile(_)
             | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,

@@ -28,14 +28,16 @@ const ROWS: &[(&[&str], &str)] = &[
         "not here, because a machine has one CPU; --count N runs several machines",
     ),
     (
-        &["-s", "-gdb"],
-        "not here, because no debugger can be attached; --trace TOPIC prints what happens, and \
-         'mirrorball trace' follows a system call or a TLB miss",
+        &["-s"],
+        "write --gdb: GDB can connect to port 1234 of this host",
+    ),
+    (
+        &["-gdb"],
+        "write --gdb=PORT, or --gdb=socket:PATH for a Unix socket",
     ),
     (
         &["-S"],
-        "not here, because a machine starts at once; with --control SOCKET, 'mirrorball ctl pause' \
-         stops it while it runs",
+        "write --gdb-wait: the guest waits for GDB before its first instruction",
     ),
     (&["-snapshot"], "say it of each disk: --disk FILE,snapshot"),
     (

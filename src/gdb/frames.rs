@@ -102,8 +102,15 @@ mod tests {
     fn packets_are_found_between_what_is_none() {
         let packet = || Frame::Packet(b"$g#67".to_vec());
         assert_eq!(frames(b"++$g#67"), [packet()]);
-        assert_eq!(frames(b"x#67$g#67\x03-"), [packet(), Frame::Interrupt, Frame::Again]);
-        assert_eq!(frames(b"$m80$g#67"), [packet()], "the first one was cut off");
+        assert_eq!(
+            frames(b"x#67$g#67\x03-"),
+            [packet(), Frame::Interrupt, Frame::Again]
+        );
+        assert_eq!(
+            frames(b"$m80$g#67"),
+            [packet()],
+            "the first one was cut off"
+        );
         assert_eq!(frames(&super::packet("g")), [packet()]);
     }
 

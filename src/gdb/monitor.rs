@@ -14,17 +14,40 @@ type Show = fn(&Vm, &[&str]) -> Result<String, String>;
 /// All commands: name, arguments, what it shows, and how.
 const COMMANDS: &[(&str, &str, &str, Show)] = &[
     ("help", "", "these commands", |_, _| Ok(help())),
-    ("tlb", "", "the entries of the guest's TLB", |vm, _| Ok(tlb(vm))),
-    ("ps", "", "the guest's processes, as far as a monitor sees them", |vm, _| {
-        Ok(processes::render(&vm.processes()))
+    ("tlb", "", "the entries of the guest's TLB", |vm, _| {
+        Ok(tlb(vm))
     }),
+    (
+        "ps",
+        "",
+        "the guest's processes, as far as a monitor sees them",
+        |vm, _| Ok(processes::render(&vm.processes())),
+    ),
     ("registers", "", "coprocessor 0", |vm, _| Ok(registers(vm))),
-    ("devices", "", "how often each device was read and written", |vm, _| Ok(devices(vm))),
-    ("translate", "ADDRESS", "where a virtual address leads", translate),
-    ("xp", "ADDRESS [WORDS]", "words at a physical address", words),
-    ("count", "", "how many instructions have run, and the guest's time", |vm, _| {
-        Ok(count(vm))
-    }),
+    (
+        "devices",
+        "",
+        "how often each device was read and written",
+        |vm, _| Ok(devices(vm)),
+    ),
+    (
+        "translate",
+        "ADDRESS",
+        "where a virtual address leads",
+        translate,
+    ),
+    (
+        "xp",
+        "ADDRESS [WORDS]",
+        "words at a physical address",
+        words,
+    ),
+    (
+        "count",
+        "",
+        "how many instructions have run, and the guest's time",
+        |vm, _| Ok(count(vm)),
+    ),
 ];
 
 /// The answer to a command.
@@ -34,7 +57,11 @@ pub(super) fn answer(vm: &Vm, line: &str) -> String {
     let words: Vec<&str> = words.collect();
     let command = COMMANDS.iter().find(|(command, ..)| *command == name);
     let shown = command.map_or_else(
-        || Err(format!("there is no command {name:?}; 'monitor help' lists them")),
+        || {
+            Err(format!(
+                "there is no command {name:?}; 'monitor help' lists them"
+            ))
+        },
         |(.., show)| show(vm, &words),
     );
     shown.unwrap_or_else(|problem| format!("{problem}\n"))

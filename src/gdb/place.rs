@@ -43,6 +43,12 @@ impl GdbPlace {
     }
 }
 
+impl Default for GdbPlace {
+    fn default() -> Self {
+        Self::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 1234)))
+    }
+}
+
 impl FromStr for GdbPlace {
     type Err = PlaceError;
 
@@ -81,7 +87,10 @@ impl fmt::Display for GdbPlace {
 )]
 pub enum ListenError {
     #[error("cannot wait for a debugger at {place}: {source}; give --gdb another port")]
-    Tcp { place: SocketAddr, source: io::Error },
+    Tcp {
+        place: SocketAddr,
+        source: io::Error,
+    },
     #[error(transparent)]
     Unix(#[from] SocketError),
 }
@@ -180,6 +189,7 @@ mod tests {
         }
         assert!("0.0.0.0:1".parse::<GdbPlace>().unwrap().is_exposed());
         assert!(!"[::1]:1".parse::<GdbPlace>().unwrap().is_exposed());
+        assert_eq!(GdbPlace::default().to_string(), GdbPlace::DEFAULT);
         assert_eq!(place("socket:a/b").unwrap(), "a/b");
         for text in ["", "x", "1234:", "socket:", "99999", "1.2.3.4"] {
             assert_eq!(place(text), Err(PlaceError), "{text}");

@@ -180,12 +180,11 @@ fn feature<'a>(text: &mut String, name: &str, lines: impl IntoIterator<Item = Li
     text.push_str("</feature>\n");
 }
 
-/// The target description.
-pub fn description(vm: &Vm) -> String {
-    let release = if vm.cpu.model.release < 2 { "" } else { "r2" };
-    let mut text = format!(
-        "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n\
-         <architecture>mips:isa32{release}</architecture>\n"
+/// The target description. It says nothing of the byte order, which GDB has from the guest's image.
+pub fn description() -> String {
+    let mut text = String::from(
+        "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n\
+         <target>\n<architecture>mips</architecture>\n",
     );
     let numbered = |letter: char| (0..32).map(move |number| format!("{letter}{number}"));
     let (general, float): (Vec<_>, Vec<_>) = (numbered('r').collect(), numbered('f').collect());
@@ -194,13 +193,22 @@ pub fn description(vm: &Vm) -> String {
         let lines = lines.filter(move |(_, (_, kind))| matches!(kind, Cp0(..)) == wanted);
         lines.map(|(number, (name, _))| (number, name, ""))
     };
-    let lines = (0..).zip(&general).map(|(number, name)| (number, name.as_str(), ""));
-    feature(&mut text, "org.gnu.gdb.mips.cpu", lines.chain(special(false)));
+    let lines = (0..)
+        .zip(&general)
+        .map(|(number, name)| (number, name.as_str(), ""));
+    feature(
+        &mut text,
+        "org.gnu.gdb.mips.cpu",
+        lines.chain(special(false)),
+    );
     feature(&mut text, "org.gnu.gdb.mips.cp0", special(true));
     let single = " type=\"ieee_single\"";
     let lines = (FIRST_FLOAT..).zip(&float);
     let lines = lines.map(|(number, name)| (number, name.as_str(), single));
-    let control = [(70, "fcsr", " group=\"float\""), (71, "fir", " group=\"float\"")];
+    let control = [
+        (70, "fcsr", " group=\"float\""),
+        (71, "fir", " group=\"float\""),
+    ];
     feature(&mut text, "org.gnu.gdb.mips.fpu", lines.chain(control));
     let lines = (FIRST_OWN..).zip(OWN);
     let lines = lines.map(|(number, (name, _))| (number, name, " group=\"system\""));

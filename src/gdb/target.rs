@@ -59,9 +59,8 @@ pub(super) struct Debuggee {
 impl Debuggee {
     /// A machine, which stands still from now on. `None` if there is no VM now.
     pub fn attach(subject: Arc<dyn Subject>, desk: Arc<Desk>) -> Option<Self> {
-        let mut text = String::new();
         desk.wish(|wishes| wishes.waits = true);
-        if !subject.attend(&mut |vm| text = description(vm)) {
+        if !subject.attend(&mut |_| ()) {
             return None;
         }
         subject.halt();
@@ -70,7 +69,7 @@ impl Debuggee {
             desk,
             software: Vec::new(),
             hardware: Vec::new(),
-            description: text,
+            description: description(),
         })
     }
 
@@ -168,7 +167,8 @@ impl Debuggee {
         if let Some(at) = set.iter().position(|&set| set == address) {
             set.swap_remove(at);
             let va = Va(address.into());
-            self.desk.wish(|wishes| remove(&mut wishes.breakpoints, &va));
+            self.desk
+                .wish(|wishes| remove(&mut wishes.breakpoints, &va));
             self.attend(|vm| vm.cpu.stops.clear_breakpoint(va));
         }
     }
@@ -353,7 +353,10 @@ impl HwWatchpoint for Debuggee {
         if !fits || self.desk.wish(|wishes| set(wishes)) >= MOST {
             return Ok(false);
         }
-        if self.desk.wish(|wishes| wishes.watchpoints.contains(&watchpoint)) {
+        if self
+            .desk
+            .wish(|wishes| wishes.watchpoints.contains(&watchpoint))
+        {
             return Ok(true);
         }
         self.desk.wish(|wishes| wishes.watchpoints.push(watchpoint));
@@ -368,7 +371,10 @@ impl HwWatchpoint for Debuggee {
         kind: breakpoints::WatchKind,
     ) -> TargetResult<bool, Self> {
         let watchpoint = watchpoint(address, bytes, kind);
-        if self.desk.wish(|wishes| remove(&mut wishes.watchpoints, &watchpoint)) {
+        if self
+            .desk
+            .wish(|wishes| remove(&mut wishes.watchpoints, &watchpoint))
+        {
             self.at_machine(|vm| vm.cpu.stops.clear_watchpoint(watchpoint))?;
         }
         Ok(true)

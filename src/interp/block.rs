@@ -147,7 +147,9 @@ impl Source {
     /// slot cannot be seen.
     #[must_use]
     pub fn translatable(&self) -> bool {
-        !self.is_cut() && !self.stops && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+        !self.is_cut()
+            && !self.stops
+            && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
     }
 
     /// Whether the delay slot at the end of the block could not be seen.

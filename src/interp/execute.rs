@@ -70,7 +70,11 @@ fn next_stop(vm: &mut Vm, block: &Block) -> Option<usize> {
         if !vm.cpu.stops.is_breakpoint(start.offset(4 * index as u32)) {
             continue;
         }
-        let index = if slot == Some(index) { index - 1 } else { index };
+        let index = if slot == Some(index) {
+            index - 1
+        } else {
+            index
+        };
         let retired = vm.cpu.retired();
         if index > 0 || vm.cpu.stops.meet_breakpoint(start, retired) {
             return Some(index);

@@ -347,7 +347,11 @@ mod tests {
         assert_eq!((stops.next_look(1), stops.cause(Va(0), 4)), (5, None));
         assert_eq!(stops.cause(Va(0), 6), Some(StopCause::Goal));
         let (start, end) = (Va(16), Va(24));
-        stops.go_on(Goal::Outside { start, end, from: 5 });
+        stops.go_on(Goal::Outside {
+            start,
+            end,
+            from: 5,
+        });
         assert_eq!((stops.next_look(5), stops.cause(Va(0), 5)), (6, None));
         assert_eq!(stops.cause(Va(20), 6), None);
         assert_eq!(stops.cause(Va(24), 6), Some(StopCause::Goal));

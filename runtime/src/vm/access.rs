@@ -44,7 +44,11 @@ impl Vm {
         owed: u32,
     ) -> Result<(), Exception> {
         let retired = self.cpu.retired().wrapping_sub(u64::from(owed));
-        if self.cpu.stops.meet_access(va, width.bytes(), store, retired) {
+        if self
+            .cpu
+            .stops
+            .meet_access(va, width.bytes(), store, retired)
+        {
             self.cpu.request_stop();
             return Err(Exception::Watch);
         }

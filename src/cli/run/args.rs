@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::confine::SandboxMode;
+use super::debugger::DebuggerArgs;
 use super::reports::TraceTopic;
 use super::several::SeveralArgs;
 use crate::cli::switches::RunSwitches;
@@ -62,6 +63,9 @@ pub(in crate::cli) struct RunArgs {
     )]
     pub(super) sandbox: SandboxMode,
 
+    #[command(flatten)]
+    pub(super) debugger: DebuggerArgs,
+
     /// Write the names of translated code for perf, to /tmp/perf-PID.map: perf report then shows
     /// the guest addresses of blocks and regions
     #[arg(long, help_heading = "Reports")]
@@ -76,7 +80,8 @@ impl RunArgs {
 
     /// Whether the arguments are for one machine and no monitor.
     pub fn is_one(&self) -> bool {
-        self.several.is_empty() && self.machine.0.count.is_none()
+        let alone = self.several.is_empty() && self.machine.0.count.is_none();
+        alone && self.debugger.spec().is_none()
     }
 
     /// What the switches say of the machine, or of each of several that says nothing itself.

@@ -5,8 +5,10 @@ use std::slice;
 
 use super::args::RunArgs;
 use super::confine::{Reach, SandboxMode};
+use super::debugger::DebuggerSpec;
 use super::reports::Reports;
 use crate::cli::CliError;
+use crate::gdb::GdbPlace;
 use crate::machine::file::MachineFile;
 use crate::machine::table::Table;
 use crate::machine::{
@@ -21,6 +23,8 @@ pub struct RunOptions {
     pub guests: Guests,
     /// Whether nothing is to run, because the user only wants to know that it could.
     pub check: bool,
+    /// Where a debugger may connect, if it may.
+    pub debugger: Option<DebuggerSpec>,
     /// What it confines itself to, if it does.
     pub sandbox: Option<Reach>,
     /// What is told of it.
@@ -45,6 +49,12 @@ impl RunArgs {
         } else {
             self.many(&mut files)?
         };
+        let debugger = self.debugger.spec();
+        if let (Some(_), Guests::Many(_, machines)) = (&debugger, &guests)
+            && machines.len() > 1
+        {
+            return Err(CliError::DebuggerOfMany);
+        }
         let uses = self.uses(&files, &guests);
         uses.are_apart()?;
         let mut written = uses.written();
@@ -56,6 +66,7 @@ impl RunArgs {
         Ok(RunOptions {
             guests,
             check,
+            debugger,
             sandbox,
             reports: Reports {
                 stats: self.stats,
@@ -112,6 +123,13 @@ impl RunArgs {
         }
         if let Some(path) = &self.report {
             uses.write("the report", path);
+        }
+        if let Some(DebuggerSpec {
+            place: GdbPlace::Unix(path),
+            ..
+        }) = &self.debugger.spec()
+        {
+            uses.write("the debugger's socket", path);
         }
         match guests {
             Guests::One(machine) => {
