@@ -1,6 +1,7 @@
 //! The thread that waits for debuggers. One is served at a time; the next waits until it has left.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -40,7 +41,10 @@ impl Server {
                         continue;
                     }
                     match listener.accept() {
-                        Ok(stream) => serve(stream, &subject, &at),
+                        // What fails here is told of, and ends this client's session alone.
+                        Ok(stream) => drop(catch_unwind(AssertUnwindSafe(|| {
+                            serve(stream, &subject, &at);
+                        }))),
                         Err(_) => thread::sleep(PAUSE),
                     }
                 }

@@ -70,7 +70,8 @@ pub(super) struct Session {
     acknowledges: bool,
 }
 
-/// Serves the client at `stream` until it leaves, or there is nothing more to debug.
+/// Serves the client at `stream` until it leaves, or there is nothing more to debug. Then the machine
+/// goes on, unless the client has ended it.
 pub(super) fn serve(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) {
     let Some(target) = attach(subject, desk) else {
         return;
@@ -85,7 +86,6 @@ pub(super) fn serve(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) 
         acknowledges: true,
     };
     let left = session.run();
-    session.target.detach();
     if left == Some(DisconnectReason::Kill) {
         session.target.kill();
     }

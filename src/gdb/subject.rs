@@ -96,7 +96,7 @@ impl Desk {
             vm.cpu.stops.set_breakpoint(va);
         }
         for &watchpoint in &state.wishes.watchpoints {
-            vm.watch(watchpoint);
+            vm.cpu.stops.set_watchpoint(watchpoint);
         }
         if state.wishes.waits {
             vm.go_on(Goal::Count(0));

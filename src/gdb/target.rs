@@ -29,7 +29,7 @@ use mirrorball_runtime::vm::Vm;
 
 use super::monitor;
 use super::registers::{Image, Mips32, Number, description};
-use super::subject::{Desk, Ending, Subject};
+use super::subject::{Desk, Ending, Subject, Wishes};
 
 /// There is no such machine now.
 const NO_MACHINE: u8 = 3;
@@ -71,13 +71,6 @@ impl Debuggee {
             hardware: Vec::new(),
             description: description(),
         })
-    }
-
-    /// The debugger is gone: the machine goes on, and stops no more.
-    pub fn detach(&mut self) {
-        self.desk.wish(|wishes| *wishes = Default::default());
-        self.attend(|vm| vm.cpu.stops.clear());
-        self.go_on(|_| Goal::None);
     }
 
     /// Ends the machine.
@@ -171,6 +164,15 @@ impl Debuggee {
                 .wish(|wishes| remove(&mut wishes.breakpoints, &va));
             self.attend(|vm| vm.cpu.stops.clear_breakpoint(va));
         }
+    }
+}
+
+impl Drop for Debuggee {
+    /// The debugger is gone: the machine goes on, and stops no more.
+    fn drop(&mut self) {
+        self.desk.wish(|wishes| *wishes = Wishes::default());
+        self.attend(|vm| vm.cpu.stops.clear());
+        self.go_on(|_| Goal::None);
     }
 }
 
@@ -349,8 +351,7 @@ impl HwWatchpoint for Debuggee {
     ) -> TargetResult<bool, Self> {
         let watchpoint = watchpoint(address, bytes, kind);
         let fits = (1..=WIDEST).contains(&bytes) && address.checked_add(bytes - 1).is_some();
-        let set = |wishes: &super::subject::Wishes| wishes.watchpoints.len();
-        if !fits || self.desk.wish(|wishes| set(wishes)) >= MOST {
+        if !fits || self.desk.wish(|wishes| wishes.watchpoints.len()) >= MOST {
             return Ok(false);
         }
         if self
@@ -360,7 +361,7 @@ impl HwWatchpoint for Debuggee {
             return Ok(true);
         }
         self.desk.wish(|wishes| wishes.watchpoints.push(watchpoint));
-        self.at_machine(|vm| vm.watch(watchpoint))?;
+        self.at_machine(|vm| vm.cpu.stops.set_watchpoint(watchpoint))?;
         Ok(true)
     }
 

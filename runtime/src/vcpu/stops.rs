@@ -105,6 +105,8 @@ pub struct StopPoints {
     /// Those that the engine knows of.
     known: Vec<Va>,
     watchpoints: Vec<Watchpoint>,
+    /// Whether the software TLB may know pages that are watched.
+    overlooked: bool,
     hit: Option<Hit>,
     /// What the machine is to go past, as it has stopped there.
     passed: Option<(u64, Va)>,
@@ -117,6 +119,7 @@ impl Default for StopPoints {
             breakpoints: Vec::new(),
             known: Vec::new(),
             watchpoints: Vec::new(),
+            overlooked: false,
             hit: None,
             passed: None,
             goal: Goal::None,
@@ -137,10 +140,15 @@ impl StopPoints {
         found.map(|at| self.breakpoints.remove(at)).is_ok()
     }
 
-    /// Notes a watchpoint. Pages that the software TLB knows already are not watched: see
-    /// [`Vm::watch`](crate::vm::Vm::watch).
-    pub(crate) fn set_watchpoint(&mut self, watchpoint: Watchpoint) {
+    /// Sets a watchpoint.
+    pub fn set_watchpoint(&mut self, watchpoint: Watchpoint) {
         self.watchpoints.push(watchpoint);
+        self.overlooked = true;
+    }
+
+    /// Whether watchpoints were set since the last call: the software TLB may know their pages.
+    pub(crate) fn take_overlooked(&mut self) -> bool {
+        std::mem::take(&mut self.overlooked)
     }
 
     /// Takes a watchpoint away. Says whether it was set.

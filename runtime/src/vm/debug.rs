@@ -9,7 +9,7 @@ use super::host::Host;
 use super::idle::Lag;
 use crate::addr::{PAGE_SIZE, Pa, Va};
 use crate::cpu::Reg;
-use crate::vcpu::{Goal, StopCause, Watchpoint};
+use crate::vcpu::{Goal, StopCause};
 use std::time::{Duration, Instant};
 
 /// A register that a debugger looks at or changes.
@@ -82,12 +82,6 @@ impl Vm {
         self.cpu.stops.go_on(goal);
         self.standstill.end();
         self.lag = Lag::default();
-    }
-
-    /// Has the machine stop before accesses that are watched.
-    pub fn watch(&mut self, watchpoint: Watchpoint) {
-        self.cpu.stops.set_watchpoint(watchpoint);
-        self.view().clear_spaces();
     }
 
     /// Reads memory at `va` where the kernel finds it now. Says how many bytes there are until an

@@ -100,6 +100,9 @@ impl Vm {
         let slow = realtime && !exact;
         (self.cpu).set_slowness(if slow { REALTIME_SLOWNESS } else { 0 });
         self.cpu.idle.spinning = None;
+        if self.cpu.stops.take_overlooked() {
+            self.view().clear_spaces();
+        }
         loop {
             if self.stop_cause().is_some() {
                 self.stand_still(host);
