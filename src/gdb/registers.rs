@@ -146,7 +146,7 @@ impl Registers for Image {
     }
 
     fn gdb_deserialize(&mut self, bytes: &[u8]) -> Result<(), ()> {
-        if bytes.len() > COUNT * BYTES || bytes.len() % BYTES != 0 {
+        if bytes.len() > COUNT * BYTES || !bytes.len().is_multiple_of(BYTES) {
             return Err(());
         }
         self.0 = bytes.to_vec();

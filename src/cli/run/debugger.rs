@@ -53,10 +53,7 @@ impl DebuggerSpec {
     pub(super) fn listen(&self) -> Result<Debugger, CliError> {
         let listener = Listener::new(&self.place)?;
         if self.place.is_exposed() {
-            complain(
-                "warning: --gdb listens for other hosts; the guest is theirs, and their messages \
-                 are read by nothing that asks for a password",
-            );
+            complain("warning: --gdb listens for other hosts, and asks them for no password");
         }
         let place = listener.place().unwrap_or_else(|| self.place.clone());
         let does = if self.waits {
