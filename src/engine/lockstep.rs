@@ -10,8 +10,8 @@ use crate::cache::blocks::BlocksError;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
+use mirrorball_runtime::vm::{debug, state};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,7 +185,9 @@ impl Lockstep {
         if let Err(difference) = self.run_rounds(vm, twin) {
             return self.report(vm, &format!("in a loop that was skipped: {difference}"));
         }
-        vm.take_edits().into_iter().for_each(|edit| twin.edit(edit));
+        for edit in debug::take_edits(vm) {
+            debug::edit(twin, edit);
+        }
         twin.catch_up(vm);
         self.path.clear();
         if let Some(difference) = state::compare_cpu(&vm.cpu, &twin.cpu) {

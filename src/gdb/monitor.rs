@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use mirrorball_runtime::addr::{Pa, Va};
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Vm, debug};
 
 use super::registers::OWN;
 use crate::report::processes;
@@ -88,7 +88,7 @@ fn registers(vm: &Vm) -> String {
     let mut text = String::new();
     for line in OWN.chunks(4) {
         for (name, register) in line {
-            let _ = write!(text, "{name:>9} {:08x}", vm.register(*register));
+            let _ = write!(text, "{name:>9} {:08x}", debug::register(vm, *register));
         }
         text.push('\n');
     }

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use gdbstub::arch::{Arch, RegId, Registers};
 use mirrorball_runtime::vm::Vm;
-use mirrorball_runtime::vm::debug::{Edit, Register};
+use mirrorball_runtime::vm::debug::{self, Edit, Register};
 
 use Register::{Cp0, Float, FloatControl, FloatModel, General, Hi, Lo, Pc};
 
@@ -83,7 +83,7 @@ impl Number {
 
     /// What it holds, in the guest's byte order.
     pub fn read(self, vm: &Vm) -> [u8; BYTES] {
-        let value = vm.register(self.register());
+        let value = debug::register(vm, self.register());
         if vm.ram.big_endian() {
             value.to_be_bytes()
         } else {
@@ -102,12 +102,12 @@ impl Number {
         } else {
             u32::from_le_bytes(bytes)
         };
-        let (register, before) = (self.register(), vm.register(self.register()));
+        let (register, before) = (self.register(), debug::register(vm, self.register()));
         if value == before {
             return true;
         }
-        vm.edit(Edit::Register(register, value));
-        vm.register(register) != before
+        debug::edit(vm, Edit::Register(register, value));
+        debug::register(vm, register) != before
     }
 }
 

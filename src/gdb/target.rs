@@ -25,7 +25,7 @@ use gdbstub::target::ext::target_description_xml_override::{
 use gdbstub::target::{Target, TargetError, TargetResult};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vcpu::{Goal, StopCause, WatchKind, Watchpoint};
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Vm, debug};
 
 use super::monitor;
 use super::registers::{Image, Mips32, Number, description};
@@ -237,14 +237,14 @@ impl SingleThreadBase for Debuggee {
     }
 
     fn read_addrs(&mut self, start: u32, data: &mut [u8]) -> TargetResult<usize, Self> {
-        match self.at_machine(|vm| vm.read_virtual(Va(start.into()), data))? {
+        match self.at_machine(|vm| debug::read(vm, Va(start.into()), data))? {
             0 if !data.is_empty() => Err(TargetError::Errno(NO_MEMORY)),
             count => Ok(count),
         }
     }
 
     fn write_addrs(&mut self, start: u32, data: &[u8]) -> TargetResult<(), Self> {
-        let done = self.at_machine(|vm| vm.write_virtual(Va(start.into()), data))?;
+        let done = self.at_machine(|vm| debug::write(vm, Va(start.into()), data))?;
         done.then_some(()).ok_or(TargetError::Errno(NO_MEMORY))
     }
 

@@ -7,7 +7,7 @@ use mirrorball::engine::AnyEngine;
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vcpu::{Goal, StopCause, WatchKind, Watchpoint};
-use mirrorball_runtime::vm::debug::{Edit, Register};
+use mirrorball_runtime::vm::debug::{self, Edit, Register};
 use mirrorball_runtime::vm::{Rest, Vm, state};
 use std::fs;
 
@@ -241,11 +241,11 @@ fn what_a_debugger_changes_every_engine_goes_on_with() {
         assert!(debuggee.go_on(Goal::Count(30_000)).is_some());
         let vm = &mut debuggee.vm;
         // The loop counts by two, from a million on.
-        assert!(vm.write_virtual(at(2), &addiu(T0, T0, 2).to_le_bytes()));
-        vm.edit(Edit::Register(Register::General(T0 as u8), 1_000_000));
-        vm.edit(Edit::Register(Register::Lo, 77));
-        vm.edit(Edit::Register(Register::Float(3), 0x4048_f5c3));
-        vm.edit(Edit::Register(Register::Cp0(11, 0), 0x1234_5678));
+        assert!(debug::write(vm, at(2), &addiu(T0, T0, 2).to_le_bytes()));
+        debug::edit(vm, Edit::Register(Register::General(T0 as u8), 1_000_000));
+        debug::edit(vm, Edit::Register(Register::Lo, 77));
+        debug::edit(vm, Edit::Register(Register::Float(3), 0x4048_f5c3));
+        debug::edit(vm, Edit::Register(Register::Cp0(11, 0), 0x1234_5678));
         assert_eq!(debuggee.run(), None, "{kind}");
         assert!(debuggee.vm.cpu.gpr[T0 as usize] > 1_003_000, "{kind}");
         debuggee.end()
@@ -258,13 +258,13 @@ fn memory_that_is_not_there_is_refused_without_a_trace() {
     let mut vm = busy();
     let before = (state::hash(&vm), vm.counters.device_accesses);
     let mut bytes = [0; 8];
-    assert_eq!(vm.read_virtual(Va(CODE.into()), &mut bytes), 8);
+    assert_eq!(debug::read(&vm, Va(CODE.into()), &mut bytes), 8);
     assert_eq!(bytes[..4], lui(S0, DATA >> 16).to_le_bytes());
-    assert_eq!(vm.read_virtual(Va(0x400_000), &mut bytes), 0, "not mapped");
-    assert_eq!(vm.read_virtual(Va(0xb800_03f8), &mut bytes), 0, "a device");
+    assert_eq!(debug::read(&vm, Va(0x400_000), &mut bytes), 0, "not mapped");
+    assert_eq!(debug::read(&vm, Va(0xb800_03f8), &mut bytes), 0, "a device");
     let end = Va(0x8800_0000 - 3);
-    assert_eq!(vm.read_virtual(end, &mut bytes), 3, "the end of RAM");
-    assert!(!vm.write_virtual(end, &bytes), "all or nothing");
+    assert_eq!(debug::read(&vm, end, &mut bytes), 3, "the end of RAM");
+    assert!(!debug::write(&mut vm, end, &bytes), "all or nothing");
     assert_eq!(before, (state::hash(&vm), vm.counters.device_accesses));
 }
 
@@ -314,9 +314,9 @@ fn wander(kind: Kind, places: &[(Va, u32)], seed: u64) -> (Vec<Stop>, End) {
                 4 => vm.cpu.stops.clear(),
                 _ => {
                     let mut bytes = [0; 64];
-                    vm.read_virtual(Va(sp.into()), &mut bytes);
+                    debug::read(vm, Va(sp.into()), &mut bytes);
                     (0..32).for_each(|number| {
-                        let _ = vm.register(Register::Cp0(number, 0));
+                        let _ = debug::register(vm, Register::Cp0(number, 0));
                     });
                 }
             }

@@ -2,13 +2,15 @@
 
 use super::access::NEVER;
 use super::host::{Host, Input, Nowhere};
+use super::idle::Lag;
 use super::{Spin, Vm};
+use crate::addr::Va;
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
 use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
-use crate::vcpu::Goal;
+use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
 
 /// What executes guest instructions.
@@ -152,6 +154,25 @@ impl Vm {
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
             }
         }
+    }
+
+    /// Why the machine stopped for its debugger, if it did.
+    #[must_use]
+    pub fn stop_cause(&self) -> Option<StopCause> {
+        self.cpu.stops.cause(Va(self.cpu.pc), self.cpu.retired())
+    }
+
+    /// The machine stands still from now on: no time passes for it. What the guest printed is shown.
+    pub fn stand_still(&mut self, host: &mut dyn Host) {
+        self.print(host);
+        self.standstill.begin();
+    }
+
+    /// Lets the machine go on, as far as `goal` says.
+    pub fn go_on(&mut self, goal: Goal) {
+        self.cpu.stops.go_on(goal);
+        self.standstill.end();
+        self.lag = Lag::default();
     }
 
     /// Hands on what the guest printed, and types what a script answers.
