@@ -68,6 +68,14 @@ pub(super) struct Session {
     last: Vec<u8>,
     /// Whether packets are acknowledged.
     acknowledges: bool,
+    /// Whether the client has begun as one of this protocol does.
+    speaks: bool,
+}
+
+/// Whether a client of this protocol begins with `byte`. A page that a browser shows can have it send
+/// other things to any port of this host.
+fn begins_well(byte: &u8) -> bool {
+    b"+-$\x03".contains(byte)
 }
 
 /// Serves the client at `stream` until it leaves, or there is nothing more to debug. Then the machine
@@ -84,6 +92,7 @@ pub(super) fn serve(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) 
         answers: Answers::default(),
         last: Vec::new(),
         acknowledges: true,
+        speaks: false,
     };
     let left = session.run();
     if left == Some(DisconnectReason::Kill) {
@@ -121,6 +130,13 @@ impl Session {
                 Event::Bell => 0,
                 Event::Left => return None,
             };
+            if let Some(first) = bytes[..count].first() {
+                self.speaks = self.speaks || begins_well(first);
+            }
+            if count > 0 && !self.speaks {
+                tracing::warn!("what has connected is no debugger");
+                return None;
+            }
             for &byte in &bytes[..count] {
                 if let Some(frame) = self.frames.push(byte) {
                     stub = self.take(stub, frame)?;
