@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the guests: build.sh [--check] [NAME...]
+# Builds the guests: build.sh [--check | --symbols FOLDER] [NAME...]
 #
 # A guest is a folder with at least one .c or .S in it; its name is its path with '-' for '/'
 # (isa/alu is isa-alu). Everything below the folder belongs to it. Folders called lib are not
@@ -16,9 +16,11 @@
 # kernel (tour/kernel), which FAMILY/host starts. The form is added to the name: bench-sort.k.
 #
 # Writes prebuilt/NAME.el.elf and NAME.eb.elf. With --check builds aside and compares bytes with
-# what is committed.
+# what is committed. With --symbols writes to FOLDER instead, with symbols and lines for a debugger;
+# the code is the same.
 set -eu
 export LC_ALL=C
+[ "${1:-}" != --symbols ] || symbols=$(realpath -m -- "${2:?a folder for the images}")
 cd "$(dirname "$0")"
 
 common="-march=mips32r2 -mno-abicalls -fno-pic -G0 -ffreestanding -fno-builtin -nostdlib -nostdinc
@@ -69,6 +71,7 @@ forms_of() {
 }
 
 strip() { # strip LINKED IMAGE
+    [ -z "$symbols" ] || { cp "$1" "$2"; return; }
     "$objcopy" --strip-all --remove-section=.comment --remove-section=.MIPS.abiflags \
         --remove-section=.reginfo "$1" "$2"
 }
@@ -141,14 +144,18 @@ build() {
     strip "$work/image" "$4/$name.$endian.elf"
 }
 
-check=false
-[ "${1:-}" != --check ] || { check=true; shift; }
+check=false symbols=${symbols:-}
+case ${1:-} in
+    --check) check=true; shift ;;
+    --symbols) common="$common -gdwarf-4"; shift 2 ;;
+esac
 clang=$(tool clang) lld=$(tool ld.lld) objcopy=$(tool llvm-objcopy)
 headers=$("$clang" -print-resource-dir)/include
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 into=prebuilt
-$check && into=$temporary/prebuilt
+! $check || into=$temporary/prebuilt
+[ -z "$symbols" ] || into=$symbols
 mkdir -p "$into"
 
 guests >"$temporary/guests"
@@ -182,7 +189,9 @@ if $check && [ $# -eq 0 ]; then        # an image without sources is a mistake, 
     done
 fi
 version=$("$clang" --version | sed -n 's/.*clang version \([0-9.]*\).*/clang \1/p')
-if ! $check; then
+if [ -n "$symbols" ]; then
+    :
+elif ! $check; then
     echo "$version" >prebuilt/TOOLCHAIN
 elif [ $different -ne 0 ]; then
     die "run guests/build.sh and commit (the images were made with $(cat prebuilt/TOOLCHAIN), this is $version)"

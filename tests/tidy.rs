@@ -54,6 +54,7 @@ const LAYERS: &[&[&str]] = &[
     &["machine"],
     &["report"],
     &["control"],
+    &["gdb"],
     &["fleet"],
     &["measure"],
     &["cli"],

@@ -389,6 +389,31 @@ impl<T: Keep> Blocks<T> {
         dropped
     }
 
+    /// Drops the blocks that have code at one of these addresses, or would have it in the delay slot of
+    /// a branch at their end: breakpoints were set there, or taken away. What the engine kept with
+    /// them is returned.
+    pub fn drop_at(&mut self, vm: &mut Vm, addresses: &[Va]) -> Vec<Cached<T>> {
+        let places = addresses
+            .iter()
+            .flat_map(|&va| [va, va.offset(4u32.wrapping_neg())]);
+        let places: Vec<u32> = places.map(code_address).collect();
+        let has = |cached: &Cached<T>| {
+            let (start, words) = (cached.key.pc, cached.block.cycles() as u32);
+            let meets = |place: &u32| place.wrapping_sub(start) < 4 * words;
+            places.iter().any(meets)
+        };
+        let mut dropped = Vec::new();
+        let pages: Vec<u32> = self.by_page.keys().copied().collect();
+        for page in pages {
+            let gone = self.take_from(page, |cached| has(cached));
+            if !gone.is_empty() {
+                self.note_code(vm, page);
+            }
+            dropped.extend(gone);
+        }
+        dropped
+    }
+
     /// Drops every block that the engine does not want to `keep`, and code pages that have none.
     pub fn drop_others(&mut self, vm: &mut Vm, mut keep: impl FnMut(&mut Cached<T>) -> bool) {
         let pages: Vec<u32> = self.by_page.keys().copied().collect();

@@ -14,6 +14,7 @@ use crate::control::{ClientError, SocketError};
 use crate::disk::{MarkError, OpenError};
 use crate::engine::jit::JitError;
 use crate::fleet::FleetError;
+use crate::gdb::ListenError;
 use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::programs::Disagreement;
@@ -39,7 +40,7 @@ pub enum CliError {
     #[error("--snapshot is for one machine; `mirrorball ctl snapshot` writes one of several")]
     SnapshotOfMany,
     #[error(
-        "--record and --replay are for one machine that is not started again; leave out the others"
+        "--record and --replay are for one machine that is not started again; leave out the others, and --gdb with --record"
     )]
     RecordOfOne,
     #[error("--record is for a machine whose time is the instruction count; leave out --realtime")]
@@ -52,6 +53,10 @@ pub enum CliError {
     Mark(#[from] MarkError),
     #[error("--count is for one machine; write count = N in the machine file")]
     CountOfFile,
+    #[error("--gdb is for one machine; run the one that is to be debugged alone")]
+    DebuggerOfMany,
+    #[error(transparent)]
+    Debugger(#[from] ListenError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
@@ -140,7 +145,9 @@ impl CliError {
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
+            Self::Debugger(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_)
+            | Self::Debugger(_)
             | Self::NoThread(_)
             | Self::NoSignals(_)
             | Self::Crashed
@@ -157,6 +164,7 @@ impl CliError {
             | Self::RecordOfOne
             | Self::RecordRealtime
             | Self::Mark(_)
+            | Self::DebuggerOfMany
             | Self::OutFile(_)
             | Self::Setting { .. }
             | Self::NoCode { .. } => Exit::Usage,

@@ -28,14 +28,16 @@ const ROWS: &[(&[&str], &str)] = &[
         "not here, because a machine has one CPU; --count N runs several machines",
     ),
     (
-        &["-s", "-gdb"],
-        "not here, because no debugger can be attached; --trace TOPIC prints what happens, and \
-         'mirrorball trace' follows a system call or a TLB miss",
+        &["-s"],
+        "write --gdb and GDB can connect, to port 1234 of this host",
+    ),
+    (
+        &["-gdb"],
+        "write --gdb with what QEMU has behind tcp: or unix: as =PORT or =socket:PATH",
     ),
     (
         &["-S"],
-        "not here, because a machine starts at once; with --control SOCKET, 'mirrorball ctl pause' \
-         stops it while it runs",
+        "write --gdb-wait and the guest waits for GDB before its first instruction",
     ),
     (&["-snapshot"], "say it of each disk: --disk FILE,snapshot"),
     (
@@ -194,7 +196,8 @@ mod tests {
             let words = advice.split(|c: char| c.is_whitespace() || c == ';');
             for switch in words.filter(|word| word.starts_with("--") && *word != "--version") {
                 assert!(
-                    help.split_whitespace().any(|word| word == switch),
+                    help.split_whitespace()
+                        .any(|word| word.split("[=").next() == Some(switch)),
                     "{switch}"
                 );
             }

@@ -47,6 +47,10 @@ impl Interpreter {
         if vm.cpu.has_modified() {
             self.blocks.drop_modified(vm);
         }
+        if vm.cpu.stops.is_news() {
+            let news = vm.cpu.stops.take_news();
+            self.blocks.drop_at(vm, &news);
+        }
         while vm.cpu.left > 0 {
             let Some(id) = self.blocks.at_pc(vm) else {
                 if self.blocks.is_full() {

@@ -307,9 +307,7 @@ impl Jit {
     /// Runs the block at the program counter and no more, if the budget covers it, or as much of
     /// its region as does not ask for more. The horizon is then where that ended.
     pub fn step(&mut self, vm: &mut Vm) -> Exit {
-        if vm.cpu.has_modified() {
-            self.drop_modified(vm);
-        }
+        self.drop_stale(vm);
         let now = vm.cpu.now(0);
         let cycles = match self.blocks.at_pc(vm) {
             Some(id) => {
@@ -432,9 +430,7 @@ impl Engine for Jit {
         vm.cpu.symbols = self.code.symbols();
         vm.cpu.code_pages = self.blocks.code_pages();
         vm.cpu.code_runs = self.blocks.runs_address();
-        if vm.cpu.has_modified() {
-            self.drop_modified(vm);
-        }
+        self.drop_stale(vm);
         if vm.insight.misses.any() {
             self.drop_misses(vm);
         }

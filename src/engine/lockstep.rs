@@ -10,8 +10,8 @@ use crate::cache::blocks::BlocksError;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
-use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
+use mirrorball_runtime::vm::{debug, state};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,8 +98,10 @@ impl Lockstep {
         // later: a device's new deadline stops an engine if it is nearer than the horizon.
         twin.cpu.set_horizon(Cycles(vm.cpu.horizon));
         // The twin's memory is its own: what stops the other for want of memory it does not meet.
-        let starved = vm.ram.shortages() != shortages && exit == Exit::Stop;
-        if starved {
+        let starved = vm.ram.shortages() != shortages;
+        // Nor does it have a debugger that stops it.
+        let alone = exit == Exit::Stop && (starved || vm.cpu.stops.is_met());
+        if alone {
             twin.cpu.set_horizon(vm.cpu.now(0));
         }
         // A deadline that is new and was beyond the step's horizon stopped neither engine.
@@ -109,10 +111,14 @@ impl Lockstep {
         self.path.clear();
         let expected = self.interpreter.run_noting(twin, |pc| self.path.push(pc));
         self.counters.comparisons += 1;
+        if vm.cpu.stops.is_met_in_slot() {
+            // Here the branch has linked already. It will do so again, in both.
+            twin.cpu.gpr = vm.cpu.gpr;
+        }
         if let Some(difference) = state::compare_cpu(&vm.cpu, &twin.cpu) {
             return Err(difference);
         }
-        if exit != expected && !(starved && expected == Exit::Horizon) {
+        if exit != expected && !(alone && expected == Exit::Horizon) {
             return Err(format!(
                 "the JIT left with {exit:?}, the interpreter with {expected:?}"
             ));
@@ -178,6 +184,9 @@ impl Lockstep {
     fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm, called: &AtomicBool) -> Exit {
         if let Err(difference) = self.run_rounds(vm, twin) {
             return self.report(vm, &format!("in a loop that was skipped: {difference}"));
+        }
+        for edit in debug::take_edits(vm) {
+            debug::edit(twin, edit);
         }
         twin.catch_up(vm);
         self.path.clear();

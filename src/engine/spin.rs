@@ -100,7 +100,11 @@ fn step(vm: &mut Vm, round: &mut Spin) -> Option<()> {
 
 /// The instruction at `pc`, in a delay slot or not. It owes nothing, as time stands still.
 fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
-    let pa = vm.cpu.peek(Va(u64::from(pc))).filter(|_| pc & 3 == 0)?;
+    let va = Va(u64::from(pc));
+    let pa = vm.cpu.peek(va).filter(|_| pc & 3 == 0)?;
+    if vm.cpu.stops.is_breakpoint(va) {
+        return None;
+    }
     if !vm.ram.is_touched(pa) {
         return None;
     }

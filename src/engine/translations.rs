@@ -401,9 +401,29 @@ impl Jit {
         self.blocks.drop_others(vm, |_| false);
     }
 
+    /// Before the CPU runs: drops what was made from code that has changed, or in which breakpoints
+    /// were set or taken away.
+    #[inline]
+    pub(super) fn drop_stale(&mut self, vm: &mut Vm) {
+        if vm.cpu.has_modified() {
+            self.drop_modified(vm);
+        }
+        if vm.cpu.stops.is_news() {
+            let news = vm.cpu.stops.take_news();
+            let dropped = self.blocks.drop_at(vm, &news);
+            self.forget_blocks(dropped);
+        }
+    }
+
     /// Drops what was made from code that has changed.
     pub(super) fn drop_modified(&mut self, vm: &mut Vm) {
-        for cached in self.blocks.drop_modified(vm) {
+        let dropped = self.blocks.drop_modified(vm);
+        self.forget_blocks(dropped);
+    }
+
+    /// Forgets the translations of blocks that were dropped.
+    fn forget_blocks(&mut self, dropped: Vec<Cached<Extra>>) {
+        for cached in dropped {
             let own = [cached.extra.translation, cached.extra.base].into_iter();
             for id in own.filter(|&id| id != 0).chain(cached.extra.regions) {
                 if self.forget(id).is_some_and(|entry| entry.code != 0) {

@@ -6,13 +6,14 @@
 //! sees it.
 
 mod consoles;
+mod debugged;
 mod saving;
 mod watch;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Outcome;
@@ -26,9 +27,11 @@ use crate::cache::persist::Store;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
+use crate::gdb::Desk;
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, OnReset, StartError};
 
 pub use consoles::{ConsoleError, Consoles, SharedSession};
+pub use debugged::Debugged;
 pub use watch::Watch;
 
 /// Pages a second that are looked at for equal ones, for one page after each slice: a slice takes
@@ -103,6 +106,8 @@ pub struct Fleet {
     /// What is wrong with a store only its machines suffer from.
     stores: HashMap<Kin, Result<Store, String>>,
     audience: Box<dyn Audience>,
+    /// The machine that has a debugger, and where the two meet.
+    debugged: OnceLock<(usize, Arc<Desk>)>,
 }
 
 fn kin(spec: &MachineSpec) -> Kin {
@@ -167,6 +172,7 @@ impl Fleet {
             pool,
             stores,
             audience,
+            debugged: OnceLock::new(),
         };
         let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
         monitor.fleet().consoles.connect(&monitor);
@@ -177,6 +183,17 @@ impl Fleet {
     #[must_use]
     pub fn spec(&self, number: usize) -> &MachineSpec {
         &self.specs[number]
+    }
+
+    /// Machine `number` meets its debugger at this desk. There is one that does.
+    pub fn debug(&self, number: usize, desk: Arc<Desk>) {
+        let _ = self.debugged.set((number, desk));
+    }
+
+    /// Where machine `number` meets its debugger, if it has one.
+    fn desk(&self, number: usize) -> Option<&Desk> {
+        let (debugged, desk) = self.debugged.get()?;
+        (*debugged == number).then_some(desk)
     }
 
     /// Waits until what was printed is written, and makes the terminal what it was.
@@ -197,8 +214,12 @@ impl Fleet {
         store: Option<Store>,
     ) -> Result<Machine<AnyEngine, SharedSession>, StartError> {
         let spec = &self.specs[number];
+        let mut vm = spec.vm_in(Arc::clone(memory))?;
+        if let Some(desk) = self.desk(number) {
+            desk.prepare(&mut vm);
+        }
         Ok(Machine {
-            vm: spec.vm_in(Arc::clone(memory))?,
+            vm,
             engine: spec.engine_among(self.pool.clone(), store)?,
             host: self.consoles.session(number),
             limit: spec.limit.unwrap_or(u64::MAX),
@@ -261,6 +282,12 @@ impl Guests for Fleet {
 
     fn notice(&self, number: usize, text: &str) {
         self.audience.notice(&self.specs[number].name, text);
+    }
+
+    fn stopped(&self, number: usize) {
+        if let Some(desk) = self.desk(number) {
+            desk.stopped();
+        }
     }
 }
 

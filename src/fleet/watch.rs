@@ -156,7 +156,7 @@ fn state(phase: Phase) -> VmState {
         Phase::Running => VmState::Running,
         Phase::Ready | Phase::Blocked | Phase::Starved { .. } => VmState::Waiting,
         Phase::Idle { .. } => VmState::Idle,
-        Phase::Paused => VmState::Paused,
+        Phase::Paused | Phase::Halted => VmState::Paused,
         Phase::Ended(_) => VmState::Stopped,
     }
 }

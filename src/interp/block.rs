@@ -53,6 +53,8 @@ pub struct Source {
     /// Whether the block is a branch at the end of its page. Its delay slot is there only if what
     /// the next page holds could be seen: that page need not be the same when the block runs.
     pub split: bool,
+    /// Whether a debugger has set a breakpoint at one of the instructions.
+    pub stops: bool,
     /// Where J or JAL at its end leads, as a [`code_address`]: out of a mapped page nowhere that
     /// the code knows.
     pub jump: Option<u32>,
@@ -69,6 +71,7 @@ impl Source {
             code: Vec::with_capacity(8),
             slot: false,
             split: false,
+            stops: false,
             jump: None,
         };
         let mut words = [0; MAX_BLOCK + 1];
@@ -98,7 +101,18 @@ impl Source {
             }
         }
         source.jump = source.find_jump(pc);
+        source.stops = source.has_breakpoint(vm, pc);
         source
+    }
+
+    /// Whether a breakpoint is at one of the instructions of the block, which starts at `pc`, or at
+    /// one that is at the same place of another page.
+    fn has_breakpoint(&self, vm: &Vm, pc: Va) -> bool {
+        let mut places = vm.cpu.stops.breakpoints().iter().copied().map(code_address);
+        places.any(|place| {
+            let mut own = (0..self.cycles() as u32).map(|index| pc.offset(4 * index));
+            own.any(|va| code_address(va) == place)
+        })
     }
 
     /// Makes the block one of a branch at `pc`, the end of its page, and of its delay slot, if
@@ -129,10 +143,13 @@ impl Source {
     }
 
     /// Whether the block can be translated: what leaves the CPU for the monitor every time is left
-    /// to the interpreter, and a branch as long as its delay slot cannot be seen.
+    /// to the interpreter, and so is what a debugger may stop in, and a branch as long as its delay
+    /// slot cannot be seen.
     #[must_use]
     pub fn translatable(&self) -> bool {
-        !self.is_cut() && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
+        !self.is_cut()
+            && !self.stops
+            && self.code.iter().all(|&(_, meaning)| !stands_alone(meaning))
     }
 
     /// Whether the delay slot at the end of the block could not be seen.
@@ -259,6 +276,8 @@ pub struct Block {
     pub slot: bool,
     /// Whether the block is a branch alone, whose delay slot lies on the next page.
     pub split: bool,
+    /// Whether a debugger may want to stop in it.
+    pub stops: bool,
 }
 
 impl Block {
@@ -274,7 +293,14 @@ impl Block {
             bytes: source.bytes(),
             slot: source.slot && !source.split,
             split: source.split,
+            stops: source.stops,
         }
+    }
+
+    /// Whether all of it can be run one instruction after the other, without a look at anything else.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !(self.split | self.stops)
     }
 
     /// The number of instructions that a run of the whole block executes.

@@ -21,6 +21,8 @@ pub enum Duty {
     Translate,
     /// It moves the bytes of a console between descriptors.
     Serve,
+    /// It serves a debugger, and looks at guest memory for it, which may be swapped.
+    Debug,
 }
 
 /// When a call is allowed.
@@ -139,6 +141,9 @@ const SERVE: Group = &[
     ),
 ];
 
+/// The swap file.
+const SWAP: Group = &[(libc::SYS_pread64, ALWAYS), (libc::SYS_pwrite64, ALWAYS)];
+
 /// Files by name, where Landlock lets them be, and what running guests needs beside.
 const RUN: Group = &[
     (libc::SYS_open, ALWAYS),
@@ -203,6 +208,7 @@ impl Duty {
             Self::Run => &[THREAD, APPEND, SERVE, RUN],
             Self::Translate => &[THREAD, APPEND],
             Self::Serve => &[THREAD, SERVE],
+            Self::Debug => &[THREAD, SERVE, SWAP],
         }
     }
 

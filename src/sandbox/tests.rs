@@ -47,7 +47,7 @@ fn only_what_is_named_is_reached() {
 
 #[test]
 fn no_duty_lets_a_thread_start_programs_or_reach_the_network() {
-    for duty in [Duty::Run, Duty::Translate, Duty::Serve] {
+    for duty in [Duty::Run, Duty::Translate, Duty::Serve, Duty::Debug] {
         apart(|| {
             calls::confine(duty).unwrap();
             assert!(Command::new("/bin/true").status().is_err(), "{duty:?}");

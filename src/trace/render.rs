@@ -229,6 +229,7 @@ fn name(exception: Exception) -> &'static str {
         Exception::Overflow => "overflow",
         Exception::Trap => "trap",
         Exception::FloatingPoint => "floating point",
+        Exception::Watch => "watchpoint",
         Exception::MachineCheck => "machine check",
     }
 }

@@ -119,6 +119,8 @@ impl Region {
                 code,
                 slot,
                 split,
+                // What a debugger may stop in is in no region.
+                stops: _,
                 jump,
             } = block;
             sink(&pc.to_le_bytes());

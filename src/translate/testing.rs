@@ -15,6 +15,7 @@ pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
         code: words.iter().map(meaning).collect(),
         slot,
         split: false,
+        stops: false,
         jump: None,
     };
     source.jump = source.find_jump(Va(u64::from(pc)));

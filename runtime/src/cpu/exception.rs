@@ -45,6 +45,9 @@ pub enum Exception {
     FloatingPoint,
     /// A TLB write that would have made a duplicate.
     MachineCheck,
+    /// A debugger watches what the instruction accesses. The guest never takes it: its machine stops
+    /// before the instruction.
+    Watch,
 }
 
 impl Exception {
@@ -67,6 +70,7 @@ impl Exception {
             Exception::Overflow => 12,
             Exception::Trap => 13,
             Exception::FloatingPoint => 15,
+            Exception::Watch => 23,
             Exception::MachineCheck => 24,
         }
     }

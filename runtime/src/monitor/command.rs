@@ -13,6 +13,10 @@ pub enum Command {
     Pause,
     /// Let it go on.
     Resume,
+    /// Have it stand still for a debugger.
+    Halt,
+    /// Let it go on as far as its debugger wants.
+    Continue,
     /// Make it anew, whatever it is doing.
     Reset,
     /// End it.
@@ -32,6 +36,9 @@ pub enum CommandError {
     /// It has not.
     #[error("the machine has not ended; reset it instead")]
     Running,
+    /// Its debugger decides when it goes on.
+    #[error("a debugger has stopped the machine; continue it there, or detach")]
+    Halted,
 }
 
 /// A machine that this thread holds. It is let go when this goes.
@@ -94,6 +101,14 @@ impl<F: Fleet> Monitor<F> {
             Command::Start | Command::Reset => return Ok(self.empty(number)),
             _ if ended => return Err(CommandError::Ended),
             Command::Stop => return Ok(self.end(number, Some(Outcome::Quit))),
+            Command::Halt => return Ok(self.halt(number, phase)),
+            Command::Continue if phase == Phase::Halted => {
+                lock(&self.state).rouse(number, Instant::now());
+                return Ok(Phase::Ready);
+            }
+            Command::Continue => {}
+            Command::Resume if phase == Phase::Halted => return Err(CommandError::Halted),
+            Command::Pause if phase == Phase::Halted => {}
             Command::Pause => return Ok(self.pause(number, phase)),
             Command::Resume if phase == Phase::Paused => {
                 lock(&self.state).rouse(number, Instant::now());
@@ -102,6 +117,18 @@ impl<F: Fleet> Monitor<F> {
             Command::Resume => {}
         }
         Ok(phase)
+    }
+
+    /// Stops a machine for its debugger, with all shown that it has printed.
+    fn halt(&self, number: usize, phase: Phase) -> Phase {
+        if phase == Phase::Halted {
+            return phase;
+        }
+        lock(&self.state).rouse(number, Instant::now());
+        if let Some(machine) = lock(&self.slots[number].machine).as_mut() {
+            machine.vm.stand_still(&mut machine.host);
+        }
+        Phase::Halted
     }
 
     /// The time until now is the last that passes for an idle machine.

@@ -78,6 +78,10 @@ pub trait Fleet: Send + Sync {
 
     /// Something that a person should know of machine `number`.
     fn notice(&self, number: usize, text: &str);
+
+    /// Machine `number` has come to where its debugger wants to look, and stands still. A fleet
+    /// without debuggers is not told so.
+    fn stopped(&self, _number: usize) {}
 }
 
 /// What others know of an engine.
@@ -146,6 +150,8 @@ pub enum Phase {
     },
     /// It was paused by command.
     Paused,
+    /// It stands still for its debugger.
+    Halted,
     /// Its console has no room: nothing reads what it printed.
     Blocked,
     /// There is no machine memory for it.
@@ -319,6 +325,13 @@ impl<F: Fleet> Monitor<F> {
         let _hold = self.visit(number);
         let mut machine = lock(&self.slots[number].machine);
         machine.as_mut().map(|machine| change(&mut machine.vm))
+    }
+
+    /// Does something to the VM of machine `number` between two slices. `None` if it has none now.
+    pub fn attend<T>(&self, number: usize, work: impl FnOnce(&mut Vm) -> T) -> Option<T> {
+        let _hold = self.visit(number);
+        let mut machine = lock(&self.slots[number].machine);
+        machine.as_mut().map(|machine| work(&mut machine.vm))
     }
 
     /// Wakes machine `number` if it waits for the world outside: something was typed, or there is

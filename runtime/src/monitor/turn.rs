@@ -27,6 +27,8 @@ pub(super) enum End {
     Full,
     /// There is no memory to go on with, for this reason.
     Starved(String),
+    /// Its debugger wants to look.
+    Stopped,
     /// The guest is at its end.
     Ended(Outcome),
     /// The machine could not be made, for this reason.
@@ -129,6 +131,7 @@ impl<F: Fleet> Monitor<F> {
                 Rest::Slice => hungry = machine.vm.ram.shortages() != shortages,
                 Rest::Idle(span) => return End::Idle(span),
                 Rest::Disk => return End::Disk,
+                Rest::Stopped => return End::Stopped,
                 Rest::Ended(outcome) => return End::Ended(outcome),
             }
             let yielded = machine.vm.cpu.take_yielded();

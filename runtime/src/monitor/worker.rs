@@ -167,6 +167,10 @@ impl<F: Fleet> Monitor<F> {
             End::Slice | End::Hungry => Phase::Ready,
             End::Idle(span) => idle(span, true),
             End::Disk => idle(DISK_LOOK, false),
+            End::Stopped => {
+                self.fleet.stopped(number);
+                Phase::Halted
+            }
             End::Full => Phase::Blocked,
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,

@@ -6,6 +6,7 @@
 mod privileged;
 mod spaces;
 mod state;
+mod stops;
 
 use crate::addr::Pa;
 use crate::clock::{Cycles, Nanos};
@@ -26,6 +27,7 @@ use std::ptr::NonNull;
 pub use privileged::TlbWrite;
 pub use spaces::SpaceChange;
 pub use state::CpuState;
+pub use stops::{Goal, StopCause, StopPoints, WatchKind, Watchpoint};
 
 /// A virtual CPU.
 #[repr(C)]
@@ -49,6 +51,8 @@ pub struct Vcpu {
     pub(crate) idle: Idle,
     /// The exception that was last taken.
     pub(crate) last_exception: Option<Exception>,
+    /// Where a debugger wants it to stop.
+    pub stops: StopPoints,
 }
 
 /// Where translated code finds the current address space's software TLB.
@@ -98,6 +102,7 @@ impl Vcpu {
             modified: Vec::new(),
             idle: Idle::default(),
             last_exception: None,
+            stops: StopPoints::default(),
         };
         cpu.select_space();
         Ok(cpu)

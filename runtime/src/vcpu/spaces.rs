@@ -95,9 +95,15 @@ impl Vcpu {
 
     /// Translates `va` as the architecture says.
     pub(crate) fn translate(&self, va: Va, access: Access) -> Result<Translation, Exception> {
+        self.translate_in(self.mode(), va, access)
+    }
+
+    /// The same for code that runs in `mode`.
+    #[inline]
+    fn translate_in(&self, mode: Mode, va: Va, access: Access) -> Result<Translation, Exception> {
         let write = access == Access::Write;
         let choose = |load, store| if write { store } else { load };
-        match segment(va, self.mode()) {
+        match segment(va, mode) {
             Segment::Forbidden => Err(choose(Exception::AddressLoad, Exception::AddressStore)),
             Segment::Direct(pa) => Ok(Translation { pa, writable: true }),
             Segment::Mapped => {
@@ -141,6 +147,18 @@ impl Vcpu {
         self.translate(va, Access::Fetch).ok().map(|page| page.pa)
     }
 
+    /// Where `va` leads in the current address space if the kernel used it, for a debugger: no
+    /// exception, no side effect.
+    #[must_use]
+    pub fn place(&self, va: Va) -> Option<Pa> {
+        let mode = match self.mode() {
+            Mode::KernelError => Mode::KernelError,
+            _ => Mode::Kernel,
+        };
+        let page = self.translate_in(mode, va, Access::Read);
+        page.ok().map(|page| page.pa)
+    }
+
     /// The physical address that LL last loaded from, as far as it is mapped.
     #[must_use]
     pub fn linked(&self) -> Pa {
@@ -148,7 +166,7 @@ impl Vcpu {
         page.map_or(Pa(0), |page| page.pa)
     }
 
-    /// Puts a page of RAM into the software TLB, in the space of `key`.
+    /// Puts a page of RAM into the software TLB, in the space of `key`, unless a debugger watches it.
     pub(crate) fn learn(
         &mut self,
         ram: &mut Ram,
@@ -158,6 +176,9 @@ impl Vcpu {
         page: Page,
     ) {
         let pa = translation.pa;
+        if self.stops.watches_page(va) {
+            return;
+        }
         let watched = ram.written.is_some() || ram.pmap.is_code(pa);
         let writable = translation.writable && page.writable && !watched;
         ram.pmap.note_space(pa, va.is_direct(), writable);

@@ -34,6 +34,27 @@ impl Vm {
         Exception::BusData
     }
 
+    /// Refuses an access that a debugger wants the machine to stop before.
+    #[inline]
+    fn heed_watchpoints(
+        &mut self,
+        va: Va,
+        width: Width,
+        store: bool,
+        owed: u32,
+    ) -> Result<(), Exception> {
+        let retired = self.cpu.retired().wrapping_sub(u64::from(owed));
+        if self
+            .cpu
+            .stops
+            .meet_access(va, width.bytes(), store, retired)
+        {
+            self.cpu.request_stop();
+            return Err(Exception::Watch);
+        }
+        Ok(())
+    }
+
     /// The physical address that the instruction at `pc` is fetched from.
     ///
     /// # Errors
@@ -79,6 +100,7 @@ impl Vm {
         }
         let translation = self.cpu.translate(va, Access::Read);
         let translation = translation.map_err(|e| self.refuse(va, e))?;
+        self.heed_watchpoints(va, width, false, owed)?;
         self.counters.soft_misses += 1;
         match self.view().page_to_read(translation.pa) {
             Ok(Some(page)) => {
@@ -101,6 +123,7 @@ impl Vm {
         }
         let translation = self.cpu.translate(va, Access::Write);
         let translation = translation.map_err(|e| self.refuse(va, e))?;
+        self.heed_watchpoints(va, width, true, owed)?;
         self.counters.soft_misses += 1;
         let pa = translation.pa;
         match self.view().page_to_write(pa) {
@@ -298,6 +321,10 @@ impl Vm {
             Some(_) => None,
             None => {
                 let translation = self.cpu.translate(va, Access::Write);
+                // What stops before the store leaves the link as it is.
+                if translation.is_ok() {
+                    self.heed_watchpoints(va, Width::Word, true, owed)?;
+                }
                 Some(translation.map_err(|e| self.refuse(va, e)))
             }
         };
@@ -325,7 +352,7 @@ impl Vm {
     /// Before which moment every load of `width` from `va` gives what it gives now and changes
     /// nothing, if no event comes and nothing is stored; `None` if that cannot be said.
     pub fn steady_until(&mut self, va: Va, width: Width) -> Option<Nanos> {
-        if is_unaligned(va, width) {
+        if is_unaligned(va, width) || self.cpu.stops.watches(va, width.bytes(), false) {
             return None;
         }
         let pa = self.cpu.translate(va, Access::Read).ok()?.pa;
@@ -338,7 +365,7 @@ impl Vm {
 
     /// Whether storing `value` to `va` would change nothing. Then a device counts it as stored.
     pub fn ignores(&mut self, va: Va, width: Width, value: u32) -> bool {
-        if is_unaligned(va, width) {
+        if is_unaligned(va, width) || self.cpu.stops.watches(va, width.bytes(), true) {
             return false;
         }
         let Ok(page) = self.cpu.translate(va, Access::Write) else {

@@ -7,6 +7,7 @@
 mod access;
 pub mod arrivals;
 mod console;
+pub mod debug;
 mod dma;
 pub mod host;
 mod hypercall;
@@ -31,6 +32,7 @@ use crate::memory::{HostFailure, Ram, Stored};
 use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
+use debug::{Edit, Standstill};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -151,6 +153,10 @@ pub struct Vm {
     /// When the engine is next asked whether the guest spins.
     backoff: IdleBackoff,
     lag: Lag,
+    /// How long it stood still for its debugger.
+    standstill: Standstill,
+    /// What a debugger changed, for a twin to follow, if it has one.
+    edits: Option<Vec<Edit>>,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -204,6 +210,8 @@ impl Vm {
             called_back: Arc::default(),
             backoff: IdleBackoff::default(),
             lag: Lag::default(),
+            standstill: Standstill::default(),
+            edits: None,
             stop_at: None,
         }))
     }
@@ -227,6 +235,7 @@ impl Vm {
         }
         twin.backends.disks = self.backends.disks.twin();
         self.arrivals.keep();
+        self.edits = Some(Vec::new());
         Ok(twin)
     }
 

@@ -3,12 +3,15 @@
 use super::access::NEVER;
 use super::arrivals::Arrived;
 use super::host::{Host, Input, Nowhere};
+use super::idle::Lag;
 use super::{Spin, Vm};
+use crate::addr::Va;
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
 use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
+use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
 
 /// What executes guest instructions.
@@ -55,6 +58,8 @@ pub enum Rest {
     Idle(Nanos),
     /// It has come to the moment at which a disk shows a result that the host does not have yet.
     Disk,
+    /// Its debugger wants to look: see [`StopPoints::cause`](crate::vcpu::StopPoints::cause).
+    Stopped,
     /// It is at its end.
     Ended(Outcome),
 }
@@ -78,6 +83,8 @@ impl Vm {
                         return outcome;
                     }
                 }
+                // There is no debugger here.
+                Rest::Stopped => self.go_on(Goal::None),
                 Rest::Ended(outcome) => return outcome,
             }
         }
@@ -94,9 +101,19 @@ impl Vm {
         let end = self.cpu.retired().saturating_add(slice);
         let shortages = self.ram.shortages();
         let realtime = host.clock().is_some();
-        (self.cpu).set_slowness(if realtime { REALTIME_SLOWNESS } else { 0 });
+        let exact = self.cpu.stops.next_look(0) < u64::MAX;
+        let slow = realtime && !exact;
+        (self.cpu).set_slowness(if slow { REALTIME_SLOWNESS } else { 0 });
         self.cpu.idle.spinning = None;
+        if self.cpu.stops.take_overlooked() {
+            self.view().clear_spaces();
+        }
         loop {
+            if self.stop_cause().is_some() {
+                self.stand_still(host);
+                return Rest::Stopped;
+            }
+            let limit = limit.min(self.cpu.stops.next_look(self.cpu.retired()));
             if self.is_held() {
                 return Rest::Disk;
             }
@@ -138,6 +155,35 @@ impl Vm {
                 Exit::Stop => {}
                 Exit::Difference => return Rest::Ended(Outcome::Difference),
                 Exit::Wait => self.cpu.idle.waiting = Some(Cycles(0)),
+            }
+        }
+    }
+
+    /// Why the machine stopped for its debugger, if it did.
+    #[must_use]
+    pub fn stop_cause(&self) -> Option<StopCause> {
+        self.cpu.stops.cause(Va(self.cpu.pc), self.cpu.retired())
+    }
+
+    /// The machine stands still from now on: no time passes for it. What the guest printed is shown.
+    pub fn stand_still(&mut self, host: &mut dyn Host) {
+        self.print(host);
+        self.standstill.begin();
+    }
+
+    /// Lets the machine go on, as far as `goal` says.
+    pub fn go_on(&mut self, goal: Goal) {
+        self.cpu.stops.go_on(goal);
+        self.standstill.end();
+        self.lag = Lag::default();
+    }
+
+    /// Hands on what the guest printed, and types what a script answers.
+    pub(super) fn print(&mut self, host: &mut dyn Host) {
+        if self.console.has_output() {
+            let answer = host.output(&self.console.take_output());
+            if !self.arrivals.is_replayed() {
+                self.type_bytes(&answer);
             }
         }
     }
@@ -264,12 +310,7 @@ impl Vm {
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
     /// engine. Returns the machine's outcome if the guest asked for its end.
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        if self.console.has_output() {
-            let answer = host.output(&self.console.take_output());
-            if !self.arrivals.is_replayed() {
-                self.type_bytes(&answer);
-            }
-        }
+        self.print(host);
         self.serve_devices()
     }
 
@@ -379,6 +420,7 @@ impl Vm {
     /// Moves time on to the host's clock, if it is tied to that.
     fn follow_clock(&mut self, host: &mut dyn Host) {
         if let Some(clock) = host.clock() {
+            let clock = clock.saturating_sub(self.standstill.total());
             let clock = Nanos(clock.as_nanos() as u64).whole_cycles();
             let behind = clock.0.saturating_sub(self.cpu.now(0).0);
             self.cpu.skip(Cycles(behind));

@@ -99,7 +99,7 @@ impl View<'_> {
     }
 
     /// Empties all software TLBs.
-    fn clear_spaces(&mut self) {
+    pub(super) fn clear_spaces(&mut self) {
         self.ram.grants.clear();
         self.cpu.clear_spaces();
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::confine::SandboxMode;
+use super::debugger::DebuggerArgs;
 use super::reports::TraceTopic;
 use super::several::SeveralArgs;
 use crate::cli::switches::RunSwitches;
@@ -70,6 +71,9 @@ pub(in crate::cli) struct RunArgs {
     )]
     pub(super) sandbox: SandboxMode,
 
+    #[command(flatten)]
+    pub(super) debugger: DebuggerArgs,
+
     /// Write the names of translated code for perf, to /tmp/perf-PID.map: perf report then shows
     /// the guest addresses of blocks and regions
     #[arg(long, help_heading = "Reports")]
@@ -86,6 +90,11 @@ impl RunArgs {
 
     /// Whether the arguments are for one machine and no monitor.
     pub fn is_one(&self) -> bool {
+        self.is_alone() && self.debugger.spec().is_none()
+    }
+
+    /// Whether the arguments are for one machine.
+    pub(super) fn is_alone(&self) -> bool {
         self.several.is_empty() && self.machine.0.count.is_none()
     }
 

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::debugger::Debugger;
 use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
 use crate::console::{Waker, end_orderly};
 use crate::control::{Claimed, Server};
 use crate::fleet::{Audience, Ended, Fleet, Watch};
+use crate::gdb::{Desk, Ending};
 use crate::machine::{MachineSpec, MonitorSpec};
 
 /// What became of each machine, so far.
@@ -16,11 +18,18 @@ type Ends = Arc<Mutex<Vec<Option<Result<End, CliError>>>>>;
 struct Keeper {
     hashed: bool,
     ends: Ends,
+    /// Where the one machine meets its debugger, if it has one.
+    desk: Option<Arc<Desk>>,
 }
 
 impl Audience for Keeper {
     fn ended(&self, number: usize, ended: &Ended<'_>) {
         let machine = ended.machine;
+        if let Some(desk) = &self.desk {
+            desk.ended(ended.outcome.map_or(Ending::Crash, |outcome| {
+                Ending::Exit(Exit::from(outcome) as u8)
+            }));
+        }
         let end = ended.outcome.map_or(Err(CliError::Crashed), |outcome| {
             let time = ended.cpu_time;
             let mut end = End::gather(&machine.vm, &machine.engine, time, outcome, self.hashed);
@@ -45,6 +54,7 @@ impl Audience for Keeper {
 pub fn run_many(
     monitor: MonitorSpec,
     machines: Vec<MachineSpec>,
+    debugger: Option<Debugger>,
     reports: &Reports,
 ) -> Result<Exit, CliError> {
     let names: Vec<String> = machines
@@ -56,6 +66,7 @@ pub fn run_many(
     let keeper = Keeper {
         hashed: true,
         ends: Arc::clone(&ends),
+        desk: debugger.as_ref().map(|debugger| Arc::clone(&debugger.desk)),
     };
     let monitor = Fleet::monitor(&monitor, machines, Box::new(keeper))?;
     let ends_all = Arc::downgrade(&monitor);
@@ -65,13 +76,16 @@ pub fn run_many(
         }
     }))
     .map_err(CliError::NoSignals)?;
+    let debugger = debugger
+        .map(|debugger| debugger.start(&monitor))
+        .transpose()?;
     let watch = Watch::new(Arc::clone(&monitor));
     let server = socket
         .map(|socket| Server::start(socket, Arc::new(watch)))
         .transpose()
         .map_err(CliError::NoThread)?;
     monitor.run();
-    drop(server);
+    drop((server, debugger));
     reports.tell_of_monitor(monitor.memory(), monitor.switches());
     monitor.fleet().close();
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod confine;
+mod debugger;
 mod guide;
 mod keep;
 mod many;
@@ -15,6 +16,7 @@ mod reports;
 mod several;
 
 pub(super) use args::RunArgs;
+pub use debugger::{Debugger, DebuggerSpec};
 pub(super) use guide::guide;
 pub use many::run_many;
 pub use options::{Guests, RunOptions};
@@ -33,13 +35,15 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     if !options.check {
         reports.start()?;
     }
+    let debugger = options.debugger.filter(|_| !options.check);
+    let debugger = debugger.map(|spec| spec.listen()).transpose()?;
     if let Some(reach) = options.sandbox.filter(|_| !options.check) {
         reach.confine();
     }
     let exit = match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),
         Guests::One(machine) => one::run_one(*machine, reports),
-        Guests::Many(monitor, machines) => many::run_many(monitor, machines, reports),
+        Guests::Many(monitor, machines) => many::run_many(monitor, machines, debugger, reports),
     }?;
     Ok(ended_by().map_or(exit, |signal| exit.graver(Exit::of_signal(signal))))
 }

@@ -5,8 +5,10 @@ use std::slice;
 
 use super::args::RunArgs;
 use super::confine::{Reach, SandboxMode};
+use super::debugger::DebuggerSpec;
 use super::reports::Reports;
 use crate::cli::CliError;
+use crate::gdb::GdbPlace;
 use crate::machine::file::MachineFile;
 use crate::machine::table::Table;
 use crate::machine::{
@@ -22,6 +24,8 @@ pub struct RunOptions {
     pub guests: Guests,
     /// Whether nothing is to run, because the user only wants to know that it could.
     pub check: bool,
+    /// Where a debugger may connect, if it may.
+    pub debugger: Option<DebuggerSpec>,
     /// What it confines itself to, if it does.
     pub sandbox: Option<Reach>,
     /// What is told of it.
@@ -47,6 +51,12 @@ impl RunArgs {
         } else {
             self.many(&mut files)?
         };
+        let debugger = self.debugger.spec();
+        if let (Some(_), Guests::Many(_, machines)) = (&debugger, &guests)
+            && machines.len() > 1
+        {
+            return Err(CliError::DebuggerOfMany);
+        }
         let uses = self.uses(&files, &guests);
         uses.are_apart()?;
         let mut written = uses.written();
@@ -60,6 +70,7 @@ impl RunArgs {
         Ok(RunOptions {
             guests,
             check,
+            debugger,
             sandbox,
             reports: Reports {
                 stats: self.stats,
@@ -82,8 +93,8 @@ impl RunArgs {
         if self.snapshot.is_some() && !self.is_one() {
             return Err(CliError::SnapshotOfMany);
         }
-        let replays = settings.replay.is_some();
-        if (self.record.is_some() || replays) && (!self.is_one() || restarts) {
+        let replays = settings.replay.is_some() && (!self.is_alone() || restarts);
+        if replays || self.record.is_some() && (!self.is_one() || restarts) {
             return Err(CliError::RecordOfOne);
         }
         if self.record.is_some() && is_set(&settings.realtime) {
@@ -142,6 +153,13 @@ impl RunArgs {
         }
         if let Some(path) = &self.record {
             uses.write("the record", path);
+        }
+        if let Some(DebuggerSpec {
+            place: GdbPlace::Unix(path),
+            ..
+        }) = &self.debugger.spec()
+        {
+            uses.write("the debugger's socket", path);
         }
         match guests {
             Guests::One(machine) => {
