@@ -60,6 +60,8 @@ pub mod machine;
 #[cfg(feature = "program")]
 pub mod measure;
 #[cfg(feature = "program")]
+pub mod net;
+#[cfg(feature = "program")]
 pub mod report;
 #[cfg(feature = "program")]
 pub mod sandbox;

@@ -49,6 +49,7 @@ const LAYERS: &[&[&str]] = &[
     &["sandbox"],
     &["disk"],
     &["console"],
+    &["net"],
     &["machine"],
     &["report"],
     &["control"],

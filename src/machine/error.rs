@@ -89,6 +89,8 @@ pub enum Problem {
     SnapshotReadonly,
     #[error("a machine has up to {0} disks; leave out some")]
     Disks(usize),
+    #[error("a machine has up to {0} network ports; leave out some")]
+    Networks(usize),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]

@@ -14,6 +14,7 @@ use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::DiskSpec;
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+use crate::net::NetSpec;
 
 /// Everything that one VM is made of.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct MachineSpec {
     pub initrd: Option<Arc<Initrd>>,
     /// Its disks.
     pub disks: Vec<DiskSpec>,
+    /// Its network ports.
+    pub networks: Vec<NetSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.

@@ -58,6 +58,19 @@ pub fn confine(read: &[PathBuf], written: &[PathBuf]) -> Vec<Lacking> {
     lacking
 }
 
+/// Confines this thread alone, which was started before the process confines itself, to the system
+/// calls that its duty needs; it reaches nothing of the file system by name.
+pub fn confine_thread(duty: Duty) {
+    let capabilities = drop_capabilities().map_err(Lacking::from);
+    let folders = folders::confine(&[], &[]).map_err(Lacking::from);
+    let calls = calls::confine(duty).map_err(Lacking::from);
+    for error in [capabilities.err(), folders.err(), calls.err()] {
+        if let Some(error) = error {
+            tracing::warn!("a thread may do more than it needs: {error}");
+        }
+    }
+}
+
 /// Restricts this thread, if the process is confined, to the system calls that its duty needs.
 pub fn narrow(duty: Duty) {
     if CONFINED.load(Ordering::Relaxed)

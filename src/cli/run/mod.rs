@@ -32,6 +32,12 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     if !options.check {
         reports.start()?;
     }
+    if !options.check {
+        let confined = options.sandbox.is_some();
+        let mut machines = options.guests.machines().iter();
+        // Before the process confines itself: their threads reach what others do not.
+        machines.try_for_each(|machine| machine.start_networks(confined))?;
+    }
     if let Some(reach) = options.sandbox.filter(|_| !options.check) {
         reach.confine();
     }
