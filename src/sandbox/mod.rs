@@ -64,10 +64,9 @@ pub fn confine_thread(duty: Duty) {
     let capabilities = drop_capabilities().map_err(Lacking::from);
     let folders = folders::confine(&[], &[]).map_err(Lacking::from);
     let calls = calls::confine(duty).map_err(Lacking::from);
-    for error in [capabilities.err(), folders.err(), calls.err()] {
-        if let Some(error) = error {
-            tracing::warn!("a thread may do more than it needs: {error}");
-        }
+    let lacking = [capabilities.err(), folders.err(), calls.err()];
+    for error in lacking.into_iter().flatten() {
+        tracing::warn!("a thread may do more than it needs: {error}");
     }
 }
 

@@ -330,7 +330,10 @@ impl Vm {
         let rounds = span / spin.period;
         if rounds > 0 && spin.until == NEVER && host.keeps_time() {
             self.cpu.idle.spinning = Some(spin);
-            return self.rest(Cycles(rounds * spin.period));
+            let rest = self.rest(Cycles(rounds * spin.period));
+            // If it goes on at once, what passes next is not time of this loop.
+            self.cpu.idle.spinning = self.cpu.idle.spinning.filter(|_| rest.is_some());
+            return rest;
         }
         self.board.accesses_mut().add(&round, rounds);
         self.count_rounds(spin, rounds);
