@@ -204,9 +204,18 @@ fn another_disk_does_not_fit() {
     );
 }
 
-/// A network that is one machine, which answers ARP and ICMP echoes at once.
+/// A network that is one machine, which answers ARP and ICMP echoes: when it was asked in vain so often.
 #[derive(Clone, Default)]
-struct Gateway(Arc<Mutex<VecDeque<Frame>>>);
+struct Gateway {
+    answers: Arc<Mutex<VecDeque<(u32, Frame)>>>,
+    late: u32,
+}
+
+impl Gateway {
+    fn answers(&self) -> MutexGuard<'_, VecDeque<(u32, Frame)>> {
+        self.answers.lock().expect("no test has failed")
+    }
+}
 
 const GATEWAY: [u8; 6] = [2, 0, 0, 0, 0, 9];
 const PORT: Port = Port {
@@ -232,11 +241,16 @@ impl Network for Gateway {
             // The type is the first byte behind both headers.
             _ => bytes[34] = 0,
         }
-        self.0.lock().expect("no test has failed").push_back(frame);
+        self.answers().push_back((self.late, frame));
     }
 
     fn receive(&mut self, _now: Nanos) -> Option<Frame> {
-        self.0.lock().expect("no test has failed").pop_front()
+        let mut answers = self.answers();
+        if let Some((left @ 1.., _)) = answers.front_mut() {
+            *left -= 1;
+            return None;
+        }
+        Some(answers.pop_front()?.1)
     }
 }
 
@@ -262,6 +276,18 @@ fn a_guest_talks_to_a_network_in_all_engines() {
             assert_eq!(run(kind, &mut new(), LIMIT), reference, "{stem} in {kind}");
         }
     }
+}
+
+/// A guest that waits for nothing but a frame waits as long as it takes.
+#[test]
+fn a_guest_that_waits_for_a_frame_is_not_at_its_end() {
+    let late = Gateway {
+        late: 400,
+        ..Gateway::default()
+    };
+    let end = run(Kind::Jit, &mut with_network("vmm-net.el", &late), LIMIT);
+    assert_eq!(end.outcome, Outcome::PowerOff);
+    assert_eq!(String::from_utf8_lossy(&end.output), ANSWERED);
 }
 
 /// As [`a_machine_with_a_disk_can_be_saved`]; what is on its way to the guest waits in the network.

@@ -36,7 +36,8 @@ fn each_mistake_about_networks_has_its_line() {
         let (_, said) = said.split_once(": ").unwrap();
         assert_eq!(said, line);
     }
-    let captured = "net = 'user,pcap=a.pcap'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let captured = format!("net = 'user,pcap={}/a.pcap'\n", folder.path().display());
     let said = error(&format!("[[vm]]\nname = 'x'\n{captured}[[vm]]\n{captured}"));
     assert!(said.contains("a packet capture"), "{said}");
 }
