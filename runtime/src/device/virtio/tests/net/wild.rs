@@ -7,7 +7,7 @@ const STEPS: u64 = 60_000;
 
 fn step(driver: &mut Driver, state: &mut u64) {
     let queue = next(state) as usize % 2;
-    match next(state) % 12 {
+    match next(state) % 14 {
         0..4 => {
             let (index, at) = (next(state) as u16 % 16, some(state) as u32 % 0x4_1000);
             let length = some(state) as u32 % 0x4000;
@@ -17,6 +17,12 @@ fn step(driver: &mut Driver, state: &mut u64) {
         4..6 => driver.hand_out(queue, next(state) as u16 % 17, 1),
         6 => driver.notify(queue),
         7 => driver.offer(next(state) as u16 % 16, DATA, some(state) as u32 % 0x1000),
+        12..14 => {
+            let length = some(state) as u32 % 0x1000;
+            driver.descriptor(1, 3, DATA, length, 0, 0);
+            driver.hand_out(1, 3, 1);
+            driver.notify(1);
+        }
         8 => driver.deliver(&frame(some(state) as usize % 0x1000), true),
         9 => {
             let at = QUEUES[0] + next(state) as u32 % 0x7000;
@@ -43,7 +49,7 @@ fn a_wild_driver_is_harmless() {
                 broken += 1;
                 driver.start();
             }
-            if !driver.function.has_room() {
+            if driver.function.device().held().bytes >= 256 << 10 {
                 driver.start();
             }
             sent += driver.sent().len();
