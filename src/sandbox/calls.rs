@@ -1,7 +1,8 @@
 //! Seccomp: which system calls a thread can make, by its duty.
 //!
 //! Each duty is a list of groups; a call is allowed always, or only with certain arguments. Nothing
-//! starts a program, changes the user or traces another process, and one duty alone reaches the network.
+//! starts a program, changes the user or traces another process, and one duty alone reaches the
+//! network.
 
 use std::collections::BTreeMap;
 
