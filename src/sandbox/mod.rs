@@ -1,9 +1,10 @@
 //! The process confines itself: after it has read its inputs, and before a guest runs.
 //!
-//! There are three layers. One is Landlock: only the folders of the run's outputs can be
-//! reached by name. Another is seccomp: only the system calls that are needed, with less for
-//! threads that translate and for those that move the bytes of consoles, and others for networks. And all capabilities but one are given
-//! up. None can be taken back, and threads inherit them from the thread that starts them.
+//! There are three layers. One is Landlock: only the folders of the run's outputs can be reached by
+//! name. Another is seccomp: only the system calls that are needed, with less for threads that
+//! translate and for those that move the bytes of consoles, and others for networks. And all
+//! capabilities but one are given up. None can be taken back, and threads inherit them from the thread
+//! that starts them.
 //!
 //! What is forbidden fails with `EPERM`, so that a library that tries something new is told so
 //! and can do without.
