@@ -170,3 +170,62 @@ fn connections_are_bounded() {
     let sockets = setup.gateway.sockets().count() - sockets;
     assert_eq!(sockets, udp::MOST);
 }
+
+/// A segment of the connection from a port to another, near what would be right.
+fn segment<'a>(
+    random: &mut fastrand::Rng,
+    (from, to): (u16, u16),
+    payload: &'a [u8],
+) -> TcpRepr<'a> {
+    let control = match random.u8(0..40) {
+        0 => TcpControl::Rst,
+        1 => TcpControl::Fin,
+        2 => TcpControl::Syn,
+        3..20 => TcpControl::Psh,
+        _ => TcpControl::None,
+    };
+    let near = |random: &mut fastrand::Rng| TcpSeqNumber(1000 + random.i32(-3..4000));
+    TcpRepr {
+        src_port: from,
+        dst_port: to,
+        control,
+        seq_number: near(random),
+        ack_number: random.bool().then(|| near(random)),
+        window_len: random.u16(..),
+        window_scale: random.bool().then(|| random.u8(0..15)),
+        max_seg_size: random.bool().then(|| random.u16(..)),
+        sack_permitted: random.bool(),
+        sack_ranges: [None; 3],
+        timestamp: None,
+        payload,
+    }
+}
+
+/// Connections that are there get segments that do not belong to them, too.
+#[test]
+fn hostile_segments_are_harmless() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let to = SocketAddrV4::new(GATEWAY, server.local_addr().unwrap().port());
+    let mut setup = Setup::new(Vec::new());
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut accepted = Vec::new();
+    for number in 0..20_000_u16 {
+        let ends = (1 + number / 200, to.port());
+        let payload = vec![1; random.usize(0..3000)];
+        let mut segment = segment(&mut random, ends, &payload);
+        if number % 200 == 0 {
+            (segment.control, segment.ack_number) = (TcpControl::Syn, None);
+            (segment.seq_number, segment.payload) = (TcpSeqNumber(999), &[]);
+        }
+        setup.send_tcp(to, &segment);
+        setup.gateway.turn();
+        while setup.to_guest.take().is_some() {}
+        while let Ok((mut stream, _)) = server.accept() {
+            let _ = std::io::Write::write_all(&mut stream, &[7; 5000]);
+            accepted.push(stream);
+        }
+        assert!(setup.gateway.held() <= tcp::MOST * tcp::EACH);
+    }
+    assert!(accepted.len() > 80, "{}", accepted.len());
+}
