@@ -62,6 +62,8 @@ pub mod machine;
 #[cfg(feature = "program")]
 pub mod measure;
 #[cfg(feature = "program")]
+pub mod net;
+#[cfg(feature = "program")]
 pub mod record;
 #[cfg(feature = "program")]
 pub mod report;

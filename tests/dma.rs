@@ -1,13 +1,16 @@
-//! DMA end to end: guests drive the test device and a disk, in every engine. They check what the CPU
-//! sees of what was written, data and code that has run.
+//! DMA end to end: guests drive the test device, a disk and a network port, in every engine. They check
+//! what the CPU sees of what was written, data and code that has run.
 
 mod common;
 
 use common::{ENGINES, End, Kind, boot, loaded, project, run};
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
+use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
+use mirrorball_runtime::device::network::{Frame, Mac, Network, Port};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::{SavedVm, Vm};
+use std::collections::VecDeque;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -198,4 +201,119 @@ fn another_disk_does_not_fit() {
             .is_err(),
         "four slots"
     );
+}
+
+/// A network that is one machine, which answers ARP and ICMP echoes: when it was asked in vain so often.
+#[derive(Clone, Default)]
+struct Gateway {
+    answers: Arc<Mutex<VecDeque<(u32, Frame)>>>,
+    late: u32,
+}
+
+impl Gateway {
+    fn answers(&self) -> MutexGuard<'_, VecDeque<(u32, Frame)>> {
+        self.answers.lock().expect("no test has failed")
+    }
+}
+
+const GATEWAY: [u8; 6] = [2, 0, 0, 0, 0, 9];
+const PORT: Port = Port {
+    mac: Mac([2, 0, 0, 0, 0, 7]),
+    mtu: 1500,
+};
+
+impl Network for Gateway {
+    fn port(&self) -> Port {
+        PORT
+    }
+
+    fn send(&mut self, mut frame: Frame, _now: Nanos) {
+        let bytes = &mut frame.bytes;
+        assert_eq!(bytes[6..12], PORT.mac.0);
+        bytes.copy_within(6..12, 0);
+        bytes[6..12].copy_from_slice(&GATEWAY);
+        match bytes[12..14] {
+            [8, 6] => {
+                bytes[21] = 2;
+                bytes[22..28].copy_from_slice(&GATEWAY);
+            }
+            // The type is the first byte behind both headers.
+            _ => bytes[34] = 0,
+        }
+        self.answers().push_back((self.late, frame));
+    }
+
+    fn receive(&mut self, _now: Nanos) -> Option<Frame> {
+        let mut answers = self.answers();
+        if let Some((left @ 1.., _)) = answers.front_mut() {
+            *left -= 1;
+            return None;
+        }
+        Some(answers.pop_front()?.1)
+    }
+}
+
+/// The guest that uses a network port, on a machine with this one.
+fn with_network(stem: &str, network: &Gateway) -> Box<Vm> {
+    let image = fs::read(project(&format!("guests/prebuilt/{stem}.elf"))).expect("an image");
+    let mut vm = boot(stem, &image);
+    vm.connect_network(0, Box::new(network.clone()))
+        .expect("there is a place");
+    vm
+}
+
+const ANSWERED: &str = "net: the gateway is 2:0:0:0:0:9\r\nnet: 16 answers\r\nnet: PASS\r\n";
+
+#[test]
+fn a_guest_talks_to_a_network_in_all_engines() {
+    for stem in ["vmm-net.el", "vmm-net.eb"] {
+        let new = || with_network(stem, &Gateway::default());
+        let reference = run(Kind::Interpreter, &mut new(), LIMIT);
+        assert_eq!(String::from_utf8_lossy(&reference.output), ANSWERED);
+        assert_eq!(reference.outcome, Outcome::PowerOff);
+        for kind in ENGINES {
+            assert_eq!(run(kind, &mut new(), LIMIT), reference, "{stem} in {kind}");
+        }
+    }
+}
+
+/// A guest that waits for nothing but a frame waits as long as it takes.
+#[test]
+fn a_guest_that_waits_for_a_frame_is_not_at_its_end() {
+    let late = Gateway {
+        late: 400,
+        ..Gateway::default()
+    };
+    let end = run(Kind::Jit, &mut with_network("vmm-net.el", &late), LIMIT);
+    assert_eq!(end.outcome, Outcome::PowerOff);
+    assert_eq!(String::from_utf8_lossy(&end.output), ANSWERED);
+}
+
+/// As [`a_machine_with_a_disk_can_be_saved`]; what is on its way to the guest waits in the network.
+#[test]
+fn a_machine_with_a_network_can_be_saved() {
+    let reference = run(
+        Kind::Jit,
+        &mut with_network("vmm-net.el", &Gateway::default()),
+        LIMIT,
+    );
+    let network = Gateway::default();
+    let mut vm = with_network("vmm-net.el", &network);
+    let mut output = Vec::new();
+    for count in (1..).map(|n| n * 9973) {
+        let end = run(Kind::Jit, &mut vm, count);
+        output.extend_from_slice(&end.output);
+        if end.outcome != Outcome::Limit {
+            break;
+        }
+        let memory = vm.view().freeze().expect("the first");
+        vm = loaded(SavedVm::of(&vm), memory);
+        vm.connect_network(0, Box::new(network.clone()))
+            .expect("it is the same");
+    }
+    assert_eq!(output, reference.output);
+    let traffic = vm.board.traffic().expect("it has a port");
+    assert_eq!((traffic.sent, traffic.received), (17, 17));
+    let error = vm.connect_network(4, Box::new(network)).expect_err("four");
+    assert!(error.to_string().contains("network port 4"), "{error}");
 }

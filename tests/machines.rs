@@ -398,3 +398,39 @@ fn a_file_is_understood_from_anywhere() {
         .expect("the program starts");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
+
+/// The guest reaches the gateway of a network of its own, in every engine and whatever the process leaves
+/// itself, and what went over the wire is in a file.
+#[test]
+fn a_machine_has_a_network() {
+    let guest = project("guests/prebuilt/vmm-net.el.elf");
+    let guest = guest.to_str().expect("a path");
+    let folder = Folder::new();
+    let pcap = folder.path("a.pcap");
+    for engine in ["jit", "interp", "lockstep"] {
+        let net = format!("user,pcap={pcap}");
+        let output = mirrorball(&["run", guest, "--engine", engine, "--net", &net, "--stats"]);
+        let said = text(&output.stdout);
+        let (found, rest) = (
+            "net: the gateway is 52:55:a:0:2:2",
+            "net: 16 answers\nnet: PASS",
+        );
+        assert!(said.contains(found) && said.contains(rest), "{said}");
+        let told = text(&output.stderr);
+        assert!(!told.contains("warning"), "{told}");
+        let row = |name: &str| told.lines().any(|line| line.contains(name));
+        assert!(row("network, frames in") && row("net0"), "{told}");
+        let captured = fs::metadata(&pcap).expect("it was written").len();
+        assert!(captured > 17 * 2 * 60, "{captured}");
+    }
+    let output = mirrorball(&[
+        "run",
+        "--check",
+        "--count",
+        "2",
+        guest,
+        "--net",
+        "subnet=lan",
+    ]);
+    assert_eq!(text(&output.stdout).matches("subnet=lan").count(), 2);
+}

@@ -51,6 +51,7 @@ const LAYERS: &[&[&str]] = &[
     &["snapshot"],
     &["record"],
     &["console"],
+    &["net"],
     &["machine"],
     &["report"],
     &["control"],

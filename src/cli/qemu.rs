@@ -47,11 +47,13 @@ const ROWS: &[(&[&str], &str)] = &[
     ),
     (
         &["-netdev", "-nic", "-net"],
-        "not here, because the machine has no network yet; --initrd FILE brings files",
+        "write --net user, or --net user,hostfwd=tcp::2222-:22 for a way to the guest's port 22; \
+         --net subnet=NAME connects machines",
     ),
     (
         &["-device"],
-        "not here, because devices are those of a Malta board and none can be added",
+        "not here, because devices are those of a Malta board; --disk FILE and --net user add \
+         disks and network ports, which are virtio devices",
     ),
     (
         &["-M", "-machine"],

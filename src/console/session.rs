@@ -17,7 +17,7 @@ use mirrorball_runtime::vm::host::{Host, Input as Typed};
 use super::outlet::ROOM;
 use super::raw;
 use super::script::Unfinished;
-use super::{Lane, Pace, Printer, Script, ScriptRunner, Source};
+use super::{Lane, Pace, Printer, Script, ScriptRunner, Source, Waker};
 
 /// How long output that is left when its guest was stopped waits for a reader that reads nothing.
 const GRACE: Duration = Duration::from_secs(2);
@@ -63,6 +63,12 @@ impl Session {
             pace,
             start: Instant::now(),
         }
+    }
+
+    /// What ends the wait of an idle guest, from another thread.
+    pub fn waker(&mut self) -> Waker {
+        let source = self.source.get_or_insert_with(Source::silent);
+        source.waker()
     }
 
     /// The script's wait that the guest has not ended.

@@ -159,6 +159,24 @@ impl Source {
         (Keys { way, waker }, source)
     }
 
+    /// One on which nothing is typed.
+    #[must_use]
+    pub fn silent() -> Self {
+        let (keys, source) = Self::new(0, Waker::none());
+        keys.end();
+        source
+    }
+
+    /// What makes it new for what waits, although nothing was typed.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        let way = Arc::clone(&self.way);
+        Waker::new(move || {
+            way.lock().news += 1;
+            way.changed.notify_all();
+        })
+    }
+
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
         self._raw = raw;
         self

@@ -24,12 +24,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use crate::cache::persist::Store;
+use crate::console::Waker;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::gdb::Desk;
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, OnReset, StartError};
 
+use crate::net::NetError;
 pub use consoles::{ConsoleError, Consoles, SharedSession};
 pub use debugged::Debugged;
 pub use watch::Watch;
@@ -59,6 +61,8 @@ pub enum FleetError {
     },
     #[error(transparent)]
     Console(#[from] ConsoleError),
+    #[error(transparent)]
+    Network(#[from] NetError),
 }
 
 impl FleetError {
@@ -67,6 +71,7 @@ impl FleetError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Console(error) => error.is_usage(),
+            Self::Network(error) => error.is_usage(),
             _ => false,
         }
     }
@@ -176,7 +181,23 @@ impl Fleet {
         };
         let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
         monitor.fleet().consoles.connect(&monitor);
+        Self::wake_by_networks(&monitor)?;
         Ok(monitor)
+    }
+
+    /// Has frames wake the machines that they are for.
+    fn wake_by_networks(monitor: &Arc<FleetMonitor>) -> Result<(), NetError> {
+        for (number, spec) in monitor.fleet().specs.iter().enumerate() {
+            for network in &spec.networks {
+                let monitor = Arc::downgrade(monitor);
+                network.wake(Waker::new(move || {
+                    if let Some(monitor) = monitor.upgrade() {
+                        monitor.wake(number);
+                    }
+                }))?;
+            }
+        }
+        Ok(())
     }
 
     /// What machine `number` is made of.

@@ -98,6 +98,17 @@ impl Uses {
         }
     }
 
+    /// Adds the files that what goes through network ports of `machines` is written to.
+    pub fn captures(&mut self, machines: &[MachineSpec]) {
+        for machine in machines {
+            for path in machine.networks.iter().filter_map(|it| it.pcap.as_ref()) {
+                let shown = path.display().to_string();
+                let role = Role::Output("a packet capture");
+                self.add(role, path, shown, &machine.place);
+            }
+        }
+    }
+
     fn add(&mut self, role: Role, path: &Path, shown: String, place: &Place) {
         self.0.push(Use {
             role,

@@ -55,10 +55,10 @@ pub(super) fn parse(given: &Given<'_>) -> Result<DiskSettings, ValueError> {
         ..DiskSettings::default()
     };
     short::read(&mut settings, given, Some("file"))
-        .map_err(|problem| ValueError::Disk(problem.to_string()))?;
+        .map_err(|problem| ValueError::Part(problem.to_string()))?;
     match settings.file {
         Some(_) => Ok(settings),
-        None => Err(ValueError::Disk("no file; name the image first".to_owned())),
+        None => Err(ValueError::Part("no file; name the image first".to_owned())),
     }
 }
 

@@ -97,10 +97,10 @@ pub enum Problem {
     Saved(&'static str),
     #[error(transparent)]
     Record(#[from] RecordError),
-    #[error(
-        "a record is replayed in guest time, with what was typed, and begins with a snapshot; leave out {0}"
-    )]
+    #[error("a record has all that reached the machine, and begins with a snapshot; leave out {0}")]
     Replayed(&'static str),
+    #[error("a machine has up to {0} network ports; leave out some")]
+    Networks(usize),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]

@@ -11,12 +11,14 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::{MODELS, Model};
+use mirrorball_runtime::device::network::Mac;
 
 use Allowed::{Any, Choices, Range, Words};
 use Kind::{Address, Amount, Date, Flag, Number, Text, Texts};
 
 use super::disk::{self, DiskSettings};
 use super::kinds::{self, CodeCache, ConsoleSpec};
+use super::network::{self, NetSettings};
 use super::place::{At, Place};
 use super::values::{self, RngSeed, RtcStart, ValueError, listed_or};
 use crate::image::MemorySize;
@@ -228,6 +230,21 @@ pub(super) const CODE_CACHE: Form<CodeCache> = Form::new(
     Words("a folder, or off"),
     Read::Path(code_cache),
 );
+pub(super) const MAC: Form<Mac> = text(Text, "MAC", MAC_WORDS, values::mac);
+/// A list, to which each value adds one. A copy's number may be in it.
+pub(super) const FORWARD: Form<Vec<String>> = Form {
+    join: |old, new| old.value.extend(new.value),
+    ..text(Texts, "FORWARD", FORWARD_WORDS, |s| Ok(vec![s.to_owned()]))
+};
+pub(super) const NET: Form<Vec<NetSettings>> = Form {
+    join: |old, new| old.value.extend(new.value),
+    ..Form::new(
+        Texts,
+        "NET",
+        Words(NET_WORDS),
+        Read::Path(|given| Ok(vec![network::parse(given)?])),
+    )
+};
 /// A list, to which each value adds one.
 pub(super) const DISK: Form<Vec<DiskSettings>> = Form {
     join: |old, new| old.value.extend(new.value),
@@ -251,6 +268,10 @@ const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
 const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
 const DISK_WORDS: &str =
     "FILE,KEY=VALUE,.. with keys readonly, snapshot, serial, bus, format, cache and backing";
+const MAC_WORDS: &str = "six pairs of hexadecimal digits, as in 52:54:00:12:34:56";
+const FORWARD_WORDS: &str = "tcp:[ADDRESS]:PORT-[GUEST]:PORT, as in tcp::2222-:22";
+const NET_WORDS: &str =
+    "user or subnet=NAME, and KEY=VALUE,.. with keys hostfwd (of user), mac and pcap";
 const SEED_WORDS: &str = "64 hexadecimal digits, or host";
 const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
 

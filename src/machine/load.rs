@@ -1,4 +1,5 @@
-//! The files that machines are started from, each read once however many machines have it.
+//! The files that machines are started from, each read once however many machines have it, and what
+//! else machines have in common.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::apart::Uses;
 use crate::console::{Script, ScriptError};
 use crate::image::{self, Image, ImageError, Initrd, elf, flat};
+use crate::net::Switch;
 use crate::record::{Record, RecordError};
 use crate::snapshot::{Snapshot, SnapshotError};
 
@@ -32,6 +34,9 @@ pub struct Files {
     snapshots: FxHashMap<PathBuf, Arc<Snapshot>>,
     records: FxHashMap<PathBuf, Arc<Record>>,
     tour: Option<Arc<Image>>,
+    subnets: FxHashMap<String, Arc<Switch>>,
+    /// How many machines there are so far.
+    machines: u16,
 }
 
 impl Files {
@@ -67,6 +72,18 @@ impl Files {
         for path in self.records.keys() {
             uses.read("the record", path);
         }
+    }
+
+    /// The number of the next machine.
+    pub(super) fn number(&mut self) -> u16 {
+        let number = self.machines;
+        self.machines = number.wrapping_add(1);
+        number
+    }
+
+    /// What connects the machines that name this subnet.
+    pub(super) fn subnet(&mut self, name: String) -> Arc<Switch> {
+        Arc::clone(self.subnets.entry(name).or_default())
     }
 
     /// The guest that is built in.

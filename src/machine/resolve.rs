@@ -11,6 +11,7 @@ use super::disk;
 use super::error::{Problem, SpecError};
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
 use super::load::{self, Files, Flat};
+use super::network;
 use super::place::{At, Place, said};
 use super::settings::Settings;
 use super::spec::MachineSpec;
@@ -20,6 +21,7 @@ use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
 use crate::image::{Image, ImageError};
+use crate::net::NetSpec;
 use crate::snapshot::Snapshot;
 
 /// What stands for a copy's number.
@@ -40,8 +42,7 @@ impl Settings {
 
     /// Copy `n` of several.
     fn copy(&self, n: u32, files: &mut Files) -> Result<MachineSpec, SpecError> {
-        let n = n.to_string();
-        let number = |text: &str| text.replace(NUMBER, &n);
+        let number = |text: &str| text.replace(NUMBER, &n.to_string());
         let in_path = |path: PathBuf| {
             path.to_str()
                 .map(|text| number(text).into())
@@ -52,6 +53,9 @@ impl Settings {
         own.script = own.script.map(|path| path.map(in_path));
         for disk in own.disk.iter_mut().flat_map(|disks| &mut disks.value) {
             disk.file = disk.file.take().map(|path| path.map(in_path));
+        }
+        for net in own.net.iter_mut().flat_map(|nets| &mut nets.value) {
+            net.copy(n as u16, &number);
         }
         own.console = (own.console).map(|console| console.map(|it| it.map_path(in_path)));
         let mut machine = own.machine(files)?;
@@ -82,6 +86,7 @@ impl Settings {
             snapshot: None,
             replay,
             disks: self.disks()?,
+            networks: self.networks(files)?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
             cpu: self.cpu(),
@@ -122,6 +127,21 @@ impl Settings {
         (0..).zip(value).map(|(n, disk)| disk.spec(n)).collect()
     }
 
+    /// Its network ports.
+    fn networks(&self, files: &mut Files) -> Result<Vec<NetSpec>, SpecError> {
+        let machine = files.number();
+        let Some(At { value, place }) = &self.net else {
+            return Ok(Vec::new());
+        };
+        if value.len() > network::MOST {
+            return Err(Problem::Networks(network::MOST).at(place));
+        }
+        let ports = (0..).zip(value);
+        ports
+            .map(|(port, net)| net.spec(machine, port, files))
+            .collect()
+    }
+
     fn image(&self, files: &mut Files) -> Result<Arc<Image>, SpecError> {
         let flat = self.flat();
         match read(&self.image, |path| files.image(path, flat))? {
@@ -157,9 +177,10 @@ impl Settings {
         said(&self.engine).unwrap_or(EngineKind::Jit)
     }
 
-    /// A run that a script or a limit ends is over as soon as it can be, and others are for people.
+    /// A run that a script or a limit ends is over as soon as it can be, and others are for people. What
+    /// comes over a network takes time of the host's as well.
     fn pace(&self) -> Pace {
-        let ends = self.script.is_some() || self.limit.is_some();
+        let ends = (self.script.is_some() || self.limit.is_some()) && self.net.is_none();
         match (said(&self.realtime), said(&self.fast_forward)) {
             _ if self.replay.is_some() => Pace::Forward,
             (Some(true), _) => Pace::Realtime,
@@ -206,6 +227,7 @@ impl Settings {
         [
             (self.restore.is_some(), "restore"),
             (self.script.is_some(), "script"),
+            (self.net.is_some(), "net"),
             (said(&self.realtime) == Some(true), "realtime"),
         ]
         .into_iter()

@@ -12,10 +12,11 @@ use mirrorball_runtime::mmu::second::MOST_ENTRIES;
 
 use super::disk::DiskSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, SEED,
-    SIZE, TEXT, choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, NET,
+    SEED, SIZE, TEXT, choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
+use super::network::NetSettings;
 use super::place::{At, Place};
 use super::table::{Action, Entry, Row, Table, Taker, settings};
 use super::values::{RngSeed, RtcStart, SHARE};
@@ -95,6 +96,14 @@ settings! {
         qemu: &["-drive", "-hda", "-hdb", "-hdc", "-hdd", "-blockdev"]
     }
 
+    /// A network port: user for a network with a way out, subnet=NAME for one of the machines of this
+    /// run, and after commas what else there is to say of it, as in user,hostfwd=tcp::2222-:22. A
+    /// machine has up to 4, in this order.
+    net: Vec<NetSettings>, NET => {
+        name: "net", default: "no network",
+        takers: RUN, heading: "Machine"
+    }
+
     /// The kernel's command line.
     append: String, TEXT => {
         name: "append", saved: true,
@@ -138,7 +147,7 @@ settings! {
 
     /// Let an idle guest's time pass at once. If not, it waits as long on the host's clock.
     fast_forward: bool, FLAG => {
-        name: "fast-forward", default: "on with a script or a limit, while nothing else may be typed",
+        name: "fast-forward", default: "on with a script or a limit and without a network, while nothing else may be typed",
         takers: RUN, heading: "Machine", action: Action::On
     }
 
@@ -222,7 +231,7 @@ settings! {
     }
 
     /// Run N machines like the one that is described, called NAME-1, NAME-2 and so on; an n in
-    /// braces in append, script, disk and console is the number.
+    /// braces in append, script, disk, net and console is the number.
     count: u32, number::<1, 1000>() => {
         name: "count", own: true,
         takers: RUN, heading: "Several machines"

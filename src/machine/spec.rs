@@ -14,6 +14,7 @@ use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::{DiskSpec, Mark, MarkError};
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+use crate::net::NetSpec;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -34,6 +35,8 @@ pub struct MachineSpec {
     pub replay: Option<Arc<Record>>,
     /// Its disks.
     pub disks: Vec<DiskSpec>,
+    /// Its network ports.
+    pub networks: Vec<NetSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.

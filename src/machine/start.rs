@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{ConnectError, Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig};
 use thiserror::Error;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
@@ -17,6 +17,7 @@ use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::image::{self, FileError, ImageError, Told};
+use crate::net::NetError;
 use crate::snapshot::SnapshotError;
 
 /// Why a machine that is described well cannot start, or its console not go on.
@@ -43,6 +44,10 @@ pub enum StartError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
+    Network(#[from] NetError),
+    #[error(transparent)]
+    Port(#[from] NoPort),
+    #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
     Terminal(#[source] io::Error),
@@ -61,6 +66,7 @@ impl StartError {
         match self {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
+            Self::Network(error) => error.is_usage(),
             Self::Socket { .. } | Self::Mark(_) => true,
             _ => false,
         }
@@ -102,6 +108,9 @@ impl MachineSpec {
         for (number, disk) in self.disks.iter().enumerate() {
             vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
         }
+        for (number, network) in self.networks.iter().enumerate() {
+            vm.connect_network(number, network.open()?)?;
+        }
         Ok(())
     }
 
@@ -128,6 +137,19 @@ impl MachineSpec {
         }
         start.enter(&mut vm);
         Ok(vm)
+    }
+
+    /// Starts the networks that it is connected to. If they are to be `confined`, their threads leave
+    /// themselves what they need and no more.
+    ///
+    /// # Errors
+    ///
+    /// When the host does not give what they need.
+    pub fn start_networks(&self, confined: bool) -> Result<(), StartError> {
+        for network in &self.networks {
+            network.start(confined)?;
+        }
+        Ok(())
     }
 
     /// What executes its instructions.
@@ -199,7 +221,7 @@ impl MachineSpec {
     ///
     /// # Errors
     ///
-    /// When the terminal or the console's file cannot be used.
+    /// When the terminal, the console's file or a network cannot be used.
     pub fn session(&self) -> Result<Session, StartError> {
         let failed = |error| self.output_failed(error);
         let console = match &self.console {
@@ -213,7 +235,11 @@ impl MachineSpec {
             }
             ConsoleSpec::None => Console::none(),
         };
-        Ok(console.session(self.script.clone(), self.pace))
+        let mut session = console.session(self.script.clone(), self.pace);
+        for network in &self.networks {
+            network.wake(session.waker())?;
+        }
+        Ok(session)
     }
 
     /// The input from the terminal. With a script, a pipe is not read: nothing but the script is to

@@ -8,10 +8,12 @@ use std::time::UNIX_EPOCH;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use mirrorball_runtime::addr::{PAGE_SIZE, Va};
+use mirrorball_runtime::device::network::Mac;
 use rustix::rand::{GetRandomFlags, getrandom};
 use thiserror::Error;
 
 use crate::image::{MemorySizeError, Seed};
+use crate::net::{Forward, NoForward};
 
 /// A VM's part of the host's CPUs, relative to the others'; it may change while the VM runs.
 pub const SHARE: RangeInclusive<i64> = 1..=10_000;
@@ -63,9 +65,15 @@ pub enum ValueError {
         "a name is 1 to 64 letters, digits, '-', '_' and '.', of which the first is a letter or a digit"
     )]
     Name,
-    /// Not a disk.
+    /// A part of it is wrong.
     #[error("{0}")]
-    Disk(String),
+    Part(String),
+    /// Not the address of a network port.
+    #[error("an address is that of one port, such as 52:54:00:12:34:56")]
+    Mac,
+    /// Not a port of the host that leads to the guest.
+    #[error(transparent)]
+    Forward(#[from] NoForward),
     /// Not a serial number.
     #[error("a serial number is 1 to 20 letters, digits, '-', '_' and '.'")]
     Serial,
@@ -125,6 +133,24 @@ pub fn serial(text: &str) -> Result<String, ValueError> {
         true => Ok(text.to_owned()),
         false => Err(ValueError::Serial),
     }
+}
+
+/// The address of a network port.
+pub fn mac(text: &str) -> Result<Mac, ValueError> {
+    let byte = |part: &str| {
+        let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit());
+        let byte = digits.then(|| u8::from_str_radix(part, 16).ok());
+        byte.flatten()
+    };
+    let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
+    let mac = bytes.and_then(|bytes| Some(Mac(bytes.try_into().ok()?)));
+    mac.filter(|mac| !mac.is_group() && *mac != Mac([0; 6]))
+        .ok_or(ValueError::Mac)
+}
+
+/// A port of the host that leads to the guest.
+pub fn forward(text: &str) -> Result<Forward, ValueError> {
+    Ok(text.parse()?)
 }
 
 /// A whole number in `range`.
@@ -303,6 +329,25 @@ mod tests {
         assert_eq!(address("0x80100000"), Ok(Va(0x8010_0000)));
         for text in ["", "0x", "80100000", "0x180000000", "0x+8", "start"] {
             assert_eq!(address(text), Err(ValueError::Address), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_that_of_one_port() {
+        let address = Mac([0x52, 0x54, 0, 0x12, 0x34, 0xfe]);
+        assert_eq!(mac("52:54:00:12:34:fe"), Ok(address));
+        assert_eq!(mac("52:54:00:12:34:FE"), Ok(address));
+        for text in [
+            "",
+            "52:54:00:12:34",
+            "52:54:00:12:34:56:78",
+            "52:54:00:12:34:5",
+            "52:54:00:12:34:+5",
+            "53:54:00:12:34:56",
+            "ff:ff:ff:ff:ff:ff",
+            "00:00:00:00:00:00",
+        ] {
+            assert_eq!(mac(text), Err(ValueError::Mac), "{text}");
         }
     }
 

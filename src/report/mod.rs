@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use mirrorball_runtime::device::network::Traffic;
 use mirrorball_runtime::exit::{Exit, Outcome};
 use mirrorball_runtime::hypercall::Number;
 use mirrorball_runtime::vm::{Counters, Vm};
@@ -80,6 +81,9 @@ pub struct Report {
     pub console_out: u64,
     /// Bytes that were typed.
     pub console_in: u64,
+    /// What went through its network ports, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Traffic>,
     /// What the machine takes of the host's memory beside its guest's, at the end.
     #[serde(default)]
     pub host_memory: Vec<HeldReport>,
@@ -341,6 +345,7 @@ impl Report {
                 .collect(),
             console_out: counters.console_bytes,
             console_in: vm.console.typed(),
+            network: vm.board.traffic(),
             host_memory,
             pages: vm.ram.pages_touched(),
             peak_memory: peak_memory().unwrap_or(0),

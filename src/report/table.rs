@@ -217,6 +217,19 @@ fn devices(rows: &mut Rows, report: &Report) {
     }
     rows.count("console, bytes out", report.console_out);
     rows.count("console, bytes in", report.console_in);
+    if let Some(network) = &report.network {
+        for (name, frames, bytes) in [
+            ("network, frames out", network.sent, network.sent_bytes),
+            (
+                "network, frames in",
+                network.received,
+                network.received_bytes,
+            ),
+        ] {
+            rows.row(name, number(frames), format!("{} bytes", number(bytes)));
+        }
+        rows.count("network, frames dropped", network.dropped);
+    }
     rows.count("idle periods", report.waits);
     rows.count("loops skipped", report.spins);
 }

@@ -1,7 +1,8 @@
 //! Seccomp: which system calls a thread can make, by its duty.
 //!
 //! Each duty is a list of groups; a call is allowed always, or only with certain arguments. Nothing
-//! starts a program, changes the user, traces another process or reaches the network.
+//! starts a program, changes the user or traces another process, and one duty alone reaches the
+//! network.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub enum Duty {
     Serve,
     /// It serves a debugger, and looks at guest memory for it, which may be swapped.
     Debug,
+    /// It is the way between a guest's network and the host's.
+    Network,
 }
 
 /// When a call is allowed.
@@ -46,6 +49,10 @@ const W_XOR_X: &[When] = &[
     When::Bits(2, libc::PROT_EXEC as u64, 0),
 ];
 const OWN: &[When] = &[When::Own(0)];
+const INTERNET: &[When] = &[
+    When::Equal(0, libc::AF_INET as u64),
+    When::Equal(0, libc::AF_INET6 as u64),
+];
 const LOCAL: &[When] = &[When::Equal(0, libc::AF_UNIX as u64)];
 
 /// What every thread does: memory, locks, time, its end.
@@ -143,6 +150,24 @@ const SERVE: Group = &[
 
 /// The swap file.
 const SWAP: Group = &[(libc::SYS_pread64, ALWAYS), (libc::SYS_pwrite64, ALWAYS)];
+/// Sockets of the Internet protocols, and those that came in.
+const NETWORK: Group = &[
+    (libc::SYS_socket, INTERNET),
+    (libc::SYS_connect, ALWAYS),
+    (libc::SYS_accept4, ALWAYS),
+    (libc::SYS_read, ALWAYS),
+    (libc::SYS_recvfrom, ALWAYS),
+    (libc::SYS_sendto, ALWAYS),
+    (libc::SYS_shutdown, ALWAYS),
+    (libc::SYS_poll, ALWAYS),
+    (libc::SYS_ppoll, ALWAYS),
+    (libc::SYS_fcntl, ALWAYS),
+    (libc::SYS_ioctl, ALWAYS),
+    (libc::SYS_getpeername, ALWAYS),
+    (libc::SYS_getsockname, ALWAYS),
+    (libc::SYS_getsockopt, ALWAYS),
+    (libc::SYS_setsockopt, ALWAYS),
+];
 
 /// Files by name, where Landlock lets them be, and what running guests needs beside.
 const RUN: Group = &[
@@ -209,6 +234,7 @@ impl Duty {
             Self::Translate => &[THREAD, APPEND],
             Self::Serve => &[THREAD, SERVE],
             Self::Debug => &[THREAD, SERVE, SWAP],
+            Self::Network => &[THREAD, NETWORK],
         }
     }
 

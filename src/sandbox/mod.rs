@@ -1,9 +1,10 @@
 //! The process confines itself: after it has read its inputs, and before a guest runs.
 //!
-//! There are three layers. One is Landlock: only the folders of the run's outputs can be
-//! reached by name. Another is seccomp: only the system calls that are needed, with less for
-//! threads that translate and for those that move the bytes of consoles. And all capabilities but one are given
-//! up. None can be taken back, and threads inherit them from the thread that starts them.
+//! There are three layers. One is Landlock: only the folders of the run's outputs can be reached by
+//! name. Another is seccomp: only the system calls that are needed, with less for threads that
+//! translate and for those that move the bytes of consoles, and others for networks. And all
+//! capabilities but one are given up. None can be taken back, and threads inherit them from the thread
+//! that starts them.
 //!
 //! What is forbidden fails with `EPERM`, so that a library that tries something new is told so
 //! and can do without.
@@ -56,6 +57,18 @@ pub fn confine(read: &[PathBuf], written: &[PathBuf]) -> Vec<Lacking> {
         Err(error) => lacking.push(error.into()),
     }
     lacking
+}
+
+/// Confines this thread alone, which was started before the process confines itself, to the system
+/// calls that its duty needs; it reaches nothing of the file system by name.
+pub fn confine_thread(duty: Duty) {
+    let capabilities = drop_capabilities().map_err(Lacking::from);
+    let folders = folders::confine(&[], &[]).map_err(Lacking::from);
+    let calls = calls::confine(duty).map_err(Lacking::from);
+    let lacking = [capabilities.err(), folders.err(), calls.err()];
+    for error in lacking.into_iter().flatten() {
+        tracing::warn!("a thread may do more than it needs: {error}");
+    }
 }
 
 /// Restricts this thread, if the process is confined, to the system calls that its duty needs.

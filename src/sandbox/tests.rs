@@ -1,6 +1,6 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::thread;
@@ -46,8 +46,15 @@ fn only_what_is_named_is_reached() {
 }
 
 #[test]
-fn no_duty_lets_a_thread_start_programs_or_reach_the_network() {
-    for duty in [Duty::Run, Duty::Translate, Duty::Serve, Duty::Debug] {
+fn no_duty_lets_a_thread_start_programs_or_listen() {
+    let all = [
+        Duty::Run,
+        Duty::Translate,
+        Duty::Serve,
+        Duty::Debug,
+        Duty::Network,
+    ];
+    for duty in all {
         apart(|| {
             calls::confine(duty).unwrap();
             assert!(Command::new("/bin/true").status().is_err(), "{duty:?}");
@@ -56,6 +63,28 @@ fn no_duty_lets_a_thread_start_programs_or_reach_the_network() {
                 denied(rustix::process::chroot("/").map_err(Into::into)),
                 "{duty:?}"
             );
+        });
+    }
+}
+
+#[test]
+fn one_duty_reaches_the_network_and_no_files() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    apart(|| {
+        confine_thread(Duty::Network);
+        let mut stream = TcpStream::connect(address).unwrap();
+        let (mut other, _) = listener.accept().unwrap();
+        io::Write::write_all(&mut stream, b"x").unwrap();
+        io::Read::read_exact(&mut other, &mut [0]).unwrap();
+        assert!(denied(File::open("/dev/null")));
+        assert!(denied(UnixStream::pair()));
+        assert!(thread::Builder::new().spawn(|| ()).is_err());
+    });
+    for duty in [Duty::Run, Duty::Translate, Duty::Serve] {
+        apart(|| {
+            calls::confine(duty).unwrap();
+            assert!(denied(TcpStream::connect(address)), "{duty:?}");
         });
     }
 }

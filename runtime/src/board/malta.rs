@@ -211,12 +211,14 @@ impl Malta {
         }
     }
 
-    /// What went through all network ports.
+    /// What went through all network ports, if there are some.
     #[must_use]
-    pub fn traffic(&self) -> Traffic {
-        let mut traffic = Traffic::default();
-        (self.chips.networks()).for_each(|port| traffic += port.device().traffic());
-        traffic
+    pub fn traffic(&self) -> Option<Traffic> {
+        let ports = self.chips.networks().map(|port| port.device().traffic());
+        ports.reduce(|mut all, traffic| {
+            all += traffic;
+            all
+        })
     }
 
     /// The frames that came in and wait for their guest.

@@ -36,8 +36,9 @@ const REALTIME_SLICE: u64 = 1 << 16;
 /// What [`Cpu::set_slowness`](crate::cpu::Cpu::set_slowness) is then set to: no engine runs so fast
 /// that time by the count of instructions would run ahead of the host's clock.
 const REALTIME_SLOWNESS: u32 = 8;
-/// The most frames that come in by a port at once.
-const FRAMES: usize = 256;
+/// The most frames that come in by a port at once: more than a driver has buffers for, unless it is to
+/// be flooded with frames that do not fit.
+const FRAMES: usize = 8192;
 /// The most bytes that were typed and are still on their way to the guest.
 pub(super) const TYPED_AHEAD: usize = 4096;
 /// The longest span that is waited for at once.
@@ -399,7 +400,10 @@ impl Vm {
         let rounds = span / spin.period;
         if rounds > 0 && spin.until == NEVER && host.keeps_time() {
             self.cpu.idle.spinning = Some(spin);
-            return self.rest(Cycles(rounds * spin.period));
+            let rest = self.rest(Cycles(rounds * spin.period));
+            // If it goes on at once, what passes next is not time of this loop.
+            self.cpu.idle.spinning = self.cpu.idle.spinning.filter(|_| rest.is_some());
+            return rest;
         }
         self.board.accesses_mut().add(&round, rounds);
         self.count_rounds(spin, rounds);

@@ -6,11 +6,19 @@ use comfy_table::presets::NOTHING;
 use crate::cli::{CliError, Exit, print};
 use crate::machine::MachineSpec;
 
+/// What the network ports of a machine are connected to.
+fn networks(machine: &MachineSpec) -> String {
+    let ports = machine.networks.iter().map(|port| port.kind.to_string());
+    ports.collect::<Vec<_>>().join(" ")
+}
+
 /// Shows machines that were found to be good.
 pub(super) fn show(machines: &[MachineSpec]) -> Result<Exit, CliError> {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    table.set_header(["name", "image", "cpu", "memory", "share", "console"]);
+    table.set_header([
+        "name", "image", "cpu", "memory", "share", "console", "network",
+    ]);
     for machine in machines {
         table.add_row([
             machine.name.clone(),
@@ -19,6 +27,7 @@ pub(super) fn show(machines: &[MachineSpec]) -> Result<Exit, CliError> {
             machine.memory.to_string(),
             machine.share.to_string(),
             machine.console.shown(),
+            networks(machine),
         ]);
     }
     for column in table.column_iter_mut() {

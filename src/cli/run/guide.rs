@@ -21,6 +21,8 @@ Examples:
       Debian's kernel to a shell
   mirrorball run kernel.elf --engine interp --limit 300M --hash
       the first 300 million instructions, and what they left behind
+  mirrorball run vmlinux --initrd initrd.gz --disk debian.img --net user,hostfwd=tcp::2222-:22
+      a network: DHCP, a way to what the host reaches, and in by ssh -p 2222 root@127.0.0.1
   mirrorball run machines.toml
       the machines that a file describes; docs/machine-file.md says how
   mirrorball run --vm name=a,image=kernel.elf,memory=64M --vm \"name=b,append='x=1,2'\"
@@ -41,7 +43,8 @@ switches say, then the default. At the end a table says how each ended; the exit
 powered off, else that of the gravest end: 1, then 2, 13, 14, 12, 11, 10. --report writes a list.
 
 Time is the number of instructions run, so that two runs with the same input end alike, in every
-engine. --realtime, --rtc now, --rngseed host and a person who types give that up. An idle guest
-waits in the host's time, unless there is a script, a limit or --fast-forward.
+engine. --realtime, --rtc now, --rngseed host, --net and a person who types give that up. An idle
+guest waits in the host's time, unless there is a script, a limit or --fast-forward; with --net the
+last alone.
 
 Keys at a terminal:";

@@ -37,6 +37,12 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     }
     let debugger = options.debugger.filter(|_| !options.check);
     let debugger = debugger.map(|spec| spec.listen()).transpose()?;
+    if !options.check {
+        let confined = options.sandbox.is_some();
+        let mut machines = options.guests.machines().iter();
+        // Before the process confines itself: their threads reach what others do not.
+        machines.try_for_each(|machine| machine.start_networks(confined))?;
+    }
     if let Some(reach) = options.sandbox.filter(|_| !options.check) {
         reach.confine();
     }

@@ -41,6 +41,16 @@ pub enum Guests {
     Many(MonitorSpec, Vec<MachineSpec>),
 }
 
+impl Guests {
+    /// The machines.
+    pub(super) fn machines(&self) -> &[MachineSpec] {
+        match self {
+            Self::One(machine) => slice::from_ref(machine),
+            Self::Many(_, machines) => machines,
+        }
+    }
+}
+
 impl RunArgs {
     /// The run that the arguments ask for.
     pub fn validate(self) -> Result<RunOptions, CliError> {
@@ -165,6 +175,7 @@ impl RunArgs {
             Guests::One(machine) => {
                 uses.consoles(slice::from_ref(machine));
                 uses.disks(slice::from_ref(machine));
+                uses.captures(slice::from_ref(machine));
             }
             Guests::Many(monitor, machines) => {
                 if let Some(path) = &monitor.control {
@@ -172,6 +183,7 @@ impl RunArgs {
                 }
                 uses.consoles(machines);
                 uses.disks(machines);
+                uses.captures(machines);
             }
         }
         uses

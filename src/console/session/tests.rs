@@ -67,6 +67,26 @@ fn the_guest_is_given_what_it_has_room_for_and_the_rest_later() {
     assert_eq!(session.input(0), Typed::Quit, "whatever room there is");
 }
 
+/// What comes over a network ends the wait of a guest that is not typed on.
+#[test]
+fn an_idle_guest_is_woken_from_another_thread() {
+    let out = Box::new(Paper::default());
+    let mut session = Session::new(out, None, None, Pace::Waiting);
+    let waker = session.waker();
+    assert!(!session.may_type() && session.keeps_time());
+    session.input(ROOM);
+    waker.wake();
+    let start = Instant::now();
+    let waited = session.idle(Nanos(60_000_000_000));
+    assert!(start.elapsed() < SOON && waited < Nanos(60_000_000_000));
+    session.input(ROOM);
+    let sleeper = thread::spawn(move || session.idle(Nanos(60_000_000_000)));
+    thread::sleep(Duration::from_millis(20));
+    waker.wake();
+    assert!(sleeper.join().unwrap() < Nanos(60_000_000_000));
+    assert!(start.elapsed() < SOON);
+}
+
 #[test]
 fn the_end_of_input_leaves_the_machine_running() {
     let (keys, mut session) = session(None);

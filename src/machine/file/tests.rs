@@ -1,11 +1,12 @@
 mod disks;
+mod networks;
 
 use super::*;
 use crate::disk::{Access, Bus, Cache, DiskSpec, Format};
 use crate::machine::kinds::CodeCache;
 use crate::machine::table::Row;
 use crate::machine::{
-    At, ConsoleSpec, DiskSettings, EngineKind, Files, RtcStart, Uses, said, tell_apart,
+    At, ConsoleSpec, DiskSettings, EngineKind, Files, NetSettings, RtcStart, Uses, said, tell_apart,
 };
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ fn error(text: &str) -> String {
         let mut uses = Uses::default();
         uses.consoles(&machines);
         uses.disks(&machines);
+        uses.captures(&machines);
         uses.are_apart()?;
         read.monitor.spec(&machines)
     });
@@ -393,6 +395,7 @@ fn the_keys_that_are_documented_are_those_of_the_table() {
     let tables = [keys::<Settings>(), keys::<MonitorSettings>()];
     hold_page("docs/machine-file.md", &tables);
     hold_page("docs/disks.md", &[keys::<DiskSettings>()]);
+    hold_page("docs/networks.md", &[keys::<NetSettings>()]);
 }
 
 /// Sees to it that each default that is a value, as opposed to words, makes no difference to what
@@ -427,6 +430,10 @@ fn the_defaults_that_are_told_are_those_that_hold() {
     });
     let disks = hold_defaults(|settings: &DiskSettings| format!("{:?}", settings.spec(0).unwrap()));
     assert!(disks > 3, "{disks}");
+    let nets = hold_defaults(|settings: &NetSettings| {
+        format!("{:?}", settings.spec(0, 0, &mut Files::default()).unwrap())
+    });
+    assert_eq!(nets, 1);
     let monitors =
         hold_defaults(|settings: &MonitorSettings| format!("{:?}", settings.spec(&[]).unwrap()));
     assert!(machines > 10 && monitors > 1, "{machines} {monitors}");

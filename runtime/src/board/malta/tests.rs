@@ -5,6 +5,7 @@ mod saved;
 use super::*;
 use crate::device::Backends;
 use crate::device::disk::{Bus, MemoryDisk};
+use crate::device::network::Mac;
 use crate::device::testing::Ram;
 
 const LINE_PIC: u8 = 1 << 2;
@@ -99,14 +100,30 @@ impl Guest {
         self.sw(GT + 0xcfc, value);
     }
 
-    /// Puts small disks into all slots for them, and a source of random bytes into its own.
+    /// Puts small disks and network ports into all slots for them, and a source of random bytes into
+    /// its own.
     fn fit_virtio(&mut self) {
         self.board.fit_entropy(1);
         for number in 0..4 {
             let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
             assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));
             self.backends.disks.connect(number, disk);
+            let mac = Mac([2, 0, 0, 0, 0, number as u8]);
+            assert!(self.board.fit_port(number, Port { mac, mtu: 1500 }));
         }
+    }
+
+    /// A frame comes in.
+    fn deliver(&mut self, number: usize, length: usize) {
+        let mut outside = Outside {
+            memory: &mut self.memory,
+            backends: &mut self.backends,
+        };
+        let frame = Frame {
+            bytes: vec![7; length],
+            checked: false,
+        };
+        self.board.deliver(number, frame, &mut outside, self.now);
     }
 
     /// Puts the functions where a test looks for them.
@@ -124,8 +141,9 @@ impl Guest {
         ] {
             self.set_config(slot, function, register, value);
         }
-        for (slot, function) in [(18, 0), (18, 1), (18, 2), (18, 3), (20, 0)] {
-            let number = function + 2 * (slot - 18);
+        let disks = (0..4).map(|function| (18, function));
+        let ports = (0..4).map(|function| (19, function));
+        for (number, (slot, function)) in (0..).zip(disks.chain([(20, 0)]).chain(ports)) {
             self.set_config(slot, function, 0x10, 0x1100 + 0x80 * number);
             self.set_config(slot, function, 0x20, 0x1300_0000 + 0x4000 * number);
             self.set_config(slot, function, 4, 7);

@@ -274,20 +274,20 @@ impl VirtioDevice for Net {
 }
 
 impl VirtioPci<Net> {
-    /// A frame comes in. It is lost if no driver runs the device.
+    /// A frame comes in. It is lost if there is no driver for it.
     pub fn deliver(&mut self, frame: Frame) {
-        let is_live = self.is_live();
+        let is_served = self.serves(RECEIVE);
         let net = self.device_mut();
-        if is_live {
+        if is_served {
             net.waiting.push_back(frame);
         } else {
             net.traffic.dropped += 1;
         }
     }
 
-    /// Whether another frame may come in.
+    /// Whether another frame may come in: there is a driver, and not much that waits.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.device().waiting_bytes() < WAITING
+        self.serves(RECEIVE) && self.device().waiting_bytes() < WAITING
     }
 }

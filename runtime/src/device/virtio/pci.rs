@@ -114,9 +114,9 @@ impl<D: VirtioDevice> VirtioPci<D> {
         &mut self.transport.device
     }
 
-    /// Whether a driver runs the device.
-    pub(super) fn is_live(&self) -> bool {
-        self.transport.is_live()
+    /// Whether a driver uses this queue of the device.
+    pub(super) fn serves(&self, queue: usize) -> bool {
+        self.transport.serves(queue)
     }
 }
 

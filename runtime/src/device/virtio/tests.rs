@@ -1,5 +1,6 @@
 mod disk;
 mod driver;
+mod net;
 mod rng;
 mod wild;
 

@@ -191,9 +191,14 @@ impl<D: VirtioDevice> Transport<D> {
     }
 
     /// Whether queues are served. Before version 1, drivers need not say that they are ready.
-    pub fn is_live(&self) -> bool {
+    fn is_live(&self) -> bool {
         let ready = self.status & DRIVER_OK != 0 || !self.is_modern();
         ready && self.status & (NEEDS_RESET | FAILED) == 0
+    }
+
+    /// Whether the driver uses a queue.
+    pub fn serves(&self, queue: usize) -> bool {
+        self.is_live() && self.queues.get(queue).is_some_and(|queue| queue.enabled)
     }
 
     pub fn wants_bus(&self) -> bool {

@@ -23,7 +23,7 @@ fn nonsense_is_harmless() {
         (GT + 0xc00, 0x100),
         (0x1f00_0000, 0x1000),
         (0x1200_0000, 0x20),
-        (0x1300_0000, 0x1_4000),
+        (0x1300_0000, 0x2_4000),
         (0x1000_0000, 0x1000_0000),
         (0, 1 << 40),
     ];
@@ -47,6 +47,7 @@ fn nonsense_is_harmless() {
         match random() % 64 {
             0 => guest.board.console().push_input(value as u8),
             1 => guest.now = guest.now.plus(Nanos(random() >> (24 + random() % 40))),
+            16 if guest.board.has_room(0) => guest.deliver(random() as usize % 5, 60),
             2..16 => guest.now = guest.now.plus(Nanos(random() % 1000)),
             _ => {}
         }

@@ -21,7 +21,7 @@ const WINDOWS: [(u64, u64); 9] = [
     (0x1f00_0200, 0x900),
     (0x1f00_0900, 0x40),
     (0x1200_0000, 0x20),
-    (0x1300_0000, 0x1_4000),
+    (0x1300_0000, 0x2_4000),
 ];
 
 impl Step {
@@ -50,6 +50,10 @@ impl Guest {
         let read = match step.what % 8 {
             0..3 => self.board.read(pa, width, self.now),
             3..6 => self.try_store(pa, width, value).map(|()| 0),
+            6 if value % 4 == 0 => {
+                self.deliver(value as usize / 4 % 4, width.bytes() as usize * 30);
+                Ok(0)
+            }
             6 => {
                 self.now = self.now.plus(Nanos(u64::from(value)));
                 Ok(0)
@@ -105,7 +109,7 @@ fn a_restored_board_answers_as_the_original() {
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }
-    for name in ["copier", "disk0", "disk3", "rng"] {
+    for name in ["copier", "disk0", "disk3", "net0", "net3", "rng"] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));
     }

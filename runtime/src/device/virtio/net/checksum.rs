@@ -41,7 +41,7 @@ mod tests {
                 .chunks(2)
                 .map(|pair| u64::from(pair[0]) << 8 | u64::from(pair.get(1).copied().unwrap_or(0)));
             // The field held a number that counts as part of the sum.
-            let old = u64::from(20_u16 * 37 & 0xff) << 8 | u64::from(21_u16 * 37 & 0xff);
+            let old = u64::from((20_u16 * 37) as u8) << 8 | u64::from((21_u16 * 37) as u8);
             let total = pairs.sum::<u64>() + old;
             assert_eq!(total % 0xffff, 0, "{length}");
         }

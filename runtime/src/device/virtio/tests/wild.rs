@@ -6,7 +6,7 @@ use super::*;
 /// What a driver does in a run.
 const STEPS: u64 = 60_000;
 
-fn next(state: &mut u64) -> u64 {
+pub fn next(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
@@ -14,7 +14,7 @@ fn next(state: &mut u64) -> u64 {
 }
 
 /// A number that is small more often than not.
-fn some(state: &mut u64) -> u64 {
+pub fn some(state: &mut u64) -> u64 {
     let shift = next(state) % 64;
     next(state) >> shift
 }
