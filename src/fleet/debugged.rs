@@ -29,7 +29,7 @@ impl Debugged {
 
 impl Subject for Debugged {
     fn attend(&self, work: &mut dyn FnMut(&mut Vm)) -> bool {
-        self.monitor.attend(self.number, work).is_some()
+        self.monitor.change(self.number, work).is_some()
     }
 
     fn halt(&self) {

@@ -33,7 +33,7 @@ impl Ram {
         if !machine.lend(lent) {
             return Err(Busy);
         }
-        let pmap = self.pmap.freeze(&machine);
+        let pmap = freeze(&mut self.pmap, &machine);
         Ok(Frozen {
             pmap,
             machine,
@@ -45,7 +45,7 @@ impl Ram {
     /// copied while frozen memory had their place. No space may lead to any page.
     pub(crate) fn settle(&mut self) {
         let machine = Arc::clone(self.machine_memory());
-        self.pmap.settle(&machine);
+        settle(&mut self.pmap, &machine);
     }
 }
 
@@ -74,58 +74,56 @@ impl Drop for Frozen {
     }
 }
 
-impl Pmap {
-    /// A map of the same pages for a machine that does not run.
-    fn freeze(&mut self, machine: &MachineMemory) -> Self {
-        let mut frozen = Self::new(machine.next_vm(), self.bytes(), None);
-        frozen.set_store(self.store().cloned());
-        for index in 0..self.len() {
-            let Some(mut page) = self.page_at(index).filter(|&page| page != Page::Absent) else {
-                continue;
-            };
-            let holder = frozen.user(index);
-            match page {
-                Page::Private(frame) => {
-                    let user = self.user(index);
-                    machine.shares().hold(machine, user, frame, holder);
-                    page = Page::Shared(frame);
-                    self.set(index, page);
-                }
-                Page::Shared(frame) => machine.shares().join(frame, holder),
-                Page::Swapped(slot) => machine.swap().hold(slot),
-                Page::Absent | Page::Zero | Page::Stored(_) | Page::Ballooned => {}
-            }
-            frozen.set(index, page);
-        }
-        frozen
-    }
-
-    fn settle(&mut self, machine: &MachineMemory) {
-        for index in 0..self.len() {
-            let user = self.user(index);
-            if let Some(Page::Shared(frame)) = self.page_at(index)
-                && machine.shares().take_back(user, frame)
-            {
-                machine.set_owner(frame, user);
-                self.set(index, Page::Private(frame));
-            }
-            self.bring_home(index, machine);
-        }
-    }
-
-    /// Moves a private page to its place, if that is free.
-    fn bring_home(&mut self, index: usize, machine: &MachineMemory) {
-        let (Some(Page::Private(frame)), Some(home)) = (self.page_at(index), self.home_of(index))
-        else {
-            return;
+/// A map of the same pages as `pmap` for a machine that does not run.
+fn freeze(pmap: &mut Pmap, machine: &MachineMemory) -> Pmap {
+    let mut frozen = Pmap::new(machine.next_vm(), pmap.bytes(), None);
+    frozen.set_store(pmap.store().cloned());
+    for index in 0..pmap.len() {
+        let Some(mut page) = pmap.page_at(index).filter(|&page| page != Page::Absent) else {
+            continue;
         };
-        if frame == home || !machine.claim(self.user(index), home) {
-            return;
+        let holder = frozen.user(index);
+        match page {
+            Page::Private(frame) => {
+                let user = pmap.user(index);
+                machine.shares().hold(machine, user, frame, holder);
+                page = Page::Shared(frame);
+                pmap.set(index, page);
+            }
+            Page::Shared(frame) => machine.shares().join(frame, holder),
+            Page::Swapped(slot) => machine.swap().hold(slot),
+            Page::Absent | Page::Zero | Page::Stored(_) | Page::Ballooned => {}
         }
-        machine.write(home.ma(), machine.frame(frame));
-        machine.free(frame);
-        self.set(index, Page::Private(home));
+        frozen.set(index, page);
     }
+    frozen
+}
+
+fn settle(pmap: &mut Pmap, machine: &MachineMemory) {
+    for index in 0..pmap.len() {
+        let user = pmap.user(index);
+        if let Some(Page::Shared(frame)) = pmap.page_at(index)
+            && machine.shares().take_back(user, frame)
+        {
+            machine.set_owner(frame, user);
+            pmap.set(index, Page::Private(frame));
+        }
+        bring_home(pmap, index, machine);
+    }
+}
+
+/// Moves a private page to its place, if that is free.
+fn bring_home(pmap: &mut Pmap, index: usize, machine: &MachineMemory) {
+    let (Some(Page::Private(frame)), Some(home)) = (pmap.page_at(index), pmap.home_of(index))
+    else {
+        return;
+    };
+    if frame == home || !machine.claim(pmap.user(index), home) {
+        return;
+    }
+    machine.write(home.ma(), machine.frame(frame));
+    machine.free(frame);
+    pmap.set(index, Page::Private(home));
 }
 
 #[cfg(test)]

@@ -319,19 +319,11 @@ impl<F: Fleet> Monitor<F> {
         self.change(number, |vm| look(vm))
     }
 
-    /// Does something to the VM of machine `number` between two slices, which its guest does not
-    /// notice. `None` if it has none now.
+    /// Does something to the VM of machine `number` between two slices. `None` if it has none now.
     pub fn change<T>(&self, number: usize, change: impl FnOnce(&mut Vm) -> T) -> Option<T> {
         let _hold = self.visit(number);
         let mut machine = lock(&self.slots[number].machine);
         machine.as_mut().map(|machine| change(&mut machine.vm))
-    }
-
-    /// Does something to the VM of machine `number` between two slices. `None` if it has none now.
-    pub fn attend<T>(&self, number: usize, work: impl FnOnce(&mut Vm) -> T) -> Option<T> {
-        let _hold = self.visit(number);
-        let mut machine = lock(&self.slots[number].machine);
-        machine.as_mut().map(|machine| work(&mut machine.vm))
     }
 
     /// Wakes machine `number` if it waits for the world outside: something was typed, or there is
