@@ -75,6 +75,8 @@ struct Caller {
     stream: UnixStream,
     /// Whether it has asked.
     heard: AtomicBool,
+    /// Whether it gets something large, which takes as long as it likes.
+    streams: AtomicBool,
 }
 
 /// The connections, from the oldest to the newest.
@@ -107,6 +109,7 @@ impl Callers {
         let caller = Arc::new(Caller {
             stream,
             heard: AtomicBool::new(false),
+            streams: AtomicBool::new(false),
         });
         self.0.push(Arc::downgrade(&caller));
         caller
@@ -131,9 +134,15 @@ fn serve(socket: &Claimed, stopped: &UnixStream, machines: &dyn Machines) {
                 true
             };
         }
-        // A client that has not asked yet is not waited for.
+        // A client that has not asked yet is not waited for, nor is one that takes its time.
         for caller in callers.0.iter().filter_map(Weak::upgrade) {
-            let _ = caller.stream.shutdown(Shutdown::Read);
+            let streams = caller.streams.load(Ordering::Relaxed);
+            let what = if streams {
+                Shutdown::Both
+            } else {
+                Shutdown::Read
+            };
+            let _ = caller.stream.shutdown(what);
         }
     });
 }
@@ -175,6 +184,7 @@ fn converse(caller: &Caller, machines: &dyn Machines) {
             let answer = answer(machines, &request);
             let bytes = answer.to_bytes(head_only);
             if let (Content::Stream(body), false) = (answer.body, head_only) {
+                caller.streams.store(true, Ordering::Relaxed);
                 // A client that is gone needs no more of it.
                 let sent = connection.write(&bytes);
                 let _ = sent.and_then(|()| connection.stream(&*body, TIME));

@@ -16,12 +16,12 @@ use super::place::{At, Place, said};
 use super::settings::Settings;
 use super::spec::MachineSpec;
 use super::table::Table;
-use super::values::ValueError;
+use super::values::{RtcStart, ValueError};
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
 use crate::image::{Image, ImageError};
-use crate::net::NetSpec;
+use crate::net::{self, NetSpec};
 use crate::snapshot::Snapshot;
 
 /// What stands for a copy's number.
@@ -78,6 +78,7 @@ impl Settings {
             None => self.image(files)?,
         };
         let named = self.name.as_ref();
+        let networks = self.networks(files)?;
         let mut machine = MachineSpec {
             name: named.map_or_else(|| name_after(&image.name), |name| name.value.clone()),
             place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
@@ -86,12 +87,12 @@ impl Settings {
             snapshot: None,
             replay,
             disks: self.disks()?,
-            networks: self.networks(files)?,
             append: said(&self.append).unwrap_or_default(),
             engine: self.engine(),
             cpu: self.cpu(),
             memory: said(&self.memory).unwrap_or_default(),
-            rtc: said(&self.rtc).unwrap_or_default(),
+            rtc: said(&self.rtc).unwrap_or_else(|| rtc_beside(&networks)),
+            networks,
             rngseed: said(&self.rngseed).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
@@ -289,6 +290,19 @@ fn read<T, E: Into<Problem>>(
 fn default_model() -> &'static Model {
     use mirrorball_runtime::cpu::model::MODELS;
     Model::find("24Kf").unwrap_or(&MODELS[0])
+}
+
+/// What a clock shows that was not set. What is outside signs and certifies for its own time, so that a
+/// guest that reaches it has that as well.
+fn rtc_beside(networks: &[NetSpec]) -> RtcStart {
+    let reaches_out = networks
+        .iter()
+        .any(|net| matches!(net.kind, net::Kind::User(_)));
+    if reaches_out {
+        RtcStart::Now
+    } else {
+        RtcStart::default()
+    }
 }
 
 /// What stands for the image of a machine that does not boot.

@@ -112,7 +112,7 @@ settings! {
 
     /// What the guest's clock shows at the start.
     rtc: RtcStart, DATE => {
-        name: "rtc", saved: true, default: "2026-01-01T00:00:00",
+        name: "rtc", saved: true, default: "2026-01-01T00:00:00, or now with net user",
         takers: RUN, heading: "Machine", qemu: &["-rtc"]
     }
 

@@ -16,10 +16,11 @@ mod tcp;
 mod thread;
 mod udp;
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::device::network::{Frame, HEADER};
@@ -44,6 +45,9 @@ const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
 /// The most frames that are taken from the guest at once.
 const AT_ONCE: usize = 256;
 
+/// How long connections that come in wait if the host has no descriptors for them.
+const DEAF: Duration = Duration::from_secs(1);
+
 /// Checksums are verified and filled in.
 fn checksums() -> ChecksumCapabilities {
     ChecksumCapabilities::default()
@@ -58,6 +62,8 @@ struct Gateway {
     ether: Arc<Ether>,
     outside: Outside,
     listeners: Vec<Listener>,
+    /// When the host may have descriptors for connections again.
+    deaf_until: Option<Instant>,
     tcp: Tcp,
     udp: Udp,
 }
@@ -80,6 +86,7 @@ impl Gateway {
             ether,
             outside,
             listeners,
+            deaf_until: None,
             udp: Udp::default(),
         }
     }
@@ -98,7 +105,8 @@ impl Gateway {
         if self.from_guest.held().bytes > 0 {
             return Some(Duration::ZERO);
         }
-        self.tcp.delay()
+        let delays = [self.tcp.delay(), self.udp.delay(), self.deafness()];
+        delays.into_iter().flatten().min()
     }
 
     /// Takes a frame from the guest. What is not understood is lost, fragments of packets with it.
@@ -125,19 +133,37 @@ impl Gateway {
         }
     }
 
+    /// Takes connections that came in. If the host has no descriptors for them, they wait.
     fn accept(&mut self) {
+        use ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
+        if self.deafness().is_some() {
+            return;
+        }
         for (listener, forward) in &self.listeners {
-            while self.tcp.has_room()
-                && let Ok((stream, _)) = listener.accept()
-            {
-                self.tcp.accept(stream, forward.guest);
+            while self.tcp.has_room() {
+                match listener.accept() {
+                    Ok((stream, _)) => self.tcp.accept(stream, forward.guest),
+                    Err(error) if error.kind() == WouldBlock => break,
+                    Err(error) if [Interrupted, ConnectionAborted].contains(&error.kind()) => {}
+                    Err(_) => {
+                        self.deaf_until = Some(Instant::now() + DEAF);
+                        break;
+                    }
+                }
             }
         }
     }
 
+    /// For how long connections that come in are not looked at.
+    fn deafness(&self) -> Option<Duration> {
+        let left = self.deaf_until?.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then_some(left)
+    }
+
     /// What is waited for, of the host's.
     fn sockets(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let listeners = self.listeners.iter().filter(|_| self.tcp.has_room());
+        let listens = self.tcp.has_room() && self.deafness().is_none();
+        let listeners = self.listeners.iter().filter(move |_| listens);
         let listeners = listeners.map(|(listener, _)| listener.as_fd());
         let heard = listeners.chain(self.udp.sockets());
         let heard = heard.map(|descriptor| (descriptor, PollFlags::IN));

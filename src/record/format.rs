@@ -19,7 +19,7 @@ pub(super) const START: u64 = (MAGIC.len() + LENGTH) as u64;
 /// The most bytes of an entry: a frame and what there is to say of it.
 pub(super) const MOST_ENTRY: usize = 1 << 17;
 
-/// An entry, behind how many bytes it has.
+/// An entry, behind how many bytes it has (four bytes), and their xxh3 hash (eight).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Entry {
     /// Something arrived.

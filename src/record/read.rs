@@ -6,10 +6,16 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use mirrorball_runtime::vm::arrivals::Arrival;
+use mirrorball_runtime::clock::Cycles;
+use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::vm::arrivals::{Arrival, Arrived};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::format::{Ending, Entry, MAGIC, MOST_ENTRY, RecordError, START};
 use crate::snapshot::Snapshot;
+
+/// The bytes in front of an entry.
+const HEAD: usize = size_of::<u32>() + size_of::<u64>();
 
 /// A record that was opened.
 pub struct Record {
@@ -107,12 +113,20 @@ impl Record {
         self.ending
     }
 
-    /// What arrived. If the file has changed meanwhile and is damaged, that is the end.
+    /// What arrived, and where that is not known how the run ended, its end at the last arrival. If the
+    /// file has changed meanwhile and is damaged, that is the end.
     pub fn arrivals(&self) -> impl Iterator<Item = Arrival> + Send + 'static {
         let mut entries = self.reader();
+        let mut cut = self.ending.is_none().then_some(Cycles(0));
         std::iter::from_fn(move || match entries.next() {
-            Ok(Some(Entry::Arrival(arrival))) => Some(arrival),
-            _ => None,
+            Ok(Some(Entry::Arrival(arrival))) => {
+                cut = cut.map(|_| arrival.at);
+                Some(arrival)
+            }
+            _ => cut.take().filter(|&at| at > Cycles(0)).map(|at| Arrival {
+                at,
+                what: Arrived::End(Outcome::Limit),
+            }),
         })
     }
 
@@ -136,13 +150,14 @@ struct Entries {
 impl Entries {
     /// The next entry; none at the end, and none if the last one is not whole.
     fn next(&mut self) -> io::Result<Option<Entry>> {
-        let mut length = [0; size_of::<u32>()];
+        let mut head = [0; HEAD];
         let mut bytes = Vec::new();
-        match self.file.read_exact(&mut length) {
+        match self.file.read_exact(&mut head) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }
-        let length = u32::from_le_bytes(length) as usize;
+        let [a, b, c, d, hash @ ..] = head;
+        let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > MOST_ENTRY {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -152,11 +167,10 @@ impl Entries {
         if bytes.len() < length {
             return Ok(None);
         }
-        self.at += (size_of::<u32>() + length) as u64;
-        let entry = postcard::from_bytes(&bytes);
-        entry
-            .map(Some)
-            .map_err(|_| io::ErrorKind::InvalidData.into())
+        self.at += (HEAD + length) as u64;
+        let entry = Some(&bytes).filter(|bytes| xxh3_64(bytes) == u64::from_le_bytes(hash));
+        let entry = entry.and_then(|bytes| postcard::from_bytes(bytes).ok());
+        entry.map(Some).ok_or(io::ErrorKind::InvalidData.into())
     }
 }
 

@@ -4,24 +4,29 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::iter;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::arrivals::{Arrival, Recorder};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::format::{Ending, Entry, LENGTH, MAGIC, RecordError, START};
 use crate::snapshot::Saved;
+
+/// How many entries may wait to be written. For more, the machine waits, which takes no time of its own.
+const AHEAD: usize = 1024;
 
 /// A record that is being written, by a thread beside the machine.
 pub struct Recording {
     path: String,
-    entries: Sender<Entry>,
+    entries: SyncSender<Entry>,
     thread: JoinHandle<io::Result<()>>,
 }
 
 /// The end of it that the machine has.
-struct Tape(Sender<Entry>);
+struct Tape(SyncSender<Entry>);
 
 impl Recorder for Tape {
     fn arrived(&mut self, arrival: &Arrival) {
@@ -41,7 +46,7 @@ impl Recording {
             source,
         };
         let file = File::create(path).map_err(failed)?;
-        let (entries, received) = channel();
+        let (entries, received) = sync_channel(AHEAD);
         let thread = thread::Builder::new().name("record".to_owned());
         let thread = thread.spawn(move || write(&file, saved, &received));
         vm.record(Box::new(Tape(entries.clone())));
@@ -93,5 +98,6 @@ fn write(file: &File, saved: Saved, entries: &Receiver<Entry>) -> io::Result<()>
 fn put(out: &mut impl Write, entry: &Entry) -> io::Result<()> {
     let bytes = postcard::to_stdvec(entry).map_err(io::Error::other)?;
     out.write_all(&(bytes.len() as u32).to_le_bytes())?;
+    out.write_all(&xxh3_64(&bytes).to_le_bytes())?;
     out.write_all(&bytes)
 }

@@ -162,7 +162,7 @@ const NETWORK: Group = &[
     (libc::SYS_poll, ALWAYS),
     (libc::SYS_ppoll, ALWAYS),
     (libc::SYS_fcntl, ALWAYS),
-    (libc::SYS_ioctl, ALWAYS),
+    (libc::SYS_ioctl, &[When::Equal(1, libc::FIONBIO)]),
     (libc::SYS_getpeername, ALWAYS),
     (libc::SYS_getsockname, ALWAYS),
     (libc::SYS_getsockopt, ALWAYS),

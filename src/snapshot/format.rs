@@ -2,6 +2,7 @@
 
 use std::io;
 
+use mirrorball_runtime::addr::PAGE_BITS;
 use mirrorball_runtime::vm::{LoadError, SavedVm};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -58,13 +59,16 @@ impl Index {
 
     /// Whether the parts fit each other, and a file with so many bytes before its index.
     pub(super) fn is_sound(&self, bytes: u64) -> bool {
+        let most = zstd::zstd_safe::compress_bound(CHUNK_PAGES << PAGE_BITS);
         let is_there = |chunk: &Chunk| {
             let end = chunk.offset.checked_add(chunk.bytes.into());
-            end.is_some_and(|end| end <= bytes)
+            end.is_some_and(|end| end <= bytes) && chunk.bytes as usize <= most
         };
         let is_full = |chunk: &Chunk| chunk.pages as usize == CHUNK_PAGES;
+        let is_some = |chunk: &Chunk| (1..=CHUNK_PAGES).contains(&(chunk.pages as usize));
         let stored = self.stored();
         self.chunks.iter().all(is_there)
+            && self.chunks.iter().all(is_some)
             && self.chunks.iter().rev().skip(1).all(is_full)
             && self.pages.iter().all(|&(_, page)| u64::from(page) < stored)
     }

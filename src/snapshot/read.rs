@@ -81,6 +81,9 @@ impl Snapshot {
         if trailer.offset.checked_add(trailer.bytes) != Some(end) {
             return Err(torn("it ends too soon, or more follows"));
         }
+        if trailer.bytes > MOST_INDEX {
+            return Err(torn("its index is too large"));
+        }
         let mut index = vec![0; trailer.bytes as usize];
         file.read_exact_at(&mut index, trailer.offset).map_err(io)?;
         if xxh3_64(&index) != trailer.hash {

@@ -1,7 +1,8 @@
 //! A machine that is saved while it runs on: both go on as if nothing had happened.
 
 use crate::common::program::{Folder, mirrorball};
-use crate::process::{Process, client, said};
+use crate::process::{Process, client, said, wait_until};
+use mirrorball::control::api::Action;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,13 +32,27 @@ fn a_machine_is_saved_while_it_runs_and_both_end_alike() {
         &vms[1],
     ]);
     let client = client(Path::new(&socket));
+    let started = || {
+        client
+            .vms()
+            .is_ok_and(|vms| vms.iter().all(|vm| vm.instructions > 0))
+    };
+    wait_until("they run", started);
+    for name in ["a", "b"] {
+        client.act(name, Action::Pause).expect("it runs");
+    }
     let mut files = Vec::new();
     for number in 0..2 {
         let file = folder.path(&format!("{number}.snapshot"));
         let output = mirrorball(&["ctl", "--socket", &socket, "snapshot", "a", &file]);
         assert!(output.status.success(), "{}", said(&output));
         files.push(file);
-        std::thread::sleep(Duration::from_millis(30));
+        client.act("a", Action::Resume).expect("it is paused");
+        std::thread::sleep(Duration::from_millis(10));
+        client.act("a", Action::Pause).expect("it runs");
+    }
+    for name in ["a", "b"] {
+        client.act(name, Action::Resume).expect("it is paused");
     }
     let none = mirrorball(&["ctl", "--socket", &socket, "snapshot", "c", &files[0]]);
     assert_eq!(none.status.code(), Some(2), "{}", said(&none));

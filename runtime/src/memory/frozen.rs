@@ -29,7 +29,9 @@ impl Ram {
     /// The content as it is now. No space may lead to any page.
     pub(crate) fn freeze(&mut self) -> Result<Frozen, Busy> {
         let machine = Arc::clone(self.machine_memory());
-        let lent = self.page_counts().private;
+        let counts = self.page_counts();
+        // Each of these pages may be in two frames for as long as the copy is there.
+        let lent = counts.private + counts.shared + counts.swapped;
         if !machine.lend(lent) {
             return Err(Busy);
         }
@@ -190,6 +192,17 @@ mod tests {
             let first = if page == 2 { b'x' } else { 7 };
             assert_eq!(ram.machine_memory().frame(access.ma.into())[0], first);
         }
+    }
+
+    #[test]
+    fn each_copy_may_differ_from_the_machine_in_every_page() {
+        let mut ram = ram(8);
+        (0..8).for_each(|page| write(&mut ram, page, &[1]));
+        let first = ram.freeze().unwrap();
+        let _second = ram.freeze().unwrap();
+        drop(first);
+        (0..8).for_each(|page| write(&mut ram, page, &[2]));
+        assert!(!ram.machine_memory().is_short());
     }
 
     #[test]

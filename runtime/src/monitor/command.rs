@@ -125,7 +125,11 @@ impl<F: Fleet> Monitor<F> {
             return phase;
         }
         lock(&self.state).rouse(number, Instant::now());
+        let passed = lock(&self.state).tasks[number].passed.take();
         if let Some(machine) = lock(&self.slots[number].machine).as_mut() {
+            if let Some(passed) = passed {
+                machine.vm.pass(passed);
+            }
             machine.vm.stand_still(&mut machine.host);
         }
         Phase::Halted

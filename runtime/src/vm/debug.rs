@@ -147,7 +147,10 @@ fn set_register(vm: &mut Vm, register: Register, value: u32) {
             vm.cpu.idle.waiting = None;
         }
         Register::Float(number) => vm.cpu.set_fpr32(number.into(), value),
-        Register::FloatControl => vm.cpu.fcsr.0 = value,
+        // What it would trap is not trapped here.
+        Register::FloatControl => {
+            let _ = vm.cpu.fcsr.write(31, value);
+        }
         Register::FloatModel => {}
         Register::Cp0(number, select) => {
             vm.move_to_cp0(number.into(), select.into(), value, 0);

@@ -255,7 +255,8 @@ impl Vm {
             return None;
         }
         let waited = self.cpu.idle.waiting.unwrap_or_default();
-        if waited.0 > FOREVER.to_cycles().0 && !host.may_type() && !self.may_receive() {
+        let types = host.may_type() && !self.arrivals.is_replayed();
+        if waited.0 > FOREVER.to_cycles().0 && !types && !self.may_receive() {
             self.cpu.idle.waiting = None;
             return Some(Rest::Ended(Outcome::Halted));
         }

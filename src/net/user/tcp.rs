@@ -31,8 +31,11 @@ pub(super) const MOST: usize = 256;
 /// The bytes that are kept for each, in either direction.
 const BUFFER: usize = 256 << 10;
 pub(super) const EACH: usize = 2 * BUFFER;
-/// How long the guest may say nothing to what is sent to it. It may be paused for some time.
+/// How long the guest may say nothing, although it is asked now and then whether it is there. It may be
+/// paused for some time.
 const PATIENCE: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(900);
+/// How often it is asked.
+const ASKED: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(300);
 /// The ports that connections to the guest come from.
 const OWN_PORTS: RangeInclusive<u16> = 49_152..=65_535;
 
@@ -68,6 +71,7 @@ fn socket() -> Socket<'static> {
     socket.set_nagle_enabled(false);
     socket.set_ack_delay(None);
     socket.set_timeout(Some(PATIENCE));
+    socket.set_keep_alive(Some(ASKED));
     socket
 }
 
@@ -143,15 +147,27 @@ impl Tcp {
 
     /// A connection to the guest has come.
     pub fn accept(&mut self, stream: TcpStream, guest: SocketAddrV4) {
-        let other = SocketAddrV4::new(GATEWAY, self.next_port);
-        self.next_port = match self.next_port {
-            port if port == *OWN_PORTS.end() => *OWN_PORTS.start(),
-            port => port + 1,
-        };
+        let other = self.next_own(guest);
         let mut socket = socket();
         let connected = socket.connect(self.iface.context(), guest, other);
         if connected.is_ok() && stream.set_nonblocking(true).is_ok() {
             self.add(Pair { guest, other }, socket, stream);
+        }
+    }
+
+    /// The next address of the network's own that no connection to `guest` comes from.
+    fn next_own(&mut self, guest: SocketAddrV4) -> SocketAddrV4 {
+        loop {
+            let other = SocketAddrV4::new(GATEWAY, self.next_port);
+            self.next_port = match self.next_port {
+                port if port == *OWN_PORTS.end() => *OWN_PORTS.start(),
+                port => port + 1,
+            };
+            let pair = Pair { guest, other };
+            // There are more ports than connections.
+            if !self.flows.iter().any(|(known, _)| *known == pair) {
+                return other;
+            }
         }
     }
 

@@ -19,8 +19,8 @@ pub(super) const MOST: usize = 128;
 const IDLE: Duration = Duration::from_secs(120);
 /// The most datagrams that are taken from a socket at once.
 const AT_ONCE: usize = 64;
-/// The longest datagram.
-const LONGEST: usize = 65_507;
+/// The longest datagram that fits into a packet: what is longer is cut off.
+const LONGEST: usize = crate::net::MTU as usize - 20 - UDP_HEADER_LEN;
 
 /// Two that talk.
 struct Talk {
@@ -113,6 +113,15 @@ impl Udp {
                 }
             }
         }
+    }
+
+    /// When the next one has been kept for long enough.
+    pub fn delay(&self) -> Option<Duration> {
+        let idle = self
+            .0
+            .iter()
+            .map(|talk| IDLE.saturating_sub(talk.used.elapsed()));
+        idle.min()
     }
 
     /// The sockets.

@@ -153,8 +153,9 @@ impl Net {
         backends: &mut Backends,
         now: Nanos,
     ) -> Result<(), Broken> {
-        // What is given back may change the queue itself, if the driver wants it there.
-        for _ in 0..ENTRIES {
+        // What is given back may change the queue itself, if the driver wants it there. The last look
+        // finds nothing, and tells the driver that it has to ring again.
+        for _ in 0..=ENTRIES {
             let Some(chain) = queues.pop(SEND)? else {
                 break;
             };
@@ -173,11 +174,13 @@ impl Net {
 
     /// Gives the driver the frames for which it has buffers.
     fn receive(&mut self, style: Style, queues: &mut Queues<'_>) -> Result<(), Broken> {
+        // A driver that has handed out a whole queue hands out no more.
+        let most = style.most().min(queues.size(RECEIVE).into());
         while let Some(frame) = self.waiting.front() {
             let needed = (style.head_length() + frame.bytes.len()) as u64;
             let fits = loop {
                 let room: u64 = self.taken.iter().map(|it| it.writable.length()).sum();
-                if room >= needed || self.taken.len() == style.most() {
+                if room >= needed || self.taken.len() >= most {
                     break room >= needed;
                 }
                 let Some(chain) = queues.pop(RECEIVE)? else {
@@ -206,7 +209,7 @@ impl Net {
         let mut skip = style.head_length() as u64;
         let mut used = Vec::new();
         for chain in &self.taken {
-            let room = chain.writable.length() - skip;
+            let room = chain.writable.length().checked_sub(skip).ok_or(Broken)?;
             let (now, later) = rest.split_at(rest.len().min(room as usize));
             chain.writable.write(queues.memory, skip, now)?;
             used.push((chain.head, skip as u32 + now.len() as u32));

@@ -202,6 +202,12 @@ impl Queues<'_> {
         self.has(VIRTIO_F_VERSION_1)
     }
 
+    /// The entries of a queue.
+    #[must_use]
+    pub fn size(&self, queue: usize) -> u16 {
+        self.queues[queue].size
+    }
+
     /// The next request in a queue.
     ///
     /// # Errors

@@ -61,7 +61,7 @@ impl VirtioDevice for Entropy {
         _now: Nanos,
     ) -> Result<(), Broken> {
         // What is given may change the queue itself, if the driver wants it there.
-        for _ in 0..ENTRIES {
+        for _ in 0..=ENTRIES {
             let Some(chain) = queues.pop(0)? else { break };
             let bytes = self.bytes(chain.writable.length().min(LONGEST) as usize);
             chain.writable.write(queues.memory, 0, &bytes)?;

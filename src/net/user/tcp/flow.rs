@@ -26,7 +26,9 @@ pub(super) struct Flow {
     /// The host's half.
     stream: TcpStream,
     stage: Stage,
-    /// Whether the other was told that the guest has said all.
+    /// Whether the guest has said all.
+    finished: bool,
+    /// Whether the other was told so.
     told: bool,
 }
 
@@ -50,11 +52,10 @@ fn stepped(result: io::Result<usize>) -> (usize, io::Result<usize>) {
     (*result.as_ref().unwrap_or(&0), result)
 }
 
-/// Whether the guest has said all, and all of it was heard.
+/// Whether the guest has said all that it has to say.
 fn guest_has_said(socket: &Socket<'_>) -> bool {
     use State::{CloseWait, Closing, LastAck, TimeWait};
-    let ends = [CloseWait, Closing, LastAck, TimeWait];
-    ends.contains(&socket.state()) && socket.recv_queue() == 0
+    [CloseWait, Closing, LastAck, TimeWait].contains(&socket.state())
 }
 
 impl Flow {
@@ -63,6 +64,7 @@ impl Flow {
             handle,
             stream,
             stage: Stage::Open,
+            finished: false,
             told: false,
         }
     }
@@ -95,12 +97,13 @@ impl Flow {
 
     /// What the guest has sent goes to the other.
     fn hear(&mut self, socket: &mut Socket<'_>) -> io::Result<bool> {
+        self.finished |= guest_has_said(socket);
         let mut write = |bytes: &mut [u8]| stepped(self.stream.write(bytes));
         let (bytes, _) = pump(|| {
             let has = socket.can_recv();
             has.then(|| socket.recv(&mut write).unwrap_or(Ok(0)))
         })?;
-        if !self.told && guest_has_said(socket) {
+        if !self.told && guest_has_said(socket) && socket.recv_queue() == 0 {
             self.told = true;
             self.stream.shutdown(Shutdown::Write)?;
         }
@@ -135,7 +138,7 @@ impl Flow {
             State::Closed if socket.remote_endpoint().is_some() => true,
             State::Closed if unheard => true,
             State::Closed => {
-                if self.stage != Stage::Said {
+                if !(self.finished && self.stage == Stage::Said) {
                     let now = Some(Duration::ZERO);
                     // If not, the other finds an end, and not a break.
                     let _ = rustix::net::sockopt::set_socket_linger(&self.stream, now);
