@@ -71,6 +71,8 @@ impl fmt::Display for Kind {
 trait Outlet: Send + Sync {
     /// Takes a frame, which may be lost.
     fn send(&self, frame: Frame);
+    /// Another machine begins at this end: what the last one had open is gone.
+    fn begin(&self) {}
     /// What it keeps for the guest.
     fn held(&self) -> Holding {
         Holding::default()
@@ -138,6 +140,7 @@ impl NetSpec {
     pub fn open(&self) -> Result<Box<dyn Network>, NetError> {
         self.started(false, |started| {
             started.inlet.clear();
+            started.outlet.begin();
             let end = End {
                 port: Port {
                     mac: self.mac,

@@ -109,6 +109,12 @@ impl Gateway {
         delays.into_iter().flatten().min()
     }
 
+    /// Breaks off all that the guest had open: it is another one now.
+    fn forget(&mut self) {
+        self.tcp.forget();
+        self.udp = Udp::default();
+    }
+
     /// Takes a frame from the guest. What is not understood is lost, fragments of packets with it.
     fn take(&mut self, frame: Frame) {
         let packet = self.ether.packet(&frame);

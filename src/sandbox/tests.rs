@@ -81,7 +81,7 @@ fn one_duty_reaches_the_network_and_no_files() {
         assert!(denied(UnixStream::pair()));
         assert!(thread::Builder::new().spawn(|| ()).is_err());
     });
-    for duty in [Duty::Run, Duty::Translate, Duty::Serve] {
+    for duty in [Duty::Run, Duty::Translate, Duty::Serve, Duty::Debug] {
         apart(|| {
             calls::confine(duty).unwrap();
             assert!(denied(TcpStream::connect(address)), "{duty:?}");

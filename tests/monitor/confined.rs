@@ -37,7 +37,7 @@ fn start(more: &[&str]) -> (Monitor, BTreeMap<String, Status>) {
     let console = folder.path().join("console").display().to_string();
     let hog = "image=guests/prebuilt/vmm-hog.el.elf,append='pages=300 rounds=100000000'";
     let vm = format!("{hog},console=socket:{console}");
-    let other = format!("{hog},name=other,console=none");
+    let other = format!("{hog},name=other,console=none,net=user");
     let common = ["run", "--vm", &vm, "--vm", &other, "--control", &control];
     let process = Process::start(&[&common[..], more].concat());
     let client = client(&socket);
@@ -74,6 +74,7 @@ fn every_thread_is_confined() {
     }
     let main = filters("mirrorball");
     assert!(main > 0);
+    assert!(filters("network") > 0);
     for narrow in ["translate", "console socket"] {
         assert!(filters(narrow) > main, "{narrow}");
     }

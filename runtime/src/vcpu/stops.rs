@@ -67,6 +67,13 @@ pub enum StopCause {
     Goal,
 }
 
+impl StopCause {
+    /// 0 for a breakpoint, 1 for an access.
+    fn kind(self) -> usize {
+        usize::from(self != Self::Breakpoint)
+    }
+}
+
 /// How far a machine may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Goal {
@@ -108,8 +115,9 @@ pub struct StopPoints {
     /// Whether the software TLB may know pages that are watched.
     overlooked: bool,
     hit: Option<Hit>,
-    /// What the machine is to go past, as it has stopped there.
-    passed: Option<(u64, Va)>,
+    /// The breakpoint and the access that the machine is to go past, as it has stopped there: one
+    /// instruction may meet both.
+    passed: [Option<(u64, Va)>; 2],
     goal: Goal,
 }
 
@@ -121,7 +129,7 @@ impl Default for StopPoints {
             watchpoints: Vec::new(),
             overlooked: false,
             hit: None,
-            passed: None,
+            passed: [None; 2],
             goal: Goal::None,
         }
     }
@@ -161,7 +169,7 @@ impl StopPoints {
     pub fn clear(&mut self) {
         self.breakpoints.clear();
         self.watchpoints.clear();
-        (self.hit, self.passed, self.goal) = (None, None, Goal::None);
+        (self.hit, self.passed, self.goal) = (None, [None; 2], Goal::None);
     }
 
     /// Whether the engine does not know of all breakpoints as they are.
@@ -235,7 +243,7 @@ impl StopPoints {
     }
 
     fn meet(&mut self, cause: StopCause, place: (u64, Va)) -> bool {
-        if self.passed == Some(place) {
+        if self.passed[cause.kind()] == Some(place) {
             return false;
         }
         let slot = false;
@@ -287,7 +295,9 @@ impl StopPoints {
 
     /// The CPU goes on from where it has stopped, as far as `goal` lets it.
     pub fn go_on(&mut self, goal: Goal) {
-        self.passed = self.hit.take().map(|hit| hit.place);
+        if let Some(hit) = self.hit.take() {
+            self.passed[hit.cause.kind()] = Some(hit.place);
+        }
         self.goal = goal;
     }
 }
@@ -323,6 +333,24 @@ mod tests {
         stops.go_on(Goal::None);
         assert!(!stops.meet_breakpoint(Va(4), 10), "it has stopped here");
         assert!(stops.meet_breakpoint(Va(4), 12), "it has come back");
+    }
+
+    #[test]
+    fn an_instruction_with_a_breakpoint_and_a_watched_access_is_gone_past() {
+        let mut stops = StopPoints::default();
+        stops.set_breakpoint(Va(4));
+        stops.set_watchpoint(Watchpoint {
+            start: Va(4),
+            bytes: 4,
+            kind: WatchKind::Write,
+        });
+        assert!(stops.meet_breakpoint(Va(4), 10));
+        stops.go_on(Goal::None);
+        assert!(!stops.meet_breakpoint(Va(4), 10));
+        assert!(stops.meet_access(Va(4), 4, true, 10));
+        stops.go_on(Goal::None);
+        assert!(!stops.meet_breakpoint(Va(4), 10));
+        assert!(!stops.meet_access(Va(4), 4, true, 10));
     }
 
     #[test]

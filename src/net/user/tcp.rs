@@ -183,6 +183,15 @@ impl Tcp {
         self.flows.len() + self.wanted.len() < MOST
     }
 
+    /// Breaks all of them off.
+    pub fn forget(&mut self) {
+        self.wanted.clear();
+        for (_, flow) in self.flows.drain(..) {
+            flow.break_off();
+            self.sockets.remove(flow.handle());
+        }
+    }
+
     fn poll(&mut self) {
         let now = self.now();
         (self.iface).poll(now, &mut self.phy, &mut self.sockets);

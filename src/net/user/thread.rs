@@ -26,6 +26,8 @@ struct Shared {
     /// The thread is to look.
     bell: Arc<OwnedFd>,
     ends: AtomicBool,
+    /// Another machine has begun.
+    anew: AtomicBool,
     /// The bytes that are kept for connections.
     held: AtomicU64,
 }
@@ -68,6 +70,7 @@ impl UserNetwork {
             to_guest: Arc::new(Wire::new(Waker::none(), ringer(&bell))),
             bell,
             ends: AtomicBool::new(false),
+            anew: AtomicBool::new(false),
             held: AtomicU64::new(0),
         });
         let gateway = Gateway::new(
@@ -107,6 +110,12 @@ impl Outlet for Shared {
         self.from_guest.put(frame);
     }
 
+    fn begin(&self) {
+        self.from_guest.clear();
+        self.anew.store(true, Ordering::Release);
+        ringer(&self.bell).wake();
+    }
+
     fn held(&self) -> Holding {
         let mut held = self.from_guest.held();
         held += Holding {
@@ -130,6 +139,9 @@ impl Drop for UserNetwork {
 
 fn run(mut gateway: Gateway, shared: &Shared) {
     while !shared.ends.load(Ordering::Acquire) {
+        if shared.anew.swap(false, Ordering::AcqRel) {
+            gateway.forget();
+        }
         let delay = gateway.turn();
         shared.held.store(gateway.held() as u64, Ordering::Relaxed);
         wait(&gateway, &shared.bell, delay);

@@ -205,7 +205,7 @@ impl Queues<'_> {
     /// The entries of a queue.
     #[must_use]
     pub fn size(&self, queue: usize) -> u16 {
-        self.queues[queue].size
+        self.queues.get(queue).map_or(0, |queue| queue.size)
     }
 
     /// The next request in a queue.
@@ -213,7 +213,9 @@ impl Queues<'_> {
     /// # Errors
     /// If the queue cannot be followed.
     pub fn pop(&mut self, queue: usize) -> Result<Option<Chain>, Broken> {
-        self.queues[queue].pop(self.rules, self.memory)
+        // A machine that was loaded may lack it.
+        let queue = self.queues.get_mut(queue).ok_or(Broken)?;
+        queue.pop(self.rules, self.memory)
     }
 
     /// Gives a request back, with so many bytes written.
@@ -221,7 +223,8 @@ impl Queues<'_> {
     /// # Errors
     /// If the queue is not in memory.
     pub fn push(&mut self, queue: usize, head: u16, written: u32) -> Result<(), Broken> {
-        self.queues[queue].push(head, written, self.rules, self.memory)
+        let queue = self.queues.get_mut(queue).ok_or(Broken)?;
+        queue.push(head, written, self.rules, self.memory)
     }
 
     /// Whether the driver wants an interrupt for what was given back.

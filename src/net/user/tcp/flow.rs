@@ -139,9 +139,7 @@ impl Flow {
             State::Closed if unheard => true,
             State::Closed => {
                 if !(self.finished && self.stage == Stage::Said) {
-                    let now = Some(Duration::ZERO);
-                    // If not, the other finds an end, and not a break.
-                    let _ = rustix::net::sockopt::set_socket_linger(&self.stream, now);
+                    self.break_off();
                 }
                 false
             }
@@ -149,6 +147,12 @@ impl Flow {
             State::Listen => false,
             _ => true,
         }
+    }
+
+    /// Has the other find a break, and not an end, when this goes.
+    pub fn break_off(&self) {
+        // If that fails, it finds an end.
+        let _ = rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 
     /// What is waited for of the host's half.
