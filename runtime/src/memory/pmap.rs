@@ -3,6 +3,8 @@
 //! It is consulted on every miss of the software TLB and by every DMA. A page gets a frame of its
 //! own when it is first written to. Only what runs or holds the VM touches its map.
 
+mod counts;
+
 use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
 use super::homes::Home;
@@ -11,6 +13,7 @@ use super::share::Content;
 use super::store::{PageStore, StoredPage};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
+pub use counts::PageCounts;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -63,49 +66,6 @@ pub struct Access {
     pub writable: bool,
     /// The frame in which the page was until now, if spaces may still lead there.
     pub left: Option<Frame>,
-}
-
-/// How many pages of a VM are what.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct PageCounts {
-    /// Read from the frame of zeros.
-    pub zero: u64,
-    /// In frames of their own.
-    pub private: u64,
-    /// In shared frames.
-    pub shared: u64,
-    /// In the swap file.
-    pub swapped: u64,
-    /// In the store that the machine was loaded from.
-    pub stored: u64,
-    /// Given to the monitor.
-    pub ballooned: u64,
-}
-
-impl PageCounts {
-    fn of(&mut self, page: Page) -> Option<&mut u64> {
-        match page {
-            Page::Absent => None,
-            Page::Zero => Some(&mut self.zero),
-            Page::Private(_) => Some(&mut self.private),
-            Page::Shared(_) => Some(&mut self.shared),
-            Page::Swapped(_) => Some(&mut self.swapped),
-            Page::Stored(_) => Some(&mut self.stored),
-            Page::Ballooned => Some(&mut self.ballooned),
-        }
-    }
-
-    /// The pages that are in frames.
-    #[must_use]
-    pub fn resident(&self) -> u64 {
-        self.private + self.shared
-    }
-
-    /// The pages that were ever touched and are not given away.
-    #[must_use]
-    pub fn touched(&self) -> u64 {
-        self.zero + self.private + self.shared + self.swapped + self.stored
-    }
 }
 
 /// Which words of a page code was made from.
