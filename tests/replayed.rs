@@ -173,6 +173,31 @@ fn a_record_is_replayed_to_its_end_or_to_where_it_is_cut_off() {
 }
 
 #[test]
+fn a_record_of_another_run_is_told_from_this_one() {
+    /// The bytes in front of an entry: how many it has, and their hash.
+    const HEAD: usize = 12;
+    let folder = Folder::new();
+    let record = folder.path("record");
+    end(&["--record", &record], 0);
+    let mut bytes = fs::read(&record).expect("a record");
+    // The last entry has the state's hash at its end, and begins where a number says so.
+    let says = |&length: &usize| {
+        let head = bytes.len() - length - HEAD;
+        bytes[head..].starts_with(&(length as u32).to_le_bytes())
+    };
+    let length = (10..40).find(says).expect("an entry");
+    let start = bytes.len() - length;
+    bytes[start + length - 3] ^= 1;
+    let hash = xxhash_rust::xxh3::xxh3_64(&bytes[start..]);
+    bytes[start - 8..start].copy_from_slice(&hash.to_le_bytes());
+    let other = folder.file("other", &bytes);
+    let output = mirrorball(&["run", "--replay", &other, "--console", "none"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(13), "{said}");
+    assert!(said.contains("departs from the record"), "{said}");
+}
+
+#[test]
 fn a_damaged_record_is_refused() {
     let folder = Folder::new();
     let record = folder.path("record");

@@ -9,7 +9,6 @@ use std::thread::{self, JoinHandle};
 
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::arrivals::{Arrival, Recorder};
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::format::{Ending, Entry, LENGTH, MAGIC, RecordError, START};

@@ -47,14 +47,14 @@ impl Snapshot {
     /// # Errors
     /// If there is none, or it is damaged, or of another version.
     pub fn open(path: &Path) -> Result<Self, SnapshotError> {
-        let path_shown = path.display().to_string();
+        let shown = path.display().to_string();
         let io = |source| SnapshotError::Io {
-            path: path_shown.clone(),
+            path: shown.clone(),
             source,
         };
         let file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
-        Self::within(file, 0..length, &path_shown)
+        Self::within(file, 0..length, &shown)
     }
 
     /// The snapshot in a part of a file, which is at `path`.

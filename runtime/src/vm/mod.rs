@@ -139,7 +139,7 @@ pub struct Vm {
     pub board: Malta,
     /// What the host has behind its devices.
     backends: Backends,
-    /// What came from outside, for a twin.
+    /// What comes from outside, and what follows it: a twin, a record, or a replay.
     arrivals: Arrivals,
     /// What is on its way between the guest's console and the host.
     pub console: Console,
