@@ -52,7 +52,9 @@ fn listener(waits: bool) -> Box<Vm> {
 /// Bytes are typed now and then, and time passes as it likes.
 struct Hand {
     rng: fastrand::Rng,
+    /// How often it is still looked at, and in how many of these looks something is typed once.
     looks: u32,
+    odds: u32,
 }
 
 impl Host for Hand {
@@ -61,9 +63,9 @@ impl Host for Hand {
     }
 
     fn input(&mut self, _: usize) -> Input {
-        self.looks += 1;
-        match self.rng.u32(..8) {
-            _ if self.looks == 400 => Input::Quit,
+        self.looks -= 1;
+        match self.rng.u32(..self.odds) {
+            _ if self.looks == 0 => Input::Quit,
             0 => Input::Bytes(self.rng.alphanumeric().to_string().into_bytes()),
             _ => Input::Bytes(Vec::new()),
         }
@@ -99,7 +101,9 @@ fn recorded(waits: bool, seed: u64) -> (u64, Vec<Arrival>) {
     let log = Log::default();
     vm.record(Box::new(log.clone()));
     let rng = fastrand::Rng::with_seed(seed);
-    let mut hand = Hand { rng, looks: 0 };
+    // Between two looks a guest that does not wait runs a million instructions.
+    let (looks, odds) = if waits { (400, 8) } else { (60, 2) };
+    let mut hand = Hand { rng, looks, odds };
     let outcome = vm.run(&mut Kind::Jit.engine(), &mut hand, u64::MAX);
     assert_eq!(outcome, Outcome::Quit);
     vm.arrive(Arrived::End(outcome));
