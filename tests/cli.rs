@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 impl Folder {
     /// An image made from `hello`, with 32-bit values at some offsets replaced.
@@ -382,15 +382,18 @@ fn perf_can_record_a_run() {
 fn perf_finds_names_of_translated_code_if_it_is_asked_for() {
     let names = |switches: &[&str]| {
         let usual = ["run", "--hot", "100", "--jit-threads", "0"];
+        let start = SystemTime::now();
         let mut child = command(&[&usual, switches].concat())
             .stdout(Stdio::null())
             .spawn()
             .expect("the program starts");
         let map = PathBuf::from(format!("/tmp/perf-{}.map", child.id()));
         assert!(child.wait().expect("it ends").success());
-        let text = fs::read_to_string(&map).ok();
-        let _ = fs::remove_file(&map);
-        text
+        // A process with this number may have left a map long ago.
+        let written = fs::metadata(&map).and_then(|of| of.modified()).ok()?;
+        let text = fs::read_to_string(&map).expect("it is there");
+        fs::remove_file(&map).expect("it is there");
+        (written >= start).then_some(text)
     };
     assert_eq!(names(&[]), None);
     let text = names(&["--perf-map"]).expect("a map");
