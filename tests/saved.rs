@@ -138,3 +138,41 @@ fn a_disk_is_as_it_was_or_the_machine_does_not_go_on() {
     let arguments = ["run", "--restore", &file, "--disk", &disk];
     refused(&arguments, USAGE, &[&disk, "has changed"]);
 }
+
+#[test]
+fn a_run_ends_exactly_where_until_says() {
+    const GUEST: &str = "guests/prebuilt/tour.eb.elf";
+    let folder = Folder::new();
+    let (file, count) = (folder.path("at.snapshot"), "2000003");
+    let run = |arguments: &[&str], code| {
+        let output = mirrorball(&[&["run", "--console", "none", "--hash"], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said
+    };
+    let states: Vec<String> = ["interp", "jit", "lockstep"]
+        .iter()
+        .map(|engine| {
+            let switches = [GUEST, "--until", count, "--engine", engine];
+            let said = run(&[&switches[..], &["--snapshot", &file]].concat(), 0);
+            assert!(
+                said.contains("the count of --until is reached after 2000003"),
+                "{said}"
+            );
+            said.lines().last().expect("a hash").to_owned()
+        })
+        .collect();
+    assert!(states.iter().all(|state| *state == states[0]), "{states:?}");
+    let end = |arguments: &[&str]| run(arguments, 0).lines().last().expect("a hash").to_owned();
+    assert_eq!(end(&["--restore", &file]), end(&[GUEST]));
+    refused(
+        &["run", "--restore", &file, "--until", "5"],
+        USAGE,
+        &["begins after 2000003"],
+    );
+    refused(
+        &["run", GUEST, "--until", "5", "--count", "2"],
+        USAGE,
+        &["--until", "--limit"],
+    );
+}

@@ -39,4 +39,6 @@ pub enum Outcome {
     Starved,
     /// The host failed to give what the machine needed: [`Ram::failure`](crate::memory::Ram::failure).
     HostFailure,
+    /// It has come to the instruction count to which it was to run.
+    Reached,
 }

@@ -39,6 +39,12 @@ pub enum CliError {
     NoImage,
     #[error("--snapshot is for one machine; `mirrorball ctl snapshot` writes one of several")]
     SnapshotOfMany,
+    #[error("--until is for one machine without --gdb; --limit is for each of several")]
+    UntilOfMany,
+    #[error(
+        "the machine begins after {count} instructions, and cannot run to {until}; begin earlier"
+    )]
+    Past { until: u64, count: u64 },
     #[error(
         "--record and --replay are for one machine that is not started again; leave out the others, and --gdb with --record"
     )]
@@ -161,6 +167,8 @@ impl CliError {
             | Self::ManyKernels(_)
             | Self::CountOfFile
             | Self::SnapshotOfMany
+            | Self::UntilOfMany
+            | Self::Past { .. }
             | Self::RecordOfOne
             | Self::RecordRealtime
             | Self::Mark(_)

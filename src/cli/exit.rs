@@ -8,7 +8,8 @@ use mirrorball_runtime::exit::Outcome;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// The guest powered off, or the user quit; a command other than `run` did its work.
+    /// The guest powered off, the user quit, or the run came to where it was to end; a command
+    /// other than `run` did its work.
     Done = 0,
     /// Something failed in mirrorball or on the host.
     Host = 1,
@@ -36,7 +37,10 @@ pub enum Exit {
 impl Exit {
     /// Every way to end and what it means.
     pub const ALL: [(Self, &'static str); 11] = [
-        (Self::Done, "the guest powered off, or Ctrl-A x"),
+        (
+            Self::Done,
+            "the guest powered off, or Ctrl-A x, or --until is reached",
+        ),
         (
             Self::Host,
             "an error inside mirrorball or on the host, such as a full disk",
@@ -114,7 +118,7 @@ impl Exit {
 impl From<Outcome> for Exit {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::PowerOff | Outcome::Quit => Self::Done,
+            Outcome::PowerOff | Outcome::Quit | Outcome::Reached => Self::Done,
             Outcome::Reset => Self::Reset,
             Outcome::Limit => Self::Limit,
             Outcome::Halted => Self::Stopped,

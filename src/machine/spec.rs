@@ -120,6 +120,13 @@ impl MachineSpec {
         self.snapshot = Some(snapshot);
     }
 
+    /// The run ends at some instruction: as with a limit, an idle guest's time passes at once.
+    pub fn ends(&mut self) {
+        if self.pace == Pace::Waiting && self.networks.is_empty() {
+            self.pace = Pace::Scripted;
+        }
+    }
+
     /// Marks of its disks. The machine `goes_on` with them, or does not.
     ///
     /// # Errors

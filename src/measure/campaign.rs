@@ -190,7 +190,10 @@ fn record(file: &NamedTempFile, finished: &Finished, timeout: Duration) -> Resul
         (Some(unfinished), _) => Err(unfinished.clone()),
         (None, Ending::Halted) => Err("the guest waits for what cannot come".to_owned()),
         (None, Ending::Difference | Ending::Starved | Ending::HostFailure) => Err(ended(finished)),
-        (None, Ending::PowerOff | Ending::Reset | Ending::Limit | Ending::Quit) => Ok(record),
+        (
+            None,
+            Ending::PowerOff | Ending::Reset | Ending::Limit | Ending::Quit | Ending::Reached,
+        ) => Ok(record),
     }
 }
 

@@ -260,6 +260,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Difference => "difference found",
         Outcome::Starved => "out of memory",
         Outcome::HostFailure => "host failure",
+        Outcome::Reached => "count reached",
     }
 }
 

@@ -60,6 +60,8 @@ pub enum Ending {
     Starved,
     /// The host failed to give what it needed.
     HostFailure,
+    /// It came to the instruction count of `--until`.
+    Reached,
 }
 
 impl From<Outcome> for Ending {
@@ -73,6 +75,7 @@ impl From<Outcome> for Ending {
             Outcome::Difference => Self::Difference,
             Outcome::Starved => Self::Starved,
             Outcome::HostFailure => Self::HostFailure,
+            Outcome::Reached => Self::Reached,
         }
     }
 }

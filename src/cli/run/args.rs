@@ -9,7 +9,7 @@ use super::debugger::DebuggerArgs;
 use super::reports::TraceTopic;
 use super::several::SeveralArgs;
 use crate::cli::switches::RunSwitches;
-use crate::machine::{At, CodeCache, Settings};
+use crate::machine::{At, CodeCache, Settings, values};
 
 /// Boot a guest and run it to its end
 ///
@@ -46,6 +46,14 @@ pub(in crate::cli) struct RunArgs {
     /// FILE: --restore FILE goes on from there
     #[arg(long, value_name = "FILE", help_heading = "Control")]
     pub(super) snapshot: Option<PathBuf>,
+    /// Run until COUNT instructions have run, exactly, and end there with exit code 0
+    #[arg(
+        long,
+        value_name = "COUNT",
+        value_parser = values::count,
+        help_heading = "Control"
+    )]
+    pub(super) until: Option<u64>,
     /// Record in FILE what reaches the machine from outside, and when: --replay FILE runs it again, in
     /// any engine, to the same end
     #[arg(long, value_name = "FILE", help_heading = "Control")]

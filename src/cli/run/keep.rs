@@ -23,6 +23,11 @@ fn saved(vm: &mut Vm, machine: &MachineSpec, goes_on: bool) -> Result<Saved, Cli
     })
 }
 
+/// Whether the run was ended, although the guest would have gone on.
+fn is_cut(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Limit | Outcome::Quit | Outcome::Reached)
+}
+
 /// Writes the machine to a file, from which it can go on.
 pub(super) fn save(
     vm: &mut Vm,
@@ -30,7 +35,7 @@ pub(super) fn save(
     outcome: Outcome,
     file: &OutFile,
 ) -> Result<(), CliError> {
-    if !matches!(outcome, Outcome::Limit | Outcome::Quit) {
+    if !is_cut(outcome) {
         complain("no snapshot is written: the guest is at its end");
         return Ok(());
     }
@@ -55,7 +60,7 @@ pub(super) fn end_record(
     vm: &mut Vm,
     outcome: Outcome,
 ) -> Result<(), CliError> {
-    if matches!(outcome, Outcome::Limit | Outcome::Quit) {
+    if is_cut(outcome) {
         vm.arrive(Arrived::End(outcome));
     }
     Ok(recording.finish(ending(vm, outcome))?)
@@ -80,7 +85,8 @@ pub(super) fn departure(record: &Record, vm: &Vm, outcome: Outcome) -> Option<St
     }
     let then = record.ending()?;
     // A limit of this run's own comes before the end.
-    if outcome == Outcome::Limit && vm.cpu.retired() < then.instructions {
+    if matches!(outcome, Outcome::Limit | Outcome::Reached) && vm.cpu.retired() < then.instructions
+    {
         return None;
     }
     let now = ending(vm, outcome);

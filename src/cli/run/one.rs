@@ -47,6 +47,22 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     Ok(end)
 }
 
+/// Runs the machine to its end, or until `limit` instructions have run, or as many as it was to run.
+fn run_as_far(
+    vm: &mut Vm,
+    engine: &mut AnyEngine,
+    session: &mut Session,
+    limit: Option<u64>,
+    until: Option<u64>,
+) -> Outcome {
+    let limit = limit.unwrap_or(u64::MAX);
+    let until = until.unwrap_or(u64::MAX);
+    match vm.run(engine, session, limit.min(until)) {
+        Outcome::Limit if vm.cpu.retired() >= until => Outcome::Reached,
+        outcome => outcome,
+    }
+}
+
 /// Boots the machine anew and runs it to its end, or until its guest resets it.
 fn run_until_reset(
     machine: &mut MachineSpec,
@@ -58,11 +74,14 @@ fn run_until_reset(
     if machine.on_reset == OnReset::Exit {
         machine.forget_files();
     }
+    let (count, until) = (vm.cpu.retired(), reports.until);
+    if let Some(until) = until.filter(|&until| until < count) {
+        return Err(CliError::Past { until, count });
+    }
     let recording = (reports.record.as_ref())
         .map(|path| keep::record(&mut vm, machine, path))
         .transpose()?;
-    let limit = machine.limit.unwrap_or(u64::MAX);
-    let outcome = vm.run(&mut engine, session, limit);
+    let outcome = run_as_far(&mut vm, &mut engine, session, machine.limit, reports.until);
     if let Some(recording) = recording {
         keep::end_record(recording, &mut vm, outcome)?;
     }

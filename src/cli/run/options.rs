@@ -57,7 +57,11 @@ impl RunArgs {
         let mut files = Files::default();
         self.keeps_one()?;
         let guests = if self.is_one() && self.machine_file().is_none() {
-            Guests::One(Box::new(self.one()?.machine(&mut files)?))
+            let mut machine = self.one()?.machine(&mut files)?;
+            if self.until.is_some() {
+                machine.ends();
+            }
+            Guests::One(Box::new(machine))
         } else {
             self.many(&mut files)?
         };
@@ -89,6 +93,7 @@ impl RunArgs {
                 file: out(self.report)?,
                 snapshot: out(self.snapshot)?,
                 record: self.record,
+                until: self.until,
                 trace: self.trace,
                 perf_map: self.perf_map,
             },
@@ -102,6 +107,9 @@ impl RunArgs {
         let restarts = (settings.on_reset.as_ref()).is_some_and(|on| on.value == OnReset::Restart);
         if self.snapshot.is_some() && !self.is_one() {
             return Err(CliError::SnapshotOfMany);
+        }
+        if self.until.is_some() && !self.is_one() {
+            return Err(CliError::UntilOfMany);
         }
         let replays = settings.replay.is_some() && (!self.is_alone() || restarts);
         if replays || self.record.is_some() && (!self.is_one() || restarts) {

@@ -54,6 +54,8 @@ pub struct Reports {
     pub snapshot: Option<OutFile>,
     /// Where to record what reaches the machine.
     pub record: Option<PathBuf>,
+    /// The instruction count at which the run is to end.
+    pub until: Option<u64>,
     /// What to print while it happens.
     pub trace: Vec<TraceTopic>,
     /// Whether perf is to find names for translated code.
@@ -131,6 +133,7 @@ impl End {
             Outcome::Limit => "the limit is reached",
             Outcome::Halted => "the guest waits for what cannot come",
             Outcome::Quit if self.scripted_out => "the script quit",
+            Outcome::Reached => "the count of --until is reached",
             _ => return None,
         };
         let (instructions, seconds) = (self.report.instructions, self.report.guest_seconds);
