@@ -10,8 +10,9 @@ use crate::cache::blocks::BlocksError;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::vm::debug::{self, Edit};
+use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
-use mirrorball_runtime::vm::{debug, state};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -181,11 +182,17 @@ impl Lockstep {
         Ok(())
     }
 
-    fn run_both(&mut self, vm: &mut Vm, twin: &mut Vm, called: &AtomicBool) -> Exit {
+    fn run_both(
+        &mut self,
+        vm: &mut Vm,
+        twin: &mut Vm,
+        edits: Vec<Edit>,
+        called: &AtomicBool,
+    ) -> Exit {
         if let Err(difference) = self.run_rounds(vm, twin) {
             return self.report(vm, &format!("in a loop that was skipped: {difference}"));
         }
-        for edit in debug::take_edits(vm) {
+        for edit in edits {
             debug::edit(twin, edit);
         }
         twin.catch_up(vm);
@@ -210,6 +217,12 @@ impl Engine for Lockstep {
         if self.difference.is_some() {
             return Exit::Difference;
         }
+        let mut edits = debug::take_edits(vm);
+        if edits.iter().any(|edit| matches!(edit, Edit::Elsewhere)) {
+            // The next twin begins with what the others have changed.
+            edits.clear();
+            (self.twin, self.next_sweep) = (None, vm.cpu.now(0).0 + SWEEP);
+        }
         let mut twin = match self.twin.take().map_or_else(|| vm.twin(), Ok) {
             Ok(twin) => twin,
             Err(error) => {
@@ -222,7 +235,7 @@ impl Engine for Lockstep {
         twin.view().watch_writes();
         // Both come back at the same instruction: when they have been compared.
         let called = vm.come_back_by(Arc::default());
-        let exit = self.run_both(vm, &mut twin, &called);
+        let exit = self.run_both(vm, &mut twin, edits, &called);
         vm.come_back_by(called);
         self.twin = Some(twin);
         exit

@@ -43,4 +43,8 @@ impl Subject for Debugged {
     fn end(&self) {
         self.command(Command::Stop);
     }
+
+    fn stays(&self) -> Option<String> {
+        self.monitor.fleet().spec(self.number).stays()
+    }
 }

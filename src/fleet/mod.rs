@@ -237,7 +237,7 @@ impl Fleet {
         let spec = &self.specs[number];
         let mut vm = spec.vm_in(Arc::clone(memory))?;
         if let Some(desk) = self.desk(number) {
-            desk.prepare(&mut vm);
+            desk.prepare(&mut vm, spec.stays().is_some());
         }
         Ok(Machine {
             vm,

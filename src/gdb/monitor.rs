@@ -43,6 +43,12 @@ const COMMANDS: &[(&str, &str, &str, Show)] = &[
         words,
     ),
     (
+        "history",
+        "",
+        "the checkpoints of the guest's past, by their instruction counts",
+        |vm, _| Ok(history(vm)),
+    ),
+    (
         "count",
         "",
         "how many instructions have run, and the guest's time",
@@ -108,6 +114,18 @@ fn count(vm: &Vm) -> String {
     let (count, time) = (vm.cpu.retired(), vm.cpu.now(0).to_nanos());
     let seconds = time.0 as f64 / 1e9;
     format!("{count} instructions, {seconds:.6} s of the guest's time\n")
+}
+
+fn history(vm: &Vm) -> String {
+    let Some(past) = vm.past() else {
+        return "nothing is kept of the past\n".to_owned();
+    };
+    let mut text = String::new();
+    for count in &past.checkpoints {
+        let _ = writeln!(text, "{count:>16}");
+    }
+    let _ = writeln!(text, "{} KiB of pages", past.bytes >> 10);
+    text
 }
 
 /// Reads a number as C has it.

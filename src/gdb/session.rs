@@ -237,6 +237,12 @@ impl Session {
     /// Tells the client that the machine has stopped, if it has.
     fn look(&mut self, stub: Stub) -> Option<Stub> {
         match stub {
+            GdbStubStateMachine::Running(_)
+                if let Some((why, reason)) = self.target.take_refusal() =>
+            {
+                self.tell(&why)?;
+                self.report(stub, reason)
+            }
             GdbStubStateMachine::Running(_) => match self.target.stopped() {
                 Some(reason) => self.report(stub, reason),
                 None => Some(stub),
@@ -271,6 +277,12 @@ impl Session {
         self.last = packet(body);
         let last = self.last.clone();
         self.send(&last)
+    }
+
+    /// Shows the person at the debugger a text, while the machine is to run.
+    fn tell(&mut self, text: &str) -> Option<()> {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        self.send(&packet(&format!("O{hex}")))
     }
 
     fn acknowledge(&mut self, sign: &str) {

@@ -21,6 +21,9 @@ pub trait Subject: Send + Sync {
 
     /// Ends it.
     fn end(&self);
+
+    /// Why the machine cannot go back in time, if that is of its nature.
+    fn stays(&self) -> Option<String>;
 }
 
 /// How a machine ended, as its debugger is told.
@@ -58,17 +61,20 @@ struct State {
 #[derive(Debug)]
 pub struct Desk {
     state: Mutex<State>,
+    /// The most bytes for the past of the machine; none is kept with 0.
+    history: u64,
     bell: UnixStream,
     /// What the debugger waits for.
     pub(super) ear: UnixStream,
 }
 
 impl Desk {
-    /// A desk for a machine. If the machine `waits`, it stops before its first instruction.
+    /// A desk for a machine. If the machine `waits`, it stops before its first instruction. About
+    /// `history` bytes are kept of its past.
     ///
     /// # Errors
     /// When the host has no descriptors for it.
-    pub fn new(waits: bool) -> std::io::Result<Self> {
+    pub fn new(waits: bool, history: u64) -> std::io::Result<Self> {
         let (bell, ear) = UnixStream::pair()?;
         let wishes = Wishes {
             waits,
@@ -79,6 +85,7 @@ impl Desk {
                 wishes,
                 ..State::default()
             }),
+            history,
             bell,
             ear,
         })
@@ -88,8 +95,18 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prepares a machine that was made, before its first instruction.
-    pub fn prepare(&self, vm: &mut Vm) {
+    /// Whether nothing is kept of the machine's past.
+    #[must_use]
+    pub const fn forgets(&self) -> bool {
+        self.history == 0
+    }
+
+    /// Prepares a machine that was made, before its first instruction. Unless it `stays`, it may go
+    /// back in time.
+    pub fn prepare(&self, vm: &mut Vm, stays: bool) {
+        if !stays && !self.forgets() {
+            vm.keep_history(self.history);
+        }
         let mut state = self.lock();
         state.ending = None;
         for &va in &state.wishes.breakpoints {

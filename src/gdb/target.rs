@@ -7,6 +7,9 @@ use std::sync::Arc;
 use gdbstub::common::Signal;
 use gdbstub::stub::SingleThreadStopReason;
 use gdbstub::target::ext::base::BaseOps;
+use gdbstub::target::ext::base::reverse_exec::{
+    ReplayLogPosition, ReverseCont, ReverseContOps, ReverseStep, ReverseStepOps,
+};
 use gdbstub::target::ext::base::single_register_access::{
     SingleRegisterAccess, SingleRegisterAccessOps,
 };
@@ -25,7 +28,7 @@ use gdbstub::target::ext::target_description_xml_override::{
 use gdbstub::target::{Target, TargetError, TargetResult};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::vcpu::{Goal, StopCause, WatchKind, Watchpoint};
-use mirrorball_runtime::vm::{Vm, debug};
+use mirrorball_runtime::vm::{Back, Vm, debug};
 
 use super::monitor;
 use super::registers::{Image, Mips32, Number, description};
@@ -47,6 +50,12 @@ const WIDEST: u32 = 1 << 16;
 /// Why a machine stopped, as GDB is told.
 pub(super) type Reason = SingleThreadStopReason<u32>;
 
+/// The machine has nowhere to go back to.
+const BEGIN: Reason = Reason::ReplayLog {
+    tid: None,
+    pos: ReplayLogPosition::Begin,
+};
+
 /// The machine, as GDB sees it.
 pub(super) struct Debuggee {
     subject: Arc<dyn Subject>,
@@ -54,6 +63,8 @@ pub(super) struct Debuggee {
     software: Vec<u32>,
     hardware: Vec<u32>,
     description: String,
+    /// Why it did not go back when it was told to, until the debugger knows.
+    refusal: Option<String>,
 }
 
 impl Debuggee {
@@ -70,6 +81,7 @@ impl Debuggee {
             software: Vec::new(),
             hardware: Vec::new(),
             description: description(),
+            refusal: None,
         })
     }
 
@@ -102,6 +114,26 @@ impl Debuggee {
         self.subject.go_on();
     }
 
+    /// Lets the machine go back, if it can.
+    fn go_back(&mut self, back: Back) {
+        if self.attend(|vm| vm.go_back(back)) == Some(true) {
+            self.desk.wish(|wishes| wishes.waits = false);
+            self.subject.go_on();
+            return;
+        }
+        let why = self.subject.stays();
+        let forgets = "--gdb-history 0 keeps nothing of its past".to_owned();
+        self.refusal = why.or_else(|| self.desk.forgets().then_some(forgets));
+        self.refusal
+            .get_or_insert("there is no machine now".to_owned());
+    }
+
+    /// Why the machine did not go back when it was told to, once, and what that is to the debugger.
+    pub fn take_refusal(&mut self) -> Option<(String, Reason)> {
+        let why = self.refusal.take()?;
+        Some((format!("The guest cannot go back: {why}.\n"), BEGIN))
+    }
+
     /// Why the machine, which was to go on, stands still, if it does.
     pub fn stopped(&self) -> Option<Reason> {
         if let Some(ending) = self.desk.ending() {
@@ -127,6 +159,7 @@ impl Debuggee {
                 addr: va.0 as u32,
             },
             StopCause::Goal => Reason::DoneStep,
+            StopCause::Begin => BEGIN,
         })
     }
 
@@ -283,6 +316,14 @@ impl SingleThreadResume for Debuggee {
         Some(self)
     }
 
+    fn support_reverse_step(&mut self) -> Option<ReverseStepOps<'_, (), Self>> {
+        Some(self)
+    }
+
+    fn support_reverse_cont(&mut self) -> Option<ReverseContOps<'_, (), Self>> {
+        Some(self)
+    }
+
     fn support_range_step(&mut self) -> Option<SingleThreadRangeSteppingOps<'_, Self>> {
         Some(self)
     }
@@ -291,6 +332,20 @@ impl SingleThreadResume for Debuggee {
 impl SingleThreadSingleStep for Debuggee {
     fn step(&mut self, _signal: Option<Signal>) -> Result<(), Infallible> {
         self.go_on(|vm| Goal::Count(vm.cpu.retired() + 1));
+        Ok(())
+    }
+}
+
+impl ReverseStep<()> for Debuggee {
+    fn reverse_step(&mut self, (): ()) -> Result<(), Infallible> {
+        self.go_back(Back::Step);
+        Ok(())
+    }
+}
+
+impl ReverseCont<()> for Debuggee {
+    fn reverse_cont(&mut self) -> Result<(), Infallible> {
+        self.go_back(Back::Continue);
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use super::place::Place;
 use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
-use crate::disk::{DiskSpec, Mark, MarkError};
+use crate::disk::{Access, DiskSpec, Mark, MarkError};
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 use crate::net::NetSpec;
 use crate::record::Record;
@@ -125,6 +125,24 @@ impl MachineSpec {
         if self.pace == Pace::Waiting && self.networks.is_empty() {
             self.pace = Pace::Scripted;
         }
+    }
+
+    /// Why it cannot go back in time, if so: what it has outside would not go with it.
+    #[must_use]
+    pub fn stays(&self) -> Option<String> {
+        if self.pace == Pace::Realtime {
+            return Some("its time is the host's; leave out --realtime".to_owned());
+        }
+        if !self.networks.is_empty() {
+            let why = "what it sent over its network is gone; record the run, and debug the replay";
+            return Some(why.to_owned());
+        }
+        let written = |disk: &&DiskSpec| disk.access != Access::Read;
+        let disk = self.disks.iter().find(written)?;
+        Some(format!(
+            "what it wrote to the disk {} stays written; add readonly to that --disk",
+            disk.path.display()
+        ))
     }
 
     /// Marks of its disks. The machine `goes_on` with them, or does not.

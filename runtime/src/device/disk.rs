@@ -142,23 +142,47 @@ impl Shape {
 
 /// The images of a machine, by the number of the disk. Where there is none, every job fails.
 #[derive(Default)]
-pub struct Disks(Vec<Option<Box<dyn Disk>>>);
+pub struct Disks {
+    disks: Vec<Option<Box<dyn Disk>>>,
+    /// How often the devices went back in time: they may then use the number of a job again.
+    era: u64,
+}
+
+/// In an era devices have fewer jobs than this.
+const ERA: u64 = 1 << 40;
 
 impl Disks {
     fn get(&mut self, number: usize) -> Option<&mut Box<dyn Disk>> {
-        self.0.get_mut(number)?.as_mut()
+        self.disks.get_mut(number)?.as_mut()
+    }
+
+    /// The number by which an image knows a job.
+    const fn job(&self, job: Job) -> Job {
+        job.wrapping_add(self.era.wrapping_mul(ERA))
+    }
+
+    /// The numbers that disks have.
+    #[must_use]
+    pub fn numbers(&self) -> std::ops::Range<usize> {
+        0..self.disks.len()
+    }
+
+    /// The devices are what they were once, and start their jobs anew.
+    pub(crate) fn begin_era(&mut self) {
+        self.era += 1;
     }
 
     /// Puts an image behind a disk.
     pub fn connect(&mut self, number: usize, disk: Box<dyn Disk>) {
-        if self.0.len() <= number {
-            self.0.resize_with(number + 1, || None);
+        if self.disks.len() <= number {
+            self.disks.resize_with(number + 1, || None);
         }
-        self.0[number] = Some(disk);
+        self.disks[number] = Some(disk);
     }
 
     /// As [`Disk::start`], of the disk with this number.
     pub fn start(&mut self, number: usize, job: Job, command: Command) {
+        let job = self.job(job);
         if let Some(disk) = self.get(number) {
             disk.start(job, command);
         }
@@ -166,6 +190,7 @@ impl Disks {
 
     /// As [`Disk::ended`].
     pub fn ended(&mut self, number: usize, job: Job) -> bool {
+        let job = self.job(job);
         self.get(number).is_none_or(|disk| disk.ended(job))
     }
 
@@ -174,6 +199,7 @@ impl Disks {
     /// # Errors
     /// If the image failed, or there is none.
     pub fn finish(&mut self, number: usize, job: Job) -> Reply {
+        let job = self.job(job);
         self.get(number)
             .map_or(Err(DiskError), |disk| disk.finish(job))
     }
@@ -186,6 +212,9 @@ impl Disks {
             *place = Some(Box::new(leader));
             Some(Box::new(follower) as Box<dyn Disk>)
         };
-        Self(self.0.iter_mut().map(pair).collect())
+        Self {
+            disks: self.disks.iter_mut().map(pair).collect(),
+            era: self.era,
+        }
     }
 }

@@ -129,7 +129,7 @@ impl Account {
 }
 
 /// The accounts of all processes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Processes {
     accounts: Vec<Account>,
     /// Whose space is in use, if that is known.

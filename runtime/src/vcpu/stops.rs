@@ -65,6 +65,8 @@ pub enum StopCause {
     Watchpoint(WatchKind, Va),
     /// It has run as far as it may.
     Goal,
+    /// It was to go back, and is where its history begins.
+    Begin,
 }
 
 impl StopCause {
@@ -299,6 +301,11 @@ impl StopPoints {
             self.passed[hit.cause.kind()] = Some(hit.place);
         }
         self.goal = goal;
+    }
+
+    /// The CPU goes on from elsewhere: it has met nothing yet.
+    pub(crate) fn start_over(&mut self, goal: Goal) {
+        (self.hit, self.passed, self.goal) = (None, [None; 2], goal);
     }
 }
 

@@ -46,6 +46,36 @@ struct Replay {
     rest: Earlier,
 }
 
+/// The most bytes of arrivals that are kept for a machine that may go back.
+const MOST_PAST: usize = 64 << 20;
+
+/// What has arrived since the machine's history began, to arrive again when the machine has gone back.
+#[derive(Default)]
+struct Past {
+    log: Vec<Arrival>,
+    bytes: usize,
+    /// How many of these have arrived by now.
+    arrived: usize,
+    /// How far the machine has come before it went back.
+    edge: Cycles,
+}
+
+impl Past {
+    /// Whether the machine is where it has been before.
+    fn is_now(&self, now: Cycles) -> bool {
+        self.arrived < self.log.len() || now < self.edge
+    }
+
+    fn add(&mut self, arrival: Arrival) {
+        let frame = match &arrival.what {
+            Arrived::Frame { frame, .. } => frame.bytes.len(),
+            _ => 0,
+        };
+        self.bytes += size_of::<Arrival>() + frame;
+        self.log.push(arrival);
+    }
+}
+
 /// What has arrived, for those that follow the machine, and what is to arrive, if that is known.
 #[derive(Default)]
 pub struct Arrivals {
@@ -55,12 +85,53 @@ pub struct Arrivals {
     replay: Option<Replay>,
     /// An arrival that should have come before, and when it was noticed.
     missed: Option<(Cycles, Cycles)>,
+    past: Option<Past>,
 }
 
 impl Arrivals {
     /// Keeps from now on what arrives.
     pub(super) fn keep(&mut self) {
-        self.kept.get_or_insert_default();
+        self.kept = Some(Vec::new());
+    }
+
+    /// The past of a machine that may go back begins now.
+    pub(super) fn begin_past(&mut self) {
+        if let Some(past) = &mut self.past
+            && let Some(replay) = &mut self.replay
+        {
+            // What is recorded to arrive arrives still.
+            let again = past.log.split_off(past.arrived).into_iter();
+            let rest = std::mem::replace(&mut replay.rest, Box::new(std::iter::empty()));
+            let mut rest = again.chain(replay.next.take()).chain(rest);
+            replay.next = rest.next();
+            replay.rest = Box::new(rest);
+        }
+        self.past = Some(Past::default());
+    }
+
+    /// How much of the past has arrived by now.
+    pub(super) fn arrived(&self) -> usize {
+        self.past.as_ref().map_or(0, |past| past.arrived)
+    }
+
+    /// Whether more has arrived than is to be kept.
+    pub(super) fn is_past_full(&self) -> bool {
+        self.past
+            .as_ref()
+            .is_some_and(|past| past.bytes > MOST_PAST)
+    }
+
+    /// The machine goes back from `now` to where so much had arrived.
+    pub(super) fn go_back(&mut self, now: Cycles, arrived: usize) {
+        if let Some(past) = &mut self.past {
+            past.edge = past.edge.max(now);
+            past.arrived = arrived.min(past.log.len());
+        }
+    }
+
+    /// Whether the machine is where it has been before.
+    pub(super) fn is_past(&self, now: Cycles) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_now(now))
     }
 
     /// Has what arrives from now on recorded.
@@ -76,7 +147,12 @@ impl Arrivals {
 
     /// Something arrives.
     pub(super) fn note(&mut self, at: Cycles, what: &Arrived) {
-        if self.kept.is_none() && self.recorder.is_none() {
+        let mut again = false;
+        if let Some(past) = &mut self.past {
+            again = past.arrived < past.log.len();
+            past.arrived += 1;
+        }
+        if self.kept.is_none() && self.recorder.is_none() && (again || self.past.is_none()) {
             return;
         }
         let what = what.clone();
@@ -85,7 +161,10 @@ impl Arrivals {
             recorder.arrived(&arrival);
         }
         if let Some(kept) = &mut self.kept {
-            kept.push(arrival);
+            kept.push(arrival.clone());
+        }
+        if let Some(past) = self.past.as_mut().filter(|_| !again) {
+            past.add(arrival);
         }
     }
 
@@ -95,21 +174,35 @@ impl Arrivals {
     }
 
     /// Whether nothing arrives but what has arrived in an earlier run.
-    pub(super) fn is_replayed(&self) -> bool {
+    pub(super) fn is_replay(&self) -> bool {
         self.replay.is_some()
     }
 
-    /// When the next of these arrives; never if there is none.
+    /// What arrives again next, as the machine has gone back.
+    fn again(&self) -> Option<&Arrival> {
+        let past = self.past.as_ref()?;
+        past.log.get(past.arrived)
+    }
+
+    /// When the next of what is known arrives; never if there is none.
     pub(super) fn next_at(&self) -> u64 {
-        let next = self.replay.as_ref().and_then(|replay| replay.next.as_ref());
+        let next = || self.replay.as_ref().and_then(|replay| replay.next.as_ref());
+        let next = self.again().or_else(next);
         next.map_or(u64::MAX, |arrival| arrival.at.0)
     }
 
-    /// The next of these, if it arrives now.
+    /// The next of these, if it arrives now: it is to arrive before the next call.
     pub(super) fn due(&mut self, now: Cycles) -> Option<Arrived> {
-        let replay = self.replay.as_mut()?;
-        let arrival = replay.next.take_if(|arrival| arrival.at <= now)?;
-        replay.next = replay.rest.next();
+        let arrival = match self.again().cloned() {
+            Some(arrival) if arrival.at <= now => arrival,
+            Some(_) => return None,
+            None => {
+                let replay = self.replay.as_mut()?;
+                let arrival = replay.next.take_if(|arrival| arrival.at <= now)?;
+                replay.next = replay.rest.next();
+                arrival
+            }
+        };
         if arrival.at < now {
             self.missed.get_or_insert((arrival.at, now));
         }

@@ -37,6 +37,8 @@ pub enum Edit {
     Register(Register, u32),
     /// To bytes of RAM, in one page.
     Memory(Pa, Vec<u8>),
+    /// The machine has gone back to what it was before: no twin can follow.
+    Elsewhere,
 }
 
 /// For how long a machine stood still while its debugger looked.
@@ -122,7 +124,14 @@ pub fn edit(vm: &mut Vm, edit: Edit) {
     match &edit {
         Edit::Register(register, value) => set_register(vm, *register, *value),
         Edit::Memory(pa, bytes) => vm.view().write_physical(*pa, bytes),
+        Edit::Elsewhere => {}
     }
+    vm.note_change();
+    note(vm, edit);
+}
+
+/// Notes a change for a twin.
+pub(super) fn note(vm: &mut Vm, edit: Edit) {
     if let Some(edits) = &mut vm.edits {
         edits.push(edit);
     }

@@ -9,12 +9,14 @@ pub mod arrivals;
 mod console;
 pub mod debug;
 mod dma;
+mod history;
 pub mod host;
 mod hypercall;
 mod idle;
 mod run;
 mod saved;
 pub mod state;
+mod travel;
 mod view;
 
 use crate::account::{Account, Holding, Kind};
@@ -33,6 +35,7 @@ use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use debug::{Edit, Standstill};
+use history::History;
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -42,9 +45,11 @@ use std::time::Duration;
 
 pub use crate::vcpu::Spin;
 pub use console::Console;
+pub use history::PastFacts;
 pub use hypercall::{Hypercall, hypercall};
 pub use run::{Engine, Rest};
 pub use saved::{LoadError, SavedVm};
+pub use travel::Back;
 pub use view::View;
 
 /// What a machine is made of.
@@ -157,6 +162,8 @@ pub struct Vm {
     standstill: Standstill,
     /// What a debugger changed, for a twin to follow, if it has one.
     edits: Option<Vec<Edit>>,
+    /// Its past, if a debugger may have it go back.
+    history: Option<Box<History>>,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
 }
@@ -212,6 +219,7 @@ impl Vm {
             lag: Lag::default(),
             standstill: Standstill::default(),
             edits: None,
+            history: None,
             stop_at: None,
         }))
     }

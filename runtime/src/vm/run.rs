@@ -109,8 +109,12 @@ impl Vm {
         if self.cpu.stops.take_overlooked() {
             self.view().clear_spaces();
         }
+        self.keep_up();
         loop {
-            if self.stop_cause().is_some() {
+            if self.is_stopped() {
+                if self.travel_on() {
+                    continue;
+                }
                 self.stand_still(host);
                 return Rest::Stopped;
             }
@@ -160,10 +164,21 @@ impl Vm {
         }
     }
 
+    /// Whether there is a reason to stop here.
+    fn is_stopped(&self) -> bool {
+        let arrived = self.history.as_ref().and_then(|history| history.arrived);
+        let cause = || self.cpu.stops.cause(Va(self.cpu.pc), self.cpu.retired());
+        arrived.or_else(cause).is_some()
+    }
+
     /// Why the machine stopped for its debugger, if it did.
     #[must_use]
     pub fn stop_cause(&self) -> Option<StopCause> {
-        self.cpu.stops.cause(Va(self.cpu.pc), self.cpu.retired())
+        match &self.history {
+            Some(history) if history.travel.is_some() => None,
+            Some(history) if history.arrived.is_some() => history.arrived,
+            _ => self.cpu.stops.cause(Va(self.cpu.pc), self.cpu.retired()),
+        }
     }
 
     /// The machine stands still from now on: no time passes for it. What the guest printed is shown.
@@ -174,6 +189,9 @@ impl Vm {
 
     /// Lets the machine go on, as far as `goal` says.
     pub fn go_on(&mut self, goal: Goal) {
+        if let Some(history) = &mut self.history {
+            (history.travel, history.arrived) = (None, None);
+        }
         self.cpu.stops.go_on(goal);
         self.standstill.end();
         self.lag = Lag::default();
@@ -182,9 +200,13 @@ impl Vm {
     /// Hands on what the guest printed, and types what a script answers.
     pub(super) fn print(&mut self, host: &mut dyn Host) {
         if self.console.has_output() {
-            let answer = host.output(&self.console.take_output());
-            if !self.arrivals.is_replayed() {
-                self.type_bytes(&answer);
+            let bytes = self.console.take_output();
+            let fresh = self.fresh_output(bytes.len());
+            if fresh > 0 {
+                let answer = host.output(&bytes[bytes.len() - fresh..]);
+                if !self.arrivals.is_replay() {
+                    self.type_bytes(&answer);
+                }
             }
         }
     }
@@ -199,9 +221,11 @@ impl Vm {
 
     /// Takes what has come from outside: what was typed, and frames for which devices have room.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
+        let past = self.is_past();
         let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
-        match host.input(room) {
-            Input::Bytes(_) if self.arrivals.is_replayed() => self.arrive_again(),
+        // What is typed meanwhile waits until the machine is back.
+        match host.input(if past { 0 } else { room }) {
+            Input::Bytes(_) if past || self.arrivals.is_replay() => self.arrive_again(),
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
                 self.take_frames();
@@ -209,6 +233,11 @@ impl Vm {
             }
             Input::Quit => Some(Outcome::Quit),
         }
+    }
+
+    /// Whether the machine has gone back, and is where it has been before.
+    fn is_past(&self) -> bool {
+        self.arrivals.is_past(self.cpu.now(0))
     }
 
     /// Has arrive what arrived now in an earlier run.
@@ -255,7 +284,7 @@ impl Vm {
             return None;
         }
         let waited = self.cpu.idle.waiting.unwrap_or_default();
-        let types = host.may_type() && !self.arrivals.is_replayed();
+        let types = host.may_type() && !self.arrivals.is_replay();
         if waited.0 > FOREVER.to_cycles().0 && !types && !self.may_receive() {
             self.cpu.idle.waiting = None;
             return Some(Rest::Ended(Outcome::Halted));
@@ -282,7 +311,7 @@ impl Vm {
         let realtime = host.clock().is_some();
         let on_the_way = self.board.console().is_receiving() && !realtime;
         let deaf = self.cpu.is_deaf() && !host.may_type();
-        host.keeps_time() && !on_the_way && !deaf
+        host.keeps_time() && !on_the_way && !deaf && !self.is_past()
     }
 
     /// The guest is idle for `span`: a rest for what the host has to wait for of it. What the guest
@@ -399,7 +428,7 @@ impl Vm {
             .min(limit.saturating_sub(self.cpu.retired()))
             .min(LONGEST_WAIT);
         let rounds = span / spin.period;
-        if rounds > 0 && spin.until == NEVER && host.keeps_time() {
+        if rounds > 0 && spin.until == NEVER && host.keeps_time() && !self.is_past() {
             self.cpu.idle.spinning = Some(spin);
             let rest = self.rest(Cycles(rounds * spin.period));
             // If it goes on at once, what passes next is not time of this loop.

@@ -187,6 +187,20 @@ impl SavedVm {
         (self.cpus.state.first()).map_or(0, CpuState::retired)
     }
 
+    /// Makes `vm`, of which this is a state, what it was. Its RAM and what is outside of it are the
+    /// caller's to see to. Does nothing if it is the state of another machine.
+    pub(super) fn go_back(&self, vm: &mut Vm) {
+        let [cpu] = self.cpus.state.as_slice() else {
+            return;
+        };
+        if cpu.load(&mut vm.cpu) {
+            vm.ram.given = self.ram.state.given.iter().copied().collect();
+            vm.ram.balloon_target = self.ram.state.balloon_target;
+            vm.board = self.board.state.clone();
+            vm.console = self.console.state.clone();
+        }
+    }
+
     /// A machine in this state, in machine memory that others may share. Its RAM is zeros.
     ///
     /// # Errors

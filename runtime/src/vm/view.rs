@@ -7,7 +7,7 @@
 use super::Counters;
 use crate::addr::{PAGE_SIZE, Pa};
 use crate::memory::pmap::{Access, Page};
-use crate::memory::{Busy, Frozen, HostFailure, Quota, Ram};
+use crate::memory::{Busy, Frozen, HostFailure, Kept, Quota, Ram, Tally};
 use crate::vcpu::Vcpu;
 
 /// Bytes that are loaded before another look at machine memory.
@@ -123,6 +123,20 @@ impl View<'_> {
     pub fn settle(&mut self) {
         self.begin_epoch();
         self.ram.settle();
+    }
+
+    /// What RAM holds now, for the machine to go back to. What is as in `before` is shared with that.
+    pub(super) fn keep(&self, before: Option<&Kept>, tally: &Tally) -> Kept {
+        Kept::of(self.ram, before, tally)
+    }
+
+    /// Makes RAM what it was.
+    pub(super) fn go_back(&mut self, kept: &Kept) {
+        let mut changes = Vec::new();
+        kept.changes(self.ram, |pa, bytes| changes.push((pa, bytes.to_vec())));
+        for (pa, bytes) in changes {
+            self.write_physical(pa, &bytes);
+        }
     }
 
     /// Writes `bytes` into RAM at `pa`, as [`View::write_physical`] does, but before the machine

@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::{CliError, complain, say};
 use crate::fleet::{Debugged, FleetMonitor};
 use crate::gdb::{Desk, GdbPlace, Listener, Server};
+use crate::machine::values;
 
 /// Where a debugger may connect, and whether the guest waits for it.
 #[derive(Clone, Debug, Args)]
@@ -25,6 +26,23 @@ pub(super) struct DebuggerArgs {
     /// Do not run the first instruction before GDB says so; without --gdb, as if that were given
     #[arg(long)]
     gdb_wait: bool,
+    /// Keep about SIZE of the guest's past in the host's memory, for GDB to go back there:
+    /// reverse-continue, reverse-step. 0 keeps none
+    #[arg(
+        long,
+        value_name = "SIZE",
+        value_parser = history,
+        default_value = "512M"
+    )]
+    gdb_history: u64,
+}
+
+/// Reads a size, which may be 0.
+fn history(text: &str) -> Result<u64, values::ValueError> {
+    match text {
+        "0" => Ok(0),
+        text => values::size(text),
+    }
 }
 
 impl DebuggerArgs {
@@ -35,8 +53,11 @@ impl DebuggerArgs {
             None if self.gdb_wait => GdbPlace::default(),
             None => return None,
         };
-        let waits = self.gdb_wait;
-        Some(DebuggerSpec { place, waits })
+        Some(DebuggerSpec {
+            place,
+            waits: self.gdb_wait,
+            history: self.gdb_history,
+        })
     }
 }
 
@@ -46,6 +67,8 @@ pub struct DebuggerSpec {
     /// Where.
     pub place: GdbPlace,
     waits: bool,
+    /// The most bytes for the guest's past.
+    history: u64,
 }
 
 impl DebuggerSpec {
@@ -64,7 +87,7 @@ impl DebuggerSpec {
         say(&format!(
             "the guest {does}: gdb-multiarch -ex 'target remote {place}'\n"
         ));
-        let desk = Arc::new(Desk::new(self.waits).map_err(CliError::NoThread)?);
+        let desk = Arc::new(Desk::new(self.waits, self.history).map_err(CliError::NoThread)?);
         Ok(Debugger { listener, desk })
     }
 }
