@@ -136,6 +136,14 @@ impl Lockstep {
         Ok((exit != Exit::Horizon).then_some(exit))
     }
 
+    /// A machine to compare `vm` with, and an interpreter that knows no other.
+    fn new_twin(&mut self, vm: &mut Vm) -> Result<Box<Vm>, String> {
+        self.interpreter = Interpreter::new().map_err(|error| error.to_string())?;
+        self.next_sweep = vm.cpu.now(0).0 + SWEEP;
+        let none = |error| format!("no memory for the machine to compare with: {error}");
+        vm.twin().map_err(none)
+    }
+
     fn sweep(&mut self, vm: &Vm, twin: &Vm) -> Result<(), String> {
         self.counters.sweeps += 1;
         state::compare_all_memory(&vm.ram, &twin.ram).map_or(Ok(()), Err)
@@ -221,14 +229,12 @@ impl Engine for Lockstep {
         if edits.iter().any(|edit| matches!(edit, Edit::Elsewhere)) {
             // The next twin begins with what the others have changed.
             edits.clear();
-            (self.twin, self.next_sweep) = (None, vm.cpu.now(0).0 + SWEEP);
+            self.twin = None;
         }
-        let mut twin = match self.twin.take().map_or_else(|| vm.twin(), Ok) {
+        let mut twin = match self.twin.take().map_or_else(|| self.new_twin(vm), Ok) {
             Ok(twin) => twin,
-            Err(error) => {
-                self.difference = Some(format!(
-                    "no memory for the machine to compare with: {error}"
-                ));
+            Err(why) => {
+                self.difference = Some(why);
                 return Exit::Difference;
             }
         };

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod backwards;
 mod client;
 mod protocol;
 mod stops;

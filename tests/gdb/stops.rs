@@ -8,25 +8,25 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vcpu::{Goal, StopCause, WatchKind, Watchpoint};
 use mirrorball_runtime::vm::debug::{self, Edit, Register};
-use mirrorball_runtime::vm::{Rest, Vm, state};
+use mirrorball_runtime::vm::{Back, Rest, Vm, state};
 use std::fs;
 
 /// Where the programs keep their data, as the CPU sees it.
-const DATA: u32 = CODE + 0x10_0000;
+pub const DATA: u32 = CODE + 0x10_0000;
 
 /// A machine with its engine and console.
-struct Debuggee {
-    vm: Box<Vm>,
+pub struct Debuggee {
+    pub vm: Box<Vm>,
     engine: AnyEngine,
     console: Recorder,
     limit: u64,
 }
 
 /// A stop: why, where, and after how many instructions.
-type Stop = (StopCause, u64, u64);
+pub type Stop = (StopCause, u64, u64);
 
 impl Debuggee {
-    fn new(kind: Kind, vm: Box<Vm>, limit: u64) -> Self {
+    pub fn new(kind: Kind, vm: Box<Vm>, limit: u64) -> Self {
         Self {
             vm,
             engine: kind.engine(),
@@ -36,8 +36,18 @@ impl Debuggee {
     }
 
     /// Goes on until it stops. `None` when it has ended.
-    fn go_on(&mut self, goal: Goal) -> Option<Stop> {
+    pub fn go_on(&mut self, goal: Goal) -> Option<Stop> {
         self.vm.go_on(goal);
+        self.until_stop()
+    }
+
+    /// Goes back until it stops.
+    pub fn back(&mut self, back: Back) -> Option<Stop> {
+        assert!(self.vm.go_back(back), "it has a past");
+        self.until_stop()
+    }
+
+    fn until_stop(&mut self) -> Option<Stop> {
         loop {
             let (vm, engine) = (&mut self.vm, &mut self.engine);
             match vm.run_slice(engine, &mut self.console, self.limit, 1 << 40) {
@@ -58,16 +68,16 @@ impl Debuggee {
         }
     }
 
-    fn run(&mut self) -> Option<Stop> {
+    pub fn run(&mut self) -> Option<Stop> {
         self.go_on(Goal::None)
     }
 
-    fn step(&mut self) -> Option<Stop> {
+    pub fn step(&mut self) -> Option<Stop> {
         let goal = Goal::Count(self.vm.cpu.retired() + 1);
         self.go_on(goal)
     }
 
-    fn end(self) -> End {
+    pub fn end(self) -> End {
         End {
             outcome: Outcome::Limit,
             output: self.console.0,
@@ -77,11 +87,11 @@ impl Debuggee {
     }
 }
 
-fn at(index: u32) -> Va {
+pub fn at(index: u32) -> Va {
     Va(u64::from(CODE + 4 * index))
 }
 
-fn watch(address: u32, bytes: u32, kind: WatchKind) -> Watchpoint {
+pub fn watch(address: u32, bytes: u32, kind: WatchKind) -> Watchpoint {
     Watchpoint {
         start: Va(address.into()),
         bytes,
@@ -90,7 +100,7 @@ fn watch(address: u32, bytes: u32, kind: WatchKind) -> Watchpoint {
 }
 
 /// A loop that calls a function with its work in delay slots, stores and loads.
-fn busy() -> Box<Vm> {
+pub fn busy() -> Box<Vm> {
     let [high, low] = li(S0, DATA);
     program(&[
         high,               // 0
@@ -109,7 +119,7 @@ fn busy() -> Box<Vm> {
     ])
 }
 
-const LIMIT: u64 = 50_000;
+pub const LIMIT: u64 = 50_000;
 
 #[test]
 fn a_breakpoint_is_met_each_time_at_its_instruction() {

@@ -29,7 +29,15 @@ continue
 printf \"ticks %u\\n\", ticks
 continue
 printf \"ticks %u\\n\", ticks
+reverse-continue
+reverse-continue
+printf \"ticks were %u\\n\", ticks
+reverse-stepi
+stepi
+continue
+printf \"ticks %u again\\n\", ticks
 delete
+monitor history
 rwatch idle_ticks
 continue
 delete
@@ -105,6 +113,9 @@ fn gdb_debugs_the_tour() {
             "New value = 1",
             "ticks 1\n",
             "ticks 2\n",
+            "ticks were 0\n",
+            "ticks 1 again\n",
+            " KiB of pages",
             "Hardware read watchpoint",
             "instructions, ",
             "is 0x00100000, RAM",
