@@ -19,6 +19,9 @@ pub enum Back {
 /// A checkpoint is made so far before where the machine steps back: it will do so again.
 const NEAR: u64 = 1 << 16;
 
+/// A checkpoint is made each time that a search has come so far: the machine will go to what it finds.
+const STRIDE: u64 = 1 << 28;
+
 /// A stop point that was met.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Met {
@@ -31,19 +34,46 @@ pub(super) struct Met {
     count: u64,
 }
 
+/// A search for the stop point that was met last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    /// Where it began, and to where it goes.
+    begin: u64,
+    until: u64,
+    /// Before which count the stop point has to be.
+    end: u64,
+    /// The checkpoint that it came by last, and how many stop points it has met since.
+    from: u64,
+    met: u64,
+    last: Option<Met>,
+}
+
+impl Search {
+    /// The same when another stop point is met.
+    fn meets(self, cause: StopCause, count: u64) -> Self {
+        let met = self.met + 1;
+        let this = Met {
+            number: met,
+            from: self.from,
+            cause,
+            count,
+        };
+        let last = if count < self.end {
+            Some(this)
+        } else {
+            self.last
+        };
+        Self { met, last, ..self }
+    }
+}
+
 /// Where a machine is on its way back.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Travel {
     /// It has not set out.
     Begin(Back),
-    /// It counts what it meets from one count to the next.
-    Search {
-        from: u64,
-        until: u64,
-        end: u64,
-        met: u64,
-        last: Option<Met>,
-    },
+    /// It counts what it meets.
+    Search(Search),
     /// It goes to what it met last.
     Meet { met: Met, passed: u64 },
     /// It makes the access that it met: going back, that is watched before it is undone.
@@ -116,7 +146,7 @@ impl Vm {
                 self.search_before(end, end)
             }
             Travel::Begin(Back::Step) => self.approach(count),
-            Travel::Search { .. } => self.search_on(travel, cause),
+            Travel::Search(search) => self.search_on(search, cause),
             Travel::Meet { met, passed } => self.meet(met, passed, cause),
             Travel::Access { cause, count: at } if count > at => {
                 if let Some(history) = &mut self.history {
@@ -157,56 +187,52 @@ impl Vm {
     /// Looks for the last stop point between the checkpoint before `until` and there.
     fn search_before(&mut self, until: u64, end: u64) -> Result<Travel, Option<StopCause>> {
         let before = self.history.as_ref().and_then(|it| it.before(until));
-        let Some(from) = before.and_then(|at| self.return_to(at, Goal::Count(until))) else {
+        let from = before.and_then(|at| self.return_to(at, Goal::Count(until.min(at + STRIDE))));
+        let Some(from) = from else {
             return self.at_the_beginning();
         };
-        Ok(Travel::Search {
+        Ok(Travel::Search(Search {
+            begin: from,
             from,
             until,
             end,
             met: 0,
             last: None,
-        })
+        }))
     }
 
-    fn search_on(&mut self, search: Travel, cause: StopCause) -> Result<Travel, Option<StopCause>> {
-        let Travel::Search {
-            from,
-            until,
-            end,
-            met,
-            mut last,
-        } = search
-        else {
-            return Err(None);
-        };
-        if cause == StopCause::Goal {
-            return match last {
-                Some(met) => {
-                    self.return_to(met.from, Goal::Count(met.count + 2));
-                    Ok(Travel::Meet { met, passed: 0 })
-                }
-                None => self.search_before(from, end),
-            };
-        }
+    fn search_on(&mut self, search: Search, cause: StopCause) -> Result<Travel, Option<StopCause>> {
+        let Search { from, until, .. } = search;
         let count = self.cpu.retired();
-        let number = met + 1;
-        if count < end {
-            last = Some(Met {
-                number,
-                from,
-                cause,
-                count,
-            });
+        match (cause, search.last) {
+            (StopCause::Goal, _) if count < until => {
+                self.make_checkpoint();
+                let search = Search {
+                    from: count,
+                    met: 0,
+                    ..search
+                };
+                let goal = Goal::Count(until.min(count + STRIDE));
+                Ok(self.pass_by(Travel::Search(search), goal))
+            }
+            (StopCause::Goal, Some(met)) => self.go_to_met(met),
+            (StopCause::Goal, None) => self.search_before(search.begin, search.end),
+            _ => {
+                let search = search.meets(cause, count);
+                let goal = Goal::Count(until.min(from + STRIDE));
+                Ok(self.pass_by(Travel::Search(search), goal))
+            }
         }
-        let search = Travel::Search {
-            from,
-            until,
-            end,
-            met: number,
-            last,
-        };
-        Ok(self.pass_by(search, Goal::Count(until)))
+    }
+
+    /// Goes to what was met, from the checkpoint from which on that was counted. If that is no longer
+    /// there, looks for it once more.
+    fn go_to_met(&mut self, met: Met) -> Result<Travel, Option<StopCause>> {
+        let goal = Goal::Count(met.count + 2);
+        if self.return_to(met.from, goal) == Some(met.from) {
+            return Ok(Travel::Meet { met, passed: 0 });
+        }
+        self.search_before(met.count + 1, met.count + 1)
     }
 
     fn meet(
