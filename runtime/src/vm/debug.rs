@@ -126,7 +126,9 @@ pub fn edit(vm: &mut Vm, edit: Edit) {
         Edit::Memory(pa, bytes) => vm.view().write_physical(*pa, bytes),
         Edit::Elsewhere => {}
     }
-    vm.note_change();
+    if let Some(history) = &mut vm.history {
+        history.note_change();
+    }
     note(vm, edit);
 }
 

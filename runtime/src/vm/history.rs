@@ -10,6 +10,7 @@ use crate::device::Outside;
 use crate::insight::Processes;
 use crate::memory::{Kept, Tally};
 use crate::vcpu::{Goal, StopCause};
+use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 /// The least number of instructions between two checkpoints that are not asked for.
@@ -115,6 +116,19 @@ impl History {
         }
     }
 
+    /// A debugger changes something: the past begins anew.
+    pub(super) fn note_change(&mut self) {
+        self.changed = true;
+    }
+
+    /// What is told of it.
+    pub(super) fn facts(&self) -> PastFacts {
+        PastFacts {
+            checkpoints: self.counts(),
+            bytes: self.pages.bytes(),
+        }
+    }
+
     fn counts(&self) -> Vec<u64> {
         self.checkpoints.iter().map(|it| it.count).collect()
     }
@@ -138,27 +152,27 @@ pub struct PastFacts {
     pub bytes: u64,
 }
 
-impl Vm {
-    /// Keeps the machine's past from now on, so that it can go back. Pages of checkpoints take about
-    /// `budget` bytes at the most, but there are always two of them.
-    pub fn keep_history(&mut self, budget: u64) {
+/// A machine and its past.
+pub(super) struct Timeline<'a>(pub(super) &'a mut Vm);
+
+impl Deref for Timeline<'_> {
+    type Target = Vm;
+
+    fn deref(&self) -> &Vm {
+        self.0
+    }
+}
+
+impl DerefMut for Timeline<'_> {
+    fn deref_mut(&mut self) -> &mut Vm {
+        self.0
+    }
+}
+
+impl Timeline<'_> {
+    /// Keeps the past from now on.
+    pub(super) fn begin(&mut self, budget: u64) {
         self.history = Some(Box::new(History::new(budget)));
-    }
-
-    /// What there is of the machine's past, if it is kept.
-    #[must_use]
-    pub fn past(&self) -> Option<PastFacts> {
-        self.history.as_ref().map(|history| PastFacts {
-            checkpoints: history.counts(),
-            bytes: history.pages.bytes(),
-        })
-    }
-
-    /// A debugger changes something: the past begins anew.
-    pub(super) fn note_change(&mut self) {
-        if let Some(history) = &mut self.history {
-            history.changed = true;
-        }
     }
 
     /// How many of `bytes` that the guest printed were not shown before.
@@ -169,18 +183,19 @@ impl Vm {
 
     /// Makes a checkpoint if one is due. Called between two slices.
     pub(super) fn keep_up(&mut self) {
-        let Some(history) = &mut self.history else {
+        let vm = &mut *self.0;
+        let Some(history) = &mut vm.history else {
             return;
         };
-        if history.changed || self.arrivals.is_past_full() {
+        if history.changed || vm.arrivals.is_past_full() {
             let budget = history.budget;
             let (printed, travel) = (history.printed, history.travel.take());
             **history = History::new(budget);
             (history.changed, history.travel) = (false, travel);
             (history.printed, history.shown) = (printed, printed);
-            self.arrivals.begin_past();
+            vm.arrivals.begin_past();
             self.make_checkpoint();
-        } else if history.is_due(self.cpu.retired()) {
+        } else if history.is_due(vm.cpu.retired()) {
             self.make_checkpoint();
         }
     }
@@ -197,7 +212,7 @@ impl Vm {
         let memory = self.view().keep(before, &history.pages);
         history.add(Checkpoint {
             count,
-            vm: SavedVm::of(self),
+            vm: SavedVm::of(self.0),
             memory,
             arrived: self.arrivals.arrived(),
             printed: history.printed,
@@ -231,9 +246,9 @@ impl Vm {
         let mut view = self.view();
         view.begin_epoch();
         view.go_back(&checkpoint.memory);
-        checkpoint.vm.go_back(self);
+        checkpoint.vm.go_back(self.0);
         self.insight.processes = checkpoint.processes.clone();
-        debug::note(self, Edit::Elsewhere);
+        debug::note(self.0, Edit::Elsewhere);
         self.backends.disks.begin_era();
         for number in self.backends.disks.numbers() {
             let (board, mut memory, backends) = self.board_and_outside();

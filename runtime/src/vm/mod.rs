@@ -35,7 +35,7 @@ use crate::mmu::soft::SoftTlb;
 use crate::vcpu::Vcpu;
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use debug::{Edit, Standstill};
-use history::History;
+use history::{History, Timeline};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
 use rustix::io::Errno;
@@ -406,6 +406,23 @@ impl Vm {
         account.add(Kind::Network, self.backends.networks.held());
         account.add(Kind::Processes, self.insight.processes.held());
         account
+    }
+
+    /// Keeps the machine's past from now on, so that it can go back. Pages of checkpoints take about
+    /// `budget` bytes at the most, but there are always two of them.
+    pub fn keep_history(&mut self, budget: u64) {
+        Timeline(self).begin(budget);
+    }
+
+    /// What there is of the machine's past, if it is kept.
+    #[must_use]
+    pub fn past(&self) -> Option<PastFacts> {
+        self.history.as_ref().map(|history| history.facts())
+    }
+
+    /// Has the machine go back when it goes on next. False if its past is not kept.
+    pub fn go_back(&mut self, back: Back) -> bool {
+        Timeline(self).set_out(back)
     }
 
     /// Has what arrives from now on recorded, and the end of the run, which is this machine's

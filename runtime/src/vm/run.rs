@@ -2,6 +2,7 @@
 
 use super::access::NEVER;
 use super::arrivals::Arrived;
+use super::history::Timeline;
 use super::host::{Host, Input, Nowhere};
 use super::idle::Lag;
 use super::{Spin, Vm};
@@ -109,10 +110,10 @@ impl Vm {
         if self.cpu.stops.take_overlooked() {
             self.view().clear_spaces();
         }
-        self.keep_up();
+        Timeline(self).keep_up();
         loop {
             if self.is_stopped() {
-                if self.travel_on() {
+                if Timeline(self).travel_on() {
                     continue;
                 }
                 self.stand_still(host);
@@ -201,7 +202,7 @@ impl Vm {
     pub(super) fn print(&mut self, host: &mut dyn Host) {
         if self.console.has_output() {
             let bytes = self.console.take_output();
-            let fresh = self.fresh_output(bytes.len());
+            let fresh = Timeline(self).fresh_output(bytes.len());
             if fresh > 0 {
                 let answer = host.output(&bytes[bytes.len() - fresh..]);
                 if !self.arrivals.is_replay() {

@@ -4,7 +4,7 @@
 //! The last stop point before a moment is found by counting those that are met on the way there; then
 //! the way is run once more, to that one.
 
-use super::Vm;
+use super::history::Timeline;
 use crate::vcpu::{Goal, StopCause};
 
 /// How far back a debugger wants to go.
@@ -93,9 +93,9 @@ pub(super) enum Travel {
 /// Whether the machine goes on.
 type GoesOn = bool;
 
-impl Vm {
+impl Timeline<'_> {
     /// Has the machine go back when it goes on next. False if its past is not kept.
-    pub fn go_back(&mut self, back: Back) -> bool {
+    pub(super) fn set_out(&mut self, back: Back) -> bool {
         let Some(history) = &mut self.history else {
             return false;
         };
