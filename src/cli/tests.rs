@@ -131,11 +131,6 @@ fn bad_values_have_one_line() {
             "invalid value 'yesterday' for '--rtc <DATE>': a date is YYYY-MM-DDTHH:MM:SS \
              from 1970 to 2099, such as 2026-01-01T00:00:00, or now (--help tells more)",
         ),
-        (
-            "run x --big-endian",
-            "the following required arguments were not provided: --flat <ADDRESS> \
-             (--help tells more)",
-        ),
     ] {
         assert_eq!(parsed(line).unwrap_err(), message);
     }

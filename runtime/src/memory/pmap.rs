@@ -4,6 +4,7 @@
 //! own when it is first written to. Only what runs or holds the VM touches its map.
 
 mod counts;
+pub mod rom;
 
 use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
@@ -83,7 +84,10 @@ pub struct Pmap {
     vm: VmId,
     /// Where its pages lie if nothing speaks against it.
     home: Option<Home>,
+    /// The pages of RAM, and behind them those of ROM.
     entries: Vec<Entry>,
+    /// How many of them are RAM.
+    ram_pages: usize,
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
     counts: PageCounts,
@@ -95,30 +99,37 @@ impl Pmap {
     /// The map of a VM with `bytes` of RAM, all absent.
     #[must_use]
     pub fn new(vm: VmId, bytes: u64, home: Option<Home>) -> Self {
+        let ram_pages = bytes.div_ceil(PAGE_SIZE) as usize;
         Self {
             vm,
             home,
-            entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
+            entries: vec![Entry::default(); ram_pages],
+            ram_pages,
             code: FxHashMap::default(),
             counts: PageCounts::default(),
             store: None,
         }
     }
 
-    /// The index of the RAM page that holds `pa`, or `None` where there is no RAM.
+    /// The index of the page that holds `pa`, or `None` where there is neither RAM nor ROM.
     #[inline]
     pub(super) fn index(&self, pa: Pa) -> Option<usize> {
         let offset = if pa.0 < LOW_LIMIT {
             pa.0
+        } else if pa.0 < HIGH_BASE {
+            return self.rom_index(pa);
         } else {
-            pa.0.checked_sub(HIGH_BASE)?.checked_add(LOW_LIMIT)?
+            (pa.0 - HIGH_BASE).checked_add(LOW_LIMIT)?
         };
         let index = (offset / PAGE_SIZE) as usize;
-        (index < self.entries.len()).then_some(index)
+        (index < self.ram_pages).then_some(index)
     }
 
     /// The physical address of the page with this index.
-    pub(super) fn address(index: usize) -> Pa {
+    pub(super) fn address(&self, index: usize) -> Pa {
+        if let Some(rom) = index.checked_sub(self.ram_pages) {
+            return rom::address(rom);
+        }
         let offset = index as u64 * PAGE_SIZE;
         Pa(if offset < LOW_LIMIT {
             offset
@@ -129,7 +140,8 @@ impl Pmap {
 
     /// The frame that the page with this index has at home.
     pub(super) fn home_of(&self, index: usize) -> Option<Frame> {
-        self.home.as_ref().map(|home| home.frame(index))
+        let home = self.home.as_ref().filter(|_| index < self.ram_pages);
+        home.map(|home| home.frame(index))
     }
 
     /// The home; from now on there is none.
@@ -149,25 +161,26 @@ impl Pmap {
     #[inline]
     #[must_use]
     pub fn is_ram(&self, pa: Pa) -> bool {
-        self.index(pa).is_some()
+        self.index(pa).is_some_and(|index| index < self.ram_pages)
     }
 
     /// How many pages of RAM follow one another from the page of `pa` on.
     #[must_use]
     pub fn ram_from(&self, pa: Pa) -> u64 {
-        let Some(index) = self.index(pa) else {
+        let Some(index) = self.index(pa).filter(|&index| index < self.ram_pages) else {
             return 0;
         };
-        let low = (LOW_LIMIT / PAGE_SIZE) as usize;
-        let end = if index < low {
-            low.min(self.entries.len())
-        } else {
-            self.entries.len()
-        };
+        let low = self.low_pages();
+        let end = if index < low { low } else { self.ram_pages };
         (end - index) as u64
     }
 
-    /// What the page of `pa` is, or `None` where there is no RAM.
+    /// How many pages of RAM are below [`LOW_LIMIT`].
+    fn low_pages(&self) -> usize {
+        self.ram_pages.min((LOW_LIMIT / PAGE_SIZE) as usize)
+    }
+
+    /// What the page of `pa` is, or `None` where there is neither RAM nor ROM.
     #[inline]
     #[must_use]
     pub fn page(&self, pa: Pa) -> Option<Page> {
@@ -195,7 +208,7 @@ impl Pmap {
     pub(super) fn user(&self, index: usize) -> User {
         User {
             vm: self.vm,
-            pa: Self::address(index),
+            pa: self.address(index),
         }
     }
 
@@ -214,8 +227,9 @@ impl Pmap {
     #[inline]
     #[must_use]
     pub fn resident(&self, pa: Pa) -> Option<Access> {
-        let (frame, writable) = match self.page(pa)? {
-            Page::Private(frame) => (frame, true),
+        let index = self.index(pa)?;
+        let (frame, writable) = match self.entries[index].page {
+            Page::Private(frame) => (frame, index < self.ram_pages),
             Page::Shared(frame) => (frame, false),
             Page::Zero => (Frame::ZERO, false),
             Page::Absent | Page::Swapped(_) | Page::Stored(_) | Page::Ballooned => return None,
@@ -244,7 +258,8 @@ impl Pmap {
         Ok(self.resident(pa))
     }
 
-    /// Has the page of `pa` where it can be written to. `None` where there is no RAM.
+    /// Has the page of `pa` where the monitor can write to it. `None` where there is neither RAM nor
+    /// ROM.
     ///
     /// # Errors
     /// If the host does not give the page, or a frame for it.
@@ -457,16 +472,18 @@ impl Pmap {
 
     /// Every page that was touched, in order of address.
     pub fn touched(&self) -> impl Iterator<Item = (Pa, Page)> + '_ {
-        let entries = self.entries.iter().enumerate();
-        entries
-            .filter(|(_, entry)| entry.page != Page::Absent)
-            .map(|(index, entry)| (Self::address(index), entry.page))
+        let (low, ram, all) = (self.low_pages(), self.ram_pages, self.entries.len());
+        let indices = (0..low).chain(ram..all).chain(low..ram);
+        let pages = indices.map(|index| (index, self.entries[index].page));
+        pages
+            .filter(|&(_, page)| page != Page::Absent)
+            .map(|(index, page)| (self.address(index), page))
     }
 
     /// The bytes of RAM.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.entries.len() as u64 * PAGE_SIZE
+        self.ram_pages as u64 * PAGE_SIZE
     }
 }
 

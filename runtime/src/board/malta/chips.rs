@@ -11,6 +11,7 @@ use crate::device::ata::AtaChannel;
 use crate::device::copier::Copier;
 use crate::device::disk::{Bus, Shape};
 use crate::device::dma8237::{self, Dma8237};
+use crate::device::flash::Flash;
 use crate::device::fpga::Fpga;
 use crate::device::gt64120::Gt64120;
 use crate::device::i8042::I8042;
@@ -50,6 +51,8 @@ board! {
              ports(0xc0, 0x20, dma8237::SECOND)], [];
         // The board registers themselves.
         Fpga, "fpga", fpga: Fpga = Fpga::new(config.big_endian),
+            [], [];
+        Flash, "flash", flash: Flash = Flash::new(config.big_endian),
             [], [];
     }
     functions {
