@@ -272,7 +272,11 @@ fn machines_that_contradict_each_other_are_refused() {
         (
             "run --vm image=x,big-endian",
             "--vm 'image=x,big-endian': big-endian is for flat binaries, of which flat says the \
-             address; leave it out",
+             address, and for firmware without a kernel; leave it out",
+        ),
+        (
+            "run --bios /no/u-boot.bin",
+            "/no/u-boot.bin: no such file; check the path",
         ),
         (
             "run --vm image=/no/kernel",

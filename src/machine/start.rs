@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::Busy;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig, firmware};
 use thiserror::Error;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset};
@@ -129,7 +129,7 @@ impl MachineSpec {
         let mut vm = Vm::in_memory(config, memory)?;
         if let Some(flash) = &self.flash {
             let content = flash.content(self.image.big_endian);
-            let fitted = vm.fit_flash(&content);
+            let fitted = firmware::fit(&mut vm, &content);
             fitted.map_err(|Busy| StartError::NoFlash(self.memory))?;
         }
         self.connect(&mut vm)?;
@@ -162,7 +162,7 @@ impl MachineSpec {
     #[must_use]
     pub fn restarts(&self, vm: &Vm) -> bool {
         if let Some(flash) = &self.flash {
-            flash.keep(vm.flash());
+            flash.keep(firmware::content(vm));
         }
         self.on_reset == OnReset::Restart
     }
@@ -290,5 +290,42 @@ impl MachineSpec {
             },
             None => StartError::Output(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{At, Files, Settings};
+    use mirrorball_runtime::device::Memory;
+    use mirrorball_runtime::memory::pmap::rom;
+    use std::io::Write;
+
+    #[test]
+    fn what_a_guest_writes_to_its_flash_memory_outlives_a_reset() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[1, 2, 3, 4]).unwrap();
+        let settings = Settings {
+            bios: Some(At::switch(file.path().to_owned())),
+            memory: Some(At::switch("16M".parse().unwrap())),
+            ..Settings::default()
+        };
+        let machine = settings.machine(&mut Files::default()).unwrap();
+        let mut vm = machine.vm().unwrap();
+        assert_eq!(
+            (vm.cpu.pc as u32, vm.ram.word(rom::FLASH)),
+            (0xbfc0_0000, 0x0102_0304)
+        );
+        assert_eq!(vm.ram.word(rom::BOOT_ROM), 0x0102_0304, "at both addresses");
+        let revision = mirrorball_runtime::addr::Pa(rom::BOOT_ROM.0 + 0x10);
+        assert_eq!(vm.ram.word(revision), 0x420);
+        vm.view().write_rom(rom::FLASH, &[9]);
+        assert_eq!(
+            machine.vm().unwrap().ram.word(rom::FLASH),
+            0x0102_0304,
+            "another machine"
+        );
+        assert!(!machine.restarts(&vm));
+        assert_eq!(machine.vm().unwrap().ram.word(rom::FLASH), 0x0102_0309);
     }
 }

@@ -16,6 +16,7 @@ use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::Frozen;
 use mirrorball_runtime::memory::machine::MachineMemory;
 use mirrorball_runtime::memory::pmap::rom;
+use mirrorball_runtime::vm::firmware as flash;
 use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{SavedVm, Vm, VmConfig};
@@ -189,7 +190,7 @@ pub fn boot_with(name: &str, bytes: &[u8], second_tlb: usize) -> Box<Vm> {
     let memory: MemorySize = "128M".parse().expect("a size");
     let mut vm = machine(image.big_endian, second_tlb);
     if let Some(content) = firmware(&image) {
-        vm.fit_flash(&content).expect("it fits");
+        flash::fit(&mut vm, &content).expect("it fits");
         return vm;
     }
     image::load(&image, None, "", memory, &mut *vm)

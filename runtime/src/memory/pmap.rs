@@ -5,6 +5,7 @@
 
 mod counts;
 pub mod rom;
+mod words;
 
 use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
@@ -15,9 +16,11 @@ use super::store::{PageStore, StoredPage};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 pub use counts::PageCounts;
+use rom::Rom;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
+use words::CodeWords;
 
 /// The RAM below this address is what kseg0 can reach; more lies from [`HIGH_BASE`] up.
 pub const LOW_LIMIT: u64 = 256 << 20;
@@ -69,16 +72,6 @@ pub struct Access {
     pub left: Option<Frame>,
 }
 
-/// Which words of a page code was made from.
-type CodeWords = [u64; PAGE_SIZE as usize / 4 / 64];
-
-/// The words that `bytes` at `pa` touch, by their number in the page.
-fn words_of(pa: Pa, bytes: u64) -> std::ops::RangeInclusive<usize> {
-    let first = pa.page_offset();
-    let last = (first + bytes.max(1) - 1).min(PAGE_SIZE - 1);
-    first as usize / 4..=last as usize / 4
-}
-
 /// The map of one VM.
 pub struct Pmap {
     vm: VmId,
@@ -86,8 +79,7 @@ pub struct Pmap {
     home: Option<Home>,
     /// The pages of RAM, and behind them those of ROM.
     entries: Vec<Entry>,
-    /// How many of them are RAM.
-    ram_pages: usize,
+    rom: Rom,
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
     counts: PageCounts,
@@ -104,7 +96,7 @@ impl Pmap {
             vm,
             home,
             entries: vec![Entry::default(); ram_pages],
-            ram_pages,
+            rom: Rom::none_behind(ram_pages),
             code: FxHashMap::default(),
             counts: PageCounts::default(),
             store: None,
@@ -117,18 +109,18 @@ impl Pmap {
         let offset = if pa.0 < LOW_LIMIT {
             pa.0
         } else if pa.0 < HIGH_BASE {
-            return self.rom_index(pa);
+            return self.rom.index(pa);
         } else {
             (pa.0 - HIGH_BASE).checked_add(LOW_LIMIT)?
         };
         let index = (offset / PAGE_SIZE) as usize;
-        (index < self.ram_pages).then_some(index)
+        (index < self.rom.first).then_some(index)
     }
 
     /// The physical address of the page with this index.
     pub(super) fn address(&self, index: usize) -> Pa {
-        if let Some(rom) = index.checked_sub(self.ram_pages) {
-            return rom::address(rom);
+        if let Some(pa) = self.rom.address(index) {
+            return pa;
         }
         let offset = index as u64 * PAGE_SIZE;
         Pa(if offset < LOW_LIMIT {
@@ -140,7 +132,7 @@ impl Pmap {
 
     /// The frame that the page with this index has at home.
     pub(super) fn home_of(&self, index: usize) -> Option<Frame> {
-        let home = self.home.as_ref().filter(|_| index < self.ram_pages);
+        let home = self.home.as_ref().filter(|_| index < self.rom.first);
         home.map(|home| home.frame(index))
     }
 
@@ -161,23 +153,42 @@ impl Pmap {
     #[inline]
     #[must_use]
     pub fn is_ram(&self, pa: Pa) -> bool {
-        self.index(pa).is_some_and(|index| index < self.ram_pages)
+        self.index(pa).is_some_and(|index| index < self.rom.first)
     }
 
     /// How many pages of RAM follow one another from the page of `pa` on.
     #[must_use]
     pub fn ram_from(&self, pa: Pa) -> u64 {
-        let Some(index) = self.index(pa).filter(|&index| index < self.ram_pages) else {
+        let Some(index) = self.index(pa).filter(|&index| index < self.rom.first) else {
             return 0;
         };
         let low = self.low_pages();
-        let end = if index < low { low } else { self.ram_pages };
+        let end = if index < low { low } else { self.rom.first };
         (end - index) as u64
+    }
+
+    /// Adds the pages of ROM, all absent.
+    pub fn add_rom(&mut self) {
+        self.rom.fitted = true;
+        let pages = self.rom.first + rom::PAGES as usize;
+        self.entries.resize(pages, Entry::default());
+    }
+
+    /// Whether there are pages of ROM.
+    #[must_use]
+    pub fn has_rom(&self) -> bool {
+        self.rom.fitted
+    }
+
+    /// Whether `pa` is in one of them.
+    #[must_use]
+    pub fn is_rom(&self, pa: Pa) -> bool {
+        self.rom.index(pa).is_some()
     }
 
     /// How many pages of RAM are below [`LOW_LIMIT`].
     fn low_pages(&self) -> usize {
-        self.ram_pages.min((LOW_LIMIT / PAGE_SIZE) as usize)
+        self.rom.first.min((LOW_LIMIT / PAGE_SIZE) as usize)
     }
 
     /// What the page of `pa` is, or `None` where there is neither RAM nor ROM.
@@ -229,7 +240,7 @@ impl Pmap {
     pub fn resident(&self, pa: Pa) -> Option<Access> {
         let index = self.index(pa)?;
         let (frame, writable) = match self.entries[index].page {
-            Page::Private(frame) => (frame, index < self.ram_pages),
+            Page::Private(frame) => (frame, index < self.rom.first),
             Page::Shared(frame) => (frame, false),
             Page::Zero => (Frame::ZERO, false),
             Page::Absent | Page::Swapped(_) | Page::Stored(_) | Page::Ballooned => return None,
@@ -429,8 +440,7 @@ impl Pmap {
         let Some(index) = self.index(pa).filter(|&index| self.entries[index].code) else {
             return false;
         };
-        let words = &self.code[&index];
-        words_of(pa, bytes).any(|word| words[word / 64] >> (word % 64) & 1 != 0)
+        self.code[&index].touch(pa, bytes)
     }
 
     /// Notes that code was made from the `bytes` at `pa`, which lie in one page. Says whether the
@@ -439,10 +449,7 @@ impl Pmap {
         let Some(index) = self.index(pa) else {
             return false;
         };
-        let words = self.code.entry(index).or_default();
-        for word in words_of(pa, bytes) {
-            words[word / 64] |= 1 << (word % 64);
-        }
+        self.code.entry(index).or_default().note(pa, bytes);
         !std::mem::replace(&mut self.entries[index].code, true)
     }
 
@@ -451,7 +458,7 @@ impl Pmap {
     pub fn clear_code(&mut self, pa: Pa) {
         let words = self.index(pa).and_then(|index| self.code.get_mut(&index));
         if let Some(words) = words {
-            words.fill(0);
+            **words = CodeWords::default();
         }
     }
 
@@ -472,7 +479,7 @@ impl Pmap {
 
     /// Every page that was touched, in order of address.
     pub fn touched(&self) -> impl Iterator<Item = (Pa, Page)> + '_ {
-        let (low, ram, all) = (self.low_pages(), self.ram_pages, self.entries.len());
+        let (low, ram, all) = (self.low_pages(), self.rom.first, self.entries.len());
         let indices = (0..low).chain(ram..all).chain(low..ram);
         let pages = indices.map(|index| (index, self.entries[index].page));
         pages
@@ -483,7 +490,7 @@ impl Pmap {
     /// The bytes of RAM.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.ram_pages as u64 * PAGE_SIZE
+        self.rom.first as u64 * PAGE_SIZE
     }
 }
 

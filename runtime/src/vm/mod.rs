@@ -9,7 +9,7 @@ pub mod arrivals;
 mod console;
 pub mod debug;
 mod dma;
-mod firmware;
+pub mod firmware;
 pub mod host;
 mod hypercall;
 mod idle;

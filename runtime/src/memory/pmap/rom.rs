@@ -5,7 +5,6 @@
 //! shared, swapped, saved and hashed as RAM is. The CPU sees the flash memory's array twice: where
 //! the flash memory takes commands, and from the address at which the CPU starts.
 
-use super::{Entry, Pmap};
 use crate::addr::{PAGE_SIZE, Pa};
 
 /// Where the flash memory is.
@@ -31,40 +30,37 @@ pub fn flash_offset(pa: Pa) -> Option<u64> {
     offset(pa, FLASH)
 }
 
-/// The physical address of a page of ROM by its number.
-pub(super) fn address(number: usize) -> Pa {
-    let base = if number < EACH { FLASH } else { BOOT_ROM };
-    Pa(base.0 + (number % EACH) as u64 * PAGE_SIZE)
+/// Where the pages of ROM are in a map.
+#[derive(Clone, Copy, Debug)]
+pub struct Rom {
+    /// The index of the first: how many pages of RAM there are.
+    pub first: usize,
+    /// Whether there are any.
+    pub fitted: bool,
 }
 
-impl Pmap {
-    /// Adds the pages of ROM, all absent.
-    pub fn add_rom(&mut self) {
-        let pages = self.ram_pages + PAGES as usize;
-        self.entries.resize(pages, Entry::default());
+impl Rom {
+    /// No pages, behind so many of RAM.
+    pub fn none_behind(first: usize) -> Self {
+        let fitted = false;
+        Self { first, fitted }
     }
 
-    /// Whether there are pages of ROM.
-    #[must_use]
-    pub fn has_rom(&self) -> bool {
-        self.entries.len() > self.ram_pages
-    }
-
-    /// Whether `pa` is in one of them.
-    #[must_use]
-    pub fn is_rom(&self, pa: Pa) -> bool {
-        self.rom_index(pa).is_some()
-    }
-
-    /// The index of the page of ROM that holds `pa`.
-    pub(super) fn rom_index(&self, pa: Pa) -> Option<usize> {
+    /// The index of the page that holds `pa`.
+    pub fn index(self, pa: Pa) -> Option<usize> {
         let page = |offset: u64| (offset / PAGE_SIZE) as usize;
         let number = match offset(pa, FLASH) {
             Some(offset) => page(offset),
             None => EACH + page(offset(pa, BOOT_ROM)?),
         };
-        let index = self.ram_pages + number;
-        (index < self.entries.len()).then_some(index)
+        self.fitted.then_some(self.first + number)
+    }
+
+    /// The physical address of the page with this index, if it is one.
+    pub fn address(self, index: usize) -> Option<Pa> {
+        let number = index.checked_sub(self.first)?;
+        let base = if number < EACH { FLASH } else { BOOT_ROM };
+        Some(Pa(base.0 + (number % EACH) as u64 * PAGE_SIZE))
     }
 }
 
@@ -73,7 +69,7 @@ mod tests {
     use super::*;
     use crate::memory::VmId;
     use crate::memory::machine::MachineMemory;
-    use crate::memory::pmap::{HIGH_BASE, LOW_LIMIT};
+    use crate::memory::pmap::{HIGH_BASE, LOW_LIMIT, Pmap};
 
     #[test]
     fn the_pages_of_rom_are_between_low_and_high_ram_and_are_neither() {
