@@ -295,7 +295,6 @@ impl MachineSpec {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::machine::{At, Files, Settings};
     use mirrorball_runtime::device::Memory;
     use mirrorball_runtime::memory::pmap::rom;
