@@ -73,7 +73,7 @@ impl Fleet for Idlers {
 
     fn ended(&self, _: usize, _: Machine<Lazy, Nowhere>, _: Option<Outcome>, _: Duration) {}
 
-    fn restarts(&self, _: usize) -> bool {
+    fn restarts(&self, _: usize, _: &Vm) -> bool {
         false
     }
 

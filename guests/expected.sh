@@ -17,6 +17,12 @@ check=false
 for qemu in qemu-system-mipsel qemu-system-mips; do
     command -v $qemu >/dev/null || die "$qemu is missing: install QEMU for MIPS"
 done
+objcopy=
+for tool in llvm-objcopy llvm-objcopy-20 llvm-objcopy-19 llvm-objcopy-18 llvm-objcopy-17 llvm-objcopy-16 \
+    llvm-objcopy-15 llvm-objcopy-14; do
+    [ -n "$objcopy" ] || objcopy=$(command -v $tool || true)
+done
+[ -n "$objcopy" ] || die "llvm-objcopy is missing: install llvm"
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
@@ -28,8 +34,27 @@ folder_of() {
 
 run() { # run IMAGE ENDIAN > output
     case $2 in el) qemu=qemu-system-mipsel ;; eb) qemu=qemu-system-mips ;; esac
+    how="-kernel $1"
+    if is_firmware "$1"; then
+        firmware "$1" "$2" >"$temporary/firmware"
+        how="-bios $temporary/firmware"
+    fi
+    # shellcheck disable=SC2086
     timeout 60 $qemu -M malta -nographic -vga none -nic none -no-reboot \
-        -monitor none -serial stdio -kernel "$1" </dev/null
+        -monitor none -serial stdio $how </dev/null
+}
+
+# Whether an image starts where the CPU does: bytes 24 to 27 of an ELF file are its entry.
+is_firmware() {
+    case $(od -An -tx1 -j24 -N4 "$1" | tr -d ' ') in 0000c0bf | bfc00000) true ;; *) false ;; esac
+}
+
+firmware() { # firmware IMAGE ENDIAN > what QEMU's -bios wants: words in the order of a big-endian machine
+    "$objcopy" -O binary "$1" "$temporary/flat"
+    case $2 in
+        el) perl -0777 -pe '$_ = pack "N*", unpack "V*", $_' "$temporary/flat" ;;
+        eb) cat "$temporary/flat" ;;
+    esac
 }
 
 different=0

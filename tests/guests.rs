@@ -55,6 +55,7 @@ fn images() -> Vec<String> {
 fn complete() -> Result<(), Failed> {
     let images = images();
     let wanted = [
+        "flash",
         "hello",
         "tour",
         "isa-alu",

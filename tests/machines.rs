@@ -4,6 +4,7 @@ mod common;
 
 use common::program::{HOST, USAGE, command, mirrorball, refused};
 use common::project;
+use mirrorball::image::elf;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -65,6 +66,49 @@ fn alone(arguments: &[&str]) -> (String, String) {
         panic!("{said}");
     };
     (instructions.to_owned(), state.to_owned())
+}
+
+/// Firmware in a file: its words are in the order of a big-endian machine.
+#[test]
+fn firmware_starts_from_its_file_and_goes_on_from_a_snapshot() {
+    let folder = Folder::new();
+    for order in ["el", "eb"] {
+        let image = fs::read(project(&format!("guests/prebuilt/flash.{order}.elf")));
+        let image = elf::parse("flash", &image.expect("an image")).expect("a program");
+        let mut bytes = image.segments[0].bytes.clone();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        if order == "el" {
+            bytes
+                .as_chunks_mut::<4>()
+                .0
+                .iter_mut()
+                .for_each(|word| word.reverse());
+        }
+        let bios = folder.file("firmware", &bytes);
+        let switches = ["run", "--bios", &bios, "--memory", "16M", "--hash"];
+        let switches: Vec<&str> = match order {
+            "el" => switches.to_vec(),
+            _ => [&switches[..], &["--big-endian"]].concat(),
+        };
+        let whole = mirrorball(&switches);
+        assert_eq!(whole.status.code(), Some(0), "{}", text(&whole.stderr));
+        let expected = expected(&format!("flash.{order}"));
+        assert_eq!(text(&whole.stdout), expected);
+        let snapshot = folder.path("snapshot");
+        let part = [
+            "--limit",
+            "150000",
+            "--engine",
+            "interp",
+            "--snapshot",
+            &snapshot,
+        ];
+        let first = mirrorball(&[&switches[..], &part].concat());
+        let second = mirrorball(&["run", "--restore", &snapshot, "--hash"]);
+        assert_eq!(text(&first.stdout) + &text(&second.stdout), expected);
+        assert!(!first.stdout.is_empty() && !second.stdout.is_empty());
+        assert_eq!(second.stderr, whole.stderr, "instructions and state");
+    }
 }
 
 const DISK_GUEST: &str = "guests/prebuilt/vmm-disk.el.elf";

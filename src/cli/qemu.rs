@@ -68,10 +68,6 @@ const ROWS: &[(&[&str], &str)] = &[
         "leave it out: time is the number of instructions; --realtime makes it the host's",
     ),
     (
-        &["-bios"],
-        "not here, because there is no firmware to run; the kernel is started as YAMON would",
-    ),
-    (
         &["-dtb"],
         "not here, because kernels know a Malta board without a device tree, or bring their own",
     ),

@@ -131,11 +131,6 @@ fn bad_values_have_one_line() {
             "invalid value 'yesterday' for '--rtc <DATE>': a date is YYYY-MM-DDTHH:MM:SS \
              from 1970 to 2099, such as 2026-01-01T00:00:00, or now (--help tells more)",
         ),
-        (
-            "run x --big-endian",
-            "the following required arguments were not provided: --flat <ADDRESS> \
-             (--help tells more)",
-        ),
     ] {
         assert_eq!(parsed(line).unwrap_err(), message);
     }
@@ -277,7 +272,11 @@ fn machines_that_contradict_each_other_are_refused() {
         (
             "run --vm image=x,big-endian",
             "--vm 'image=x,big-endian': big-endian is for flat binaries, of which flat says the \
-             address; leave it out",
+             address, and for firmware without a kernel; leave it out",
+        ),
+        (
+            "run --bios /no/u-boot.bin",
+            "/no/u-boot.bin: no such file; check the path",
         ),
         (
             "run --vm image=/no/kernel",

@@ -20,6 +20,7 @@ use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::memory::swap::SwapFile;
 use mirrorball_runtime::monitor::{EngineFacts, Fleet as Guests, Machine, Monitor, MonitorConfig};
+use mirrorball_runtime::vm::Vm;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
@@ -29,7 +30,7 @@ use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::gdb::Desk;
-use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, OnReset, StartError};
+use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
 use crate::net::NetError;
 pub use consoles::{ConsoleError, Consoles, SharedSession};
@@ -297,8 +298,8 @@ impl Guests for Fleet {
         self.audience.ended(number, &ended);
     }
 
-    fn restarts(&self, number: usize) -> bool {
-        self.specs[number].on_reset == OnReset::Restart
+    fn restarts(&self, number: usize, vm: &Vm) -> bool {
+        self.specs[number].restarts(vm)
     }
 
     fn notice(&self, number: usize, text: &str) {

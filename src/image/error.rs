@@ -1,6 +1,7 @@
 //! Why an image cannot be loaded, one line each: the file, the value, the way out.
 
 use mirrorball_runtime::addr::Pa;
+use mirrorball_runtime::memory::pmap::rom;
 use thiserror::Error;
 
 use super::{ElfError, FileError, MemorySize, yamon};
@@ -61,6 +62,12 @@ pub enum ImageError {
          at most {limit} fit, shorten --append"
     )]
     CommandLineTooLong { length: usize, limit: usize },
+    #[error(
+        "{name}: firmware of {size} bytes does not fit into the flash memory of {}; \
+         name an image for a Malta board",
+        rom::SIZE
+    )]
+    FirmwareTooLarge { name: String, size: u64 },
     #[error("command line has a zero byte at {position}; remove it from --append")]
     CommandLineZero { position: usize },
 }

@@ -1,4 +1,4 @@
-//! What a VM is started from: a kernel, an initial RAM disk and the boot arguments.
+//! What a VM is started from: a kernel, an initial RAM disk and the boot arguments, or firmware.
 //!
 //! [`Image`] is a parsed program, from an ELF file ([`elf`]) or from a flat binary ([`flat`]).
 //! [`load`] puts it, the initial RAM disk and the argument table ([`yamon`]) into guest memory
@@ -8,6 +8,7 @@
 pub mod elf;
 pub mod error;
 pub mod file;
+mod firmware;
 pub mod flat;
 pub mod initrd;
 pub mod ram;
@@ -21,6 +22,7 @@ use mirrorball_runtime::vm::Vm;
 pub use elf::ElfError;
 pub use error::ImageError;
 pub use file::FileError;
+pub use firmware::{Firmware, Flash};
 pub use initrd::Initrd;
 pub use ram::{MemorySize, MemorySizeError};
 pub use seed::Seed;
@@ -109,6 +111,23 @@ impl BootState {
 }
 
 impl Image {
+    /// What stands for the image of a machine that boots none.
+    #[must_use]
+    pub fn none(name: &str, big_endian: bool) -> Self {
+        Self {
+            name: name.to_owned(),
+            big_endian,
+            entry: Va(0),
+            segments: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing to boot.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// The four bytes at `va` as an instruction word, if the file gives all of them.
     #[must_use]
     pub fn word(&self, va: Va) -> Option<u32> {

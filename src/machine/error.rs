@@ -103,7 +103,9 @@ pub enum Problem {
     Networks(usize),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
-    #[error("big-endian is for flat binaries, of which flat says the address; leave it out")]
+    #[error(
+        "big-endian is for flat binaries, of which flat says the address, and for firmware without a kernel; leave it out"
+    )]
     OrderAlone,
     #[error("flat is for an image; name one")]
     FlatAlone,

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::apart::Uses;
 use crate::console::{Script, ScriptError};
-use crate::image::{self, Image, ImageError, Initrd, elf, flat};
+use crate::image::{self, Firmware, Image, ImageError, Initrd, elf, flat};
 use crate::net::Switch;
 use crate::record::{Record, RecordError};
 use crate::snapshot::{Snapshot, SnapshotError};
@@ -30,6 +30,7 @@ pub(super) fn open(path: &Path, flat: Option<Flat>) -> Result<Image, ImageError>
 pub struct Files {
     images: FxHashMap<(PathBuf, Option<Flat>), Arc<Image>>,
     initrds: FxHashMap<PathBuf, Arc<Initrd>>,
+    firmware: FxHashMap<PathBuf, Arc<Firmware>>,
     scripts: FxHashMap<PathBuf, Script>,
     snapshots: FxHashMap<PathBuf, Arc<Snapshot>>,
     records: FxHashMap<PathBuf, Arc<Record>>,
@@ -62,6 +63,9 @@ impl Files {
         }
         for path in self.initrds.keys() {
             uses.read("the initrd", path);
+        }
+        for path in self.firmware.keys() {
+            uses.read("the firmware", path);
         }
         for path in self.scripts.keys() {
             uses.read("the script", path);
@@ -104,6 +108,16 @@ impl Files {
         let initrd = Arc::new(Initrd::open(path)?);
         self.initrds.insert(path.to_owned(), Arc::clone(&initrd));
         Ok(initrd)
+    }
+
+    /// The firmware at `path`.
+    pub(super) fn firmware(&mut self, path: &Path) -> Result<Arc<Firmware>, ImageError> {
+        if let Some(firmware) = self.firmware.get(path) {
+            return Ok(Arc::clone(firmware));
+        }
+        let firmware = Arc::new(Firmware::open(path)?);
+        self.firmware.insert(path.to_owned(), Arc::clone(&firmware));
+        Ok(firmware)
     }
 
     /// The snapshot at `path`.

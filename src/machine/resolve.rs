@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second;
 
@@ -20,7 +19,7 @@ use super::values::{RtcStart, ValueError};
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
-use crate::image::{Image, ImageError};
+use crate::image::{Firmware, Flash, Image};
 use crate::net::{self, NetSpec};
 use crate::snapshot::Snapshot;
 
@@ -73,9 +72,11 @@ impl Settings {
         let replay = read(&self.replay, |path| files.record(path))?;
         let restored = read(&self.restore, |path| files.snapshot(path))?;
         let snapshot = restored.or_else(|| Some(Arc::clone(replay.as_ref()?.snapshot())));
-        let image = match &snapshot {
-            Some(snapshot) => saved_image(snapshot),
-            None => self.image(files)?,
+        let firmware = read(&self.bios, |path| files.firmware(path))?;
+        let image = match (&snapshot, &firmware) {
+            (Some(snapshot), _) => saved_image(snapshot),
+            (None, Some(firmware)) if self.image.is_none() => self.no_image(firmware),
+            (None, _) => self.image(files)?,
         };
         let named = self.name.as_ref();
         let networks = self.networks(files)?;
@@ -83,6 +84,7 @@ impl Settings {
             name: named.map_or_else(|| name_after(&image.name), |name| name.value.clone()),
             place: named.map_or_else(|| self.place.clone(), |name| name.place.clone()),
             image,
+            flash: firmware.map(Flash::new),
             initrd: read(&self.initrd, |path| files.initrd(path))?,
             snapshot: None,
             replay,
@@ -153,6 +155,12 @@ impl Settings {
         }
     }
 
+    /// What stands for the image of a machine that has firmware alone.
+    fn no_image(&self, firmware: &Firmware) -> Arc<Image> {
+        let big_endian = said(&self.big_endian).unwrap_or(false);
+        Arc::new(Image::none(&firmware.name, big_endian))
+    }
+
     /// How to read an image that is no ELF file: where it lies, and whether it is big-endian.
     fn flat(&self) -> Option<Flat> {
         let address = said(&self.flat)?;
@@ -164,8 +172,20 @@ impl Settings {
     /// # Errors
     ///
     /// When it cannot be read, or is none.
-    pub fn open(&self, path: &Path) -> Result<Image, ImageError> {
-        load::open(path, self.flat())
+    pub fn open(&self, path: &Path) -> Result<Image, SpecError> {
+        self.orders()?;
+        load::open(path, self.flat()).map_err(|error| Problem::from(error).at(&self.place))
+    }
+
+    /// Whether a byte order is said of something that has none of its own only.
+    fn orders(&self) -> Result<(), SpecError> {
+        let firmware = self.bios.is_some() && self.image.is_none();
+        match &self.big_endian {
+            Some(order) if order.value && self.flat.is_none() && !firmware => {
+                Err(Problem::OrderAlone.at(self.place_of(order)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The CPU model.
@@ -213,12 +233,10 @@ impl Settings {
         {
             return Err(Problem::Replayed(other).at(self.place_of(replay)));
         }
-        match (&self.image, &self.flat, &self.big_endian, &self.initrd) {
-            (None, Some(flat), ..) => Err(Problem::FlatAlone.at(self.place_of(flat))),
-            (_, None, Some(order), _) if order.value => {
-                Err(Problem::OrderAlone.at(self.place_of(order)))
-            }
-            (None, .., Some(initrd)) => Err(Problem::InitrdAlone.at(self.place_of(initrd))),
+        self.orders()?;
+        match (&self.image, &self.flat, &self.initrd) {
+            (None, Some(flat), _) => Err(Problem::FlatAlone.at(self.place_of(flat))),
+            (None, _, Some(initrd)) => Err(Problem::InitrdAlone.at(self.place_of(initrd))),
             _ => Ok(()),
         }
     }
@@ -307,12 +325,8 @@ fn rtc_beside(networks: &[NetSpec]) -> RtcStart {
 
 /// What stands for the image of a machine that does not boot.
 fn saved_image(snapshot: &Snapshot) -> Arc<Image> {
-    Arc::new(Image {
-        name: snapshot.index().name.clone(),
-        big_endian: snapshot.config().big_endian,
-        entry: Va(0),
-        segments: Vec::new(),
-    })
+    let (name, config) = (&snapshot.index().name, snapshot.config());
+    Arc::new(Image::none(name, config.big_endian))
 }
 
 /// What a machine is called that boots `image` and was given no name.

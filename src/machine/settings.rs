@@ -49,10 +49,18 @@ settings! {
     /// The image is a flat binary that lies and starts at ADDRESS, in kseg0 or kseg1.
     flat: Va, ADDRESS => { name: "flat", saved: true, takers: IMAGE, heading: "Image", needs: Some("image") }
 
-    /// The flat binary is big-endian.
+    /// The flat binary, or firmware without a kernel, is big-endian.
     big_endian: bool, FLAG => {
         name: "big-endian", saved: true, default: "false",
-        takers: IMAGE, heading: "Image", action: Action::On, needs: Some("flat")
+        takers: IMAGE, heading: "Image", action: Action::On
+    }
+
+    /// Start the firmware in FILE, such as U-Boot, from flash memory of 4M, instead of a kernel. Its
+    /// words are in the order of a big-endian machine, as for QEMU. What the guest writes to its flash
+    /// memory stays until the run ends.
+    bios: PathBuf, path("FILE") => {
+        name: "bios", saved: true, default: "a kernel is started as YAMON would",
+        takers: RUN, heading: "Image", qemu: &["-bios", "-pflash"]
     }
 
     /// What executes the guest's instructions; the guest cannot tell which.

@@ -13,7 +13,7 @@ use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::{Access, DiskSpec, Mark, MarkError};
-use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
+use crate::image::{self, Flash, Image, Initrd, MemorySize, PhysicalMemory};
 use crate::net::NetSpec;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
@@ -25,11 +25,13 @@ pub struct MachineSpec {
     pub name: String,
     /// Where it was described.
     pub(super) place: Place,
-    /// The kernel.
+    /// The kernel. With firmware or a snapshot it may be a name only.
     pub image: Arc<Image>,
+    /// The flash memory that it starts from, if it does not start with the kernel.
+    pub flash: Option<Flash>,
     /// The initial RAM disk.
     pub initrd: Option<Arc<Initrd>>,
-    /// What it goes on from, if it does not boot. The image is a name, then.
+    /// What it goes on from, if it does not boot.
     pub snapshot: Option<Arc<Snapshot>>,
     /// The run that it is to do again.
     pub replay: Option<Arc<Record>>,
@@ -95,7 +97,7 @@ impl MachineSpec {
     ///
     /// When it does not.
     pub fn fits(&self) -> Result<(), SpecError> {
-        if self.snapshot.is_some() {
+        if self.snapshot.is_some() || self.image.is_none() {
             return Ok(());
         }
         let initrd = self.initrd.as_deref();
@@ -156,12 +158,8 @@ impl MachineSpec {
 
     /// Lets go of the guest's files: once the VM is made, they are in its memory.
     pub fn forget_files(&mut self) {
-        self.initrd = None;
-        self.image = Arc::new(Image {
-            name: self.image.name.clone(),
-            segments: Vec::new(),
-            ..*self.image
-        });
+        (self.initrd, self.flash) = (None, None);
+        self.image = Arc::new(Image::none(&self.image.name, self.image.big_endian));
     }
 }
 

@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
+use mirrorball_runtime::memory::Busy;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig, firmware};
 use thiserror::Error;
 
-use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
+use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset};
 use super::spec::MachineSpec;
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
@@ -16,7 +17,7 @@ use crate::disk::{MarkError, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use crate::image::{self, FileError, ImageError, Told};
+use crate::image::{self, BootState, FileError, ImageError, MemorySize, Told};
 use crate::net::NetError;
 use crate::snapshot::SnapshotError;
 
@@ -33,6 +34,8 @@ pub enum StartError {
     NoMemory(#[from] MachineMemoryError),
     #[error("there is no room to load it: {0}")]
     NoRoom(#[source] MachineMemoryError),
+    #[error("memory of {0} is too small for a machine with flash memory; give more --memory")]
+    NoFlash(MemorySize),
     #[error("the host gives no random numbers: {0}; give --rngseed 64 digits")]
     Seed(#[source] io::Error),
     #[error(transparent)]
@@ -67,7 +70,7 @@ impl StartError {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
             Self::Network(error) => error.is_usage(),
-            Self::Socket { .. } | Self::Mark(_) => true,
+            Self::Socket { .. } | Self::Mark(_) | Self::NoFlash(_) => true,
             _ => false,
         }
     }
@@ -124,19 +127,44 @@ impl MachineSpec {
             rtc_base: self.rtc.seconds(),
         };
         let mut vm = Vm::in_memory(config, memory)?;
+        if let Some(flash) = &self.flash {
+            let content = flash.content(self.image.big_endian);
+            let fitted = firmware::fit(&mut vm, &content);
+            fitted.map_err(|Busy| StartError::NoFlash(self.memory))?;
+        }
         self.connect(&mut vm)?;
+        let kernel = (!self.image.is_none()).then(|| self.load_kernel(&mut vm));
+        let start = kernel.transpose()?;
+        if vm.ram.failure().is_some() {
+            let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
+            return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
+        }
+        match start {
+            Some(start) if self.flash.is_none() => start.enter(&mut vm),
+            // The firmware finds the kernel in memory.
+            _ => {}
+        }
+        Ok(vm)
+    }
+
+    /// Puts the kernel with what it is told into memory.
+    fn load_kernel(&self, vm: &mut Vm) -> Result<BootState, StartError> {
         let initrd = self.initrd.as_deref();
         let told = Told {
             append: &self.append,
             seed: self.rngseed.bytes().map_err(StartError::Seed)?,
         };
-        let start = image::load(&self.image, initrd, told, self.memory, &mut *vm)?;
-        if vm.ram.failure().is_some() {
-            let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
-            return Err(StartError::NoRoom(MachineMemoryError::Full { limit }));
+        Ok(image::load(&self.image, initrd, told, self.memory, vm)?)
+    }
+
+    /// Whether the machine, which its guest has reset, starts again. Then its flash memory holds what
+    /// it held.
+    #[must_use]
+    pub fn restarts(&self, vm: &Vm) -> bool {
+        if let Some(flash) = &self.flash {
+            flash.keep(firmware::content(vm));
         }
-        start.enter(&mut vm);
-        Ok(vm)
+        self.on_reset == OnReset::Restart
     }
 
     /// Starts the networks that it is connected to. If they are to be `confined`, their threads leave
@@ -262,5 +290,41 @@ impl MachineSpec {
             },
             None => StartError::Output(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::machine::{At, Files, Settings};
+    use mirrorball_runtime::device::Memory;
+    use mirrorball_runtime::memory::pmap::rom;
+    use std::io::Write;
+
+    #[test]
+    fn what_a_guest_writes_to_its_flash_memory_outlives_a_reset() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[1, 2, 3, 4]).unwrap();
+        let settings = Settings {
+            bios: Some(At::switch(file.path().to_owned())),
+            memory: Some(At::switch("16M".parse().unwrap())),
+            ..Settings::default()
+        };
+        let machine = settings.machine(&mut Files::default()).unwrap();
+        let mut vm = machine.vm().unwrap();
+        assert_eq!(
+            (vm.cpu.pc as u32, vm.ram.word(rom::FLASH)),
+            (0xbfc0_0000, 0x0102_0304)
+        );
+        assert_eq!(vm.ram.word(rom::BOOT_ROM), 0x0102_0304, "at both addresses");
+        let revision = mirrorball_runtime::addr::Pa(rom::BOOT_ROM.0 + 0x10);
+        assert_eq!(vm.ram.word(revision), 0x420);
+        vm.view().write_rom(rom::FLASH, &[9]);
+        assert_eq!(
+            machine.vm().unwrap().ram.word(rom::FLASH),
+            0x0102_0304,
+            "another machine"
+        );
+        assert!(!machine.restarts(&vm));
+        assert_eq!(machine.vm().unwrap().ram.word(rom::FLASH), 0x0102_0309);
     }
 }

@@ -6,14 +6,17 @@ pub mod program;
 
 use libtest_mimic::{Completion, Failed};
 use mirrorball::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use mirrorball::image::{self, MemorySize, elf};
+use mirrorball::image::{self, Image, MemorySize, elf};
 use mirrorball::snapshot::{Saved, Snapshot};
 use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::device::flash::ERASED;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::Frozen;
 use mirrorball_runtime::memory::machine::MachineMemory;
+use mirrorball_runtime::memory::pmap::rom;
+use mirrorball_runtime::vm::firmware as flash;
 use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::state;
 use mirrorball_runtime::vm::{SavedVm, Vm, VmConfig};
@@ -186,10 +189,26 @@ pub fn boot_with(name: &str, bytes: &[u8], second_tlb: usize) -> Box<Vm> {
     let image = elf::parse(name, bytes).expect("an image");
     let memory: MemorySize = "128M".parse().expect("a size");
     let mut vm = machine(image.big_endian, second_tlb);
+    if let Some(content) = firmware(&image) {
+        flash::fit(&mut vm, &content).expect("it fits");
+        return vm;
+    }
     image::load(&image, None, "", memory, &mut *vm)
         .expect("it fits")
         .enter(&mut vm);
     vm
+}
+
+/// What flash memory holds that a program is in, if the program starts where the CPU does.
+pub fn firmware(image: &Image) -> Option<Vec<u8>> {
+    let [segment] = image.segments.as_slice() else {
+        return None;
+    };
+    (segment.pa == rom::BOOT_ROM).then(|| {
+        let mut content = segment.bytes.clone();
+        content.resize(rom::SIZE as usize, ERASED);
+        content
+    })
 }
 
 /// Where the programs of [`program`] lie, as the CPU sees it.

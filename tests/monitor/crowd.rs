@@ -168,7 +168,7 @@ impl Fleet for Crowd {
         self.ends.lock().expect("no panic")[number].push(end);
     }
 
-    fn restarts(&self, _: usize) -> bool {
+    fn restarts(&self, _: usize, _: &Vm) -> bool {
         false
     }
 

@@ -8,7 +8,8 @@
 //! buses that keep byte addresses, so a big-endian CPU sees their wider values swapped; the
 //! board's own registers have the CPU's byte order.
 //!
-//! There is no boot code in the flash: a reset leaves the state in which boot code hands over.
+//! A board without flash memory has no boot code: a reset leaves the state in which boot code hands
+//! over. One with it is reset as the hardware is.
 
 mod accesses;
 mod bus;
@@ -27,6 +28,7 @@ use crate::device::network::{Frame, Port, Traffic};
 use crate::device::uart16550::Uart16550;
 use crate::device::virtio::{Entropy, VirtioPci};
 use crate::device::{Device, Outside, Registers, Width};
+use crate::memory::pmap::rom;
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
 use serde::{Deserialize, Serialize};
@@ -49,9 +51,11 @@ pub struct MaltaConfig {
 /// The inputs of the 8259 pair that PCI interrupts use. They are level-triggered.
 const PCI_IRQS: u32 = 1 << 10 | 1 << 11;
 
-const FLASH: u64 = 0x1e00_0000;
+const FLASH: u64 = rom::FLASH.0;
 const REGISTERS: u64 = 0x1f00_0000;
-const BOOT_ROM: u64 = 0x1fc0_0000;
+const BOOT_ROM: u64 = rom::BOOT_ROM.0;
+/// What the boot ROM holds where software looks for the revision of board and core card.
+pub const REVISION: u32 = 0x0000_0420;
 /// Below this, an address without a device reads as zero; above, nothing answers.
 const QUIET_END: u64 = 0x2000_0000;
 
@@ -62,7 +66,7 @@ enum Place {
     PciMemory(u64),
     Board(u64),
     Rom(u64),
-    Flash,
+    Flash(u64),
     Nothing,
 }
 
@@ -120,7 +124,29 @@ impl Malta {
         }
         self.wiring = Wiring::default();
         self.request = None;
-        self.boot();
+        if self.chips.flash.is_fitted() {
+            self.propagate_all();
+        } else {
+            self.boot();
+        }
+    }
+
+    /// Puts flash memory on the board, and resets it: what the flash memory holds is to boot it.
+    pub fn fit_flash(&mut self) {
+        self.chips.flash.fit();
+        self.reset();
+    }
+
+    /// Whether it has flash memory.
+    #[must_use]
+    pub fn has_flash(&self) -> bool {
+        self.chips.flash.is_fitted()
+    }
+
+    /// Whether a read at `pa` comes to the board although ROM is there.
+    #[must_use]
+    pub fn hides(&self, pa: Pa) -> bool {
+        self.chips.flash.hides_array() && rom::flash_offset(pa).is_some()
     }
 
     /// How many bytes that were typed are on their way to the guest.
@@ -282,10 +308,7 @@ impl Malta {
             }
             Place::Board(offset) => self.read_board(offset, width, now),
             Place::Rom(offset) => self.read_rom(offset, width),
-            Place::Flash => {
-                self.accesses.count_read(Chip::Rom);
-                0
-            }
+            Place::Flash(offset) => self.read_flash(offset, width, now),
             Place::PciMemory(address) => {
                 let value = self.read_memory(address, width, now);
                 self.to_cpu(value, width)
@@ -318,7 +341,8 @@ impl Malta {
             Place::Port(port) => self.write_port(port, width, swapped, outside, now),
             Place::PciMemory(address) => self.write_memory(address, width, swapped, outside, now),
             Place::Board(offset) => self.write_board(offset, width, value, outside, now),
-            Place::Rom(_) | Place::Flash => self.accesses.count_write(Chip::Rom),
+            Place::Flash(offset) => self.write_flash(offset, width, value, outside, now),
+            Place::Rom(_) => self.accesses.count_write(Chip::Rom),
             Place::Nothing => self.accesses.count_write(Chip::Unclaimed),
         }
         Ok(())
@@ -369,7 +393,7 @@ impl Malta {
             QUIET_END.. => Err(BusError(pa)),
             BOOT_ROM.. => Ok(Place::Rom(at - BOOT_ROM)),
             REGISTERS.. => Ok(Place::Board(at - REGISTERS)),
-            FLASH.. => Ok(Place::Flash),
+            FLASH.. => Ok(Place::Flash(at - FLASH)),
             _ => Ok(Place::Nothing),
         }
     }

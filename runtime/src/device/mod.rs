@@ -15,6 +15,7 @@ pub mod ata;
 pub mod copier;
 pub mod disk;
 pub mod dma8237;
+pub mod flash;
 pub mod fpga;
 pub mod gt64120;
 pub mod i8042;
@@ -107,6 +108,12 @@ pub trait Memory {
     ///
     /// Fails unless all of them are RAM. Then nothing is written.
     fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory>;
+    /// Reads from the machine's ROM, which is no memory for a bus master; zeros where it has none.
+    fn read_rom(&mut self, _pa: Pa, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+    /// Writes to the machine's ROM, if it has one there.
+    fn write_rom(&mut self, _pa: Pa, _bytes: &[u8]) {}
 }
 
 /// What the machine lends to a device that acts.

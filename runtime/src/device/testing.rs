@@ -3,11 +3,49 @@
 use super::{Backends, Device, Memory, NoMemory, Outside};
 use crate::addr::Pa;
 use crate::clock::Nanos;
+use crate::memory::pmap::rom::{BOOT_ROM, SIZE, flash_offset};
 
 /// Lends a device the bus, on a machine with nothing behind its devices.
 pub fn lend(device: &mut dyn Device, memory: &mut Ram, now: Nanos) {
     let backends = &mut Backends::default();
     device.master(&mut Outside { memory, backends }, now);
+}
+
+/// The array of a flash memory, at both of its addresses: zeros at first.
+pub struct Rom(Vec<[u8; SIZE as usize]>);
+
+impl Default for Rom {
+    fn default() -> Self {
+        Self(vec![[0; SIZE as usize]; 2])
+    }
+}
+
+impl Rom {
+    fn range(&mut self, pa: Pa, length: usize) -> &mut [u8] {
+        let (array, at) = match flash_offset(pa) {
+            Some(at) => (0, at),
+            None => (1, pa.0 - BOOT_ROM.0),
+        };
+        &mut self.0[array][at as usize..][..length]
+    }
+}
+
+impl Memory for Rom {
+    fn read(&mut self, pa: Pa, _: &mut [u8]) -> Result<(), NoMemory> {
+        Err(NoMemory(pa))
+    }
+
+    fn write(&mut self, pa: Pa, _: &[u8]) -> Result<(), NoMemory> {
+        Err(NoMemory(pa))
+    }
+
+    fn read_rom(&mut self, pa: Pa, bytes: &mut [u8]) {
+        bytes.copy_from_slice(self.range(pa, bytes.len()));
+    }
+
+    fn write_rom(&mut self, pa: Pa, bytes: &[u8]) {
+        self.range(pa, bytes.len()).copy_from_slice(bytes);
+    }
 }
 
 /// Memory from address 0 on.

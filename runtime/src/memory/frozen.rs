@@ -79,6 +79,9 @@ impl Drop for Frozen {
 /// A map of the same pages as `pmap` for a machine that does not run.
 fn freeze(pmap: &mut Pmap, machine: &MachineMemory) -> Pmap {
     let mut frozen = Pmap::new(machine.next_vm(), pmap.bytes(), None);
+    if pmap.has_rom() {
+        frozen.add_rom();
+    }
     frozen.set_store(pmap.store().cloned());
     for index in 0..pmap.len() {
         let Some(mut page) = pmap.page_at(index).filter(|&page| page != Page::Absent) else {

@@ -4,6 +4,8 @@
 //! own when it is first written to. Only what runs or holds the VM touches its map.
 
 mod counts;
+pub mod rom;
+mod words;
 
 use super::backmap::{Frame, User, VmId};
 use super::failure::HostFailure;
@@ -14,9 +16,11 @@ use super::store::{PageStore, StoredPage};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 pub use counts::PageCounts;
+use rom::Rom;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
+use words::CodeWords;
 
 /// The RAM below this address is what kseg0 can reach; more lies from [`HIGH_BASE`] up.
 pub const LOW_LIMIT: u64 = 256 << 20;
@@ -68,22 +72,14 @@ pub struct Access {
     pub left: Option<Frame>,
 }
 
-/// Which words of a page code was made from.
-type CodeWords = [u64; PAGE_SIZE as usize / 4 / 64];
-
-/// The words that `bytes` at `pa` touch, by their number in the page.
-fn words_of(pa: Pa, bytes: u64) -> std::ops::RangeInclusive<usize> {
-    let first = pa.page_offset();
-    let last = (first + bytes.max(1) - 1).min(PAGE_SIZE - 1);
-    first as usize / 4..=last as usize / 4
-}
-
 /// The map of one VM.
 pub struct Pmap {
     vm: VmId,
     /// Where its pages lie if nothing speaks against it.
     home: Option<Home>,
+    /// The pages of RAM, and behind them those of ROM.
     entries: Vec<Entry>,
+    rom: Rom,
     /// For every page with code.
     code: FxHashMap<usize, Box<CodeWords>>,
     counts: PageCounts,
@@ -95,30 +91,37 @@ impl Pmap {
     /// The map of a VM with `bytes` of RAM, all absent.
     #[must_use]
     pub fn new(vm: VmId, bytes: u64, home: Option<Home>) -> Self {
+        let ram_pages = bytes.div_ceil(PAGE_SIZE) as usize;
         Self {
             vm,
             home,
-            entries: vec![Entry::default(); bytes.div_ceil(PAGE_SIZE) as usize],
+            entries: vec![Entry::default(); ram_pages],
+            rom: Rom::none_behind(ram_pages),
             code: FxHashMap::default(),
             counts: PageCounts::default(),
             store: None,
         }
     }
 
-    /// The index of the RAM page that holds `pa`, or `None` where there is no RAM.
+    /// The index of the page that holds `pa`, or `None` where there is neither RAM nor ROM.
     #[inline]
     pub(super) fn index(&self, pa: Pa) -> Option<usize> {
         let offset = if pa.0 < LOW_LIMIT {
             pa.0
+        } else if pa.0 < HIGH_BASE {
+            return self.rom.index(pa);
         } else {
-            pa.0.checked_sub(HIGH_BASE)?.checked_add(LOW_LIMIT)?
+            (pa.0 - HIGH_BASE).checked_add(LOW_LIMIT)?
         };
         let index = (offset / PAGE_SIZE) as usize;
-        (index < self.entries.len()).then_some(index)
+        (index < self.rom.first).then_some(index)
     }
 
     /// The physical address of the page with this index.
-    pub(super) fn address(index: usize) -> Pa {
+    pub(super) fn address(&self, index: usize) -> Pa {
+        if let Some(pa) = self.rom.address(index) {
+            return pa;
+        }
         let offset = index as u64 * PAGE_SIZE;
         Pa(if offset < LOW_LIMIT {
             offset
@@ -129,7 +132,8 @@ impl Pmap {
 
     /// The frame that the page with this index has at home.
     pub(super) fn home_of(&self, index: usize) -> Option<Frame> {
-        self.home.as_ref().map(|home| home.frame(index))
+        let home = self.home.as_ref().filter(|_| index < self.rom.first);
+        home.map(|home| home.frame(index))
     }
 
     /// The home; from now on there is none.
@@ -149,25 +153,45 @@ impl Pmap {
     #[inline]
     #[must_use]
     pub fn is_ram(&self, pa: Pa) -> bool {
-        self.index(pa).is_some()
+        self.index(pa).is_some_and(|index| index < self.rom.first)
     }
 
     /// How many pages of RAM follow one another from the page of `pa` on.
     #[must_use]
     pub fn ram_from(&self, pa: Pa) -> u64 {
-        let Some(index) = self.index(pa) else {
+        let Some(index) = self.index(pa).filter(|&index| index < self.rom.first) else {
             return 0;
         };
-        let low = (LOW_LIMIT / PAGE_SIZE) as usize;
-        let end = if index < low {
-            low.min(self.entries.len())
-        } else {
-            self.entries.len()
-        };
+        let low = self.low_pages();
+        let end = if index < low { low } else { self.rom.first };
         (end - index) as u64
     }
 
-    /// What the page of `pa` is, or `None` where there is no RAM.
+    /// Adds the pages of ROM, all absent.
+    pub fn add_rom(&mut self) {
+        self.rom.fitted = true;
+        let pages = self.rom.first + rom::PAGES as usize;
+        self.entries.resize(pages, Entry::default());
+    }
+
+    /// Whether there are pages of ROM.
+    #[must_use]
+    pub fn has_rom(&self) -> bool {
+        self.rom.fitted
+    }
+
+    /// Whether `pa` is in one of them.
+    #[must_use]
+    pub fn is_rom(&self, pa: Pa) -> bool {
+        self.rom.index(pa).is_some()
+    }
+
+    /// How many pages of RAM are below [`LOW_LIMIT`].
+    fn low_pages(&self) -> usize {
+        self.rom.first.min((LOW_LIMIT / PAGE_SIZE) as usize)
+    }
+
+    /// What the page of `pa` is, or `None` where there is neither RAM nor ROM.
     #[inline]
     #[must_use]
     pub fn page(&self, pa: Pa) -> Option<Page> {
@@ -195,7 +219,7 @@ impl Pmap {
     pub(super) fn user(&self, index: usize) -> User {
         User {
             vm: self.vm,
-            pa: Self::address(index),
+            pa: self.address(index),
         }
     }
 
@@ -214,8 +238,9 @@ impl Pmap {
     #[inline]
     #[must_use]
     pub fn resident(&self, pa: Pa) -> Option<Access> {
-        let (frame, writable) = match self.page(pa)? {
-            Page::Private(frame) => (frame, true),
+        let index = self.index(pa)?;
+        let (frame, writable) = match self.entries[index].page {
+            Page::Private(frame) => (frame, index < self.rom.first),
             Page::Shared(frame) => (frame, false),
             Page::Zero => (Frame::ZERO, false),
             Page::Absent | Page::Swapped(_) | Page::Stored(_) | Page::Ballooned => return None,
@@ -244,7 +269,8 @@ impl Pmap {
         Ok(self.resident(pa))
     }
 
-    /// Has the page of `pa` where it can be written to. `None` where there is no RAM.
+    /// Has the page of `pa` where the monitor can write to it. `None` where there is neither RAM nor
+    /// ROM.
     ///
     /// # Errors
     /// If the host does not give the page, or a frame for it.
@@ -414,8 +440,7 @@ impl Pmap {
         let Some(index) = self.index(pa).filter(|&index| self.entries[index].code) else {
             return false;
         };
-        let words = &self.code[&index];
-        words_of(pa, bytes).any(|word| words[word / 64] >> (word % 64) & 1 != 0)
+        self.code[&index].touch(pa, bytes)
     }
 
     /// Notes that code was made from the `bytes` at `pa`, which lie in one page. Says whether the
@@ -424,10 +449,7 @@ impl Pmap {
         let Some(index) = self.index(pa) else {
             return false;
         };
-        let words = self.code.entry(index).or_default();
-        for word in words_of(pa, bytes) {
-            words[word / 64] |= 1 << (word % 64);
-        }
+        self.code.entry(index).or_default().note(pa, bytes);
         !std::mem::replace(&mut self.entries[index].code, true)
     }
 
@@ -436,7 +458,7 @@ impl Pmap {
     pub fn clear_code(&mut self, pa: Pa) {
         let words = self.index(pa).and_then(|index| self.code.get_mut(&index));
         if let Some(words) = words {
-            words.fill(0);
+            **words = CodeWords::default();
         }
     }
 
@@ -457,16 +479,18 @@ impl Pmap {
 
     /// Every page that was touched, in order of address.
     pub fn touched(&self) -> impl Iterator<Item = (Pa, Page)> + '_ {
-        let entries = self.entries.iter().enumerate();
-        entries
-            .filter(|(_, entry)| entry.page != Page::Absent)
-            .map(|(index, entry)| (Self::address(index), entry.page))
+        let (low, ram, all) = (self.low_pages(), self.rom.first, self.entries.len());
+        let indices = (0..low).chain(ram..all).chain(low..ram);
+        let pages = indices.map(|index| (index, self.entries[index].page));
+        pages
+            .filter(|&(_, page)| page != Page::Absent)
+            .map(|(index, page)| (self.address(index), page))
     }
 
     /// The bytes of RAM.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.entries.len() as u64 * PAGE_SIZE
+        self.rom.first as u64 * PAGE_SIZE
     }
 }
 

@@ -5,8 +5,9 @@
 //! away from under them goes through [`View`](crate::vm::View), which knows both.
 
 use super::failure::HostFailure;
+use super::frozen::Busy;
 use super::machine::MachineMemory;
-use super::pmap::{Access, LOW_LIMIT, Page, PageCounts, Pmap};
+use super::pmap::{Access, LOW_LIMIT, Page, PageCounts, Pmap, rom};
 use super::reclaim::{Gain, Hands, Quota};
 use super::share::Content;
 use super::store::Stored;
@@ -107,6 +108,32 @@ impl Ram {
         self.pmap.is_ram(pa)
     }
 
+    /// Gives the machine its pages of ROM. Machine memory lends it frames for them.
+    ///
+    /// # Errors
+    /// If machine memory is too small for that.
+    pub fn add_rom(&mut self) -> Result<(), Busy> {
+        if !self.pmap.has_rom() {
+            if !self.machine.lend(rom::PAGES) {
+                return Err(Busy);
+            }
+            self.pmap.add_rom();
+        }
+        Ok(())
+    }
+
+    /// Whether `pa` is RAM or ROM: what instructions are fetched from.
+    #[must_use]
+    pub fn is_memory(&self, pa: Pa) -> bool {
+        self.pmap.page(pa).is_some()
+    }
+
+    /// Whether `pa` is ROM.
+    #[must_use]
+    pub fn is_rom(&self, pa: Pa) -> bool {
+        self.pmap.is_rom(pa)
+    }
+
     /// How many pages of RAM follow one another from the page of `pa` on.
     #[must_use]
     pub fn ram_from(&self, pa: Pa) -> u64 {
@@ -197,7 +224,7 @@ impl Ram {
         pages.map(|(pa, page)| (pa, self.content(page)))
     }
 
-    /// Reads RAM at `pa`; where there is none, zeros.
+    /// Reads RAM and ROM at `pa`; where there is none, zeros.
     pub fn read_physical(&self, pa: Pa, bytes: &mut [u8]) {
         let mut at = pa;
         let mut rest = bytes;
@@ -304,5 +331,8 @@ impl Ram {
 impl Drop for Ram {
     fn drop(&mut self) {
         self.pmap.clear(&self.machine);
+        if self.pmap.has_rom() {
+            self.machine.take_lent(rom::PAGES);
+        }
     }
 }

@@ -73,8 +73,9 @@ pub trait Fleet: Send + Sync {
         cpu_time: Duration,
     );
 
-    /// The guest reset its machine. Whether it is to start again; if not, that is its end.
-    fn restarts(&self, number: usize) -> bool;
+    /// The guest reset its machine, which is as it was then. Whether it is to start again; if not, that
+    /// is its end.
+    fn restarts(&self, number: usize, vm: &Vm) -> bool;
 
     /// Something that a person should know of machine `number`.
     fn notice(&self, number: usize, text: &str);

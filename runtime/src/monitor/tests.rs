@@ -107,7 +107,7 @@ impl Fleet for Machines {
         lock(&self.ended).push((number, outcome, hash));
     }
 
-    fn restarts(&self, _: usize) -> bool {
+    fn restarts(&self, _: usize, _: &Vm) -> bool {
         false
     }
 

@@ -175,7 +175,7 @@ impl<F: Fleet> Monitor<F> {
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,
             },
-            End::Ended(Outcome::Reset) if self.fleet.restarts(number) => self.empty(number),
+            End::Ended(Outcome::Reset) if self.restarts(number) => self.empty(number),
             End::Ended(outcome) => self.end(number, Some(outcome)),
             End::Failed(why) => {
                 self.fleet.notice(number, &why);
@@ -236,6 +236,13 @@ impl<F: Fleet> Monitor<F> {
         let task = &mut state.tasks[number];
         (task.passed, task.hungry) = (None, false);
         Phase::Ready
+    }
+
+    /// Whether a machine that this thread holds, and its guest has reset, starts again.
+    fn restarts(&self, number: usize) -> bool {
+        let machine = lock(&self.slots[number].machine);
+        let machine = machine.as_ref();
+        machine.is_some_and(|machine| self.fleet.restarts(number, &machine.vm))
     }
 
     /// Ends a machine that this thread holds, with what it came to; without an outcome the monitor

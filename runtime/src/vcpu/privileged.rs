@@ -152,7 +152,9 @@ impl Vcpu {
             return;
         }
         let (half, pa) = entry.translate(va);
-        let page = ram.pmap.resident(pa).filter(|_| half.valid);
+        let page = ram.pmap.resident(pa);
+        // What is in ROM may be hidden.
+        let page = page.filter(|_| half.valid && ram.is_ram(pa));
         if let Some(page) = page {
             let writable = half.dirty;
             self.learn(ram, key, va, &Translation { pa, writable }, page);

@@ -80,6 +80,7 @@ impl Vm {
     pub fn fetch_to_see(&mut self, pc: Va) -> Result<Pa, Exception> {
         let pa = self.fetch(pc)?;
         if self.cpu.space().probe_read(pc, 4).is_none()
+            && !self.board.hides(pa)
             && let Some(page) = self.ram.pmap.resident(pa)
             && let Ok(mut translation) = self.cpu.translate(pc, Access::Fetch)
         {
@@ -102,7 +103,9 @@ impl Vm {
         let translation = translation.map_err(|e| self.refuse(va, e))?;
         self.heed_watchpoints(va, width, false, owed)?;
         self.counters.soft_misses += 1;
-        match self.view().page_to_read(translation.pa) {
+        let shown = !self.board.hides(translation.pa);
+        let page = shown.then(|| self.view().page_to_read(translation.pa));
+        match page.unwrap_or(Ok(None)) {
             Ok(Some(page)) => {
                 let key = self.cpu.space().key;
                 self.cpu.learn(&mut self.ram, key, va, &translation, page);
@@ -126,7 +129,9 @@ impl Vm {
         self.heed_watchpoints(va, width, true, owed)?;
         self.counters.soft_misses += 1;
         let pa = translation.pa;
-        match self.view().page_to_write(pa) {
+        let rom = self.ram.is_rom(pa);
+        let page = (!rom).then(|| self.view().page_to_write(pa));
+        match page.unwrap_or(Ok(None)) {
             Ok(Some(page)) => {
                 self.view().note_code_write(pa, width.bytes());
                 if let Some(written) = &mut self.ram.written {
@@ -201,12 +206,17 @@ impl Vm {
     ) -> Result<(), Exception> {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
+        let shown = !self.board.hides(pa);
         let (board, mut memory, backends) = self.board_and_outside();
         let mut outside = Outside {
             memory: &mut memory,
             backends,
         };
         let done = board.write(pa, width, value, &mut outside, now);
+        // The software TLB may lead to what is hidden now.
+        if shown && self.board.hides(pa) {
+            self.view().clear_spaces();
+        }
         self.after_device(owed);
         done.map_err(|_| self.refuse(va, Exception::BusData))
     }

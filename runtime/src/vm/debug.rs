@@ -66,11 +66,11 @@ impl Standstill {
 }
 
 /// Reads memory at `va` where the kernel finds it now. Says how many bytes there are until an address
-/// that is not mapped, or no RAM.
+/// that is not mapped, or neither RAM nor ROM.
 pub fn read(vm: &Vm, va: Va, bytes: &mut [u8]) -> usize {
     let mut done = 0;
     while done < bytes.len() {
-        let Some((pa, room)) = ram_at(vm, va, done, bytes.len()) else {
+        let Some((pa, room)) = memory_at(vm, va, done, bytes.len()) else {
             break;
         };
         vm.ram.read_physical(pa, &mut bytes[done..done + room]);
@@ -85,7 +85,8 @@ pub fn write(vm: &mut Vm, va: Va, bytes: &[u8]) -> bool {
     let mut edits = Vec::new();
     let mut done = 0;
     while done < bytes.len() {
-        let Some((pa, room)) = ram_at(vm, va, done, bytes.len()) else {
+        let place = memory_at(vm, va, done, bytes.len());
+        let Some((pa, room)) = place.filter(|&(pa, _)| vm.ram.is_ram(pa)) else {
             return false;
         };
         edits.push(Edit::Memory(pa, bytes[done..done + room].to_vec()));
@@ -96,9 +97,9 @@ pub fn write(vm: &mut Vm, va: Va, bytes: &[u8]) -> bool {
 }
 
 /// Where the bytes of a range are after the first `done`, and how many of them lie in one page.
-fn ram_at(vm: &Vm, va: Va, done: usize, all: usize) -> Option<(Pa, usize)> {
+fn memory_at(vm: &Vm, va: Va, done: usize, all: usize) -> Option<(Pa, usize)> {
     let at = va.offset(done as u32);
-    let pa = vm.cpu.place(at).filter(|&pa| vm.ram.is_ram(pa))?;
+    let pa = vm.cpu.place(at).filter(|&pa| vm.ram.is_memory(pa))?;
     let room = (PAGE_SIZE - at.page_offset()) as usize;
     Some((pa, room.min(all - done)))
 }

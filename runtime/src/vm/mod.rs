@@ -9,6 +9,7 @@ pub mod arrivals;
 mod console;
 pub mod debug;
 mod dma;
+pub mod firmware;
 mod history;
 pub mod host;
 mod hypercall;

@@ -65,7 +65,7 @@ versions! {
     ConfigState: "configuration" 1;
     Vec<CpuState>: "CPU" 2;
     RamState: "memory" 2;
-    Malta: "board" 3;
+    Malta: "board" 4;
     Console: "console" 1;
 }
 
@@ -213,6 +213,11 @@ impl SavedVm {
         }
         self.ram.open()?.load(&mut vm);
         vm.board = self.board.open()?.clone();
+        if vm.board.has_flash() {
+            vm.ram
+                .add_rom()
+                .map_err(|_| LoadError::Shape("flash memory"))?;
+        }
         vm.console = self.console.open()?.clone();
         Ok(vm)
     }

@@ -93,7 +93,7 @@ impl RunArgs {
     pub fn names_a_guest(&self) -> bool {
         let settings = &self.machine.0;
         let restored = settings.restore.is_some() || settings.replay.is_some();
-        self.image.is_some() || restored || self.several.names_guests()
+        self.image.is_some() || settings.bios.is_some() || restored || self.several.names_guests()
     }
 
     /// Whether the arguments are for one machine and no monitor.

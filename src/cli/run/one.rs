@@ -25,7 +25,7 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     let start = Instant::now();
     let (mut vm, engine, outcome) = loop {
         let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session, reports)?;
-        if outcome != Outcome::Reset || machine.on_reset == OnReset::Exit {
+        if outcome != Outcome::Reset || !machine.restarts(&vm) {
             break (vm, engine, outcome);
         }
     };

@@ -121,7 +121,7 @@ impl Fleet for Pair {
 
     fn ended(&self, _: usize, _: Machine<AnyEngine, Watched>, _: Option<Outcome>, _: Duration) {}
 
-    fn restarts(&self, _: usize) -> bool {
+    fn restarts(&self, _: usize, _: &Vm) -> bool {
         false
     }
 

@@ -4,8 +4,8 @@
 //! ISA is eight bits wide: a wider access becomes one to each of its ports, lowest first. A function
 //! on PCI gets an access as it is, if all of it is in one range of the function's.
 
-use super::Malta;
 use super::chips::{CHIPS, Chip, FUNCTIONS};
+use super::{Malta, REVISION};
 use crate::clock::Nanos;
 use crate::device::gt64120::{self, Door, Gt64120};
 use crate::device::pci::{Hit, Space};
@@ -13,7 +13,6 @@ use crate::device::{Outside, Registers, Width, fpga};
 
 /// What the boot ROM holds where software looks for the revision of board and core card.
 const REVISION_OFFSET: u64 = 0x10;
-const REVISION: u32 = 0x0000_0420;
 
 /// The register that an access is for.
 #[derive(Clone, Copy)]
@@ -308,7 +307,31 @@ impl Malta {
         self.write_target(target, width, value & width.mask(), outside, now);
     }
 
-    /// The ROM is empty but for the revision, which is in the CPU's byte order.
+    /// Without flash memory, nothing is there.
+    pub(super) fn read_flash(&mut self, offset: u64, width: Width, now: Nanos) -> u32 {
+        if self.chips.flash.is_fitted() {
+            return self.read_target(Target::register(Chip::Flash, offset), width, now);
+        }
+        self.accesses.count_read(Chip::Rom);
+        0
+    }
+
+    pub(super) fn write_flash(
+        &mut self,
+        offset: u64,
+        width: Width,
+        value: u32,
+        outside: &mut Outside<'_>,
+        now: Nanos,
+    ) {
+        if self.chips.flash.is_fitted() {
+            let target = Target::register(Chip::Flash, offset);
+            return self.write_target(target, width, value, outside, now);
+        }
+        self.accesses.count_write(Chip::Rom);
+    }
+
+    /// Without flash memory, the ROM is empty but for the revision, which is in the CPU's byte order.
     pub(super) fn read_rom(&mut self, offset: u64, width: Width) -> u32 {
         self.accesses.count_read(Chip::Rom);
         if offset & !3 != REVISION_OFFSET {

@@ -11,6 +11,7 @@ use crate::device::ata::AtaChannel;
 use crate::device::copier::Copier;
 use crate::device::disk::{Bus, Shape};
 use crate::device::dma8237::{self, Dma8237};
+use crate::device::flash::Flash;
 use crate::device::fpga::Fpga;
 use crate::device::gt64120::Gt64120;
 use crate::device::i8042::I8042;
@@ -51,6 +52,8 @@ board! {
         // The board registers themselves.
         Fpga, "fpga", fpga: Fpga = Fpga::new(config.big_endian),
             [], [];
+        Flash, "flash", flash: Flash = Flash::new(config.big_endian),
+            [], [];
     }
     functions {
         Gt, "gt64120", gt: Gt64120 = Gt64120::new(config.big_endian),
@@ -65,6 +68,7 @@ board! {
             (10, 2), [], [Pci];
         Power, "acpi", power: Power = Power::new(),
             (10, 3), [], [Isa(9)];
+        // Virtio disks, in the order of their numbers.
         Disk0, "disk0", disk0: Option<VirtioPci<Block>> = None,
             (18, 0), [], [Pci];
         Disk1, "disk1", disk1: Option<VirtioPci<Block>> = None,
@@ -100,6 +104,9 @@ const _: () = {
     assert!(!slots_overlap(BOARD), "two functions are in one place");
 };
 
+/// The most disks, on all buses together.
+const DISKS: usize = 4;
+
 impl Chip {
     /// The chip's row in the table.
     pub fn row(self) -> &'static Row {
@@ -108,41 +115,53 @@ impl Chip {
 }
 
 impl Chips {
-    /// The place for a virtio disk.
-    fn virtio_disk(&mut self, number: usize) -> Option<&mut Option<VirtioPci<Block>>> {
-        match number {
-            0 => Some(&mut self.disk0),
-            1 => Some(&mut self.disk1),
-            2 => Some(&mut self.disk2),
-            3 => Some(&mut self.disk3),
-            _ => None,
-        }
+    /// The places for virtio disks: the functions of their slot.
+    fn virtio_disks(&mut self) -> [&mut Option<VirtioPci<Block>>; DISKS] {
+        [
+            &mut self.disk0,
+            &mut self.disk1,
+            &mut self.disk2,
+            &mut self.disk3,
+        ]
+    }
+
+    /// The virtio disk of a number, if it is there.
+    fn virtio_disk(&mut self, number: usize) -> Option<&Block> {
+        let disks = self.virtio_disks().into_iter();
+        let mut disks = disks.filter_map(|place| Some(place.as_ref()?.device()));
+        disks.find(|disk| disk.disk() == number)
     }
 
     /// Puts a disk into its place, or finds it there with the same shape; says whether it is there
     /// now. A disk is on one bus.
     pub fn fit_disk(&mut self, number: usize, bus: Bus, shape: &Shape, big_endian: bool) -> bool {
         let (first, place) = (number / 2, number % 2);
-        let Some(virtio) = self.virtio_disk(number) else {
+        if number >= DISKS {
             return false;
-        };
-        match bus {
-            Bus::Ide if virtio.is_some() => false,
-            Bus::Ide => {
-                let channel = self.ide.channel_mut(first);
-                channel.is_some_and(|channel| channel.fit(place, number, shape))
-            }
-            Bus::Virtio => {
-                let channel = self.ide.channel_mut(first);
-                if channel.is_some_and(|channel| channel.has(place)) {
-                    return false;
-                }
-                let new =
-                    || VirtioPci::new(Block::new(number, shape.clone()), big_endian, number as u8);
-                let place = self.virtio_disk(number);
-                place.is_some_and(|place| place.get_or_insert_with(new).device().shape() == shape)
+        }
+        let virtio = self.virtio_disk(number);
+        let virtio = virtio.map(|disk| disk.shape() == shape);
+        let channel = self.ide.channel_mut(first);
+        match (bus, virtio) {
+            (Bus::Ide, Some(_)) => false,
+            (Bus::Ide, None) => channel.is_some_and(|channel| channel.fit(place, number, shape)),
+            (Bus::Virtio, Some(same)) => same,
+            (Bus::Virtio, None) if channel.is_some_and(|channel| channel.has(place)) => false,
+            (Bus::Virtio, None) => {
+                self.add_virtio_disk(Block::new(number, shape.clone()), big_endian)
             }
         }
+    }
+
+    /// Puts a disk into the first place that is free: a slot without a function 0 is one in which
+    /// systems look no further.
+    fn add_virtio_disk(&mut self, disk: Block, big_endian: bool) -> bool {
+        let mut places = self.virtio_disks().into_iter().zip(0..);
+        let free = places.find(|(place, _)| place.is_none());
+        free.is_some_and(|(place, pin)| {
+            *place = Some(VirtioPci::new(disk, big_endian, pin));
+            true
+        })
     }
 
     /// The place for a network port.

@@ -464,6 +464,30 @@ fn a_reset_leaves_what_the_boot_code_leaves() {
 }
 
 #[test]
+fn a_board_with_flash_memory_is_reset_as_the_hardware() {
+    let mut guest = Guest::new(false);
+    assert!(!guest.board.has_flash());
+    guest.sw(FLASH, 0x98);
+    assert_eq!((guest.lw(FLASH + 0x40), guest.lw(FLASH)), (0, 0));
+    guest.board.fit_flash();
+    for _ in 0..2 {
+        let reset = 0x1400_0000;
+        assert_eq!(guest.lw(reset + 0x68), 0xa0, "the bridge is where it was");
+        assert_eq!(guest.lw(reset + 0x48), 0x80);
+        assert_eq!(guest.lw(GT + 0x68), 0, "and not where it goes");
+        guest.sw(reset + 0x68, 0xdf);
+        assert_eq!(guest.lw(GT + 0x68), 0xdf);
+        let hides = |guest: &Guest| [0, 0x3f_fffc].map(|at| guest.board.hides(Pa(FLASH + at)));
+        assert_eq!(hides(&guest), [false; 2]);
+        guest.sw(FLASH + 0x55 * 4, 0x98);
+        assert_eq!(hides(&guest), [true; 2]);
+        assert!(!guest.board.hides(Pa(BOOT_ROM)), "it takes no commands");
+        assert_eq!(guest.lw(FLASH + 0x40), u32::from(b'Q'));
+        guest.board.reset();
+    }
+}
+
+#[test]
 fn accesses_are_counted() {
     let mut guest = Guest::new(false);
     guest.inb(0x71);

@@ -124,6 +124,12 @@ impl Block {
         }
     }
 
+    /// The number of its image.
+    #[must_use]
+    pub fn disk(&self) -> usize {
+        self.disk
+    }
+
     /// What the guest sees of the disk without reading it.
     #[must_use]
     pub fn shape(&self) -> &Shape {

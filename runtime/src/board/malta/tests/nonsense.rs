@@ -7,6 +7,7 @@ use super::*;
 fn nonsense_is_harmless() {
     let mut guest = Guest::new(false);
     guest.fit_virtio();
+    guest.board.chips.flash.fit();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move || {
         state ^= state << 13;
@@ -22,6 +23,8 @@ fn nonsense_is_harmless() {
         (GT, 0x1000),
         (GT + 0xc00, 0x100),
         (0x1f00_0000, 0x1000),
+        (FLASH, 0x10),
+        (BOOT_ROM, 0x20),
         (0x1200_0000, 0x20),
         (0x1300_0000, 0x2_4000),
         (0x1000_0000, 0x1000_0000),

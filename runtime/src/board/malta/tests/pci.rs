@@ -209,13 +209,24 @@ fn parts_are_where_they_were_fitted() {
     );
     assert!(!guest.board.fit_disk(4, Bus::Ide, &disk));
     assert!(guest.board.fit_disk(2, Bus::Ide, &disk), "the same again");
+    assert!(guest.board.fit_disk(3, Bus::Virtio, &other));
+    assert!(
+        guest.board.fit_disk(1, Bus::Virtio, &disk),
+        "the same again"
+    );
+    assert!(
+        !guest.board.fit_disk(3, Bus::Virtio, &disk),
+        "another one is there"
+    );
     guest.board.fit_entropy(1);
     let id = |chip| {
         let function = guest.board.chips.function(chip);
         function.map(|function| function.config().read(0, Width::Word))
     };
-    assert_eq!(id(Chip::Disk0), None);
+    // The first virtio disk is function 0 of the slot, whatever its number is.
+    assert_eq!(id(Chip::Disk0), Some(0x1001_1af4));
     assert_eq!(id(Chip::Disk1), Some(0x1001_1af4));
+    assert_eq!(id(Chip::Disk2), None);
     assert_eq!(id(Chip::Entropy), Some(0x1005_1af4));
     assert_eq!(guest.inb(0x1f7), 0, "no drive");
     assert_eq!(guest.inb(0x177), 0x50, "a drive");

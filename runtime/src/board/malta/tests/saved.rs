@@ -12,7 +12,8 @@ struct Step {
 }
 
 /// Where there are registers.
-const WINDOWS: [(u64, u64); 9] = [
+const WINDOWS: [(u64, u64); 10] = [
+    (FLASH, 0x40),
     (IO, 0x100),
     (IO + 0x1f0, 0x220),
     (IO + 0x1000, 0x200),
@@ -86,6 +87,7 @@ fn a_restored_board_answers_as_the_original() {
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut original = Guest::new(false);
     original.fit_virtio();
+    original.board.chips.flash.fit();
     original.start_pic();
     for _ in 0..64 {
         original.place_functions();
@@ -109,7 +111,7 @@ fn a_restored_board_answers_as_the_original() {
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }
-    for name in ["copier", "disk0", "disk3", "net0", "net3", "rng"] {
+    for name in ["copier", "flash", "disk0", "disk3", "net0", "net3", "rng"] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));
     }
