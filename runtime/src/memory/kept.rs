@@ -72,7 +72,7 @@ impl Kept {
             };
             let (now, wanted) = (or_zeros(ram.content(page)), or_zeros(wanted));
             for range in differences(&now, &wanted) {
-                let pa = super::pmap::Pmap::address(index);
+                let pa = ram.pmap.address(index);
                 put(Pa(pa.0 + range.start as u64), &wanted[range]);
             }
         }
