@@ -37,6 +37,6 @@ pub use monitor::{MonitorSpec, SwapSpec};
 pub use network::NetSettings;
 pub use place::{At, Place, said};
 pub use settings::{MonitorSettings, Settings};
-pub use spec::{MachineSpec, tell_apart};
+pub use spec::{Extras, MachineSpec, tell_apart};
 pub use start::StartError;
 pub use values::{RtcStart, ValueError};

@@ -14,7 +14,7 @@ use super::load::{self, Files, Flat};
 use super::network;
 use super::place::{At, Place, said};
 use super::settings::Settings;
-use super::spec::MachineSpec;
+use super::spec::{Extras, MachineSpec};
 use super::table::Table;
 use super::values::{RtcStart, ValueError};
 use crate::cache::code::CacheConfig;
@@ -109,6 +109,10 @@ impl Settings {
             stride: said(&self.stride).unwrap_or(0),
             share: said(&self.share).unwrap_or(100),
             console: self.console()?,
+            extras: Extras {
+                balloon: said(&self.balloon).unwrap_or(false),
+                rng: said(&self.rng).unwrap_or(false),
+            },
             hypercalls: said(&self.hypercalls).unwrap_or(true),
         };
         if let Some(snapshot) = snapshot {

@@ -131,6 +131,19 @@ settings! {
         takers: BOARD, heading: "Machine"
     }
 
+    /// Give the machine a virtio balloon: guest memory that its driver lends to the other machines
+    /// when they need it, or when it has a memory target.
+    balloon: bool, FLAG => {
+        name: "balloon", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
+    /// Give the machine a virtio source of random bytes, which follow from rngseed.
+    rng: bool, FLAG => {
+        name: "rng", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
     /// Whether the guest finds the monitor's hypercalls.
     hypercalls: bool, FLAG => {
         name: "hypercalls", saved: true, default: "true",

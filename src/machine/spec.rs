@@ -18,6 +18,15 @@ use crate::net::NetSpec;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
+/// Virtio devices that have nothing of the host behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// A balloon.
+    pub balloon: bool,
+    /// A source of random bytes.
+    pub rng: bool,
+}
+
 /// Everything that one VM is made of.
 #[derive(Clone, Debug)]
 pub struct MachineSpec {
@@ -77,6 +86,8 @@ pub struct MachineSpec {
     pub share: u32,
     /// Where its serial console is.
     pub console: ConsoleSpec,
+    /// The virtio devices that it has beside disks and network ports.
+    pub extras: Extras,
     /// Whether the guest finds the monitor's hypercalls.
     pub hypercalls: bool,
 }

@@ -7,16 +7,17 @@ use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
 use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind};
-use super::spec::MachineSpec;
+use super::spec::{Extras, MachineSpec};
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
 use crate::disk::{MarkError, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use crate::image::{self, FileError, ImageError, Told};
+use crate::image::{self, FileError, ImageError, Seed, Told};
 use crate::net::NetError;
 use crate::snapshot::SnapshotError;
 
@@ -73,6 +74,18 @@ impl StartError {
     }
 }
 
+impl Extras {
+    /// Puts them into a machine that has not run.
+    fn fit(self, vm: &mut Vm, seed: Seed) {
+        if self.balloon {
+            vm.board.fit_balloon();
+        }
+        if self.rng {
+            vm.board.fit_entropy(xxh3_64(&seed.0));
+        }
+    }
+}
+
 impl MachineSpec {
     /// The machine, with the guest in its memory, before the first instruction.
     ///
@@ -125,10 +138,12 @@ impl MachineSpec {
         };
         let mut vm = Vm::in_memory(config, memory)?;
         self.connect(&mut vm)?;
+        let seed = self.rngseed.bytes().map_err(StartError::Seed)?;
+        self.extras.fit(&mut vm, seed);
         let initrd = self.initrd.as_deref();
         let told = Told {
             append: &self.append,
-            seed: self.rngseed.bytes().map_err(StartError::Seed)?,
+            seed,
         };
         let start = image::load(&self.image, initrd, told, self.memory, &mut *vm)?;
         if vm.ram.failure().is_some() {

@@ -25,7 +25,7 @@ use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::network::{Frame, Port, Traffic};
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Entropy, VirtioPci};
+use crate::device::virtio::{Balloon, Entropy, VirtioPci};
 use crate::device::{Device, Outside, Registers, Width};
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
@@ -233,6 +233,26 @@ impl Malta {
     pub fn fit_entropy(&mut self, seed: u64) {
         let source = VirtioPci::new(Entropy::new(seed), self.big_endian, 0);
         self.chips.rng = Some(source);
+    }
+
+    /// Puts a balloon into its slot.
+    pub fn fit_balloon(&mut self) {
+        let balloon = VirtioPci::new(Balloon::default(), self.big_endian, 0);
+        self.chips.balloon = Some(balloon);
+    }
+
+    /// The balloon, if there is one.
+    #[must_use]
+    pub fn balloon(&self) -> Option<&VirtioPci<Balloon>> {
+        self.chips.balloon.as_ref()
+    }
+
+    /// Asks the guest to have so many pages in the balloon.
+    pub fn ask_for_pages(&mut self, pages: u32) {
+        if let Some(balloon) = &mut self.chips.balloon {
+            balloon.ask(pages);
+            self.propagate(Chip::Balloon);
+        }
     }
 
     /// The image behind a disk is another from now on: starts the jobs anew that have not ended.

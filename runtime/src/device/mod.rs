@@ -93,6 +93,17 @@ pub enum Request {
 #[error("a bus master finds no memory at {0}")]
 pub struct NoMemory(pub Pa);
 
+/// What a guest decides on a page of its memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It goes to the monitor: what it held is lost, and the guest does not use it.
+    Given,
+    /// The guest uses it again.
+    Wanted,
+    /// What it held is lost. The guest may use it at any time.
+    Free,
+}
+
 /// The machine's memory, as a bus master reaches it: by physical address, a byte at its address.
 pub trait Memory {
     /// Reads the bytes from `pa` on.
@@ -107,6 +118,12 @@ pub trait Memory {
     ///
     /// Fails unless all of them are RAM. Then nothing is written.
     fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory>;
+    /// The guest has decided on a page.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is RAM.
+    fn decide(&mut self, page: Pa, fate: Fate) -> Result<(), NoMemory>;
 }
 
 /// What the machine lends to a device that acts.

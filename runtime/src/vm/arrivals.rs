@@ -20,6 +20,8 @@ pub enum Arrived {
     },
     /// The run was ended, although the guest would have gone on.
     End(Outcome),
+    /// The monitor asks the guest to have so many pages in its balloon.
+    Balloon(u32),
 }
 
 /// What came, and when.

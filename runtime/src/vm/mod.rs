@@ -426,6 +426,13 @@ impl Vm {
         }
     }
 
+    /// Asks the guest to have so many pages in its balloon, unless what arrives is known.
+    pub fn ask_for_pages(&mut self, pages: u32) {
+        if !self.arrivals.is_replayed() {
+            self.arrive(Arrived::Balloon(pages));
+        }
+    }
+
     /// Something comes from outside, now: between two runs of the engine.
     pub fn arrive(&mut self, what: Arrived) {
         let now = self.cpu.now(0);
@@ -435,6 +442,7 @@ impl Vm {
                 self.board.console().push_input(byte);
                 self.console.note_typed();
             }
+            Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
             // Whatever the machine did last, what is due now is done.
             Arrived::End(_) => {
                 self.serve_devices();

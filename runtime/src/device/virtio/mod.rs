@@ -5,6 +5,7 @@
 //! chains of buffers that its queues hold. [`VirtioPci`] shows it on PCI, with the registers of
 //! version 1 and, if the device had a number before that version, with the legacy ones as well.
 
+mod balloon;
 mod blk;
 mod buffers;
 mod chain;
@@ -14,6 +15,7 @@ mod queue;
 mod rng;
 mod transport;
 
+pub use balloon::Balloon;
 pub use blk::Block;
 pub use buffers::Buffers;
 pub use chain::Chain;
@@ -109,6 +111,8 @@ pub trait VirtioDevice {
     fn features(&self) -> u64;
     /// The configuration space.
     fn config(&self, order: Order) -> Vec<u8>;
+    /// The driver writes a byte of the configuration space.
+    fn write_config(&mut self, _at: u64, _byte: u8) {}
     /// Forgets all requests, as at a reset.
     fn reset(&mut self);
     /// When the device wants to go on by itself.

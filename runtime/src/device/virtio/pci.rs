@@ -114,6 +114,11 @@ impl<D: VirtioDevice> VirtioPci<D> {
         &mut self.transport.device
     }
 
+    /// Tells the driver that the configuration space is another.
+    pub(super) fn config_changed(&mut self) {
+        self.transport.config_changed();
+    }
+
     /// Whether a driver uses this queue of the device.
     pub(super) fn serves(&self, queue: usize) -> bool {
         self.transport.serves(queue)

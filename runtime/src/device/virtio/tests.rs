@@ -1,3 +1,5 @@
+mod balloon;
+mod bench;
 mod disk;
 mod driver;
 mod net;
