@@ -111,6 +111,7 @@ impl Settings {
             console: self.console()?,
             extras: Extras {
                 balloon: said(&self.balloon).unwrap_or(false),
+                console: said(&self.virtio_console).unwrap_or(false),
                 rng: said(&self.rng).unwrap_or(false),
             },
             hypercalls: said(&self.hypercalls).unwrap_or(true),

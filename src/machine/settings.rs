@@ -144,6 +144,13 @@ settings! {
         takers: BOARD, heading: "Machine", action: Action::On
     }
 
+    /// Give the machine a virtio console, hvc0, beside its serial ports. What both print goes where
+    /// `console` says; what is typed goes to hvc0 from when the guest has printed there.
+    virtio_console: bool, FLAG => {
+        name: "virtio-console", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
     /// Whether the guest finds the monitor's hypercalls.
     hypercalls: bool, FLAG => {
         name: "hypercalls", saved: true, default: "true",

@@ -23,6 +23,8 @@ use crate::snapshot::Snapshot;
 pub struct Extras {
     /// A balloon.
     pub balloon: bool,
+    /// A console.
+    pub console: bool,
     /// A source of random bytes.
     pub rng: bool,
 }

@@ -80,6 +80,9 @@ impl Extras {
         if self.balloon {
             vm.board.fit_balloon();
         }
+        if self.console {
+            vm.board.fit_console();
+        }
         if self.rng {
             vm.board.fit_entropy(xxh3_64(&seed.0));
         }

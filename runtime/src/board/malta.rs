@@ -25,7 +25,7 @@ use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::network::{Frame, Port, Traffic};
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Balloon, Entropy, VirtioPci};
+use crate::device::virtio::{Balloon, Console, Entropy, VirtioPci, WindowSize};
 use crate::device::{Device, Outside, Registers, Width};
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
@@ -126,12 +126,55 @@ impl Malta {
     /// How many bytes that were typed are on their way to the guest.
     #[must_use]
     pub fn typed_ahead(&self) -> usize {
-        self.chips.serial0.input_pending()
+        let virtio = self.chips.console.as_ref();
+        self.chips.serial0.input_pending() + virtio.map_or(0, |it| it.device().typed_ahead())
     }
 
     /// The first serial port, ttyS0.
     pub fn console(&mut self) -> &mut Uart16550 {
         &mut self.chips.serial0
+    }
+
+    /// A byte is typed: for the virtio console if the guest uses it, else for the serial port.
+    pub fn push_input(&mut self, byte: u8, outside: &mut Outside<'_>, now: Nanos) {
+        match &mut self.chips.console {
+            Some(console) if console.listens() => {
+                console.push_input(byte);
+                self.lend_bus(Chip::Console, outside, now);
+                self.propagate(Chip::Console);
+            }
+            _ => self.chips.serial0.push_input(byte),
+        }
+    }
+
+    /// Takes what was printed, on either console.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let mut output = self.chips.serial0.take_output();
+        if let Some(console) = &mut self.chips.console {
+            output.extend(console.take_output());
+        }
+        output
+    }
+
+    /// Puts a console into its slot, beside the serial ports.
+    pub fn fit_console(&mut self) {
+        let console = VirtioPci::new(Console::default(), self.big_endian, 0);
+        self.chips.console = Some(console);
+    }
+
+    /// The size of the window that the virtio console knows of, if there is one.
+    #[must_use]
+    pub fn window_size(&self) -> Option<WindowSize> {
+        let console = self.chips.console.as_ref();
+        console.map(|console| console.device().size())
+    }
+
+    /// The window of the virtio console has another size.
+    pub fn resize(&mut self, size: WindowSize) {
+        if let Some(console) = &mut self.chips.console {
+            console.resize(size);
+            self.propagate(Chip::Console);
+        }
     }
 
     /// The CPU's hardware interrupt lines: bit 2 is the 8259 pair, bit 4 the third serial port.

@@ -7,7 +7,7 @@ use super::Vm;
 use crate::addr::{Pa, Va};
 use crate::clock::Nanos;
 use crate::cpu::exception::Exception;
-use crate::device::{Outside, Width};
+use crate::device::Width;
 use crate::memory::HostFailure;
 use crate::mmu::Access;
 use crate::vcpu::TlbWrite;
@@ -201,12 +201,7 @@ impl Vm {
     ) -> Result<(), Exception> {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
-        let (board, mut memory, backends) = self.board_and_outside();
-        let mut outside = Outside {
-            memory: &mut memory,
-            backends,
-        };
-        let done = board.write(pa, width, value, &mut outside, now);
+        let done = self.with_board(|board, outside| board.write(pa, width, value, outside, now));
         self.after_device(owed);
         done.map_err(|_| self.refuse(va, Exception::BusData))
     }
@@ -214,10 +209,7 @@ impl Vm {
     /// After a device was touched: interrupts, deadlines and requests may have changed.
     fn after_device(&mut self, owed: u32) {
         self.counters.device_accesses += 1;
-        let console = self.board.console().take_output();
-        if !console.is_empty() {
-            self.write_console(console);
-        }
+        self.collect_output();
         self.refresh_lines();
         let deadline = self
             .board
@@ -226,6 +218,14 @@ impl Vm {
         let nearer = deadline < self.cpu.horizon && deadline > self.cpu.now(owed).0;
         if nearer || deadline <= self.cpu.now(owed).0 || self.board.has_request() {
             self.cpu.request_stop();
+        }
+    }
+
+    /// Takes what devices have printed.
+    pub(super) fn collect_output(&mut self) {
+        let output = self.board.take_output();
+        if !output.is_empty() {
+            self.write_console(output);
         }
     }
 

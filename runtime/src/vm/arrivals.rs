@@ -3,6 +3,7 @@
 
 use crate::clock::Cycles;
 use crate::device::network::Frame;
+use crate::device::virtio::WindowSize;
 use crate::exit::Outcome;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub enum Arrived {
     },
     /// The run was ended, although the guest would have gone on.
     End(Outcome),
+    /// The window that shows the virtio console has another size.
+    Resized(WindowSize),
     /// The monitor asks the guest to have so many pages in its balloon.
     Balloon(u32),
 }

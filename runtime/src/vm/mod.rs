@@ -24,6 +24,7 @@ use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
 use crate::device::network::Network;
+use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
@@ -259,12 +260,7 @@ impl Vm {
             return Err(ConnectError(number));
         }
         self.backends.disks.connect(number, disk);
-        let (board, mut memory, backends) = self.board_and_outside();
-        let mut outside = Outside {
-            memory: &mut memory,
-            backends,
-        };
-        board.reconnect(number, &mut outside);
+        self.with_board(|board, outside| board.reconnect(number, outside));
         Ok(())
     }
 
@@ -311,6 +307,14 @@ impl Vm {
             counters: &mut self.counters,
         };
         (&mut self.board, memory, &mut self.backends)
+    }
+
+    /// Does something with the board and what is lent to its devices.
+    #[inline]
+    pub(super) fn with_board<T>(&mut self, act: impl FnOnce(&mut Malta, &mut Outside<'_>) -> T) -> T {
+        let (board, mut memory, backends) = self.board_and_outside();
+        let memory = &mut memory;
+        act(board, &mut Outside { memory, backends })
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.
@@ -392,7 +396,7 @@ impl Vm {
         let mut account = Account::default();
         account.add(Kind::Tables, self.cpu.held_by_spaces());
         let console = self.console.waiting() + self.board.typed_ahead();
-        let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + TYPED_AHEAD;
+        let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + PRINTED + TYPED_AHEAD;
         account.add(Kind::Console, Holding::new(console, limit));
         account.add(Kind::Network, self.board.frames_held());
         account.add(Kind::Network, self.backends.networks.held());
@@ -439,22 +443,21 @@ impl Vm {
         self.arrivals.note(now, &what);
         match what {
             Arrived::Typed(byte) => {
-                self.board.console().push_input(byte);
+                self.with_board(|board, outside| board.push_input(byte, outside, now.to_nanos()));
                 self.console.note_typed();
             }
+            Arrived::Resized(size) => self.board.resize(size),
             Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
             // Whatever the machine did last, what is due now is done.
             Arrived::End(_) => {
                 self.serve_devices();
             }
             Arrived::Frame { port, frame } => {
-                let (board, mut memory, backends) = self.board_and_outside();
-                let mut outside = Outside {
-                    memory: &mut memory,
-                    backends,
-                };
-                board.deliver(port, frame, &mut outside, now.to_nanos());
+                self.with_board(|board, outside| {
+                    board.deliver(port, frame, outside, now.to_nanos());
+                });
             }
         }
+        self.collect_output();
     }
 }

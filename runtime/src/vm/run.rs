@@ -9,7 +9,6 @@ use crate::addr::Va;
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
-use crate::device::Outside;
 use crate::exit::{Exit, Outcome};
 use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
@@ -199,11 +198,12 @@ impl Vm {
 
     /// Takes what has come from outside: what was typed, and frames for which devices have room.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
+        let room = TYPED_AHEAD.saturating_sub(self.board.typed_ahead());
         match host.input(room) {
             Input::Bytes(_) if self.arrivals.is_replayed() => self.arrive_again(),
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
+                self.heed_size(host);
                 self.take_frames();
                 None
             }
@@ -227,6 +227,15 @@ impl Vm {
             }
         }
         None
+    }
+
+    /// Tells the guest if the window of its virtio console has another size.
+    fn heed_size(&mut self, host: &dyn Host) {
+        let known = self.board.window_size();
+        let size = known.and_then(|_| host.window_size());
+        if let Some(size) = size.filter(|&size| known != Some(size)) {
+            self.arrive(Arrived::Resized(size));
+        }
     }
 
     fn take_frames(&mut self) {
@@ -312,8 +321,14 @@ impl Vm {
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
     /// engine. Returns the machine's outcome if the guest asked for its end.
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        self.print(host);
-        self.serve_devices()
+        loop {
+            self.print(host);
+            let outcome = self.serve_devices();
+            // What devices have printed now, a script may answer now.
+            if outcome.is_some() || !self.console.has_output() {
+                return outcome;
+            }
+        }
     }
 
     /// The same without the console. To do it twice is to do it once.
@@ -324,12 +339,8 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory, backends) = self.board_and_outside();
-            let mut outside = Outside {
-                memory: &mut memory,
-                backends,
-            };
-            board.advance(&mut outside, now.to_nanos());
+            self.with_board(|board, outside| board.advance(outside, now.to_nanos()));
+            self.collect_output();
         }
         self.refresh_lines();
         match self.board.take_request() {

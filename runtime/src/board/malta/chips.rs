@@ -21,7 +21,7 @@ use crate::device::pci::PciFunction;
 use crate::device::piix4::{Ide, IsaBridge, Power, Usb};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Balloon, Block, Entropy, Net, VirtioPci};
+use crate::device::virtio::{Balloon, Block, Console, Entropy, Net, VirtioPci};
 use crate::device::{Device, Registers};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,8 @@ board! {
             (19, 3), [], [Pci];
         Balloon, "balloon", balloon: Option<VirtioPci<Balloon>> = None,
             (12, 0), [], [Pci];
+        Console, "console", console: Option<VirtioPci<Console>> = None,
+            (11, 0), [], [Pci];
         // A source of random bytes.
         Entropy, "rng", rng: Option<VirtioPci<Entropy>> = None,
             (20, 0), [], [Pci];

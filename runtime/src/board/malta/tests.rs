@@ -105,6 +105,7 @@ impl Guest {
     fn fit_virtio(&mut self) {
         self.board.fit_entropy(1);
         self.board.fit_balloon();
+        self.board.fit_console();
         for number in 0..4 {
             let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
             assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));

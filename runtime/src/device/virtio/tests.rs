@@ -1,5 +1,6 @@
 mod balloon;
 mod bench;
+mod console;
 mod disk;
 mod driver;
 mod net;
