@@ -9,6 +9,7 @@ use mirrorball_runtime::mmu::second;
 
 use super::disk;
 use super::error::{Problem, SpecError};
+use super::folder;
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
 use super::load::{self, Files, Flat};
 use super::network;
@@ -20,6 +21,7 @@ use super::values::{RtcStart, ValueError};
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
+use crate::folder::FolderSpec;
 use crate::image::{Image, ImageError};
 use crate::net::{self, NetSpec};
 use crate::snapshot::Snapshot;
@@ -93,6 +95,7 @@ impl Settings {
             memory: said(&self.memory).unwrap_or_default(),
             rtc: said(&self.rtc).unwrap_or_else(|| rtc_beside(&networks)),
             networks,
+            folders: self.folders()?,
             rngseed: said(&self.rngseed).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
@@ -131,6 +134,18 @@ impl Settings {
             return Err(Problem::Disks(disk::MOST).at(place));
         }
         (0..).zip(value).map(|(n, disk)| disk.spec(n)).collect()
+    }
+
+    /// The folders that it shares.
+    fn folders(&self) -> Result<Vec<FolderSpec>, SpecError> {
+        let Some(At { value, place }) = &self.folder else {
+            return Ok(Vec::new());
+        };
+        if value.len() > folder::MOST {
+            return Err(Problem::Folders(folder::MOST).at(place));
+        }
+        let numbered = (0..).zip(value);
+        numbered.map(|(n, folder)| folder.spec(n)).collect()
     }
 
     /// Its network ports.
@@ -186,7 +201,9 @@ impl Settings {
     /// A run that a script or a limit ends is over as soon as it can be, and others are for people. What
     /// comes over a network takes time of the host's as well.
     fn pace(&self) -> Pace {
-        let ends = (self.script.is_some() || self.limit.is_some()) && self.net.is_none();
+        let ends = (self.script.is_some() || self.limit.is_some())
+            && self.net.is_none()
+            && self.folder.is_none();
         match (said(&self.realtime), said(&self.fast_forward)) {
             _ if self.replay.is_some() => Pace::Forward,
             (Some(true), _) => Pace::Realtime,
@@ -234,6 +251,7 @@ impl Settings {
             (self.restore.is_some(), "restore"),
             (self.script.is_some(), "script"),
             (self.net.is_some(), "net"),
+            (self.folder.is_some(), "folder"),
             (said(&self.realtime) == Some(true), "realtime"),
         ]
         .into_iter()

@@ -11,9 +11,10 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second::MOST_ENTRIES;
 
 use super::disk::DiskSettings;
+use super::folder::FolderSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, NET,
-    SEED, SIZE, TEXT, choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, FOLDER, Form, MEMORY, MODEL,
+    NAME, NET, SEED, SIZE, TEXT, choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 use super::network::NetSettings;
@@ -104,6 +105,13 @@ settings! {
         takers: RUN, heading: "Machine"
     }
 
+    /// A folder of the host that the guest shares, and after commas what else there is to say of it,
+    /// as in work,readonly. A machine has up to 4, in this order.
+    folder: Vec<FolderSettings>, FOLDER => {
+        name: "folder",
+        takers: RUN, heading: "Machine", qemu: &["-virtfs", "-fsdev"]
+    }
+
     /// The kernel's command line.
     append: String, TEXT => {
         name: "append", saved: true,
@@ -167,7 +175,7 @@ settings! {
 
     /// Let an idle guest's time pass at once. If not, it waits as long on the host's clock.
     fast_forward: bool, FLAG => {
-        name: "fast-forward", default: "on with a script or a limit and without a network, while nothing else may be typed",
+        name: "fast-forward", default: "on with a script or a limit and without a network or a folder, while nothing else may be typed",
         takers: RUN, heading: "Machine", action: Action::On
     }
 

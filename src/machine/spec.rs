@@ -13,6 +13,7 @@ use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::{DiskSpec, Mark, MarkError};
+use crate::folder::FolderSpec;
 use crate::image::{self, Image, Initrd, MemorySize, PhysicalMemory};
 use crate::net::NetSpec;
 use crate::record::Record;
@@ -48,6 +49,8 @@ pub struct MachineSpec {
     pub disks: Vec<DiskSpec>,
     /// Its network ports.
     pub networks: Vec<NetSpec>,
+    /// The folders that it shares.
+    pub folders: Vec<FolderSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig};
+use mirrorball_runtime::vm::{ConnectError, NoFolder, NoPort, Vm, VmConfig};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -17,6 +17,7 @@ use crate::disk::{MarkError, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
+use crate::folder::FolderError;
 use crate::image::{self, FileError, ImageError, Seed, Told};
 use crate::net::NetError;
 use crate::snapshot::SnapshotError;
@@ -49,6 +50,10 @@ pub enum StartError {
     #[error(transparent)]
     Port(#[from] NoPort),
     #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    NoFolder(#[from] NoFolder),
+    #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
     Terminal(#[source] io::Error),
@@ -68,7 +73,7 @@ impl StartError {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
             Self::Network(error) => error.is_usage(),
-            Self::Socket { .. } | Self::Mark(_) => true,
+            Self::Socket { .. } | Self::Mark(_) | Self::Folder(_) => true,
             _ => false,
         }
     }
@@ -127,6 +132,9 @@ impl MachineSpec {
         for (number, network) in self.networks.iter().enumerate() {
             vm.connect_network(number, network.open()?)?;
         }
+        for (number, folder) in self.folders.iter().enumerate() {
+            vm.connect_folder(number, folder.open()?)?;
+        }
         Ok(())
     }
 
@@ -157,7 +165,7 @@ impl MachineSpec {
         Ok(vm)
     }
 
-    /// Starts the networks that it is connected to. If they are to be `confined`, their threads leave
+    /// Starts the networks that it is connected to, and what serves its folders. If they are to be `confined`, their threads leave
     /// themselves what they need and no more.
     ///
     /// # Errors
@@ -166,6 +174,9 @@ impl MachineSpec {
     pub fn start_networks(&self, confined: bool) -> Result<(), StartError> {
         for network in &self.networks {
             network.start(confined)?;
+        }
+        for folder in &self.folders {
+            folder.start(confined)?;
         }
         Ok(())
     }
@@ -256,6 +267,9 @@ impl MachineSpec {
         let mut session = console.session(self.script.clone(), self.pace);
         for network in &self.networks {
             network.wake(session.waker())?;
+        }
+        for folder in &self.folders {
+            folder.wake(session.waker())?;
         }
         Ok(session)
     }

@@ -15,6 +15,7 @@ pub mod ata;
 pub mod copier;
 pub mod disk;
 pub mod dma8237;
+pub mod folder;
 pub mod fpga;
 pub mod gt64120;
 pub mod i8042;
@@ -33,6 +34,7 @@ pub mod virtio;
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use disk::Disks;
+use folder::Folders;
 use network::Networks;
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +143,8 @@ pub struct Backends {
     pub disks: Disks,
     /// The networks behind its ports.
     pub networks: Networks,
+    /// The folders that the guest shares.
+    pub folders: Folders,
 }
 
 /// A chip: what the board does with each of them.

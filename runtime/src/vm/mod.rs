@@ -23,6 +23,7 @@ use crate::clock::Cycles;
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
+use crate::device::folder::Folder;
 use crate::device::network::Network;
 use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
@@ -128,6 +129,11 @@ pub struct ConnectError(pub usize);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the board has no place for network port {0} with this address")]
 pub struct NoPort(pub usize);
+
+/// A folder cannot be put behind a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the board has no place for folder {0} with this tag")]
+pub struct NoFolder(pub usize);
 
 /// A virtual machine.
 #[repr(C)]
@@ -286,6 +292,23 @@ impl Vm {
         Ok(())
     }
 
+    /// Puts a folder of the host behind a device of the board: before the machine runs, which then has
+    /// the device, or after it was loaded. What its guest had open there is lost, then.
+    ///
+    /// # Errors
+    /// If the board has no place for a folder of this number, or another folder there.
+    pub fn connect_folder(
+        &mut self,
+        number: usize,
+        folder: Box<dyn Folder>,
+    ) -> Result<(), NoFolder> {
+        if !self.board.fit_folder(number, folder.tag()) {
+            return Err(NoFolder(number));
+        }
+        self.backends.folders.connect(number, folder);
+        Ok(())
+    }
+
     /// What the machine is made of.
     #[must_use]
     pub fn config(&self) -> &VmConfig {
@@ -311,7 +334,10 @@ impl Vm {
 
     /// Does something with the board and what is lent to its devices.
     #[inline]
-    pub(super) fn with_board<T>(&mut self, act: impl FnOnce(&mut Malta, &mut Outside<'_>) -> T) -> T {
+    pub(super) fn with_board<T>(
+        &mut self,
+        act: impl FnOnce(&mut Malta, &mut Outside<'_>) -> T,
+    ) -> T {
         let (board, mut memory, backends) = self.board_and_outside();
         let memory = &mut memory;
         act(board, &mut Outside { memory, backends })
@@ -400,6 +426,7 @@ impl Vm {
         account.add(Kind::Console, Holding::new(console, limit));
         account.add(Kind::Network, self.board.frames_held());
         account.add(Kind::Network, self.backends.networks.held());
+        account.add(Kind::Folders, self.backends.folders.held());
         account.add(Kind::Processes, self.insight.processes.held());
         account
     }
@@ -446,6 +473,13 @@ impl Vm {
                 self.with_board(|board, outside| board.push_input(byte, outside, now.to_nanos()));
                 self.console.note_typed();
             }
+            Arrived::Answer {
+                folder,
+                job,
+                answer,
+            } => self.with_board(|board, outside| {
+                board.answer(folder, job, answer, outside, now.to_nanos());
+            }),
             Arrived::Resized(size) => self.board.resize(size),
             Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
             // Whatever the machine did last, what is due now is done.

@@ -9,6 +9,7 @@ use crate::addr::Va;
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
+use crate::device::Backends;
 use crate::exit::{Exit, Outcome};
 use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
@@ -205,6 +206,7 @@ impl Vm {
                 self.type_bytes(&bytes);
                 self.heed_size(host);
                 self.take_frames();
+                self.take_answers();
                 None
             }
             Input::Quit => Some(Outcome::Quit),
@@ -250,6 +252,18 @@ impl Vm {
         }
     }
 
+    fn take_answers(&mut self) {
+        for folder in self.backends.folders.numbers() {
+            while let Some((job, answer)) = self.backends.folders.answer(folder) {
+                self.arrive(Arrived::Answer {
+                    folder,
+                    job,
+                    answer,
+                });
+            }
+        }
+    }
+
     /// The guest is in WAIT: goes on if an interrupt ends that; else lets time pass to the next
     /// event, or rests if the host keeps time.
     fn wait(&mut self, host: &mut dyn Host) -> Option<Rest> {
@@ -279,9 +293,13 @@ impl Vm {
         None
     }
 
-    /// Whether a frame, or what arrived in an earlier run, may come and end the guest's wait.
+    /// Whether a frame, an answer, or what arrived in an earlier run, may come and end the guest's wait.
     fn may_receive(&self) -> bool {
-        let listens = !self.backends.networks.ports().is_empty() && !self.cpu.is_deaf();
+        let Backends {
+            networks, folders, ..
+        } = &self.backends;
+        let is_alone = networks.ports().is_empty() && folders.numbers().is_empty();
+        let listens = !is_alone && !self.cpu.is_deaf();
         listens || self.arrivals.next_at() != u64::MAX
     }
 

@@ -45,6 +45,8 @@ pub struct Console {
     size: WindowSize,
     /// Whether the guest has printed something.
     used: bool,
+    /// Whether the driver is to be told of the size.
+    tells: bool,
     /// What was typed and is not in the driver's buffers.
     typed: VecDeque<u8>,
     /// What was printed and has not left the device.
@@ -75,7 +77,10 @@ impl Console {
             }
             let mut bytes = vec![0; length as usize];
             chain.readable.read(queues.memory, 0, &mut bytes)?;
-            self.used |= !bytes.is_empty();
+            if !bytes.is_empty() && !self.used {
+                // Linux asks for the size when it hears that it is another, and never before.
+                (self.used, self.tells) = (true, true);
+            }
             self.printed.extend(bytes);
             queues.push(SEND, chain.head, 0)?;
         }
@@ -110,7 +115,9 @@ impl VirtioDevice for Console {
     }
 
     fn config(&self, order: Order) -> Vec<u8> {
-        let mut config = [self.size.columns, self.size.rows].map(|it| order.put16(it)).concat();
+        let mut config = [self.size.columns, self.size.rows]
+            .map(|it| order.put16(it))
+            .concat();
         // One port, and no output before there is a driver.
         config.extend([1, 0].map(|it| order.put32(it)).concat());
         config
@@ -118,11 +125,15 @@ impl VirtioDevice for Console {
 
     fn reset(&mut self) {
         self.typed.clear();
-        self.used = false;
+        (self.used, self.tells) = (false, false);
     }
 
     fn is_due(&self) -> bool {
         !self.typed.is_empty()
+    }
+
+    fn take_config_change(&mut self) -> bool {
+        std::mem::take(&mut self.tells)
     }
 
     fn process(

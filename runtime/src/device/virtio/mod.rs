@@ -10,6 +10,7 @@ mod blk;
 mod buffers;
 mod chain;
 mod console;
+mod folder;
 mod net;
 mod pci;
 mod queue;
@@ -21,6 +22,7 @@ pub use blk::Block;
 pub use buffers::Buffers;
 pub use chain::Chain;
 pub use console::{Console, PRINTED, WindowSize};
+pub use folder::SharedFolder;
 pub use net::Net;
 pub use pci::VirtioPci;
 pub use queue::Queues;
@@ -126,6 +128,10 @@ pub trait VirtioDevice {
     /// Whether something is due: [`VirtioDevice::process`] is to be called although the driver said
     /// nothing.
     fn is_due(&self) -> bool {
+        false
+    }
+    /// Whether the configuration space has become another by itself since this was last asked.
+    fn take_config_change(&mut self) -> bool {
         false
     }
     /// Takes requests from the queues and gives back those that are done.

@@ -3,6 +3,7 @@ mod bench;
 mod console;
 mod disk;
 mod driver;
+mod folder;
 mod net;
 mod rng;
 mod wild;

@@ -226,7 +226,11 @@ impl<D: VirtioDevice> Transport<D> {
             memory: &mut *outside.memory,
         };
         let done = self.device.process(&mut queues, outside.backends, now);
-        match queues.interrupt() {
+        let wanted = queues.interrupt();
+        if self.device.take_config_change() {
+            self.config_changed();
+        }
+        match wanted {
             Ok(true) => self.interrupt |= INTERRUPT_QUEUE,
             Ok(false) => {}
             Err(Broken) => return self.give_up(),

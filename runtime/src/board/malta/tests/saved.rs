@@ -109,7 +109,9 @@ fn a_restored_board_answers_as_the_original() {
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }
-    for name in ["copier", "disk0", "disk3", "net0", "net3", "rng", "balloon", "console"] {
+    for name in [
+        "copier", "disk0", "disk3", "net0", "net3", "rng", "balloon", "console",
+    ] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));
     }

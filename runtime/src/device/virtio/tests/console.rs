@@ -23,14 +23,21 @@ fn what_is_printed_leaves_at_once() {
     bench.hand_out(1, 2, &[(at + 4, 3)], 0);
     assert_eq!(bench.function.take_output(), b"one threetwo");
     assert_eq!(bench.given_back(1), [(0, 0), (2, 0)]);
-    assert_eq!((bench.cause(), bench.function.take_output()), (1, vec![]));
+    assert_eq!(bench.function.take_output(), b"");
+    assert_eq!(bench.cause(), 3, "and the driver hears of the size, once");
+    bench.hand_out(1, 3, &[(at, 4)], 0);
+    assert_eq!(bench.cause(), 1);
 }
 
 #[test]
 fn what_is_typed_waits_for_buffers() {
     let mut bench = bench();
     type_text(&mut bench, b"lost");
-    assert_eq!(bench.function.device().typed_ahead(), 0, "nothing was printed");
+    assert_eq!(
+        bench.function.device().typed_ahead(),
+        0,
+        "nothing was printed"
+    );
     bench.hand_out(1, 0, &[(DATA.into(), 1)], 0);
     type_text(&mut bench, b"hello");
     assert_eq!(bench.function.device().typed_ahead(), 5);
@@ -41,7 +48,8 @@ fn what_is_typed_waits_for_buffers() {
     bench.hand_out(0, 2, &[(DATA.into(), 100)], 1);
     assert_eq!(bench.given_back(0), []);
     type_text(&mut bench, b"!");
-    assert_eq!((bench.given_back(0), bench.cause()), (vec![(2, 1)], 1));
+    assert_eq!(bench.given_back(0), [(2, 1)]);
+    assert_ne!(bench.cause() & 1, 0);
     bench.write(0x14, Width::Byte, 0);
     type_text(&mut bench, b"lost");
     assert_eq!(bench.function.device().typed_ahead(), 0, "no driver");
@@ -55,7 +63,10 @@ fn the_driver_hears_of_the_size_of_the_window() {
         columns: 132,
         rows: 50,
     });
-    assert_eq!((bench.cause(), bench.config(0, Width::Word)), (2, 50 << 16 | 132));
+    assert_eq!(
+        (bench.cause(), bench.config(0, Width::Word)),
+        (2, 50 << 16 | 132)
+    );
     assert_eq!(bench.config(4, Width::Word), 1, "a port");
 }
 
@@ -63,7 +74,10 @@ fn the_driver_hears_of_the_size_of_the_window() {
 fn what_no_driver_prints_needs_a_reset() {
     let mut bench = bench();
     bench.hand_out(1, 0, &[(0, 0x4001)], 0);
-    assert_eq!((bench.status(), bench.function.take_output()), (0x4f, vec![]));
+    assert_eq!(
+        (bench.status(), bench.function.take_output()),
+        (0x4f, vec![])
+    );
     bench.start();
     bench.hand_out(1, 0, &[(DATA.into(), 1)], 0);
     type_text(&mut bench, b"x");
@@ -84,7 +98,10 @@ fn a_wild_driver_of_a_console_is_harmless() {
             bench.lend();
         }
     });
-    assert!(broken > 100 && answers > 100 && printed > 1000, "{broken}, {answers}, {printed}");
+    assert!(
+        broken > 100 && answers > 100 && printed > 1000,
+        "{broken}, {answers}, {printed}"
+    );
     bench.put(DATA, b"works");
     bench.hand_out(1, 0, &[(DATA.into(), 5)], 0);
     assert_eq!(bench.function.take_output(), b"works");
