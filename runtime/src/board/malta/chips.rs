@@ -197,7 +197,7 @@ impl Chips {
         let place = self.folder_mut(number);
         place.is_some_and(|(_, place)| {
             let folder = place.get_or_insert_with(new);
-            folder.forsake();
+            folder.update(SharedFolder::forsake);
             folder.device().tag() == tag
         })
     }

@@ -5,7 +5,7 @@
 //! balloon, or one that the guest reports to be free, has no frame and reads as zeros. The driver also
 //! tells how the guest uses its memory, as often as the device asks.
 
-use super::{Broken, Buffers, Chain, Order, Queues, VirtioDevice, VirtioPci};
+use super::{Broken, Buffers, Chain, Order, Queues, VirtioDevice};
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Pa};
 use crate::clock::Nanos;
 use crate::device::{Backends, Fate};
@@ -50,6 +50,8 @@ pub const NAMES: [&str; 10] = [
 pub struct Balloon {
     /// How many pages the driver is to put into it.
     asked: u32,
+    /// Whether the driver is to be told of that.
+    asks: bool,
     /// How many it says are in it.
     said: u32,
     /// What it told of its guest's memory last.
@@ -61,6 +63,11 @@ pub struct Balloon {
 }
 
 impl Balloon {
+    /// Asks the driver to put so many pages into it, those that are there included.
+    pub fn ask(&mut self, pages: u32) {
+        (self.asked, self.asks) = (pages, true);
+    }
+
     /// How many pages the driver was asked to put into it.
     #[must_use]
     pub fn asked(&self) -> u32 {
@@ -197,6 +204,10 @@ impl VirtioDevice for Balloon {
         (self.held.as_ref()).is_some_and(|&(_, due)| due <= self.reached)
     }
 
+    fn take_config_change(&mut self) -> bool {
+        std::mem::take(&mut self.asks)
+    }
+
     fn process(
         &mut self,
         queues: &mut Queues<'_>,
@@ -212,19 +223,5 @@ impl VirtioDevice for Balloon {
             Self::take_reports(queues)?;
         }
         Ok(())
-    }
-}
-
-impl VirtioPci<Balloon> {
-    /// Asks the driver to put so many pages into the balloon, those that are there included.
-    pub fn ask(&mut self, pages: u32) {
-        self.device_mut().asked = pages;
-        self.config_changed();
-    }
-
-    /// Whether there is a driver for it.
-    #[must_use]
-    pub fn is_served(&self) -> bool {
-        self.serves(INFLATE)
     }
 }

@@ -3,7 +3,7 @@
 //! What the guest prints leaves the device at once, a buffer at a time. What is typed waits here until
 //! the driver has given buffers for it.
 
-use super::{Broken, Order, Queues, VirtioDevice, VirtioPci};
+use super::{Broken, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,28 @@ impl Console {
     #[must_use]
     pub fn typed_ahead(&self) -> usize {
         self.typed.len()
+    }
+
+    /// Whether the guest uses it: its driver has printed something. A driver that no program uses would
+    /// take what is typed from the other consoles.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        self.used
+    }
+
+    /// A byte is typed.
+    pub fn push_input(&mut self, byte: u8) {
+        self.typed.push_back(byte);
+    }
+
+    /// Takes what was printed.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// The window that shows it has another size.
+    pub fn resize(&mut self, size: WindowSize) {
+        (self.size, self.tells) = (size, true);
     }
 
     fn print(&mut self, queues: &mut Queues<'_>) -> Result<(), Broken> {
@@ -144,32 +166,5 @@ impl VirtioDevice for Console {
     ) -> Result<(), Broken> {
         self.print(queues)?;
         self.hand_on(queues)
-    }
-}
-
-impl VirtioPci<Console> {
-    /// A byte is typed. It is lost if nothing listens.
-    pub fn push_input(&mut self, byte: u8) {
-        if self.listens() {
-            self.device_mut().typed.push_back(byte);
-        }
-    }
-
-    /// Whether something listens: there is a driver, and the guest has printed by it. A driver that
-    /// no program uses would take what is typed from the other consoles.
-    #[must_use]
-    pub fn listens(&self) -> bool {
-        self.serves(RECEIVE) && self.device().used
-    }
-
-    /// Takes what was printed.
-    pub fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.device_mut().printed)
-    }
-
-    /// The window that shows it has another size.
-    pub fn resize(&mut self, size: WindowSize) {
-        self.device_mut().size = size;
-        self.config_changed();
     }
 }

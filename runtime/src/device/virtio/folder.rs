@@ -3,7 +3,7 @@
 //! A message that the driver hands out goes to the host at once. Its answer comes when the host has it,
 //! and is put into the buffers that the driver gave with the message.
 
-use super::{Broken, Chain, Order, Queues, VirtioDevice, VirtioPci};
+use super::{Broken, Chain, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
 use crate::device::folder::Job;
@@ -67,6 +67,13 @@ impl SharedFolder {
             answer.extend([RLERROR, tag[0], tag[1]]);
             answer.extend(EIO.to_le_bytes());
             self.answers.push_back((chain, answer));
+        }
+    }
+
+    /// The answer to a message comes. It is lost if the driver has forgotten the message.
+    pub fn answer(&mut self, job: Job, answer: Vec<u8>) {
+        if let Some(pending) = self.pending.remove(&job) {
+            self.answers.push_back((pending.chain, answer));
         }
     }
 
@@ -136,20 +143,5 @@ impl VirtioDevice for SharedFolder {
     ) -> Result<(), Broken> {
         self.give_answers(queues)?;
         self.take_messages(queues, backends)
-    }
-}
-
-impl VirtioPci<SharedFolder> {
-    /// The answer to a message comes. It is lost if the driver has forgotten the message.
-    pub fn answer(&mut self, job: Job, answer: Vec<u8>) {
-        let folder = self.device_mut();
-        if let Some(pending) = folder.pending.remove(&job) {
-            folder.answers.push_back((pending.chain, answer));
-        }
-    }
-
-    /// As [`SharedFolder::forsake`].
-    pub fn forsake(&mut self) {
-        self.device_mut().forsake();
     }
 }

@@ -114,9 +114,18 @@ impl<D: VirtioDevice> VirtioPci<D> {
         &mut self.transport.device
     }
 
-    /// Tells the driver that the configuration space is another.
-    pub(super) fn config_changed(&mut self) {
-        self.transport.config_changed();
+    /// Something happens to the device, of which its driver hears if it changes the configuration
+    /// space.
+    pub fn update<T>(&mut self, update: impl FnOnce(&mut D) -> T) -> T {
+        let done = update(&mut self.transport.device);
+        self.transport.heed_config();
+        done
+    }
+
+    /// Whether there is a driver: it uses the first queue.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.transport.serves(0)
     }
 
     /// Whether a driver uses this queue of the device.

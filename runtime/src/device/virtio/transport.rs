@@ -183,8 +183,15 @@ impl<D: VirtioDevice> Transport<D> {
         std::mem::take(&mut self.interrupt)
     }
 
-    /// The configuration space is another: tells the driver, if there is one.
-    pub fn config_changed(&mut self) {
+    /// Tells the driver if the device has changed its configuration space.
+    pub fn heed_config(&mut self) {
+        if self.device.take_config_change() {
+            self.config_changed();
+        }
+    }
+
+    /// The configuration space or the status is another: tells the driver, if there is one.
+    fn config_changed(&mut self) {
         if self.status & DRIVER_OK != 0 {
             self.interrupt |= INTERRUPT_CONFIG;
         }
@@ -227,9 +234,7 @@ impl<D: VirtioDevice> Transport<D> {
         };
         let done = self.device.process(&mut queues, outside.backends, now);
         let wanted = queues.interrupt();
-        if self.device.take_config_change() {
-            self.config_changed();
-        }
+        self.heed_config();
         match wanted {
             Ok(true) => self.interrupt |= INTERRUPT_QUEUE,
             Ok(false) => {}

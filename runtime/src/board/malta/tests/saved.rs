@@ -15,13 +15,13 @@ struct Step {
 const WINDOWS: [(u64, u64); 9] = [
     (IO, 0x100),
     (IO + 0x1f0, 0x220),
-    (IO + 0x1000, 0x680),
+    (IO + 0x1000, 0x800),
     (IO + 0xcf0, 0x10),
     (GT + 0xc00, 0x100),
     (0x1f00_0200, 0x900),
     (0x1f00_0900, 0x40),
     (0x1200_0000, 0x20),
-    (0x1300_0000, 0x2_c000),
+    (0x1300_0000, 0x3_8000),
 ];
 
 impl Step {
@@ -110,7 +110,7 @@ fn a_restored_board_answers_as_the_original() {
         assert!(original.board.accesses().eq(accesses));
     }
     for name in [
-        "copier", "disk0", "disk3", "net0", "net3", "rng", "balloon", "console",
+        "copier", "disk0", "disk3", "net0", "net3", "rng", "balloon", "console", "folder3",
     ] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));

@@ -49,7 +49,7 @@ fn pages_go_into_the_balloon_and_come_back() {
 #[test]
 fn the_driver_is_asked_and_says_how_far_it_is() {
     let mut bench = bench(ALL);
-    bench.function.ask(0x1234);
+    bench.function.update(|it| it.ask(0x1234));
     assert_eq!((bench.cause(), bench.config(0, Width::Word)), (2, 0x1234));
     bench.write(0x2004, Width::Word, 0x1200);
     assert_eq!(bench.config(4, Width::Word), 0x1200);
@@ -110,7 +110,7 @@ fn a_wild_driver_of_a_balloon_is_harmless() {
     let mut bench = bench(ALL);
     let [broken, answers] = bench.run_wild(5, |bench, state| {
         if wild::next(state).is_multiple_of(64) {
-            bench.function.ask(wild::some(state) as u32);
+            bench.function.update(|it| it.ask(wild::some(state) as u32));
         }
     });
     assert!(broken > 100 && answers > 100, "{broken} and {answers}");
