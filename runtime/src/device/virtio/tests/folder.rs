@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 
 const ANSWERS: u64 = DATA as u64 + 0x1000;
 
+type Messages = Vec<(Job, Vec<u8>)>;
+
 /// What the device has asked.
 #[derive(Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(Job, Vec<u8>)>>>);
+struct Asked(Arc<Mutex<Messages>>);
 
 impl Folder for Asked {
     fn tag(&self) -> &str {
@@ -26,7 +28,7 @@ impl Folder for Asked {
 }
 
 impl Asked {
-    fn take(&self) -> Vec<(Job, Vec<u8>)> {
+    fn take(&self) -> Messages {
         std::mem::take(&mut *self.0.lock().expect("whole"))
     }
 }
