@@ -56,6 +56,8 @@ pub mod disk;
 #[cfg(feature = "program")]
 pub mod fleet;
 #[cfg(feature = "program")]
+pub mod folder;
+#[cfg(feature = "program")]
 pub mod gdb;
 #[cfg(feature = "program")]
 pub mod machine;

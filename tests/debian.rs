@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Trial::ignorable_test("a system call and a TLB miss are followed", flows),
         Trial::ignorable_test("programs are measured", programs_are_measured),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
+        Trial::ignorable_test("drivers of virtio devices find them", drivers),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
             let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
             alike_for_a_while(&["flush", "fifo", "least-used"].map(in_little))
@@ -472,6 +473,39 @@ fn programs_are_measured() -> Result<Completion, Failed> {
     })?;
     let table = String::from_utf8_lossy(&output.stdout);
     check(table.contains("Second/first"), || table.to_string())?;
+    Ok(Completion::Completed)
+}
+
+/// The devices whose drivers the installer has. The balloon's tells of memory once a second.
+const DRIVERS: &str = r#"wait "~ # "
+send "mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev; dmesg -n 1\n"
+wait "~ # "
+send "modprobe -a virtio_pci virtio_balloon virtio-rng; sleep 3; grep virtio /proc/interrupts\n"
+wait "virtio"
+wait "~ # "
+send "cat /sys/bus/virtio/devices/*/device; head -c 64 /dev/hwrng | sha256sum; free\n"
+wait "~ # "
+send "poweroff -f\n"
+"#;
+
+fn drivers() -> Result<Completion, Failed> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(DRIVERS.as_bytes())?;
+    let path = file.path().display().to_string();
+    let devices = ["--script", &path, "--balloon", "--virtio-console", "--rng"];
+    let run = |engine| debian(engine, &devices);
+    let (jit, interp) = match (run("jit"), run("interp")) {
+        (Ok(jit), Ok(interp)) => (jit, interp),
+        (Err(reason), _) | (_, Err(reason)) => return cannot_run(&reason),
+    };
+    let printed = String::from_utf8_lossy(&jit.stdout);
+    let shown = || printed.to_string();
+    check(jit.status.code() == Some(0), shown)?;
+    check(printed.contains("0x0003\r\n0x0005\r\n0x0004"), shown)?;
+    check(jit.stdout == interp.stdout, shown)?;
+    check(jit.stderr == interp.stderr, || {
+        String::from_utf8_lossy(&interp.stderr).into_owned()
+    })?;
     Ok(Completion::Completed)
 }
 

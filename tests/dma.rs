@@ -7,8 +7,11 @@ use common::{ENGINES, End, Kind, boot, loaded, project, run};
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
+use mirrorball_runtime::device::folder::Folder;
 use mirrorball_runtime::device::network::{Frame, Mac, Network, Port};
+use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::exit::Outcome;
+use mirrorball_runtime::vm::arrivals::Arrived;
 use mirrorball_runtime::vm::{SavedVm, Vm};
 use std::collections::VecDeque;
 use std::fs;
@@ -316,4 +319,52 @@ fn a_machine_with_a_network_can_be_saved() {
     assert_eq!((traffic.sent, traffic.received), (17, 17));
     let error = vm.connect_network(4, Box::new(network)).expect_err("four");
     assert!(error.to_string().contains("network port 4"), "{error}");
+}
+
+/// A folder that answers nothing.
+struct Silent;
+
+impl Folder for Silent {
+    fn tag(&self) -> &str {
+        "silent"
+    }
+
+    fn start(&mut self, _: u64, _: Vec<u8>) {}
+
+    fn answer(&mut self) -> Option<(u64, Vec<u8>)> {
+        None
+    }
+}
+
+/// What devices hear from outside reaches a twin, and what was saved.
+#[test]
+fn what_comes_to_devices_reaches_those_that_follow() {
+    let image = fs::read(project("guests/prebuilt/vmm-dma.el.elf")).expect("an image");
+    let mut vm = boot("vmm-dma.el", &image);
+    vm.board.fit_console();
+    vm.board.fit_balloon();
+    vm.board.fit_entropy(7);
+    vm.connect_folder(0, Box::new(Silent)).expect("a place");
+    let error = vm.connect_folder(4, Box::new(Silent)).expect_err("four");
+    assert!(error.to_string().contains("folder 4"), "{error}");
+    let mut twin = vm.twin().expect("there is memory");
+    let size = WindowSize {
+        columns: 100,
+        rows: 30,
+    };
+    vm.arrive(Arrived::Resized(size));
+    vm.ask_for_pages(12);
+    vm.arrive(Arrived::Answer {
+        folder: 0,
+        job: 0,
+        answer: vec![0; 7],
+    });
+    twin.catch_up(&mut vm);
+    let memory = vm.view().freeze().expect("the first");
+    let saved = loaded(SavedVm::of(&vm), memory);
+    for follower in [twin, saved] {
+        assert_eq!(follower.board.window_size(), Some(size));
+        let asked = follower.board.balloon().map(|it| it.device().asked());
+        assert_eq!(asked, Some(12));
+    }
 }

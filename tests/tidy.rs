@@ -52,6 +52,7 @@ const LAYERS: &[&[&str]] = &[
     &["record"],
     &["console"],
     &["net"],
+    &["folder"],
     &["machine"],
     &["report"],
     &["control"],

@@ -15,6 +15,8 @@ pub enum Kind {
     /// Frames that came in and were not received by the guest, and what is on its way between a
     /// network of the host's and the guest.
     Network,
+    /// Messages to shared folders, and their answers.
+    Folders,
     /// What is known of the guest's processes.
     Processes,
     /// Translated code.
@@ -29,10 +31,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tables,
         Self::Console,
         Self::Network,
+        Self::Folders,
         Self::Processes,
         Self::Code,
         Self::CodePages,
@@ -47,6 +50,7 @@ impl Kind {
             Self::Tables => "tables",
             Self::Console => "console",
             Self::Network => "network",
+            Self::Folders => "folders",
             Self::Processes => "processes",
             Self::Code => "code",
             Self::CodePages => "code_pages",
@@ -62,6 +66,7 @@ impl Kind {
             Self::Tables => "software TLBs",
             Self::Console => "console",
             Self::Network => "network",
+            Self::Folders => "shared folders",
             Self::Processes => "guest processes",
             Self::Code => "translated code",
             Self::CodePages => "tables that lead to code",

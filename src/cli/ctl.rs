@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 use super::{CliError, Exit, print};
-use crate::control::api::{Action, MemoryStatus, Process, VmStatus};
+use crate::control::api::{Action, BalloonStatus, MemoryStatus, Process, VmStatus};
 use crate::control::{Client, ClientError};
 use crate::machine::values;
 use crate::report::OutFile;
@@ -217,6 +217,7 @@ fn show(vm: &VmStatus) -> String {
         ("speed".to_owned(), format!("{:.1} MIPS", vm.mips)),
     ];
     rows.extend(memory(&vm.memory));
+    rows.extend(vm.balloon.iter().flat_map(balloon));
     for (name, count) in [
         ("TLB refills", vm.tlb_refills),
         ("software-TLB misses", vm.soft_tlb_misses),
@@ -259,6 +260,20 @@ fn memory(memory: &MemoryStatus) -> Vec<(String, String)> {
         ("swapped", memory.swapped),
     ] {
         rows.push((format!("memory {kind}"), bytes(size)));
+    }
+    rows
+}
+
+fn balloon(balloon: &BalloonStatus) -> Vec<(String, String)> {
+    let mut rows = vec![("balloon asked".to_owned(), bytes(balloon.asked))];
+    for (name, &value) in &balloon.guest {
+        let is_count = name.ends_with("faults") || name.starts_with("huge_pages");
+        let value = if is_count {
+            value.to_string()
+        } else {
+            bytes(value)
+        };
+        rows.push((format!("guest {}", plain(name).replace('_', " ")), value));
     }
     rows
 }

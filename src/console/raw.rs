@@ -4,13 +4,14 @@
 //! kept in one place for the process, and what comes first undoes it.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::{panic, thread};
 
+use mirrorball_runtime::device::virtio::WindowSize;
 use rustix::termios::{self, OptionalActions, OutputModes, Termios};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -20,6 +21,31 @@ use super::Waker;
 static ENDING: Mutex<Option<Waker>> = Mutex::new(None);
 /// That signal, or 0.
 static ENDED_BY: AtomicI32 = AtomicI32::new(0);
+
+/// What is done when the window of the raw terminal has another size.
+static RESIZED: Mutex<Option<Waker>> = Mutex::new(None);
+/// The size of that window, as columns and rows; nothing if it is not known.
+static SIZE: Mutex<Option<WindowSize>> = Mutex::new(None);
+
+/// The size of the window of the raw terminal.
+pub(super) fn window_size() -> Option<WindowSize> {
+    *SIZE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has `waker` called when that is another.
+pub(super) fn when_resized(waker: Waker) {
+    *RESIZED.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
+}
+
+/// Looks how large the window of `terminal` is.
+fn measure(terminal: impl AsFd) {
+    let size = termios::tcgetwinsize(terminal).ok();
+    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    *SIZE.lock().unwrap_or_else(PoisonError::into_inner) = size.map(|size| WindowSize {
+        columns: size.ws_col,
+        rows: size.ws_row,
+    });
+}
 
 /// Has SIGINT, SIGTERM and SIGHUP end the program in an orderly way: the first of them is noted, and
 /// `waker` is called. A second one ends it at once.
@@ -71,6 +97,7 @@ impl RawMode {
         // A lone line feed, from a bare-metal guest or from a message of ours, starts a new line.
         raw.output_modes |= cooked.output_modes & OutputModes::OPOST;
         watch()?;
+        measure(&terminal);
         termios::tcsetattr(&terminal, OptionalActions::Now, &raw)?;
         *saved() = Some(Saved {
             terminal,
@@ -124,7 +151,7 @@ fn watch_signals() -> io::Result<()> {
     static SIGNALS: Mutex<bool> = Mutex::new(false);
     let mut watching = SIGNALS.lock().unwrap_or_else(PoisonError::into_inner);
     if !*watching {
-        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT])?;
+        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH])?;
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || obey(signals))?;
@@ -137,6 +164,10 @@ fn obey(mut signals: Signals) {
     for signal in signals.forever() {
         if signal == SIGCONT {
             resume();
+        } else if signal == SIGWINCH {
+            saved().iter().for_each(|saved| measure(&saved.terminal));
+            let resized = RESIZED.lock().unwrap_or_else(PoisonError::into_inner);
+            resized.iter().for_each(Waker::wake);
         } else if !begins_end(signal) {
             restore();
             // Ends the process, or stops it until SIGCONT.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input as Typed};
 
 use super::outlet::ROOM;
@@ -176,6 +177,10 @@ impl Host for Session {
             }
         }
         Typed::Bytes(bytes)
+    }
+
+    fn window_size(&self) -> Option<WindowSize> {
+        self.source.as_ref().and_then(Source::window_size)
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {

@@ -10,8 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
+use mirrorball_runtime::device::virtio::WindowSize;
 
-use super::raw::RawMode;
+use super::raw::{self, RawMode};
 
 /// Called when there is something new to look at, from whatever thread brings it: it has to come
 /// back soon. What executes a VM that is idle learns by it that there is input.
@@ -139,7 +140,7 @@ pub struct Source {
     /// The news up to which it was listened to.
     heard: u64,
     /// The terminal is in raw mode for as long as this lives, if it is a terminal.
-    _raw: Option<RawMode>,
+    raw: Option<RawMode>,
 }
 
 impl Source {
@@ -154,7 +155,7 @@ impl Source {
         let source = Self {
             way: Arc::clone(&way),
             heard: 0,
-            _raw: None,
+            raw: None,
         };
         (Keys { way, waker }, source)
     }
@@ -178,8 +179,14 @@ impl Source {
     }
 
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
-        self._raw = raw;
+        self.raw = raw;
         self
+    }
+
+    /// The size of the terminal's window, if it is a terminal.
+    #[must_use]
+    pub fn window_size(&self) -> Option<WindowSize> {
+        self.raw.as_ref().and_then(|_| raw::window_size())
     }
 
     /// What was typed and not taken yet.

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use super::escape::{Command, Escape, HELP, Typed, read_keys};
-use super::raw::RawMode;
+use super::raw::{self, RawMode};
 use super::{Keys, Source, Waker};
 
 use crate::sandbox::{Duty, narrow};
@@ -28,7 +28,12 @@ pub fn open(waker: Waker) -> io::Result<Source> {
         Some(_) => (FROM_TERMINAL, Some(Escape::default())),
         None => (FROM_PIPE, None),
     };
-    let (keys, source) = Source::new(room, waker);
+    let (keys, source) = Source::new(room, waker.clone());
+    let own = source.waker();
+    raw::when_resized(Waker::new(move || {
+        own.wake();
+        waker.wake();
+    }));
     thread::Builder::new()
         .name("console".to_owned())
         .spawn(move || {

@@ -61,6 +61,16 @@ pub struct MemoryStatus {
     pub target: Option<u64>,
 }
 
+/// A VM's virtio balloon.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+pub struct BalloonStatus {
+    /// How much the guest is asked to have in it, in bytes.
+    pub asked: u64,
+    /// What its driver tells of the guest's memory: bytes, and counts of faults and huge pages.
+    pub guest: BTreeMap<String, u64>,
+}
+
 /// What a VM takes of the host's memory for one purpose, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -109,6 +119,8 @@ pub struct VmStatus {
     pub guest_seconds: f64,
     /// Where its memory is.
     pub memory: MemoryStatus,
+    /// Its virtio balloon; null if it has none.
+    pub balloon: Option<BalloonStatus>,
     /// What it takes of the host's memory beside its guest's, by kind.
     pub host_memory: BTreeMap<String, HostMemory>,
     /// Returns from the engine to the monitor, by reason.

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
-    Action, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines, MemoryStatus,
-    MonitorStatus, Process, Saves, VmState, VmStatus,
+    Action, BalloonStatus, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines,
+    MemoryStatus, MonitorStatus, Process, Saves, VmState, VmStatus,
 };
 
 const MIB: u64 = 1 << 20;
@@ -49,6 +49,10 @@ fn web() -> VmStatus {
             swapped: 2 * MIB,
             target: Some(48 * MIB),
         },
+        balloon: Some(BalloonStatus {
+            asked: 8 * MIB,
+            guest: [("free".to_owned(), 5 * MIB), ("minor_faults".to_owned(), 7)].into(),
+        }),
         host_memory: [
             (
                 "tables".to_owned(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input};
 use thiserror::Error;
 
@@ -95,6 +96,10 @@ impl Host for SharedSession {
 
     fn input(&mut self, room: usize) -> Input {
         self.session().input(room)
+    }
+
+    fn window_size(&self) -> Option<WindowSize> {
+        self.session().window_size()
     }
 
     fn idle(&mut self, span: Nanos) -> Nanos {

@@ -29,6 +29,7 @@ use crate::console::Waker;
 use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
+use crate::folder::FolderError;
 use crate::gdb::Desk;
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
@@ -64,6 +65,8 @@ pub enum FleetError {
     Console(#[from] ConsoleError),
     #[error(transparent)]
     Network(#[from] NetError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 }
 
 impl FleetError {
@@ -73,6 +76,7 @@ impl FleetError {
         match self {
             Self::Console(error) => error.is_usage(),
             Self::Network(error) => error.is_usage(),
+            Self::Folder(_) => true,
             _ => false,
         }
     }
@@ -182,20 +186,26 @@ impl Fleet {
         };
         let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
         monitor.fleet().consoles.connect(&monitor);
-        Self::wake_by_networks(&monitor)?;
+        Self::wake_by_backends(&monitor)?;
         Ok(monitor)
     }
 
-    /// Has frames wake the machines that they are for.
-    fn wake_by_networks(monitor: &Arc<FleetMonitor>) -> Result<(), NetError> {
+    /// Has frames and answers wake the machines that they are for.
+    fn wake_by_backends(monitor: &Arc<FleetMonitor>) -> Result<(), FleetError> {
+        let waker = |number| {
+            let monitor = Arc::downgrade(monitor);
+            Waker::new(move || {
+                if let Some(monitor) = monitor.upgrade() {
+                    monitor.wake(number);
+                }
+            })
+        };
         for (number, spec) in monitor.fleet().specs.iter().enumerate() {
             for network in &spec.networks {
-                let monitor = Arc::downgrade(monitor);
-                network.wake(Waker::new(move || {
-                    if let Some(monitor) = monitor.upgrade() {
-                        monitor.wake(number);
-                    }
-                }))?;
+                network.wake(waker(number))?;
+            }
+            for folder in &spec.folders {
+                folder.wake(waker(number))?;
             }
         }
         Ok(())

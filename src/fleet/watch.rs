@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::{Holding, Kind};
 use mirrorball_runtime::addr::PAGE_SIZE;
-use mirrorball_runtime::monitor::{Command, CommandError, Phase, Standing};
+use mirrorball_runtime::monitor::{Balloon, Command, CommandError, Phase, Standing};
 use mirrorball_runtime::vm::Vm;
 
 use super::saving::Running;
 use super::{FleetMonitor, lock};
-use crate::control::api::{CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus};
+use crate::control::api::{
+    BalloonStatus, CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus,
+};
 use crate::control::{
     Action, ControlError, Machines, MonitorStatus, Process, Saves, VmState, VmStatus,
 };
@@ -117,6 +119,7 @@ impl Watch {
                 swapped: pages.swapped * PAGE_SIZE,
                 target: standing.target.map(|pages| pages * PAGE_SIZE),
             },
+            balloon: snapshot.balloon.as_ref().map(balloon),
             host_memory: snapshot
                 .account
                 .holdings()
@@ -148,6 +151,16 @@ impl Watch {
         let vms = standings.iter().zip(had).enumerate();
         vms.map(|(number, (standing, had))| self.vm_status(number, standing, seconds, had))
             .collect()
+    }
+}
+
+fn balloon(balloon: &Balloon) -> BalloonStatus {
+    let told = balloon.statistics.iter();
+    BalloonStatus {
+        asked: balloon.asked * PAGE_SIZE,
+        guest: told
+            .map(|&(name, value)| (name.to_owned(), value))
+            .collect(),
     }
 }
 

@@ -101,6 +101,8 @@ pub enum Problem {
     Replayed(&'static str),
     #[error("a machine has up to {0} network ports; leave out some")]
     Networks(usize),
+    #[error("a machine shares up to {0} folders; leave out some")]
+    Folders(usize),
     #[error("an initrd needs a kernel; name an image")]
     InitrdAlone,
     #[error(

@@ -17,6 +17,7 @@ use Allowed::{Any, Choices, Range, Words};
 use Kind::{Address, Amount, Date, Flag, Number, Text, Texts};
 
 use super::disk::{self, DiskSettings};
+use super::folder::{self, FolderSettings};
 use super::kinds::{self, CodeCache, ConsoleSpec};
 use super::network::{self, NetSettings};
 use super::place::{At, Place};
@@ -255,6 +256,16 @@ pub(super) const DISK: Form<Vec<DiskSettings>> = Form {
         Read::Path(|given| Ok(vec![disk::parse(given)?])),
     )
 };
+/// A list, to which each value adds one.
+pub(super) const FOLDER: Form<Vec<FolderSettings>> = Form {
+    join: |old, new| old.value.extend(new.value),
+    ..Form::new(
+        Texts,
+        "PATH[,KEY=VALUE]",
+        Words(FOLDER_WORDS),
+        Read::Path(|given| Ok(vec![folder::parse(given)?])),
+    )
+};
 pub(super) const CONSOLE: Form<ConsoleSpec> =
     Form::new(Text, "CONSOLE", Words(CONSOLE_WORDS), Read::Path(console));
 
@@ -268,6 +279,7 @@ const ADDRESS_WORDS: &str = "0x and up to 8 hexadecimal digits";
 const DATE_WORDS: &str = "YYYY-MM-DDTHH:MM:SS from 1970 to 2099, in UTC, or now";
 const DISK_WORDS: &str =
     "FILE,KEY=VALUE,.. with keys readonly, snapshot, serial, bus, format, cache and backing";
+const FOLDER_WORDS: &str = "PATH,KEY=VALUE,.. with keys tag and readonly";
 const MAC_WORDS: &str = "six pairs of hexadecimal digits, as in 52:54:00:12:34:56";
 const FORWARD_WORDS: &str = "tcp:[ADDRESS]:PORT-[GUEST]:PORT, as in tcp::2222-:22";
 const NET_WORDS: &str =

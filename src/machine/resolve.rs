@@ -8,17 +8,19 @@ use mirrorball_runtime::mmu::second;
 
 use super::disk;
 use super::error::{Problem, SpecError};
+use super::folder;
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, SOCKET_PATH};
 use super::load::{self, Files, Flat};
 use super::network;
 use super::place::{At, Place, said};
 use super::settings::Settings;
-use super::spec::MachineSpec;
+use super::spec::{Extras, MachineSpec};
 use super::table::Table;
 use super::values::{RtcStart, ValueError};
 use crate::cache::code::CacheConfig;
 use crate::console::Pace;
 use crate::disk::DiskSpec;
+use crate::folder::FolderSpec;
 use crate::image::{Firmware, Flash, Image};
 use crate::net::{self, NetSpec};
 use crate::snapshot::Snapshot;
@@ -95,6 +97,7 @@ impl Settings {
             memory: said(&self.memory).unwrap_or_default(),
             rtc: said(&self.rtc).unwrap_or_else(|| rtc_beside(&networks)),
             networks,
+            folders: self.folders()?,
             rngseed: said(&self.rngseed).unwrap_or_default(),
             second_tlb: said(&self.second_tlb)
                 .map_or(second::DEFAULT_ENTRIES, |entries| entries as usize),
@@ -111,6 +114,11 @@ impl Settings {
             stride: said(&self.stride).unwrap_or(0),
             share: said(&self.share).unwrap_or(100),
             console: self.console()?,
+            extras: Extras {
+                balloon: said(&self.balloon).unwrap_or(false),
+                console: said(&self.virtio_console).unwrap_or(false),
+                rng: said(&self.rng).unwrap_or(false),
+            },
             hypercalls: said(&self.hypercalls).unwrap_or(true),
         };
         if let Some(snapshot) = snapshot {
@@ -128,6 +136,18 @@ impl Settings {
             return Err(Problem::Disks(disk::MOST).at(place));
         }
         (0..).zip(value).map(|(n, disk)| disk.spec(n)).collect()
+    }
+
+    /// The folders that it shares.
+    fn folders(&self) -> Result<Vec<FolderSpec>, SpecError> {
+        let Some(At { value, place }) = &self.folder else {
+            return Ok(Vec::new());
+        };
+        if value.len() > folder::MOST {
+            return Err(Problem::Folders(folder::MOST).at(place));
+        }
+        let numbered = (0..).zip(value);
+        numbered.map(|(n, folder)| folder.spec(n)).collect()
     }
 
     /// Its network ports.
@@ -201,7 +221,9 @@ impl Settings {
     /// A run that a script or a limit ends is over as soon as it can be, and others are for people. What
     /// comes over a network takes time of the host's as well.
     fn pace(&self) -> Pace {
-        let ends = (self.script.is_some() || self.limit.is_some()) && self.net.is_none();
+        let ends = (self.script.is_some() || self.limit.is_some())
+            && self.net.is_none()
+            && self.folder.is_none();
         match (said(&self.realtime), said(&self.fast_forward)) {
             _ if self.replay.is_some() => Pace::Forward,
             (Some(true), _) => Pace::Realtime,
@@ -247,6 +269,7 @@ impl Settings {
             (self.restore.is_some(), "restore"),
             (self.script.is_some(), "script"),
             (self.net.is_some(), "net"),
+            (self.folder.is_some(), "folder"),
             (said(&self.realtime) == Some(true), "realtime"),
         ]
         .into_iter()

@@ -11,9 +11,10 @@ use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::mmu::second::MOST_ENTRIES;
 
 use super::disk::DiskSettings;
+use super::folder::FolderSettings;
 use super::form::{
-    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, Form, MEMORY, MODEL, NAME, NET,
-    SEED, SIZE, TEXT, choice, number, path,
+    ADDRESS, BYTES, CODE_CACHE, CONSOLE, COUNT, DATE, DISK, FLAG, FOLDER, Form, MEMORY, MODEL,
+    NAME, NET, SEED, SIZE, TEXT, choice, number, path,
 };
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset, PolicyName};
 use super::network::NetSettings;
@@ -112,6 +113,13 @@ settings! {
         takers: RUN, heading: "Machine"
     }
 
+    /// A folder of the host that the guest shares, and after commas what else there is to say of it,
+    /// as in work,readonly. A machine has up to 4, in this order.
+    folder: Vec<FolderSettings>, FOLDER => {
+        name: "folder",
+        takers: RUN, heading: "Machine", qemu: &["-virtfs", "-fsdev"]
+    }
+
     /// The kernel's command line.
     append: String, TEXT => {
         name: "append", saved: true,
@@ -139,6 +147,26 @@ settings! {
         takers: BOARD, heading: "Machine"
     }
 
+    /// Give the machine a virtio balloon: guest memory that its driver lends to the other machines
+    /// when they need it, or when it has a memory target.
+    balloon: bool, FLAG => {
+        name: "balloon", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
+    /// Give the machine a virtio source of random bytes, which follow from rngseed.
+    rng: bool, FLAG => {
+        name: "rng", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
+    /// Give the machine a virtio console, hvc0, beside its serial ports. What both print goes where
+    /// `console` says; what is typed goes to hvc0 from when the guest has printed there.
+    virtio_console: bool, FLAG => {
+        name: "virtio-console", saved: true, default: "false",
+        takers: BOARD, heading: "Machine", action: Action::On
+    }
+
     /// Whether the guest finds the monitor's hypercalls.
     hypercalls: bool, FLAG => {
         name: "hypercalls", saved: true, default: "true",
@@ -155,7 +183,7 @@ settings! {
 
     /// Let an idle guest's time pass at once. If not, it waits as long on the host's clock.
     fast_forward: bool, FLAG => {
-        name: "fast-forward", default: "on with a script or a limit and without a network, while nothing else may be typed",
+        name: "fast-forward", default: "on with a script or a limit and without a network or a folder, while nothing else may be typed",
         takers: RUN, heading: "Machine", action: Action::On
     }
 

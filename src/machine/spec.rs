@@ -13,10 +13,22 @@ use super::values::{RngSeed, RtcStart};
 use crate::cache::code::CacheConfig;
 use crate::console::{Pace, Script};
 use crate::disk::{Access, DiskSpec, Mark, MarkError};
+use crate::folder::FolderSpec;
 use crate::image::{self, Flash, Image, Initrd, MemorySize, PhysicalMemory};
 use crate::net::NetSpec;
 use crate::record::Record;
 use crate::snapshot::Snapshot;
+
+/// Virtio devices that have nothing of the host behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// A balloon.
+    pub balloon: bool,
+    /// A console.
+    pub console: bool,
+    /// A source of random bytes.
+    pub rng: bool,
+}
 
 /// Everything that one VM is made of.
 #[derive(Clone, Debug)]
@@ -39,6 +51,8 @@ pub struct MachineSpec {
     pub disks: Vec<DiskSpec>,
     /// Its network ports.
     pub networks: Vec<NetSpec>,
+    /// The folders that it shares.
+    pub folders: Vec<FolderSpec>,
     /// The user's part of the kernel's command line.
     pub append: String,
     /// What executes instructions.
@@ -79,6 +93,8 @@ pub struct MachineSpec {
     pub share: u32,
     /// Where its serial console is.
     pub console: ConsoleSpec,
+    /// The virtio devices that it has beside disks and network ports.
+    pub extras: Extras,
     /// Whether the guest finds the monitor's hypercalls.
     pub hypercalls: bool,
 }
@@ -137,6 +153,11 @@ impl MachineSpec {
         }
         if !self.networks.is_empty() {
             let why = "what it sent over its network is gone; record the run, and debug the replay";
+            return Some(why.to_owned());
+        }
+        if !self.folders.is_empty() {
+            let why =
+                "what it wrote to its folder stays written; record the run, and debug the replay";
             return Some(why.to_owned());
         }
         let written = |disk: &&DiskSpec| disk.access != Access::Read;

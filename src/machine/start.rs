@@ -6,18 +6,20 @@ use std::sync::Arc;
 use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::memory::Busy;
 use mirrorball_runtime::memory::machine::{MachineMemory, MachineMemoryError};
-use mirrorball_runtime::vm::{ConnectError, NoPort, Vm, VmConfig, firmware};
+use mirrorball_runtime::vm::{ConnectError, NoFolder, NoPort, Vm, VmConfig, firmware};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::kinds::{CodeCache, ConsoleSpec, EngineKind, OnReset};
-use super::spec::MachineSpec;
+use super::spec::{Extras, MachineSpec};
 use crate::cache::persist::Store;
 use crate::console::{Console, Session, Source, Waker, terminal};
 use crate::disk::{MarkError, OpenError};
 use crate::engine::compiler::CompilePool;
 use crate::engine::jit::JitError;
 use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
-use crate::image::{self, BootState, FileError, ImageError, MemorySize, Told};
+use crate::folder::FolderError;
+use crate::image::{self, BootState, FileError, ImageError, MemorySize, Seed, Told};
 use crate::net::NetError;
 use crate::snapshot::SnapshotError;
 
@@ -51,6 +53,10 @@ pub enum StartError {
     #[error(transparent)]
     Port(#[from] NoPort),
     #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    NoFolder(#[from] NoFolder),
+    #[error(transparent)]
     Jit(#[from] JitError),
     #[error("cannot use the terminal: {0}; give --script FILE or a pipe instead")]
     Terminal(#[source] io::Error),
@@ -70,8 +76,23 @@ impl StartError {
             Self::Image(error) => !matches!(error, ImageError::File(FileError::Io { .. })),
             Self::Disk(error) => error.is_usage(),
             Self::Network(error) => error.is_usage(),
-            Self::Socket { .. } | Self::Mark(_) | Self::NoFlash(_) => true,
+            Self::Socket { .. } | Self::Mark(_) | Self::Folder(_) | Self::NoFlash(_) => true,
             _ => false,
+        }
+    }
+}
+
+impl Extras {
+    /// Puts them into a machine that has not run.
+    fn fit(self, vm: &mut Vm, seed: Seed) {
+        if self.balloon {
+            vm.board.fit_balloon();
+        }
+        if self.console {
+            vm.board.fit_console();
+        }
+        if self.rng {
+            vm.board.fit_entropy(xxh3_64(&seed.0));
         }
     }
 }
@@ -114,6 +135,9 @@ impl MachineSpec {
         for (number, network) in self.networks.iter().enumerate() {
             vm.connect_network(number, network.open()?)?;
         }
+        for (number, folder) in self.folders.iter().enumerate() {
+            vm.connect_folder(number, folder.open()?)?;
+        }
         Ok(())
     }
 
@@ -133,7 +157,9 @@ impl MachineSpec {
             fitted.map_err(|Busy| StartError::NoFlash(self.memory))?;
         }
         self.connect(&mut vm)?;
-        let kernel = (!self.image.is_none()).then(|| self.load_kernel(&mut vm));
+        let seed = self.rngseed.bytes().map_err(StartError::Seed)?;
+        self.extras.fit(&mut vm, seed);
+        let kernel = (!self.image.is_none()).then(|| self.load_kernel(&mut vm, seed));
         let start = kernel.transpose()?;
         if vm.ram.failure().is_some() {
             let limit = vm.ram.machine_memory().limit() * PAGE_SIZE;
@@ -148,11 +174,11 @@ impl MachineSpec {
     }
 
     /// Puts the kernel with what it is told into memory.
-    fn load_kernel(&self, vm: &mut Vm) -> Result<BootState, StartError> {
+    fn load_kernel(&self, vm: &mut Vm, seed: Seed) -> Result<BootState, StartError> {
         let initrd = self.initrd.as_deref();
         let told = Told {
             append: &self.append,
-            seed: self.rngseed.bytes().map_err(StartError::Seed)?,
+            seed,
         };
         Ok(image::load(&self.image, initrd, told, self.memory, vm)?)
     }
@@ -167,8 +193,8 @@ impl MachineSpec {
         self.on_reset == OnReset::Restart
     }
 
-    /// Starts the networks that it is connected to. If they are to be `confined`, their threads leave
-    /// themselves what they need and no more.
+    /// Starts the networks that it is connected to, and what serves its folders. If they are to be
+    /// `confined`, their threads leave themselves what they need and no more.
     ///
     /// # Errors
     ///
@@ -176,6 +202,9 @@ impl MachineSpec {
     pub fn start_networks(&self, confined: bool) -> Result<(), StartError> {
         for network in &self.networks {
             network.start(confined)?;
+        }
+        for folder in &self.folders {
+            folder.start(confined)?;
         }
         Ok(())
     }
@@ -266,6 +295,9 @@ impl MachineSpec {
         let mut session = console.session(self.script.clone(), self.pace);
         for network in &self.networks {
             network.wake(session.waker())?;
+        }
+        for folder in &self.folders {
+            folder.wake(session.waker())?;
         }
         Ok(session)
     }

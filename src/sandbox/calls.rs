@@ -24,6 +24,8 @@ pub enum Duty {
     Serve,
     /// It serves a debugger, and looks at guest memory for it, which may be swapped.
     Debug,
+    /// It serves the files of a folder.
+    Files,
     /// It is the way between a guest's network and the host's.
     Network,
 }
@@ -169,6 +171,27 @@ const NETWORK: Group = &[
     (libc::SYS_setsockopt, ALWAYS),
 ];
 
+/// The files of a folder, by names in it.
+const FILES: Group = &[
+    (libc::SYS_openat, ALWAYS),
+    (libc::SYS_newfstatat, ALWAYS),
+    (libc::SYS_fstatfs, ALWAYS),
+    (libc::SYS_getdents64, ALWAYS),
+    (libc::SYS_readlinkat, ALWAYS),
+    (libc::SYS_mkdirat, ALWAYS),
+    (libc::SYS_unlinkat, ALWAYS),
+    (libc::SYS_renameat, ALWAYS),
+    (libc::SYS_renameat2, ALWAYS),
+    (libc::SYS_linkat, ALWAYS),
+    (libc::SYS_fchmodat, ALWAYS),
+    (libc::SYS_fchownat, ALWAYS),
+    (libc::SYS_utimensat, ALWAYS),
+    (libc::SYS_ftruncate, ALWAYS),
+    (libc::SYS_fsync, ALWAYS),
+    (libc::SYS_fdatasync, ALWAYS),
+    (libc::SYS_fcntl, ALWAYS),
+];
+
 /// Files by name, where Landlock lets them be, and what running guests needs beside.
 const RUN: Group = &[
     (libc::SYS_open, ALWAYS),
@@ -234,6 +257,7 @@ impl Duty {
             Self::Translate => &[THREAD, APPEND],
             Self::Serve => &[THREAD, SERVE],
             Self::Debug => &[THREAD, SERVE, SWAP],
+            Self::Files => &[THREAD, APPEND, FILES],
             Self::Network => &[THREAD, NETWORK],
         }
     }

@@ -62,8 +62,13 @@ pub fn confine(read: &[PathBuf], written: &[PathBuf]) -> Vec<Lacking> {
 /// Confines this thread alone, which was started before the process confines itself, to the system
 /// calls that its duty needs; it reaches nothing of the file system by name.
 pub fn confine_thread(duty: Duty) {
+    confine_thread_to(duty, &[], &[]);
+}
+
+/// The same, but for files and folders that it reaches: those to `read`, and those to be `written`.
+pub fn confine_thread_to(duty: Duty, read: &[PathBuf], written: &[PathBuf]) {
     let capabilities = drop_capabilities().map_err(Lacking::from);
-    let folders = folders::confine(&[], &[]).map_err(Lacking::from);
+    let folders = folders::confine(read, written).map_err(Lacking::from);
     let calls = calls::confine(duty).map_err(Lacking::from);
     let lacking = [capabilities.err(), folders.err(), calls.err()];
     for error in lacking.into_iter().flatten() {

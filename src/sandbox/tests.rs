@@ -52,6 +52,7 @@ fn no_duty_lets_a_thread_start_programs_or_listen() {
         Duty::Translate,
         Duty::Serve,
         Duty::Debug,
+        Duty::Files,
         Duty::Network,
     ];
     for duty in all {
@@ -68,6 +69,24 @@ fn no_duty_lets_a_thread_start_programs_or_listen() {
 }
 
 #[test]
+fn what_serves_a_folder_reaches_no_other() {
+    let [mine, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    apart(|| {
+        confine_thread_to(Duty::Files, &[], &[mine.path().into()]);
+        let (first, second) = (mine.path().join("a"), mine.path().join("b"));
+        fs::write(&first, "text").unwrap();
+        assert!(denied(fs::write(other.path().join("a"), "")));
+        assert!(denied(fs::read("/etc/passwd")));
+        assert!(denied(TcpStream::connect("127.0.0.1:1")));
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::chmodat(rustix::fs::CWD, &first, mode, rustix::fs::AtFlags::empty()).unwrap();
+        assert!(denied(
+            rustix::fs::mkfifoat(rustix::fs::CWD, &second, mode).map_err(Into::into)
+        ));
+    });
+}
+
+#[test]
 fn one_duty_reaches_the_network_and_no_files() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -81,7 +100,13 @@ fn one_duty_reaches_the_network_and_no_files() {
         assert!(denied(UnixStream::pair()));
         assert!(thread::Builder::new().spawn(|| ()).is_err());
     });
-    for duty in [Duty::Run, Duty::Translate, Duty::Serve, Duty::Debug] {
+    for duty in [
+        Duty::Run,
+        Duty::Translate,
+        Duty::Serve,
+        Duty::Debug,
+        Duty::Files,
+    ] {
         apart(|| {
             calls::confine(duty).unwrap();
             assert!(denied(TcpStream::connect(address)), "{duty:?}");

@@ -24,9 +24,10 @@ use crate::account::Holding;
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
+use crate::device::folder::Job;
 use crate::device::network::{Frame, Port, Traffic};
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Entropy, VirtioPci};
+use crate::device::virtio::{Balloon, Console, Entropy, VirtioPci, WindowSize};
 use crate::device::{Device, Outside, Registers, Width};
 use crate::memory::pmap::rom;
 pub use accesses::Accesses;
@@ -152,12 +153,34 @@ impl Malta {
     /// How many bytes that were typed are on their way to the guest.
     #[must_use]
     pub fn typed_ahead(&self) -> usize {
-        self.chips.serial0.input_pending()
+        let virtio = self.chips.console.as_ref();
+        self.chips.serial0.input_pending() + virtio.map_or(0, |it| it.device().typed_ahead())
     }
 
     /// The first serial port, ttyS0.
     pub fn console(&mut self) -> &mut Uart16550 {
         &mut self.chips.serial0
+    }
+
+    /// A byte is typed: for the virtio console if the guest uses it, else for the serial port.
+    pub fn push_input(&mut self, byte: u8, outside: &mut Outside<'_>, now: Nanos) {
+        match &mut self.chips.console {
+            Some(console) if console.is_served() && console.device().is_used() => {
+                console.update(|console| console.push_input(byte));
+                self.lend_bus(Chip::Console, outside, now);
+                self.propagate(Chip::Console);
+            }
+            _ => self.chips.serial0.push_input(byte),
+        }
+    }
+
+    /// Takes what was printed, on either console.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        let mut output = self.chips.serial0.take_output();
+        if let Some(console) = &mut self.chips.console {
+            output.extend(console.update(Console::take_output));
+        }
+        output
     }
 
     /// The CPU's hardware interrupt lines: bit 2 is the 8259 pair, bit 4 the third serial port.
@@ -255,10 +278,72 @@ impl Malta {
         held
     }
 
+    /// Puts a folder into its slot, or finds it there; says whether it is there now.
+    pub fn fit_folder(&mut self, number: usize, tag: &str) -> bool {
+        self.chips.fit_folder(number, tag, self.big_endian)
+    }
+
+    /// The host answers what a guest asked of a folder.
+    pub fn answer(
+        &mut self,
+        number: usize,
+        job: Job,
+        answer: Vec<u8>,
+        outside: &mut Outside<'_>,
+        now: Nanos,
+    ) {
+        if let Some((chip, Some(folder))) = self.chips.folder_mut(number) {
+            folder.update(|folder| folder.answer(job, answer));
+            self.lend_bus(chip, outside, now);
+            self.propagate(chip);
+        }
+    }
+
     /// Puts a source of random bytes into its slot, which gives what follows from a seed.
     pub fn fit_entropy(&mut self, seed: u64) {
         let source = VirtioPci::new(Entropy::new(seed), self.big_endian, 0);
         self.chips.rng = Some(source);
+    }
+
+    /// Puts a balloon into its slot.
+    pub fn fit_balloon(&mut self) {
+        let balloon = VirtioPci::new(Balloon::default(), self.big_endian, 0);
+        self.chips.balloon = Some(balloon);
+    }
+
+    /// The balloon, if there is one.
+    #[must_use]
+    pub fn balloon(&self) -> Option<&VirtioPci<Balloon>> {
+        self.chips.balloon.as_ref()
+    }
+
+    /// Asks the guest to have so many pages in the balloon.
+    pub fn ask_for_pages(&mut self, pages: u32) {
+        if let Some(balloon) = &mut self.chips.balloon {
+            balloon.update(|balloon| balloon.ask(pages));
+            self.propagate(Chip::Balloon);
+        }
+    }
+
+    /// Puts a console into its slot, beside the serial ports.
+    pub fn fit_console(&mut self) {
+        let console = VirtioPci::new(Console::default(), self.big_endian, 0);
+        self.chips.console = Some(console);
+    }
+
+    /// The size of the window that the virtio console knows of, if there is one.
+    #[must_use]
+    pub fn window_size(&self) -> Option<WindowSize> {
+        let console = self.chips.console.as_ref();
+        console.map(|console| console.device().size())
+    }
+
+    /// The window of the virtio console has another size.
+    pub fn resize(&mut self, size: WindowSize) {
+        if let Some(console) = &mut self.chips.console {
+            console.update(|console| console.resize(size));
+            self.propagate(Chip::Console);
+        }
     }
 
     /// The image behind a disk is another from now on: starts the jobs anew that have not ended.

@@ -16,6 +16,7 @@ pub mod copier;
 pub mod disk;
 pub mod dma8237;
 pub mod flash;
+pub mod folder;
 pub mod fpga;
 pub mod gt64120;
 pub mod i8042;
@@ -34,6 +35,7 @@ pub mod virtio;
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use disk::Disks;
+use folder::Folders;
 use network::Networks;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,17 @@ pub enum Request {
 #[error("a bus master finds no memory at {0}")]
 pub struct NoMemory(pub Pa);
 
+/// What a guest decides on a page of its memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It goes to the monitor: what it held is lost, and the guest does not use it.
+    Given,
+    /// The guest uses it again.
+    Wanted,
+    /// What it held is lost. The guest may use it at any time.
+    Free,
+}
+
 /// The machine's memory, as a bus master reaches it: by physical address, a byte at its address.
 pub trait Memory {
     /// Reads the bytes from `pa` on.
@@ -114,6 +127,12 @@ pub trait Memory {
     }
     /// Writes to the machine's ROM, if it has one there.
     fn write_rom(&mut self, _pa: Pa, _bytes: &[u8]) {}
+    /// The guest has decided on a page.
+    ///
+    /// # Errors
+    ///
+    /// Fails unless it is RAM.
+    fn decide(&mut self, page: Pa, fate: Fate) -> Result<(), NoMemory>;
 }
 
 /// What the machine lends to a device that acts.
@@ -131,6 +150,8 @@ pub struct Backends {
     pub disks: Disks,
     /// The networks behind its ports.
     pub networks: Networks,
+    /// The folders that the guest shares.
+    pub folders: Folders,
 }
 
 /// A chip: what the board does with each of them.

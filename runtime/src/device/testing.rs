@@ -1,7 +1,7 @@
 //! What the tests of devices share.
 
-use super::{Backends, Device, Memory, NoMemory, Outside};
-use crate::addr::Pa;
+use super::{Backends, Device, Fate, Memory, NoMemory, Outside};
+use crate::addr::{PAGE_SIZE, Pa};
 use crate::clock::Nanos;
 use crate::memory::pmap::rom::{BOOT_ROM, SIZE, flash_offset};
 
@@ -77,6 +77,14 @@ impl Memory for Ram {
 
     fn write(&mut self, pa: Pa, bytes: &[u8]) -> Result<(), NoMemory> {
         self.range(pa, bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn decide(&mut self, page: Pa, fate: Fate) -> Result<(), NoMemory> {
+        let bytes = self.range(page, PAGE_SIZE as usize)?;
+        if fate != Fate::Wanted {
+            bytes.fill(0);
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 //! a VM's own instruction stream does not depend on its neighbours: they decide when it runs, never
 //! what it sees.
 
+mod balloon;
 mod command;
 mod leash;
 mod reclaim;
@@ -17,6 +18,7 @@ mod worker;
 
 use crate::account::Account;
 use crate::clock::Nanos;
+use crate::device::virtio;
 use crate::exit::Outcome;
 use crate::memory::machine::MachineMemory;
 use crate::memory::pmap::PageCounts;
@@ -177,10 +179,30 @@ pub struct Snapshot {
     pub pages: PageCounts,
     /// The bytes of its memory.
     pub memory: u64,
+    /// Its virtio balloon, if it has one.
+    pub balloon: Option<Balloon>,
     /// Its engine.
     pub engine: EngineFacts,
     /// What the machine takes of the host's memory beside its guest's, its engine included.
     pub account: Account,
+}
+
+/// What is known of a virtio balloon.
+#[derive(Clone, Default, Debug)]
+pub struct Balloon {
+    /// The pages that the guest is asked to have put into it.
+    pub asked: u64,
+    /// What its driver tells of the guest's memory.
+    pub statistics: Vec<(&'static str, u64)>,
+}
+
+impl Balloon {
+    fn of(device: &virtio::Balloon) -> Self {
+        Self {
+            asked: device.asked().into(),
+            statistics: device.statistics().collect(),
+        }
+    }
 }
 
 /// What is known of a machine's part in the monitor.

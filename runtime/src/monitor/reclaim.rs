@@ -6,6 +6,7 @@
 
 use super::task::State;
 use super::{Fleet, Monitor, Phase, lock};
+use crate::device::virtio::VirtioPci;
 use crate::hypercall::Number;
 use crate::memory::{Gain, Quota};
 use crate::vm::Vm;
@@ -23,11 +24,11 @@ const BALLOON_SLICES: u64 = 256;
 /// How often in a row pages are to be taken and none can be, before a machine keeps them.
 const ATTEMPTS: u64 = 8;
 /// Memory is nearly used up when less than this fraction of it is left.
-const SCARCE: u64 = 16;
+pub(super) const SCARCE: u64 = 16;
 /// The fraction of its pages that each guest is then asked for.
-const ASKED_FOR: u64 = 8;
+pub(super) const ASKED_FOR: u64 = 8;
 /// Pages that no machine is asked to go below.
-const LEAST_PAGES: u64 = 64;
+pub(super) const LEAST_PAGES: u64 = 64;
 
 impl<F: Fleet> Monitor<F> {
     /// After a slice of so many instructions: shares pages, and heeds the machine's target.
@@ -43,6 +44,7 @@ impl<F: Fleet> Monitor<F> {
                 self.begin_epoch(number, vm);
             }
         }
+        self.inflate(vm, target);
         let surplus = self.surplus(vm, target);
         vm.ram.balloon_target = (vm.ram.pages_given() + surplus) as u32;
         if surplus == 0 {
@@ -50,7 +52,8 @@ impl<F: Fleet> Monitor<F> {
             slot.in_vain.store(0, Ordering::Relaxed);
         } else if target.is_some() {
             // A guest that knows the balloon has some time to give pages of its choice.
-            let listens = vm.counters.hypercalls[Number::BalloonQuery as usize] > 0;
+            let listens = vm.counters.hypercalls[Number::BalloonQuery as usize] > 0
+                || vm.board.balloon().is_some_and(VirtioPci::is_served);
             let asked = slot.asked.fetch_add(1, Ordering::Relaxed);
             if !listens || asked >= BALLOON_SLICES {
                 self.take_surplus(number, vm, surplus);

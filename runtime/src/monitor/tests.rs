@@ -13,6 +13,7 @@ use crate::vm::VmConfig;
 use crate::vm::state;
 use std::sync::atomic::AtomicBool;
 
+mod balloon;
 mod commands;
 mod disks;
 mod greed;

@@ -1,7 +1,7 @@
 //! A machine's turn: slice by slice, until something comes between.
 
 use super::task::Turn;
-use super::{Fleet, Machine, Monitor, Snapshot, lock};
+use super::{Balloon, Fleet, Machine, Monitor, Snapshot, lock};
 use crate::account::Kind;
 use crate::clock::Nanos;
 use crate::exit::Outcome;
@@ -177,6 +177,7 @@ impl<F: Fleet> Monitor<F> {
             guest_time: vm.cpu.now(0).to_nanos(),
             pages: vm.ram.page_counts(),
             memory: vm.config().memory,
+            balloon: vm.board.balloon().map(|it| Balloon::of(it.device())),
             engine,
             account,
         }

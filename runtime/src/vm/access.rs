@@ -7,7 +7,7 @@ use super::Vm;
 use crate::addr::{Pa, Va};
 use crate::clock::Nanos;
 use crate::cpu::exception::Exception;
-use crate::device::{Outside, Width};
+use crate::device::Width;
 use crate::memory::HostFailure;
 use crate::mmu::Access;
 use crate::vcpu::TlbWrite;
@@ -207,12 +207,7 @@ impl Vm {
         let now = self.cpu.now(owed).to_nanos();
         tracing::trace!(target: "devices", "write {pa} {width:?} <- {value:#x}");
         let shown = !self.board.hides(pa);
-        let (board, mut memory, backends) = self.board_and_outside();
-        let mut outside = Outside {
-            memory: &mut memory,
-            backends,
-        };
-        let done = board.write(pa, width, value, &mut outside, now);
+        let done = self.with_board(|board, outside| board.write(pa, width, value, outside, now));
         // The software TLB may lead to what is hidden now.
         if shown && self.board.hides(pa) {
             self.view().clear_spaces();
@@ -224,10 +219,7 @@ impl Vm {
     /// After a device was touched: interrupts, deadlines and requests may have changed.
     fn after_device(&mut self, owed: u32) {
         self.counters.device_accesses += 1;
-        let console = self.board.console().take_output();
-        if !console.is_empty() {
-            self.write_console(console);
-        }
+        self.collect_output();
         self.refresh_lines();
         let deadline = self
             .board
@@ -236,6 +228,14 @@ impl Vm {
         let nearer = deadline < self.cpu.horizon && deadline > self.cpu.now(owed).0;
         if nearer || deadline <= self.cpu.now(owed).0 || self.board.has_request() {
             self.cpu.request_stop();
+        }
+    }
+
+    /// Takes what devices have printed.
+    pub(super) fn collect_output(&mut self) {
+        let output = self.board.take_output();
+        if !output.is_empty() {
+            self.write_console(output);
         }
     }
 

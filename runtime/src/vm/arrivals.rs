@@ -2,7 +2,9 @@
 //! state. A second run that gets the same arrivals at the same cycles is the same run.
 
 use crate::clock::Cycles;
+use crate::device::folder::Job;
 use crate::device::network::Frame;
+use crate::device::virtio::WindowSize;
 use crate::exit::Outcome;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,19 @@ pub enum Arrived {
     },
     /// The run was ended, although the guest would have gone on.
     End(Outcome),
+    /// The host answers what the guest asked of a folder.
+    Answer {
+        /// The number of the folder.
+        folder: usize,
+        /// The device's number of the message.
+        job: Job,
+        /// The answer.
+        answer: Vec<u8>,
+    },
+    /// The window that shows the virtio console has another size.
+    Resized(WindowSize),
+    /// The monitor asks the guest to have so many pages in its balloon.
+    Balloon(u32),
 }
 
 /// What came, and when.

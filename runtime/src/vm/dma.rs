@@ -6,7 +6,7 @@
 use super::View;
 use crate::addr::{PAGE_SIZE, Pa};
 use crate::board::malta;
-use crate::device::{Memory, NoMemory};
+use crate::device::{Fate, Memory, NoMemory};
 use crate::memory::pmap::rom::BOOT_ROM;
 
 /// The most bytes that lockstep compares at once.
@@ -67,5 +67,63 @@ impl Memory for View<'_> {
     fn write_rom(&mut self, pa: Pa, bytes: &[u8]) {
         self.change(pa, bytes);
         self.put_revision();
+    }
+
+    fn decide(&mut self, page: Pa, fate: Fate) -> Result<(), NoMemory> {
+        self.expect_ram(page, 1)?;
+        match fate {
+            Fate::Given => self.give_page(page),
+            Fate::Wanted => self.reclaim_page(page),
+            Fate::Free => self.zero_page(page),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::model::Model;
+    use crate::vm::{Vm, VmConfig};
+
+    const PAGE: Pa = Pa(0x4000);
+
+    fn machine() -> Box<Vm> {
+        let config = VmConfig {
+            model: Model::find("24Kf").expect("it is there"),
+            memory: 1 << 20,
+            big_endian: false,
+            second_tlb: 0,
+            hypercalls: true,
+            rtc_base: 0,
+        };
+        Vm::new(config).expect("there is memory for it")
+    }
+
+    /// The pages that are in frames, and those in the balloon.
+    fn counts(vm: &Vm) -> (u64, u64) {
+        let counts = vm.ram.page_counts();
+        (counts.resident(), counts.ballooned)
+    }
+
+    #[test]
+    fn a_page_without_use_has_no_frame() {
+        let mut vm = machine();
+        let mut word = [0; 4];
+        vm.view().write(PAGE, b"full").expect("it is RAM");
+        assert_eq!(counts(&vm), (1, 0));
+        vm.view().decide(PAGE, Fate::Given).expect("it is RAM");
+        assert_eq!((counts(&vm), vm.ram.pages_given()), ((0, 1), 1));
+        vm.view().read(PAGE, &mut word).expect("it is RAM");
+        assert_eq!(word, [0; 4]);
+        vm.view().write(PAGE, b"used").expect("it is RAM");
+        vm.view().decide(PAGE, Fate::Wanted).expect("it is RAM");
+        vm.view().read(PAGE, &mut word).expect("it is RAM");
+        assert_eq!(&word, b"used");
+        assert_eq!((counts(&vm), vm.ram.pages_given()), ((1, 0), 0));
+        vm.view().decide(PAGE, Fate::Free).expect("it is RAM");
+        assert_eq!(counts(&vm), (0, 0));
+        let outside = vm.view().decide(Pa(1 << 20), Fate::Given);
+        assert_eq!(outside, Err(NoMemory(Pa(1 << 20))));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::account::Holding;
 use crate::clock::Nanos;
+use crate::device::virtio::WindowSize;
 use std::time::Duration;
 
 /// What has come in from the console.
@@ -34,6 +35,11 @@ pub trait Host {
     /// waits.
     fn input(&mut self, _room: usize) -> Input {
         Input::Bytes(Vec::new())
+    }
+
+    /// The size of the window that shows the console, if there is one.
+    fn window_size(&self) -> Option<WindowSize> {
+        None
     }
 
     /// The guest is idle for `span`. A host that keeps time waits as long, or until something is

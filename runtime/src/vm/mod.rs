@@ -26,7 +26,9 @@ use crate::clock::Cycles;
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
+use crate::device::folder::Folder;
 use crate::device::network::Network;
+use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
 use crate::insight::{Insight, Process};
@@ -133,6 +135,11 @@ pub struct ConnectError(pub usize);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the board has no place for network port {0} with this address")]
 pub struct NoPort(pub usize);
+
+/// A folder cannot be put behind a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the board has no place for folder {0} with this tag")]
+pub struct NoFolder(pub usize);
 
 /// A virtual machine.
 #[repr(C)]
@@ -268,12 +275,7 @@ impl Vm {
             return Err(ConnectError(number));
         }
         self.backends.disks.connect(number, disk);
-        let (board, mut memory, backends) = self.board_and_outside();
-        let mut outside = Outside {
-            memory: &mut memory,
-            backends,
-        };
-        board.reconnect(number, &mut outside);
+        self.with_board(|board, outside| board.reconnect(number, outside));
         Ok(())
     }
 
@@ -299,6 +301,23 @@ impl Vm {
         Ok(())
     }
 
+    /// Puts a folder of the host behind a device of the board: before the machine runs, which then has
+    /// the device, or after it was loaded. What its guest had open there is lost, then.
+    ///
+    /// # Errors
+    /// If the board has no place for a folder of this number, or another folder there.
+    pub fn connect_folder(
+        &mut self,
+        number: usize,
+        folder: Box<dyn Folder>,
+    ) -> Result<(), NoFolder> {
+        if !self.board.fit_folder(number, folder.tag()) {
+            return Err(NoFolder(number));
+        }
+        self.backends.folders.connect(number, folder);
+        Ok(())
+    }
+
     /// What the machine is made of.
     #[must_use]
     pub fn config(&self) -> &VmConfig {
@@ -320,6 +339,17 @@ impl Vm {
             counters: &mut self.counters,
         };
         (&mut self.board, memory, &mut self.backends)
+    }
+
+    /// Does something with the board and what is lent to its devices.
+    #[inline]
+    pub(super) fn with_board<T>(
+        &mut self,
+        act: impl FnOnce(&mut Malta, &mut Outside<'_>) -> T,
+    ) -> T {
+        let (board, mut memory, backends) = self.board_and_outside();
+        let memory = &mut memory;
+        act(board, &mut Outside { memory, backends })
     }
 
     /// Points the CPU at the software TLB of its current address space and mode.
@@ -401,10 +431,11 @@ impl Vm {
         let mut account = Account::default();
         account.add(Kind::Tables, self.cpu.held_by_spaces());
         let console = self.console.waiting() + self.board.typed_ahead();
-        let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + TYPED_AHEAD;
+        let limit = (WORK_MOST * CONSOLE_PIECE + CONSOLE_MOST) as usize + PRINTED + TYPED_AHEAD;
         account.add(Kind::Console, Holding::new(console, limit));
         account.add(Kind::Network, self.board.frames_held());
         account.add(Kind::Network, self.backends.networks.held());
+        account.add(Kind::Folders, self.backends.folders.held());
         account.add(Kind::Processes, self.insight.processes.held());
         account
     }
@@ -452,27 +483,41 @@ impl Vm {
         }
     }
 
+    /// Asks the guest to have so many pages in its balloon, unless what arrives is known.
+    pub fn ask_for_pages(&mut self, pages: u32) {
+        if !(self.is_past() || self.arrivals.is_replay()) {
+            self.arrive(Arrived::Balloon(pages));
+        }
+    }
+
     /// Something comes from outside, now: between two runs of the engine.
     pub fn arrive(&mut self, what: Arrived) {
         let now = self.cpu.now(0);
         self.arrivals.note(now, &what);
         match what {
             Arrived::Typed(byte) => {
-                self.board.console().push_input(byte);
+                self.with_board(|board, outside| board.push_input(byte, outside, now.to_nanos()));
                 self.console.note_typed();
             }
+            Arrived::Answer {
+                folder,
+                job,
+                answer,
+            } => self.with_board(|board, outside| {
+                board.answer(folder, job, answer, outside, now.to_nanos());
+            }),
+            Arrived::Resized(size) => self.board.resize(size),
+            Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
             // Whatever the machine did last, what is due now is done.
             Arrived::End(_) => {
                 self.serve_devices();
             }
             Arrived::Frame { port, frame } => {
-                let (board, mut memory, backends) = self.board_and_outside();
-                let mut outside = Outside {
-                    memory: &mut memory,
-                    backends,
-                };
-                board.deliver(port, frame, &mut outside, now.to_nanos());
+                self.with_board(|board, outside| {
+                    board.deliver(port, frame, outside, now.to_nanos());
+                });
             }
         }
+        self.collect_output();
     }
 }

@@ -10,7 +10,7 @@ use crate::addr::Va;
 use crate::board::Request;
 use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
-use crate::device::Outside;
+use crate::device::Backends;
 use crate::exit::{Exit, Outcome};
 use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
@@ -223,13 +223,15 @@ impl Vm {
     /// Takes what has come from outside: what was typed, and frames for which devices have room.
     fn listen(&mut self, host: &mut dyn Host) -> Option<Outcome> {
         let past = self.is_past();
-        let room = TYPED_AHEAD.saturating_sub(self.board.console().input_pending());
+        let room = TYPED_AHEAD.saturating_sub(self.board.typed_ahead());
         // What is typed meanwhile waits until the machine is back.
         match host.input(if past { 0 } else { room }) {
             Input::Bytes(_) if past || self.arrivals.is_replay() => self.arrive_again(),
             Input::Bytes(bytes) => {
                 self.type_bytes(&bytes);
+                self.heed_size(host);
                 self.take_frames();
+                self.take_answers();
                 None
             }
             Input::Quit => Some(Outcome::Quit),
@@ -237,7 +239,7 @@ impl Vm {
     }
 
     /// Whether the machine has gone back, and is where it has been before.
-    fn is_past(&self) -> bool {
+    pub(super) fn is_past(&self) -> bool {
         self.arrivals.is_past(self.cpu.now(0))
     }
 
@@ -259,6 +261,15 @@ impl Vm {
         None
     }
 
+    /// Tells the guest if the window of its virtio console has another size.
+    fn heed_size(&mut self, host: &dyn Host) {
+        let known = self.board.window_size();
+        let size = known.and_then(|_| host.window_size());
+        if let Some(size) = size.filter(|&size| known != Some(size)) {
+            self.arrive(Arrived::Resized(size));
+        }
+    }
+
     fn take_frames(&mut self) {
         let now = self.cpu.now(0).to_nanos();
         for port in self.backends.networks.ports() {
@@ -267,6 +278,18 @@ impl Vm {
                 let frame = room.then(|| self.backends.networks.receive(port, now));
                 let Some(frame) = frame.flatten() else { break };
                 self.arrive(Arrived::Frame { port, frame });
+            }
+        }
+    }
+
+    fn take_answers(&mut self) {
+        for folder in self.backends.folders.numbers() {
+            while let Some((job, answer)) = self.backends.folders.answer(folder) {
+                self.arrive(Arrived::Answer {
+                    folder,
+                    job,
+                    answer,
+                });
             }
         }
     }
@@ -300,9 +323,13 @@ impl Vm {
         None
     }
 
-    /// Whether a frame, or what arrived in an earlier run, may come and end the guest's wait.
+    /// Whether a frame, an answer, or what arrived in an earlier run, may come and end the guest's wait.
     fn may_receive(&self) -> bool {
-        let listens = !self.backends.networks.ports().is_empty() && !self.cpu.is_deaf();
+        let Backends {
+            networks, folders, ..
+        } = &self.backends;
+        let is_alone = networks.ports().is_empty() && folders.numbers().is_empty();
+        let listens = !is_alone && !self.cpu.is_deaf();
         listens || self.arrivals.next_at() != u64::MAX
     }
 
@@ -342,8 +369,14 @@ impl Vm {
     /// Does what is due now: timer, devices, console, interrupts. Called between runs of an
     /// engine. Returns the machine's outcome if the guest asked for its end.
     pub fn serve(&mut self, host: &mut dyn Host) -> Option<Outcome> {
-        self.print(host);
-        self.serve_devices()
+        loop {
+            self.print(host);
+            let outcome = self.serve_devices();
+            // What devices have printed now, a script may answer now.
+            if outcome.is_some() || !self.console.has_output() {
+                return outcome;
+            }
+        }
     }
 
     /// The same without the console. To do it twice is to do it once.
@@ -354,12 +387,8 @@ impl Vm {
         let now = self.cpu.now(0);
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
-            let (board, mut memory, backends) = self.board_and_outside();
-            let mut outside = Outside {
-                memory: &mut memory,
-                backends,
-            };
-            board.advance(&mut outside, now.to_nanos());
+            self.with_board(|board, outside| board.advance(outside, now.to_nanos()));
+            self.collect_output();
         }
         self.refresh_lines();
         match self.board.take_request() {

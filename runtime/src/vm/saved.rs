@@ -65,7 +65,7 @@ versions! {
     ConfigState: "configuration" 1;
     Vec<CpuState>: "CPU" 2;
     RamState: "memory" 2;
-    Malta: "board" 4;
+    Malta: "board" 5;
     Console: "console" 1;
 }
 

@@ -224,6 +224,15 @@ impl View<'_> {
         self.ram.given.insert(pa.page_number() as u32);
     }
 
+    /// The guest uses a page again that it gave, and may have begun to: what it has stored there
+    /// stays.
+    pub fn reclaim_page(&mut self, pa: Pa) {
+        self.ram.given.remove(pa.page_number() as u32);
+        if self.ram.pmap.page(pa) == Some(Page::Ballooned) {
+            self.zero_page(pa);
+        }
+    }
+
     /// The guest takes a page back that it gave. It is zero.
     pub fn take_page(&mut self, pa: Pa) {
         self.ram.given.remove(pa.page_number() as u32);

@@ -6,7 +6,8 @@ use crate::disk::{Access, Bus, Cache, DiskSpec, Format};
 use crate::machine::kinds::CodeCache;
 use crate::machine::table::Row;
 use crate::machine::{
-    At, ConsoleSpec, DiskSettings, EngineKind, Files, NetSettings, RtcStart, Uses, said, tell_apart,
+    At, ConsoleSpec, DiskSettings, EngineKind, Files, FolderSettings, NetSettings, RtcStart, Uses,
+    said, tell_apart,
 };
 use std::path::PathBuf;
 
@@ -396,6 +397,7 @@ fn the_keys_that_are_documented_are_those_of_the_table() {
     hold_page("docs/machine-file.md", &tables);
     hold_page("docs/disks.md", &[keys::<DiskSettings>()]);
     hold_page("docs/networks.md", &[keys::<NetSettings>()]);
+    hold_page("docs/devices.md", &[keys::<FolderSettings>()]);
 }
 
 /// Sees to it that each default that is a value, as opposed to words, makes no difference to what

@@ -22,7 +22,7 @@ use crate::device::pci::PciFunction;
 use crate::device::piix4::{Ide, IsaBridge, Power, Usb};
 use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
-use crate::device::virtio::{Block, Entropy, Net, VirtioPci};
+use crate::device::virtio::{Balloon, Block, Console, Entropy, Net, SharedFolder, VirtioPci};
 use crate::device::{Device, Registers};
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +85,22 @@ board! {
             (19, 2), [], [Pci];
         Net3, "net3", net3: Option<VirtioPci<Net>> = None,
             (19, 3), [], [Pci];
+        Balloon, "balloon", balloon: Option<VirtioPci<Balloon>> = None,
+            (12, 0), [], [Pci];
+        Console, "console", console: Option<VirtioPci<Console>> = None,
+            (11, 0), [], [Pci];
         // A source of random bytes.
         Entropy, "rng", rng: Option<VirtioPci<Entropy>> = None,
             (20, 0), [], [Pci];
+        Folder0, "folder0", folder0: Option<VirtioPci<SharedFolder>> = None,
+            (21, 0), [], [Pci];
+        Folder1, "folder1", folder1: Option<VirtioPci<SharedFolder>> = None,
+            (21, 1), [], [Pci];
+        Folder2, "folder2", folder2: Option<VirtioPci<SharedFolder>> = None,
+            (21, 2), [], [Pci];
+        Folder3, "folder3", folder3: Option<VirtioPci<SharedFolder>> = None,
+            (21, 3), [], [Pci];
+        // For tests alone, on boards without folders.
         Copier, "copier", copier: Option<Copier> = config.test_device.then(Copier::new),
             (21, 0), [], [Pci];
     }
@@ -101,7 +114,8 @@ board! {
 
 const _: () = {
     assert!(!ports_overlap(BOARD), "two ranges of ports overlap");
-    assert!(!slots_overlap(BOARD), "two functions are in one place");
+    let (rows, _) = BOARD.split_at(Chip::Copier as usize);
+    assert!(!slots_overlap(rows), "two functions are in one place");
 };
 
 /// The most disks, on all buses together.
@@ -179,6 +193,32 @@ impl Chips {
     pub fn networks(&self) -> impl Iterator<Item = &VirtioPci<Net>> {
         let all = [&self.net0, &self.net1, &self.net2, &self.net3];
         all.into_iter().flatten()
+    }
+
+    /// The place for a folder.
+    pub fn folder_mut(
+        &mut self,
+        number: usize,
+    ) -> Option<(Chip, &mut Option<VirtioPci<SharedFolder>>)> {
+        match number {
+            0 => Some((Chip::Folder0, &mut self.folder0)),
+            1 => Some((Chip::Folder1, &mut self.folder1)),
+            2 => Some((Chip::Folder2, &mut self.folder2)),
+            3 => Some((Chip::Folder3, &mut self.folder3)),
+            _ => None,
+        }
+    }
+
+    /// Puts a folder into its place, or finds it there, and fails what was asked of it on another
+    /// host; says whether it is there now.
+    pub fn fit_folder(&mut self, number: usize, tag: &str, big_endian: bool) -> bool {
+        let new = || VirtioPci::new(SharedFolder::new(number, tag), big_endian, number as u8);
+        let place = self.folder_mut(number);
+        place.is_some_and(|(_, place)| {
+            let folder = place.get_or_insert_with(new);
+            folder.update(SharedFolder::forsake);
+            folder.device().tag() == tag
+        })
     }
 
     /// Puts a network port into its place, or finds it there; says whether it is there now.

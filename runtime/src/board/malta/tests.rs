@@ -100,10 +100,14 @@ impl Guest {
         self.sw(GT + 0xcfc, value);
     }
 
-    /// Puts small disks and network ports into all slots for them, and a source of random bytes into
-    /// its own.
+    /// Puts small disks and network ports into all slots for them, and the other devices
+    /// into their own.
     fn fit_virtio(&mut self) {
         self.board.fit_entropy(1);
+        self.board.fit_balloon();
+        self.board.fit_console();
+        // The copier has the place of the first folder.
+        (1..4).for_each(|number| assert!(self.board.fit_folder(number, "tag")));
         for number in 0..4 {
             let disk = Box::new(MemoryDisk::new(vec![number as u8; 0x4000], "serial"));
             assert!(self.board.fit_disk(number, Bus::Virtio, &*disk));
@@ -143,7 +147,8 @@ impl Guest {
         }
         let disks = (0..4).map(|function| (18, function));
         let ports = (0..4).map(|function| (19, function));
-        for (number, (slot, function)) in (0..).zip(disks.chain([(20, 0)]).chain(ports)) {
+        let others = [(20, 0), (12, 0), (11, 0), (21, 1), (21, 2), (21, 3)];
+        for (number, (slot, function)) in (0..).zip(disks.chain(ports).chain(others)) {
             self.set_config(slot, function, 0x10, 0x1100 + 0x80 * number);
             self.set_config(slot, function, 0x20, 0x1300_0000 + 0x4000 * number);
             self.set_config(slot, function, 4, 7);

@@ -34,6 +34,11 @@ impl Buffers {
         self.0.iter().map(|piece| u64::from(piece.length)).sum()
     }
 
+    /// The pieces: where each begins, and its length.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.0.iter().map(|piece| (piece.address, piece.length))
+    }
+
     /// The pieces that hold `length` bytes from `skip` on, each with its place in these bytes.
     fn pieces(&self, skip: u64, length: usize) -> impl Iterator<Item = (Pa, usize, usize)> {
         let end = skip.saturating_add(length as u64);

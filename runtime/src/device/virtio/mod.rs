@@ -5,18 +5,24 @@
 //! chains of buffers that its queues hold. [`VirtioPci`] shows it on PCI, with the registers of
 //! version 1 and, if the device had a number before that version, with the legacy ones as well.
 
+mod balloon;
 mod blk;
 mod buffers;
 mod chain;
+mod console;
+mod folder;
 mod net;
 mod pci;
 mod queue;
 mod rng;
 mod transport;
 
+pub use balloon::Balloon;
 pub use blk::Block;
 pub use buffers::Buffers;
 pub use chain::Chain;
+pub use console::{Console, PRINTED, WindowSize};
+pub use folder::SharedFolder;
 pub use net::Net;
 pub use pci::VirtioPci;
 pub use queue::Queues;
@@ -109,6 +115,8 @@ pub trait VirtioDevice {
     fn features(&self) -> u64;
     /// The configuration space.
     fn config(&self, order: Order) -> Vec<u8>;
+    /// The driver writes a byte of the configuration space.
+    fn write_config(&mut self, _at: u64, _byte: u8) {}
     /// Forgets all requests, as at a reset.
     fn reset(&mut self);
     /// When the device wants to go on by itself.
@@ -120,6 +128,10 @@ pub trait VirtioDevice {
     /// Whether something is due: [`VirtioDevice::process`] is to be called although the driver said
     /// nothing.
     fn is_due(&self) -> bool {
+        false
+    }
+    /// Whether the configuration space has become another by itself since this was last asked.
+    fn take_config_change(&mut self) -> bool {
         false
     }
     /// Takes requests from the queues and gives back those that are done.

@@ -114,6 +114,20 @@ impl<D: VirtioDevice> VirtioPci<D> {
         &mut self.transport.device
     }
 
+    /// Something happens to the device, of which its driver hears if it changes the configuration
+    /// space.
+    pub fn update<T>(&mut self, update: impl FnOnce(&mut D) -> T) -> T {
+        let done = update(&mut self.transport.device);
+        self.transport.heed_config();
+        done
+    }
+
+    /// Whether there is a driver: it uses the first queue.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.transport.serves(0)
+    }
+
     /// Whether a driver uses this queue of the device.
     pub(super) fn serves(&self, queue: usize) -> bool {
         self.transport.serves(queue)

@@ -1,5 +1,9 @@
+mod balloon;
+mod bench;
+mod console;
 mod disk;
 mod driver;
+mod folder;
 mod net;
 mod rng;
 mod wild;

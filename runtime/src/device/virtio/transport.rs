@@ -3,8 +3,8 @@
 use super::queue::{ALWAYS, Queue, Queues, Rules};
 use super::{Broken, Order, VirtioDevice};
 use crate::clock::Nanos;
-use crate::device::Outside;
 use crate::device::disk::Disks;
+use crate::device::{Outside, Width};
 use serde::{Deserialize, Serialize};
 use virtio_bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FAILED, VIRTIO_CONFIG_S_FEATURES_OK,
@@ -183,11 +183,30 @@ impl<D: VirtioDevice> Transport<D> {
         std::mem::take(&mut self.interrupt)
     }
 
-    fn give_up(&mut self) {
-        self.status |= NEEDS_RESET;
+    /// Tells the driver if the device has changed its configuration space.
+    pub fn heed_config(&mut self) {
+        if self.device.take_config_change() {
+            self.config_changed();
+        }
+    }
+
+    /// The configuration space or the status is another: tells the driver, if there is one.
+    fn config_changed(&mut self) {
         if self.status & DRIVER_OK != 0 {
             self.interrupt |= INTERRUPT_CONFIG;
         }
+    }
+
+    /// The driver writes to the configuration space.
+    pub fn write_config(&mut self, at: u64, width: Width, value: u32) {
+        for (lane, byte) in width.lanes(value) {
+            self.device.write_config(at + lane, byte);
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.status |= NEEDS_RESET;
+        self.config_changed();
     }
 
     /// Whether queues are served. Before version 1, drivers need not say that they are ready.
@@ -214,7 +233,9 @@ impl<D: VirtioDevice> Transport<D> {
             memory: &mut *outside.memory,
         };
         let done = self.device.process(&mut queues, outside.backends, now);
-        match queues.interrupt() {
+        let wanted = queues.interrupt();
+        self.heed_config();
+        match wanted {
             Ok(true) => self.interrupt |= INTERRUPT_QUEUE,
             Ok(false) => {}
             Err(Broken) => return self.give_up(),

@@ -18,7 +18,7 @@ fn nonsense_is_harmless() {
     let windows = [
         (IO, 0x600),
         (IO, 0x100),
-        (IO + 0x1000, 0x200),
+        (IO + 0x1000, 0x800),
         (IO + 0xcf0, 0x10),
         (GT, 0x1000),
         (GT + 0xc00, 0x100),
@@ -26,7 +26,7 @@ fn nonsense_is_harmless() {
         (FLASH, 0x10),
         (BOOT_ROM, 0x20),
         (0x1200_0000, 0x20),
-        (0x1300_0000, 0x2_4000),
+        (0x1300_0000, 0x3_8000),
         (0x1000_0000, 0x1000_0000),
         (0, 1 << 40),
     ];
@@ -67,7 +67,8 @@ fn nonsense_is_harmless() {
         }
     }
     for (name, reads, writes) in guest.board.accesses() {
-        assert!(reads > 0 && writes > 0, "{name} was not reached");
+        let reached = reads > 0 && writes > 0;
+        assert_eq!(reached, name != "folder0", "{name}");
     }
 }
 

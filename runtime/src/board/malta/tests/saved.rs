@@ -16,13 +16,13 @@ const WINDOWS: [(u64, u64); 10] = [
     (FLASH, 0x40),
     (IO, 0x100),
     (IO + 0x1f0, 0x220),
-    (IO + 0x1000, 0x200),
+    (IO + 0x1000, 0x800),
     (IO + 0xcf0, 0x10),
     (GT + 0xc00, 0x100),
     (0x1f00_0200, 0x900),
     (0x1f00_0900, 0x40),
     (0x1200_0000, 0x20),
-    (0x1300_0000, 0x2_4000),
+    (0x1300_0000, 0x3_8000),
 ];
 
 impl Step {
@@ -111,7 +111,9 @@ fn a_restored_board_answers_as_the_original() {
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }
-    for name in ["copier", "flash", "disk0", "disk3", "net0", "net3", "rng"] {
+    for name in [
+        "copier", "flash", "disk0", "disk3", "net0", "net3", "rng", "balloon", "console", "folder3",
+    ] {
         let row = original.board.accesses().find(|row| row.0 == name);
         assert!(row.is_some_and(|(_, reads, writes)| reads > 0 && writes > 0));
     }

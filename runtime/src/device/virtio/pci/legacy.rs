@@ -41,7 +41,7 @@ impl<D: VirtioDevice> Transport<D> {
         }
     }
 
-    pub(super) fn write_legacy(&mut self, offset: u64, _width: Width, value: u32) {
+    pub(super) fn write_legacy(&mut self, offset: u64, width: Width, value: u32) {
         match offset {
             ACCEPTED => {
                 self.accept(0, value);
@@ -51,6 +51,7 @@ impl<D: VirtioDevice> Transport<D> {
             QUEUE_SELECT => self.selected = value as u16,
             NOTIFY => self.notify(),
             STATUS => self.set_status(value as u8),
+            CONFIG.. => self.write_config(offset - CONFIG, width, value),
             _ => {}
         }
     }

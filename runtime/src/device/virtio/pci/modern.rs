@@ -103,6 +103,7 @@ impl<D: VirtioDevice> Transport<D> {
                     self.write_common(offset + lane, byte);
                 }
             }
+            CONFIG..NOTIFY => self.write_config(offset - CONFIG, width, value),
             NOTIFY..LENGTH => self.notify(),
             _ => {}
         }
