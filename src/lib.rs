@@ -64,6 +64,8 @@ pub mod measure;
 #[cfg(feature = "program")]
 pub mod net;
 #[cfg(feature = "program")]
+pub mod profile;
+#[cfg(feature = "program")]
 pub mod record;
 #[cfg(feature = "program")]
 pub mod report;

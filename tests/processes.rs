@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Kind, boot, project, run};
+use common::{Kind, Recorder, boot, project, run};
+use mirrorball::profile::{Place, Profile, Sampler};
 use mirrorball_runtime::insight::Process;
-use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::{Vm, state};
 
 fn tour() -> Box<Vm> {
     let path = project("guests/prebuilt/tour.el.elf");
@@ -42,6 +43,41 @@ fn the_tour_s_address_spaces_are_seen_whatever_runs_them() {
     for kind in [Kind::Jit, Kind::EagerJit, Kind::Lockstep] {
         let (others, ..) = processes(kind);
         assert_eq!(others, seen, "{kind}");
+    }
+}
+
+/// The samples of the tour, and what it came to.
+fn profile(kind: Kind) -> (Vec<(Place, u64)>, u64, u64) {
+    let mut vm = tour();
+    let mut engine = kind.engine();
+    let mut profile = Profile::new(1009);
+    let mut sampler = Sampler::new(&mut engine, &mut profile);
+    vm.run(&mut sampler, &mut Recorder::default(), u64::MAX);
+    let cycles = vm.cpu.now(0).0;
+    // A sample each 1009 cycles, those that the guest waited included.
+    assert!(cycles / 1009 - profile.total() <= 1, "{kind}");
+    (profile.places(), vm.cpu.retired(), state::hash(&vm))
+}
+
+#[test]
+fn samples_are_the_same_in_every_engine_and_change_nothing() {
+    let mut plain = tour();
+    let end = run(Kind::Interpreter, &mut plain, u64::MAX);
+    let expected = profile(Kind::Interpreter);
+    assert_eq!(expected.1, end.instructions);
+    assert_eq!(expected.2, state::hash(&plain));
+    let share = |wanted: fn(&Place) -> bool| {
+        let all = expected.0.iter().filter(|(place, _)| wanted(place));
+        all.map(|(_, samples)| samples).sum::<u64>()
+    };
+    let waits = plain.cpu.now(0).0 - end.instructions;
+    assert!(share(|place| *place == Place::Idle).abs_diff(waits / 1009) <= plain.counters.waits);
+    // As the accounts of processes have it, but for chance.
+    let user: u64 = plain.processes().iter().map(|process| process.user).sum();
+    let sampled = 1009 * share(|place| matches!(place, Place::User(..)));
+    assert!(sampled.abs_diff(user) < user / 10, "{sampled} of {user}");
+    for kind in [Kind::Jit, Kind::EagerJit, Kind::Lockstep] {
+        assert_eq!(profile(kind), expected, "{kind}");
     }
 }
 

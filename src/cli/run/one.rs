@@ -7,24 +7,34 @@ use mirrorball_runtime::vm::Vm;
 
 use super::keep;
 use super::reports::{End, Reports};
+use super::seeing::Seeing;
 use crate::cli::{CliError, Exit};
 use crate::console::{Session, Waker, end_orderly};
 use crate::engine::AnyEngine;
 use crate::machine::{MachineSpec, OnReset};
 
 /// Boots the machine, runs it to its end and tells what it came to.
-pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
+pub(super) fn run_one(
+    machine: MachineSpec,
+    reports: &Reports,
+    seeing: Seeing,
+) -> Result<Exit, CliError> {
     // Its console looks whether a signal has come.
     end_orderly(Waker::none()).map_err(CliError::NoSignals)?;
-    reports.tell(&run(machine, reports)?)
+    reports.tell(&run(machine, reports, seeing)?)
 }
 
 /// Boots the machine and runs it to its end.
-pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, CliError> {
+pub(super) fn run(
+    mut machine: MachineSpec,
+    reports: &Reports,
+    mut seeing: Seeing,
+) -> Result<End, CliError> {
     let mut session = machine.session()?;
     let start = Instant::now();
     let (mut vm, engine, outcome) = loop {
-        let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session, reports)?;
+        let (vm, engine, outcome) =
+            run_until_reset(&mut machine, &mut session, reports, &mut seeing)?;
         if outcome != Outcome::Reset || machine.on_reset == OnReset::Exit {
             break (vm, engine, outcome);
         }
@@ -33,6 +43,7 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     session
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
+    seeing.tell(&vm)?;
     if let Some(file) = &reports.snapshot {
         keep::save(&mut vm, &machine, outcome, file)?;
     }
@@ -52,6 +63,7 @@ fn run_until_reset(
     machine: &mut MachineSpec,
     session: &mut Session,
     reports: &Reports,
+    seeing: &mut Seeing,
 ) -> Result<(Box<Vm>, AnyEngine, Outcome), CliError> {
     let mut vm = machine.vm()?;
     let mut engine = machine.engine()?;
@@ -62,7 +74,7 @@ fn run_until_reset(
         .map(|path| keep::record(&mut vm, machine, path))
         .transpose()?;
     let limit = machine.limit.unwrap_or(u64::MAX);
-    let outcome = vm.run(&mut engine, session, limit);
+    let outcome = seeing.run(&mut vm, &mut engine, session, limit);
     if let Some(recording) = recording {
         keep::end_record(recording, &mut vm, outcome)?;
     }
