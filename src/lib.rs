@@ -74,4 +74,6 @@ pub mod sandbox;
 #[cfg(feature = "program")]
 pub mod snapshot;
 #[cfg(feature = "program")]
+pub mod timeline;
+#[cfg(feature = "program")]
 pub mod trace;

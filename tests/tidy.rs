@@ -46,7 +46,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["trace"],
     &["image"],
-    &["profile"],
+    &["profile", "timeline"],
     &["sandbox"],
     &["disk"],
     &["snapshot"],

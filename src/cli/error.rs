@@ -44,7 +44,9 @@ pub enum CliError {
         "--record and --replay are for one machine that is not started again; leave out the others, and --gdb with --record"
     )]
     RecordOfOne,
-    #[error("--profile is for one machine without --gdb; run the one that is to be seen alone,")]
+    #[error(
+        "--profile and --trace-file are for one machine without --gdb; run the one that is to be seen alone,"
+    )]
     SeeingOfMany,
     #[error(transparent)]
     Symbols(#[from] SymbolError),

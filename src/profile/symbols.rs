@@ -78,9 +78,9 @@ impl Symbols {
         for symbol in table.iter() {
             let kind = symbol.st_type();
             let index = SectionIndex(usize::from(symbol.st_shndx(endian).0));
-            let code = sections.section(index).is_ok_and(|section| {
-                u64::from(section.sh_flags(endian).0) & u64::from(elf::SHF_EXECINSTR.0) != 0
-            });
+            let code = sections
+                .section(index)
+                .is_ok_and(|section| section.sh_flags(endian).0 & elf::SHF_EXECINSTR.0 != 0);
             if !code || kind != elf::STT_FUNC && kind != elf::STT_NOTYPE {
                 continue;
             }

@@ -35,7 +35,7 @@ use crate::console::ended_by;
 pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     let reports = &options.reports;
     if !options.check {
-        reports.start()?;
+        reports.start(options.seeing.translations())?;
     }
     let debugger = options.debugger.filter(|_| !options.check);
     let debugger = debugger.map(|spec| spec.listen()).transpose()?;
