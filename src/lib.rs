@@ -66,6 +66,8 @@ pub mod measure;
 #[cfg(feature = "program")]
 pub mod net;
 #[cfg(feature = "program")]
+pub mod profile;
+#[cfg(feature = "program")]
 pub mod record;
 #[cfg(feature = "program")]
 pub mod report;
@@ -73,5 +75,7 @@ pub mod report;
 pub mod sandbox;
 #[cfg(feature = "program")]
 pub mod snapshot;
+#[cfg(feature = "program")]
+pub mod timeline;
 #[cfg(feature = "program")]
 pub mod trace;

@@ -46,6 +46,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine"],
     &["trace"],
     &["image"],
+    &["profile", "timeline"],
     &["sandbox"],
     &["disk"],
     &["snapshot"],

@@ -19,6 +19,7 @@ use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::programs::Disagreement;
 use crate::measure::{Difference, MeasureError};
+use crate::profile::SymbolError;
 use crate::record::RecordError;
 use crate::report::OutFileError;
 
@@ -49,6 +50,12 @@ pub enum CliError {
         "--record and --replay are for one machine that is not started again; leave out the others, and --gdb with --record"
     )]
     RecordOfOne,
+    #[error(
+        "--profile and --trace-file are for one machine without --gdb; run the one that is to be seen alone,"
+    )]
+    SeeingOfMany,
+    #[error(transparent)]
+    Symbols(#[from] SymbolError),
     #[error("--record is for a machine whose time is the instruction count; leave out --realtime")]
     RecordRealtime,
     #[error(transparent)]
@@ -170,6 +177,8 @@ impl CliError {
             | Self::UntilOfMany
             | Self::Past { .. }
             | Self::RecordOfOne
+            | Self::SeeingOfMany
+            | Self::Symbols(_)
             | Self::RecordRealtime
             | Self::Mark(_)
             | Self::DebuggerOfMany

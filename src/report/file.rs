@@ -99,13 +99,23 @@ impl OutFile {
         Ok(())
     }
 
+    /// The file, empty, for what is written while it happens.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    pub fn stream(&self) -> Result<File, OutFileError> {
+        File::create(&self.0).map_err(|source| self.failed(source))
+    }
+
     /// Its path, for people.
     #[must_use]
     pub fn name(&self) -> String {
         self.0.display().to_string()
     }
 
-    fn failed(&self, source: io::Error) -> OutFileError {
+    /// Why it cannot be written, as the host says.
+    #[must_use]
+    pub fn failed(&self, source: io::Error) -> OutFileError {
         let path = self.name();
         match source.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => OutFileError::NoFolder(path),

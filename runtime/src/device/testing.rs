@@ -46,6 +46,10 @@ impl Memory for Rom {
     fn write_rom(&mut self, pa: Pa, bytes: &[u8]) {
         self.range(pa, bytes.len()).copy_from_slice(bytes);
     }
+
+    fn decide(&mut self, page: Pa, _: Fate) -> Result<(), NoMemory> {
+        Err(NoMemory(page))
+    }
 }
 
 /// Memory from address 0 on.

@@ -4,9 +4,11 @@
 mod misses;
 mod processes;
 mod table;
+mod tasks;
 
 pub use misses::{SchemeMisses, Way};
 pub use processes::{Process, Processes, page_table};
+pub use tasks::{TaskName, Tasks, syscall_handler};
 
 /// What is known about one guest.
 #[derive(Default)]

@@ -296,7 +296,7 @@ impl Processes {
     /// The page table of the address space in use. It is asked for often: what was found out about
     /// a handler is believed for a while.
     fn page_table(&mut self, cpu: &Vcpu, ram: &Ram) -> Option<u32> {
-        let vector = refill_vector(cpu)?;
+        let vector = vectors(cpu)?;
         let (place, times) = match self.handler {
             Some((known, place, times)) if known == vector && times > 0 => (place, times - 1),
             _ => (table::place(ram, vector), BELIEVED),
@@ -336,11 +336,11 @@ impl Processes {
 /// The page table of the address space in use, if the guest's refill handler loads one.
 #[must_use]
 pub fn page_table(cpu: &Vcpu, ram: &Ram) -> Option<u32> {
-    table::load(ram, table::place(ram, refill_vector(cpu)?)?)
+    table::load(ram, table::place(ram, vectors(cpu)?)?)
 }
 
-/// Where the guest's TLB refill handler is, if it has one.
-fn refill_vector(cpu: &Vcpu) -> Option<u32> {
+/// Where the guest's exception vectors begin, with its TLB refill handler, if it has one.
+pub(super) fn vectors(cpu: &Vcpu) -> Option<u32> {
     let cp0 = &cpu.cp0;
     let vector = match cpu.model.release {
         1 => 0x8000_0000,

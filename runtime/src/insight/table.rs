@@ -14,7 +14,8 @@ use crate::memory::Ram;
 /// How many instructions of the handler are looked at.
 const LOOKED_AT: u64 = 16;
 
-/// Where the refill handler at `vector` loads its page table's address from.
+/// Where the handler at `vector` first loads a word from: that of TLB refills loads the address of its
+/// page table.
 pub(super) fn place(ram: &Ram, vector: u32) -> Option<Pa> {
     let handler = direct(vector)?;
     let words = (0..LOOKED_AT).map(|index| ram.word(Pa(handler.0 + 4 * index)));
@@ -29,7 +30,7 @@ pub(super) fn load(ram: &Ram, place: Pa) -> Option<u32> {
 }
 
 /// Where an address in kseg0 or kseg1 is in memory.
-fn direct(va: u32) -> Option<Pa> {
+pub(super) fn direct(va: u32) -> Option<Pa> {
     (va >> 30 == 2).then_some(Pa(u64::from(va & 0x1fff_ffff)))
 }
 

@@ -4,6 +4,7 @@
 //! software TLB learns the page; on refusal the guest gets its exception.
 
 use super::Vm;
+use super::witness::Happening;
 use crate::addr::{Pa, Va};
 use crate::clock::Nanos;
 use crate::cpu::exception::Exception;
@@ -192,6 +193,10 @@ impl Vm {
             Ok(value) => tracing::trace!(target: "devices", "read {pa} {width:?} -> {value:#x}"),
             Err(_) => tracing::trace!(target: "devices", "read {pa} {width:?}: no device answers"),
         }
+        self.tell(
+            owed,
+            Happening::Read(pa, width, value.as_ref().ok().copied()),
+        );
         self.after_device(owed);
         value.map_err(|_| self.refuse(va, Exception::BusData))
     }
@@ -212,6 +217,7 @@ impl Vm {
         if shown && self.board.hides(pa) {
             self.view().clear_spaces();
         }
+        self.tell(owed, Happening::Write(pa, width, value));
         self.after_device(owed);
         done.map_err(|_| self.refuse(va, Exception::BusData))
     }
@@ -265,6 +271,7 @@ impl Vm {
     /// ERET.
     pub fn eret(&mut self) {
         self.cpu.eret();
+        self.tell(0, Happening::Return);
         self.select_space();
         self.cpu.check_interrupts();
     }

@@ -19,6 +19,7 @@ mod saved;
 pub mod state;
 mod travel;
 mod view;
+pub mod witness;
 
 use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
@@ -54,6 +55,7 @@ pub use run::{Engine, Rest};
 pub use saved::{LoadError, SavedVm};
 pub use travel::Back;
 pub use view::View;
+use witness::{Happening, Witness};
 
 /// What a machine is made of.
 #[derive(Clone, Debug)]
@@ -174,6 +176,8 @@ pub struct Vm {
     history: Option<Box<History>>,
     /// If this says so of an exception, the engine comes back as soon as the CPU has taken it.
     pub stop_at: Option<fn(Exception) -> bool>,
+    /// What looks on.
+    witness: Option<Box<dyn Witness>>,
 }
 
 /// Why there are no tables for the software TLB.
@@ -229,6 +233,7 @@ impl Vm {
             edits: None,
             history: None,
             stop_at: None,
+            witness: None,
         }))
     }
 
@@ -359,6 +364,7 @@ impl Vm {
             let refills = self.counters.refills.iter().sum();
             let processes = &mut self.insight.processes;
             processes.space_changed(change, &self.cpu, &self.ram, refills);
+            self.tell(0, Happening::Space);
         }
     }
 
@@ -384,7 +390,30 @@ impl Vm {
             self.cpu.cp0.cause(),
             self.cpu.cp0.status,
         );
+        self.tell(0, Happening::Exception(exception, pc));
         self.select_space();
+    }
+
+    /// Has `witness` told what happens from now on.
+    pub fn watch(&mut self, witness: Box<dyn Witness>) {
+        self.witness = Some(witness);
+    }
+
+    /// Tells the witness, if there is one. `owed` is how many instructions have run that are not counted
+    /// yet.
+    #[inline]
+    pub(super) fn tell(&mut self, owed: u32, what: Happening) {
+        if self.witness.is_some() {
+            self.tell_witness(owed, what);
+        }
+    }
+
+    #[cold]
+    fn tell_witness(&mut self, owed: u32, what: Happening) {
+        if let Some(mut witness) = self.witness.take() {
+            witness.saw(self, self.cpu.now(owed), what);
+            self.witness = Some(witness);
+        }
     }
 
     fn note_refill(&mut self, kind: usize, name: &str) {

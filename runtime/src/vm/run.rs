@@ -5,6 +5,7 @@ use super::arrivals::Arrived;
 use super::history::Timeline;
 use super::host::{Host, Input, Nowhere};
 use super::idle::Lag;
+use super::witness::Happening;
 use super::{Spin, Vm};
 use crate::addr::Va;
 use crate::board::Request;
@@ -304,7 +305,9 @@ impl Vm {
                 .wake_at
                 .is_some_and(|at| at <= self.cpu.now(0))
         {
-            (self.cpu.idle.waiting, self.cpu.idle.wake_at) = (None, None);
+            let waited = self.cpu.idle.waiting.take().unwrap_or_default();
+            self.cpu.idle.wake_at = None;
+            self.tell(0, Happening::Waited(waited));
             return None;
         }
         let waited = self.cpu.idle.waiting.unwrap_or_default();
@@ -448,7 +451,10 @@ impl Vm {
         limit: u64,
     ) -> Option<Rest> {
         let before = *self.board.accesses_mut();
+        // What is only tried out does not happen.
+        let witness = self.witness.take();
         let spin = engine.spin(self);
+        self.witness = witness;
         let round = std::mem::replace(self.board.accesses_mut(), before).since(&before);
         self.backoff.learn(spin.is_some(), self.cpu.retired());
         let spin = spin?;

@@ -7,6 +7,7 @@ use clap::Args;
 use super::confine::SandboxMode;
 use super::debugger::DebuggerArgs;
 use super::reports::TraceTopic;
+use super::seeing::SeeingArgs;
 use super::several::SeveralArgs;
 use crate::cli::switches::RunSwitches;
 use crate::machine::{At, CodeCache, Settings, values};
@@ -81,6 +82,8 @@ pub(in crate::cli) struct RunArgs {
 
     #[command(flatten)]
     pub(super) debugger: DebuggerArgs,
+    #[command(flatten)]
+    pub(super) seeing: SeeingArgs,
 
     /// Write the names of translated code for perf, to /tmp/perf-PID.map: perf report then shows
     /// the guest addresses of blocks and regions

@@ -13,6 +13,7 @@ mod many;
 mod one;
 mod options;
 mod reports;
+mod seeing;
 mod several;
 
 pub(super) use args::RunArgs;
@@ -21,6 +22,7 @@ pub(super) use guide::guide;
 pub use many::run_many;
 pub use options::{Guests, RunOptions};
 pub use reports::{End, Finished, Reports, TraceTopic};
+pub use seeing::Seeing;
 
 use super::{CliError, Exit};
 use crate::console::ended_by;
@@ -33,7 +35,7 @@ use crate::console::ended_by;
 pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     let reports = &options.reports;
     if !options.check {
-        reports.start()?;
+        reports.start(options.seeing.translations())?;
     }
     let debugger = options.debugger.filter(|_| !options.check);
     let debugger = debugger.map(|spec| spec.listen()).transpose()?;
@@ -48,7 +50,7 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     }
     let exit = match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),
-        Guests::One(machine) => one::run_one(*machine, reports),
+        Guests::One(machine) => one::run_one(*machine, reports, options.seeing),
         Guests::Many(monitor, machines) => many::run_many(monitor, machines, debugger, reports),
     }?;
     Ok(ended_by().map_or(exit, |signal| exit.graver(Exit::of_signal(signal))))

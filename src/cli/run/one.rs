@@ -7,24 +7,34 @@ use mirrorball_runtime::vm::Vm;
 
 use super::keep;
 use super::reports::{End, Reports};
+use super::seeing::Seeing;
 use crate::cli::{CliError, Exit};
 use crate::console::{Session, Waker, end_orderly};
 use crate::engine::AnyEngine;
 use crate::machine::{MachineSpec, OnReset};
 
 /// Boots the machine, runs it to its end and tells what it came to.
-pub(super) fn run_one(machine: MachineSpec, reports: &Reports) -> Result<Exit, CliError> {
+pub(super) fn run_one(
+    machine: MachineSpec,
+    reports: &Reports,
+    seeing: Seeing,
+) -> Result<Exit, CliError> {
     // Its console looks whether a signal has come.
     end_orderly(Waker::none()).map_err(CliError::NoSignals)?;
-    reports.tell(&run(machine, reports)?)
+    reports.tell(&run(machine, reports, seeing)?)
 }
 
 /// Boots the machine and runs it to its end.
-pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, CliError> {
+pub(super) fn run(
+    mut machine: MachineSpec,
+    reports: &Reports,
+    mut seeing: Seeing,
+) -> Result<End, CliError> {
     let mut session = machine.session()?;
     let start = Instant::now();
     let (mut vm, engine, outcome) = loop {
-        let (vm, engine, outcome) = run_until_reset(&mut machine, &mut session, reports)?;
+        let (vm, engine, outcome) =
+            run_until_reset(&mut machine, &mut session, reports, &mut seeing)?;
         if outcome != Outcome::Reset || !machine.restarts(&vm) {
             break (vm, engine, outcome);
         }
@@ -33,6 +43,7 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     session
         .finish(outcome == Outcome::Quit)
         .map_err(|error| machine.output_failed(error))?;
+    seeing.tell(&vm)?;
     if let Some(file) = &reports.snapshot {
         keep::save(&mut vm, &machine, outcome, file)?;
     }
@@ -47,27 +58,13 @@ pub(super) fn run(mut machine: MachineSpec, reports: &Reports) -> Result<End, Cl
     Ok(end)
 }
 
-/// Runs the machine to its end, or until `limit` instructions have run, or as many as it was to run.
-fn run_as_far(
-    vm: &mut Vm,
-    engine: &mut AnyEngine,
-    session: &mut Session,
-    limit: Option<u64>,
-    until: Option<u64>,
-) -> Outcome {
-    let limit = limit.unwrap_or(u64::MAX);
-    let until = until.unwrap_or(u64::MAX);
-    match vm.run(engine, session, limit.min(until)) {
-        Outcome::Limit if vm.cpu.retired() >= until => Outcome::Reached,
-        outcome => outcome,
-    }
-}
-
-/// Boots the machine anew and runs it to its end, or until its guest resets it.
+/// Boots the machine anew and runs it to its end, its limit or where it was to run to, or until its guest
+/// resets it.
 fn run_until_reset(
     machine: &mut MachineSpec,
     session: &mut Session,
     reports: &Reports,
+    seeing: &mut Seeing,
 ) -> Result<(Box<Vm>, AnyEngine, Outcome), CliError> {
     let mut vm = machine.vm()?;
     let mut engine = machine.engine()?;
@@ -81,7 +78,11 @@ fn run_until_reset(
     let recording = (reports.record.as_ref())
         .map(|path| keep::record(&mut vm, machine, path))
         .transpose()?;
-    let outcome = run_as_far(&mut vm, &mut engine, session, machine.limit, reports.until);
+    let (limit, until) = (machine.limit.unwrap_or(u64::MAX), until.unwrap_or(u64::MAX));
+    let outcome = match seeing.run(&mut vm, &mut engine, session, limit.min(until)) {
+        Outcome::Limit if vm.cpu.retired() >= until => Outcome::Reached,
+        outcome => outcome,
+    };
     if let Some(recording) = recording {
         keep::end_record(recording, &mut vm, outcome)?;
     }

@@ -7,6 +7,7 @@ use super::args::RunArgs;
 use super::confine::{Reach, SandboxMode};
 use super::debugger::DebuggerSpec;
 use super::reports::Reports;
+use super::seeing::Seeing;
 use crate::cli::CliError;
 use crate::gdb::GdbPlace;
 use crate::machine::file::MachineFile;
@@ -28,6 +29,8 @@ pub struct RunOptions {
     pub debugger: Option<DebuggerSpec>,
     /// What it confines itself to, if it does.
     pub sandbox: Option<Reach>,
+    /// What is to be seen of it.
+    pub seeing: Seeing,
     /// What is told of it.
     pub reports: Reports,
 }
@@ -65,6 +68,9 @@ impl RunArgs {
         } else {
             self.many(&mut files)?
         };
+        if !self.seeing.is_empty() && matches!(guests, Guests::Many(..)) {
+            return Err(CliError::SeeingOfMany);
+        }
         let debugger = self.debugger.spec();
         if let (Some(_), Guests::Many(_, machines)) = (&debugger, &guests)
             && machines.len() > 1
@@ -77,6 +83,7 @@ impl RunArgs {
         let files = [&self.report, &self.snapshot, &self.record];
         let files = files.into_iter().flatten();
         written.extend(files.filter_map(|path| OutFile::folder(path)));
+        written.extend(self.seeing.outputs().filter_map(OutFile::folder));
         let sandbox = (self.sandbox == SandboxMode::Strict)
             .then(|| Reach::new(written, &guests, self.perf_map));
         let check = self.several.check;
@@ -86,6 +93,10 @@ impl RunArgs {
             check,
             debugger,
             sandbox,
+            seeing: match check {
+                true => Seeing::default(),
+                false => self.seeing.open(self.image.as_deref())?,
+            },
             reports: Reports {
                 stats: self.stats,
                 ps: self.ps,
@@ -169,6 +180,7 @@ impl RunArgs {
         if let Some(path) = &self.snapshot {
             uses.write("the snapshot", path);
         }
+        self.seeing.note(&mut uses);
         if let Some(path) = &self.record {
             uses.write("the record", path);
         }

@@ -23,6 +23,7 @@ use crate::engine::AnyEngine;
 use crate::report::{
     NamedRecord, OutFile, Record, Report, monitor, outcome_name, processes, table,
 };
+use crate::timeline::Translations;
 
 /// What `--trace` can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -258,21 +259,21 @@ impl Reports {
         }
     }
 
-    /// Has all told that is told while machines run.
+    /// Has all told that is told while machines run; `translations` is told of these.
     ///
     /// # Errors
     ///
     /// If the host refuses the file for perf.
-    pub(super) fn start(&self) -> Result<(), CliError> {
-        self.start_trace();
+    pub(super) fn start(&self, translations: Option<Translations>) -> Result<(), CliError> {
+        self.start_trace(translations);
         if self.perf_map {
             perf::begin()?;
         }
         Ok(())
     }
 
-    /// Has what `--trace` names printed from now on, and every warning.
-    fn start_trace(&self) {
+    /// Has what `--trace` names printed from now on, every warning, and `translations` told of those.
+    fn start_trace(&self, translations: Option<Translations>) {
         let names = self.trace.iter().filter_map(ValueEnum::to_possible_value);
         let targets: Targets = names
             .map(|name| (name.get_name().to_owned(), Level::TRACE))
@@ -286,9 +287,12 @@ impl Reports {
         let warnings = warnings
             .with_target(false)
             .with_filter(Targets::new().with_target("mirrorball", Level::WARN));
+        let translations = translations
+            .map(|layer| layer.with_filter(Targets::new().with_target("blocks", Level::TRACE)));
         // Fails if there is a trace already, which is as good.
         let _ = tracing_subscriber::registry()
             .with(traces)
+            .with(translations)
             .with(warnings)
             .try_init();
     }
