@@ -27,7 +27,7 @@ const POLICIES: [Policy; 3] = [Policy::Flush, Policy::Fifo, Policy::LeastUsed];
 
 fn small(bytes: usize, unit_bytes: usize, policy: Policy) -> JitConfig {
     JitConfig {
-        hot: 2,
+        hot: Some(2),
         background: false,
         cache: CacheConfig {
             bytes,
@@ -120,7 +120,7 @@ fn every_policy_runs_every_guest_in_next_to_nothing() {
         for policy in POLICIES {
             for (bytes, unit) in [(64 << 10, 8 << 10), (8 << 10, 4 << 10)] {
                 let config = JitConfig {
-                    hot: 20,
+                    hot: Some(20),
                     ..small(bytes, unit, policy)
                 };
                 let (end, jit) = in_jit(stem, Jit::new(config).expect("a JIT"));
@@ -150,7 +150,7 @@ fn eviction_in_lockstep() {
 fn eviction_while_code_is_translated_on_another_thread() {
     for (policy, hot) in POLICIES.into_iter().zip([1, 5, 50]) {
         let config = JitConfig {
-            hot,
+            hot: Some(hot),
             background: true,
             ..small(8 << 10, 4 << 10, policy)
         };

@@ -208,7 +208,7 @@ settings! {
 
     /// Translate a block when it has run N times.
     hot: u32, number::<1, { u32::MAX as i64 }>() => {
-        name: "hot", default: "1000, or 8000 with jit-threads 0 and several machines",
+        name: "hot", default: "1000, or 8000 while translating takes time from guests",
         takers: RUN, heading: "Control"
     }
 

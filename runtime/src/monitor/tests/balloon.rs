@@ -64,8 +64,11 @@ fn guests_give_pages_when_more_was_promised_than_there_is() {
         seen.fetch_max(vm.ram.pages_given(), Ordering::Relaxed);
         obedient(number, vm, call)
     });
-    (0..2000).for_each(|_| assert!(monitor.step(0)));
-    let most = most.load(Ordering::Relaxed);
-    assert!(most > PAGES / 16, "{most} of {PAGES}");
+    // If the host keeps one of them waiting, the other has the next turns.
+    let given = (0..1_000_000).any(|_| {
+        assert!(monitor.step(0));
+        most.load(Ordering::Relaxed) > PAGES / 16
+    });
+    assert!(given);
     assert!(lock(&monitor.fleet().ended).is_empty(), "none starves");
 }
