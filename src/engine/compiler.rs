@@ -7,8 +7,8 @@
 
 use super::queue::{JobId, Queue};
 use super::room::{Room, Work};
-use crate::cache::blocks::BlockKey;
 use crate::cache::code::TranslationId;
+use crate::cache::key::BlockKey;
 use crate::cache::persist::{Store, Wanted};
 use crate::interp::block::Source;
 use crate::translate::{Region, TranslateError, Translation, Translator};

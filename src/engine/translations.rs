@@ -4,8 +4,9 @@
 use super::compiler::{Job, Outcome};
 use super::heat::{COVERED, Extra};
 use super::jit::Jit;
-use crate::cache::blocks::{BlockId, BlockKey, Cached};
+use crate::cache::blocks::{BlockId, Cached};
 use crate::cache::code::{Entry, TranslationId};
+use crate::cache::key::BlockKey;
 use crate::cache::perf::{self, Name};
 use crate::cache::persist::record::Member;
 use crate::cache::persist::{Stored, Wanted};

@@ -13,13 +13,15 @@ fn asked(vm: &Vm) -> u64 {
 
 /// A guest with a balloon that fills its memory once and gives what it is asked for, the last pages
 /// first.
-fn obedient(_: usize, vm: &mut Vm, call: u64) -> Exit {
+fn obedient(number: usize, vm: &mut Vm, call: u64) -> Exit {
     if call == 1 {
         vm.board.fit_balloon();
     }
     if call <= PAGES - vm.ram.pages_given() {
         let page = Pa((call - 1) * PAGE_SIZE);
-        vm.view().write_physical(page, &[1]);
+        // No two pages are the same, so that none are shared.
+        let content = [number as u64 + 1, call].map(u64::to_le_bytes);
+        vm.view().write_physical(page, content.as_flattened());
     }
     let (given, asked) = (vm.ram.pages_given(), asked(vm));
     for page in PAGES - asked.max(given)..PAGES - given {
