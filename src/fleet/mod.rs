@@ -228,9 +228,13 @@ impl Fleet {
         (*debugged == number).then_some(desk)
     }
 
-    /// Waits until what was printed is written, and makes the terminal what it was.
-    pub fn close(&self) {
-        self.consoles.close();
+    /// Waits until what was printed is written, and makes the terminal what it was. Says, by machine,
+    /// what the host refused to write.
+    pub fn close(&self) -> Vec<Result<(), StartError>> {
+        let written = self.consoles.close().into_iter().zip(&self.specs);
+        written
+            .map(|(written, spec)| written.map_err(|error| spec.output_failed(error)))
+            .collect()
     }
 
     /// The machines.

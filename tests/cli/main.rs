@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod failing;
 mod images;
 
 use common::program::{Folder, HOST, USAGE, command, mirrorball, refused};

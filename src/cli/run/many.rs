@@ -87,13 +87,14 @@ pub fn run_many(
     monitor.run();
     drop((server, debugger));
     reports.tell_of_monitor(monitor.memory(), monitor.switches());
-    monitor.fleet().close();
+    let written = monitor.fleet().close();
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-    let ends = names.into_iter().zip(ends.drain(..));
+    let ends = names.into_iter().zip(ends.drain(..)).zip(written);
     let finished: Vec<Finished> = ends
-        .map(|(name, end)| Finished {
-            name,
-            end: end.unwrap_or(Err(CliError::NotStarted)),
+        .map(|((name, end), written)| {
+            let end = end.unwrap_or(Err(CliError::NotStarted));
+            let end = written.map_err(CliError::from).and(end);
+            Finished { name, end }
         })
         .collect();
     reports.tell_all(&finished)
