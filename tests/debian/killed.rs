@@ -94,9 +94,9 @@ fn kill(disk: &Small, image: &Path, bus: &str, wait: u64) -> Result<usize, Faile
     let output = String::from_utf8_lossy(&output);
     // A line without an end may lack a digit.
     let whole = output.split_inclusive('\n').filter(|it| it.ends_with('\n'));
-    let stored = whole.filter_map(|line| line.trim().strip_prefix("stored "));
+    let mut stored = whole.filter_map(|line| line.trim().strip_prefix("stored "));
     let last = stored
-        .last()
+        .next_back()
         .and_then(|number| number.parse::<usize>().ok());
     Ok(last.ok_or("no record was stored")? + 1)
 }
