@@ -83,6 +83,8 @@ pub enum CliError {
     DebuggerOfMany,
     #[error(transparent)]
     Debugger(#[from] ListenError),
+    #[error("cannot hand on what the debugger says: {0}; connect it again")]
+    Relay(#[source] io::Error),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
@@ -175,6 +177,7 @@ impl CliError {
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
             Self::Debugger(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_)
+            | Self::Relay(_)
             | Self::Debugger(_)
             | Self::NoThread(_)
             | Self::NoSignals(_)

@@ -17,5 +17,5 @@ mod target;
 
 pub use place::{GdbPlace, ListenError, Listener, PlaceError};
 pub use registers::system as system_registers;
-pub use server::Server;
+pub use server::{Server, converse};
 pub use subject::{Desk, Ending, Subject};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use mirrorball_runtime::cpu::cp0::STATUS_CU1;
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::debug::{self, Register};
 
@@ -33,11 +34,15 @@ pub fn named(vm: &Vm) -> Vec<(String, Register)> {
     all
 }
 
-/// All registers with what they hold, several in a line.
+/// All registers with what they hold, several in a line; those of the FPU if software may use it now.
 #[must_use]
 pub fn table(vm: &Vm) -> String {
+    let usable = vm.cpu.cp0.status & STATUS_CU1 != 0;
+    let is_float = |register| matches!(register, Register::Float(_) | Register::FloatControl);
+    let mut shown = named(vm);
+    shown.retain(|&(_, register)| usable || !is_float(register));
     let mut text = String::new();
-    for line in named(vm).chunks(COLUMNS) {
+    for line in shown.chunks(COLUMNS) {
         let mut cells = String::new();
         for (name, register) in line {
             let _ = write!(cells, "{name:>10} {:08x}", debug::register(vm, *register));

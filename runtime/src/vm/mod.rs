@@ -475,6 +475,11 @@ impl Vm {
         Timeline(self).begin(budget);
     }
 
+    /// Keeps the machine's past no more. If the machine has gone back, it first comes to where it was.
+    pub fn forget_history(&mut self) {
+        Timeline(self).end();
+    }
+
     /// What there is of the machine's past, if it is kept.
     #[must_use]
     pub fn past(&self) -> Option<PastFacts> {
