@@ -34,7 +34,9 @@ fn part(parting: &Parting, probes: usize) -> String {
     for (name, step) in ["a", "b"].iter().zip(&parting.steps) {
         text.push_str(&step.render(name));
     }
-    text.push_str(&parting.difference.render(["a", "b"]));
+    if !parting.difference.is_empty() {
+        text.push_str(&parting.difference.render(["a", "b"]));
+    }
     if parting.alike.is_none() {
         text.push_str("--by registers searches for the first instruction that makes use of this\n");
     }

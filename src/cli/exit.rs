@@ -54,7 +54,7 @@ impl Exit {
         ),
         (
             Self::Difference,
-            "lockstep or bisect found a difference; in bench and tune: settings ended differently",
+            "lockstep found a difference, or bisect; in bench and tune: settings ended differently",
         ),
         (
             Self::Script,
