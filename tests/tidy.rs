@@ -58,6 +58,8 @@ const LAYERS: &[&[&str]] = &[
     &["report"],
     &["control"],
     &["gdb"],
+    &["state"],
+    &["bisect"],
     &["fleet"],
     &["measure"],
     &["cli"],
