@@ -9,6 +9,8 @@ mod common;
 mod disk;
 #[path = "debian/killed.rs"]
 mod killed;
+#[path = "debian/tap.rs"]
+mod tap;
 
 use common::{cannot_run, project};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
             "a disk has what was stored when the monitor was killed",
             killed::nothing_is_lost,
         ),
+        Trial::ignorable_test("a tap device leads to the host", tap::leads_to_the_host),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
             let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
             alike_for_a_while(&["flush", "fifo", "least-used"].map(in_little))
