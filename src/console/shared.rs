@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use mirrorball_runtime::device::stroke::Stroke;
 use rustix::termios;
 
 use self::screen::Screen;
@@ -141,7 +142,7 @@ impl Desk {
 impl State {
     fn take(&mut self, typed: &Typed, quit: &Waker) {
         match typed {
-            Typed::Bytes(bytes) => self.type_to_chosen(bytes),
+            Typed::Strokes(strokes) => self.type_to_chosen(strokes),
             Typed::Command(Command::Quit) => {
                 self.typists.iter().for_each(Keys::quit);
                 quit.wake();
@@ -152,11 +153,11 @@ impl State {
         }
     }
 
-    fn type_to_chosen(&mut self, bytes: &[u8]) {
+    fn type_to_chosen(&mut self, strokes: &[Stroke]) {
         let Some(typist) = self.typists.get(self.screen.chosen()) else {
             return;
         };
-        if typist.offer(bytes) < bytes.len() {
+        if typist.offer(strokes) < strokes.len() {
             self.screen.beep();
         }
     }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use mirrorball_runtime::device::stroke::Stroke;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Keys, Printer, Source, Waker};
@@ -208,13 +209,13 @@ impl Client {
 struct Typist {
     keys: Keys,
     /// What there was no room for yet.
-    stalled: Vec<u8>,
+    stalled: Vec<Stroke>,
 }
 
 impl Typist {
     /// Types what there is room for, after what was kept.
-    fn send(&mut self, bytes: &[u8]) {
-        self.stalled.extend(bytes);
+    fn send(&mut self, strokes: impl IntoIterator<Item = Stroke>) {
+        self.stalled.extend(strokes);
         let typed = self.keys.offer(&self.stalled);
         self.stalled.drain(..typed);
     }
@@ -242,7 +243,7 @@ impl Exchange {
     /// Waits and does what there is to do; says whether the VM is gone.
     fn turn(&mut self, listener: &UnixListener) -> bool {
         if self.typist.is_stalled() {
-            self.typist.send(&[]);
+            self.typist.send([]);
         }
         let stalled = self.typist.is_stalled();
         let ready = self.wait(listener, stalled);
@@ -251,7 +252,7 @@ impl Exchange {
             let readable = ready.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR);
             while readable && client.sends && !self.typist.is_stalled() {
                 match client.read() {
-                    Some(bytes) => self.typist.send(&bytes),
+                    Some(bytes) => self.typist.send(Stroke::typed(&bytes)),
                     None => break,
                 }
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input};
 use thiserror::Error;
@@ -82,7 +83,7 @@ impl SharedSession {
 }
 
 impl Host for SharedSession {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.session().print(bytes)
     }
 

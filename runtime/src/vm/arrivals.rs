@@ -4,6 +4,7 @@
 use crate::clock::Cycles;
 use crate::device::folder::Job;
 use crate::device::network::Frame;
+use crate::device::stroke::Stroke;
 use crate::device::virtio::WindowSize;
 use crate::exit::Outcome;
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,8 @@ use serde::{Deserialize, Serialize};
 /// Something that came from outside.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Arrived {
-    /// A byte was typed on the console.
-    Typed(u8),
+    /// Something was typed on the console.
+    Typed(Stroke),
     /// A frame came in by a network port.
     Frame {
         /// The number of the port.

@@ -29,6 +29,7 @@ use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
 use crate::device::folder::Folder;
 use crate::device::network::Network;
+use crate::device::stroke::Stroke;
 use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
@@ -507,8 +508,13 @@ impl Vm {
 
     /// Types bytes on the console, now.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.arrive(Arrived::Typed(byte));
+        self.type_strokes(Stroke::typed(bytes));
+    }
+
+    /// Types on the console, now.
+    pub fn type_strokes(&mut self, strokes: impl IntoIterator<Item = Stroke>) {
+        for stroke in strokes {
+            self.arrive(Arrived::Typed(stroke));
         }
     }
 
@@ -524,8 +530,8 @@ impl Vm {
         let now = self.cpu.now(0);
         self.arrivals.note(now, &what);
         match what {
-            Arrived::Typed(byte) => {
-                self.with_board(|board, outside| board.push_input(byte, outside, now.to_nanos()));
+            Arrived::Typed(stroke) => {
+                self.with_board(|board, outside| board.push_input(stroke, outside, now.to_nanos()));
                 self.console.note_typed();
             }
             Arrived::Answer {
@@ -547,6 +553,6 @@ impl Vm {
                 });
             }
         }
-        self.collect_output();
+        self.collect_output(0);
     }
 }

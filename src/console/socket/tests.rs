@@ -44,7 +44,7 @@ impl Bench {
         let mut bytes = Vec::new();
         while bytes.len() < count {
             assert!(start.elapsed() < Duration::from_secs(10), "{}", bytes.len());
-            bytes.extend(self.source.take(count));
+            bytes.extend(self.source.take(count).into_iter().map(Stroke::byte));
             self.source.wait(Duration::from_millis(10));
         }
         bytes
