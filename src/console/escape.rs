@@ -14,6 +14,15 @@ Ctrl-A h       print this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 ";
 
+/// What they are at the console of a VM in another process.
+pub const ATTACHED_HELP: &str = "\
+Ctrl-A d       detach: the VM runs on
+Ctrl-A x       the same
+Ctrl-A b       send a break, which starts Linux's magic SysRq
+Ctrl-A h       print this help
+Ctrl-A Ctrl-A  send Ctrl-A to the guest
+";
+
 /// What they are where several VMs share the terminal.
 pub const SHARED_HELP: &str = "\
 Ctrl-A n       type to the next VM
@@ -29,6 +38,8 @@ Ctrl-A Ctrl-A  send Ctrl-A to the guest
 pub enum Command {
     /// End the machine.
     Quit,
+    /// Leave the machine, which runs on, if it runs in another process.
+    Detach,
     /// Print [`HELP`].
     Help,
     /// Type to the next VM from now on.
@@ -64,6 +75,7 @@ impl Escape {
             CTRL_A => Key::Stroke(Stroke::Byte(CTRL_A)),
             b'b' | b'B' => Key::Stroke(Stroke::Break),
             b'x' | b'X' => Key::Command(Command::Quit),
+            b'd' | b'D' => Key::Command(Command::Detach),
             b'n' | b'N' => Key::Command(Command::Next),
             b'1'..=b'9' => Key::Command(Command::Choose((byte - b'1').into())),
             // A user who mistypes an escape wants to know which there are.
@@ -149,13 +161,14 @@ mod tests {
 
     #[test]
     fn escapes_are_commands() {
-        use Command::{Choose, Help, Next, Quit};
+        use Command::{Choose, Detach, Help, Next, Quit};
         for (typed, command) in [
             (b'x', Quit),
             (b'X', Quit),
             (b'h', Help),
             (b'?', Help),
             (b'0', Help),
+            (b'd', Detach),
             (b'n', Next),
             (b'1', Choose(0)),
             (b'9', Choose(8)),

@@ -14,6 +14,7 @@ use std::thread;
 use mirrorball_runtime::device::stroke::Stroke;
 use rustix::termios;
 
+pub(super) use self::line::Lines;
 use self::screen::Screen;
 use super::escape::{Command, Escape, SHARED_HELP, Typed, read_keys};
 use super::place::stdout;
@@ -147,7 +148,7 @@ impl State {
                 self.typists.iter().for_each(Keys::quit);
                 quit.wake();
             }
-            Typed::Command(Command::Help) => self.screen.say(SHARED_HELP),
+            Typed::Command(Command::Help | Command::Detach) => self.screen.say(SHARED_HELP),
             Typed::Command(Command::Next) => self.screen.choose_next(),
             Typed::Command(Command::Choose(number)) => self.screen.choose(*number),
         }

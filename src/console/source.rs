@@ -52,6 +52,8 @@ struct State {
     quit: bool,
     /// Whether nothing more will be typed.
     ended: bool,
+    /// The size of the window of what typed last, if it is not this process's terminal.
+    size: Option<WindowSize>,
     /// Whether nothing listens any more.
     closed: bool,
     /// Grows with all that is new to the guest.
@@ -123,6 +125,11 @@ impl Keys {
         self.waker.wake();
     }
 
+    /// The window in which is typed has another size.
+    pub fn resize(&self, size: WindowSize) {
+        self.tell(|state| state.size = Some(size));
+    }
+
     /// The person wants to leave.
     pub fn quit(&self) {
         self.tell(|state| state.quit = true);
@@ -164,7 +171,13 @@ impl Source {
     /// One on which nothing is typed.
     #[must_use]
     pub fn silent() -> Self {
-        let (keys, source) = Self::new(0, Waker::none());
+        Self::unattended(0)
+    }
+
+    /// One on which nothing is typed for the time being, with room for so many strokes.
+    #[must_use]
+    pub fn unattended(room: usize) -> Self {
+        let (keys, source) = Self::new(room, Waker::none());
         keys.end();
         source
     }
@@ -179,15 +192,23 @@ impl Source {
         })
     }
 
+    /// One more place where is typed.
+    #[must_use]
+    pub fn keys(&self, waker: Waker) -> Keys {
+        let way = Arc::clone(&self.way);
+        Keys { way, waker }
+    }
+
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
         self.raw = raw;
         self
     }
 
-    /// The size of the terminal's window, if it is a terminal.
+    /// The size of the window in which was typed last, if it is known.
     #[must_use]
     pub fn window_size(&self) -> Option<WindowSize> {
-        self.raw.as_ref().and_then(|_| raw::window_size())
+        let attached = self.way.lock().size;
+        attached.or_else(|| self.raw.as_ref().and_then(|_| raw::window_size()))
     }
 
     /// What was typed and not taken yet.

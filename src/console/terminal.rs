@@ -60,8 +60,8 @@ fn pump(from: impl Read, escape: Option<Escape>, to: &Keys) {
             to.quit();
             true
         }
-        // There is one VM to type to.
-        Typed::Command(Command::Help | Command::Next | Command::Choose(_)) => {
+        // There is one VM to type to, and it ends with the terminal.
+        Typed::Command(_) => {
             let _ = write!(io::stderr(), "\n{HELP}");
             true
         }

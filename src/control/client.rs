@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::api::{
-    Action, Failure, MemoryTargetRequest, MonitorStatus, Process, ShareRequest, StateAction,
-    StateRequest, VmStatus,
+    Action, Failure, MemoryTargetRequest, MonitorStatus, PressRequest, Process, ShareRequest,
+    ShutDownRequest, StateAction, StateRequest, VmStatus,
 };
 use super::http::{Connection, HttpError, Request, reason};
 
@@ -132,6 +132,8 @@ impl Client {
                 &path(name, "/memory-target"),
                 &MemoryTargetRequest { bytes },
             ),
+            Action::ShutDown(key) => self.put(&path(name, "/shutdown"), &ShutDownRequest { key }),
+            Action::Press(press) => self.put(&path(name, "/press"), &PressRequest { press }),
         }
     }
 
@@ -154,12 +156,36 @@ impl Client {
         let request = Request {
             method: "GET".to_owned(),
             target: path(name, "/snapshot"),
+            upgrades: false,
             body: Vec::new(),
         };
         let sent = connection.write(&request.to_bytes());
         sent.map_err(|error| self.failed(error))?;
         match connection.save(out, TIME) {
             Ok(Ok(())) => Ok(()),
+            Ok(Err((status, body))) => Err(self.refused(status, &body)),
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    /// The console of a VM, at the other end of a connection: see
+    /// [`attach`](crate::console::attach::attach).
+    ///
+    /// # Errors
+    /// When no monitor answers, or the monitor refuses.
+    pub fn attach(&self, name: &str) -> Result<UnixStream, ClientError> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| self.failed(error))?;
+        let mut connection = Connection::new(&stream, TIME);
+        let request = Request {
+            method: "GET".to_owned(),
+            target: path(name, "/console"),
+            upgrades: true,
+            body: Vec::new(),
+        };
+        let sent = connection.write(&request.to_bytes());
+        sent.map_err(|error| self.failed(error))?;
+        match connection.upgraded() {
+            Ok(Ok(())) => Ok(stream),
             Ok(Err((status, body))) => Err(self.refused(status, &body)),
             Err(error) => Err(self.broken(error)),
         }
@@ -190,6 +216,7 @@ impl Client {
         let request = Request {
             method: method.to_owned(),
             target: target.to_owned(),
+            upgrades: false,
             body,
         };
         // A server that refuses early does not take the rest, and still answers.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::api::Saves;
+use super::api::{Attaches, Saves};
 
 /// The most bytes of a message before its body.
 pub(super) const MOST_HEAD: usize = 8 << 10;
@@ -19,6 +19,8 @@ pub(super) const MOST_BODY: usize = 64 << 10;
 /// The most bytes of an answer: many VMs with many counters.
 const MOST_ANSWER: usize = 64 << 20;
 const MOST_HEADERS: usize = 64;
+/// The protocol that a connection is upgraded to, for a console.
+pub(super) const CONSOLE: &str = "mirrorball-console";
 /// The bytes of a chunk that is sent.
 const CHUNK: usize = 64 << 10;
 /// The bytes behind those of a chunk.
@@ -81,6 +83,8 @@ pub struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// Whether the connection is to be a console's from then on.
+    pub upgrades: bool,
     pub body: Vec<u8>,
 }
 
@@ -90,6 +94,8 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// What writes it.
     Stream(Box<dyn Saves>),
+    /// None: the connection is the console's from now on.
+    Console(Box<dyn Attaches>),
 }
 
 /// An answer.
@@ -212,6 +218,33 @@ impl<'a> Connection<'a> {
         Ok((status, body.to_vec()))
     }
 
+    /// Reads the answer to a request that upgrades. An answer that refuses is returned with its status.
+    pub fn upgraded(&mut self) -> Result<Result<(), (u16, Vec<u8>)>, HttpError> {
+        let mut bytes = Vec::new();
+        // Not a byte of what comes behind the head is read.
+        while !bytes.ends_with(b"\r\n\r\n") {
+            if bytes.len() > MOST_HEAD {
+                return Err(HttpError::Head);
+            }
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            let mut byte = [0];
+            match self.stream.read(&mut byte) {
+                Ok(0) => return Err(HttpError::Ended),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => bytes.extend(&byte[..read?]),
+            }
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut answer = httparse::Response::new(&mut headers);
+        answer.parse(&bytes)?;
+        if answer.code != Some(101) {
+            return self.answer_from(bytes).map(Err);
+        }
+        self.stream.set_read_timeout(None)?;
+        self.stream.set_write_timeout(None)?;
+        Ok(Ok(()))
+    }
+
     /// Has the body of the answer go to `out` while it comes; some of it has to come in each `time`.
     /// An answer that refuses is returned with its status.
     pub fn save(
@@ -318,6 +351,7 @@ fn request_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, HttpErr
     let request = Request {
         method: request.method.unwrap_or_default().to_owned(),
         target: request.path.unwrap_or_default().to_owned(),
+        upgrades: header(request.headers, "upgrade").any(|to| to == CONSOLE.as_bytes()),
         body: Vec::new(),
     };
     Ok(Some((request, start, length)))
@@ -358,10 +392,16 @@ impl Request {
         let Self {
             method,
             target,
+            upgrades,
             body,
         } = self;
-        let mut bytes =
-            format!("{method} {target} HTTP/1.1\r\nHost: mirrorball\r\nConnection: close\r\n");
+        let connection = match upgrades {
+            true => format!("Upgrade\r\nUpgrade: {CONSOLE}"),
+            false => "close".to_owned(),
+        };
+        let mut bytes = format!(
+            "{method} {target} HTTP/1.1\r\nHost: mirrorball\r\nConnection: {connection}\r\n"
+        );
         if !body.is_empty() {
             bytes += "Content-Type: application/json\r\n";
         }
@@ -375,6 +415,10 @@ impl Request {
 impl Answer {
     /// What is sent before the body, and with it if that is known and not `head_only`.
     pub fn to_bytes(&self, head_only: bool) -> Vec<u8> {
+        if let Content::Console(_) = self.body {
+            let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade:";
+            return format!("{head} {CONSOLE}\r\n\r\n").into_bytes();
+        }
         let mut bytes = format!(
             "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nConnection: close\r\n",
             self.status,
@@ -406,6 +450,7 @@ pub(super) const fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",
+        426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         _ => "Internal Server Error",

@@ -12,8 +12,8 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Requi
 
 use super::api::{
     BalloonStatus, CodeCacheStatus, Failure, HostMemory, MachineMemory, MemoryStatus,
-    MemoryTargetRequest, MonitorStatus, Process, ShareRequest, StateAction, StateRequest, VmState,
-    VmStatus,
+    MemoryTargetRequest, MonitorStatus, Press, PressRequest, Process, ShareRequest, ShutDownKey,
+    ShutDownRequest, StateAction, StateRequest, VmState, VmStatus,
 };
 use super::routes::{ROUTES, Route, Shape};
 
@@ -31,7 +31,7 @@ fn operation(route: &Route) -> OperationBuilder {
             let text = Object::with_type(Type::String);
             ("text/plain", Content::new(Some(text)))
         }
-        Shape::Snapshot => {
+        Shape::Snapshot | Shape::Console => {
             let binary = ObjectBuilder::new()
                 .schema_type(Type::String)
                 .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)));
@@ -39,14 +39,17 @@ fn operation(route: &Route) -> OperationBuilder {
             ("application/octet-stream", content)
         }
     };
+    let (status, done) = match route.answer {
+        Shape::Console => ("101", "The connection is the console's from now on"),
+        _ => ("200", "Done"),
+    };
+    let mut response = ResponseBuilder::new().description(done);
+    if route.answer != Shape::Console {
+        response = response.content(content.0, content.1);
+    }
     let mut operation = OperationBuilder::new()
         .summary(Some(route.summary))
-        .response(
-            "200",
-            ResponseBuilder::new()
-                .description("Done")
-                .content(content.0, content.1),
-        )
+        .response(status, response)
         .response(
             "default",
             ResponseBuilder::new()
@@ -95,6 +98,10 @@ fn document() -> String {
         .schema_from::<StateRequest>()
         .schema_from::<ShareRequest>()
         .schema_from::<MemoryTargetRequest>()
+        .schema_from::<ShutDownKey>()
+        .schema_from::<ShutDownRequest>()
+        .schema_from::<Press>()
+        .schema_from::<PressRequest>()
         .schema_from::<Failure>();
     let info = InfoBuilder::new()
         .title("mirrorball control socket")

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{
-    Action, ControlError, Failure, Machines, MemoryTargetRequest, ShareRequest, StateRequest,
+    Action, ControlError, Failure, Machines, MemoryTargetRequest, PressRequest, ShareRequest,
+    ShutDownRequest, StateRequest,
 };
-use super::http::{Answer, Content, Request};
+use super::http::{Answer, CONSOLE, Content, Request};
 use super::metrics;
 
 const JSON: &str = "application/json";
@@ -25,6 +26,8 @@ pub enum Shape {
     Metrics,
     /// A snapshot, as `mirrorball run --restore` reads it.
     Snapshot,
+    /// None: the connection is a console's from then on.
+    Console,
 }
 
 /// A way to ask.
@@ -106,6 +109,21 @@ pub const ROUTES: &[Route] = &[
         },
     },
     Route {
+        method: "GET",
+        path: "/vms/{name}/console",
+        summary: "The VM's console. The request upgrades to mirrorball-console: what the guest prints \
+                  comes as it is; what is typed is sent in frames of a letter (t typed, p piped, \
+                  b break, w columns and rows of the window), a length of 16 bits and as many bytes",
+        request: None,
+        answer: Shape::Console,
+        handle: |machines, name, _| {
+            Ok(Body {
+                kind: SNAPSHOT,
+                content: Content::Console(machines.attach(name)?),
+            })
+        },
+    },
+    Route {
         method: "PUT",
         path: "/vms/{name}/state",
         summary: "Start, pause, resume, reset or stop the VM",
@@ -136,6 +154,28 @@ pub const ROUTES: &[Route] = &[
         handle: |machines, name, body| {
             let request: MemoryTargetRequest = parsed(body)?;
             json(&machines.act(name, Action::MemoryTarget(request.bytes))?)
+        },
+    },
+    Route {
+        method: "PUT",
+        path: "/vms/{name}/shutdown",
+        summary: "Ask the VM's guest to shut down; a VM that its guest resets then is off",
+        request: Some("ShutDownRequest"),
+        answer: Shape::One("VmStatus"),
+        handle: |machines, name, body| {
+            let request: ShutDownRequest = parsed(body)?;
+            json(&machines.act(name, Action::ShutDown(request.key))?)
+        },
+    },
+    Route {
+        method: "PUT",
+        path: "/vms/{name}/press",
+        summary: "Press a key, or send a break on the serial line",
+        request: Some("PressRequest"),
+        answer: Shape::One("VmStatus"),
+        handle: |machines, name, body| {
+            let request: PressRequest = parsed(body)?;
+            json(&machines.act(name, Action::Press(request.press))?)
         },
     },
     Route {
@@ -224,6 +264,12 @@ pub(super) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
         return answer;
     };
     match (route.handle)(machines, name, &request.body) {
+        Ok(Body {
+            content: Content::Console(_),
+            ..
+        }) if !request.upgrades || request.method != "GET" => {
+            failure(426, &format!("ask with the header Upgrade: {CONSOLE}"))
+        }
         Ok(body) => Answer {
             status: 200,
             kind: body.kind,

@@ -183,6 +183,12 @@ fn converse(caller: &Caller, machines: &dyn Machines) {
             let head_only = request.method == "HEAD";
             let answer = answer(machines, &request);
             let bytes = answer.to_bytes(head_only);
+            if let Content::Console(console) = &answer.body {
+                // One that is gone, or for which the host has no thread, finds the connection closed.
+                let sent = connection.write(&bytes).and_then(|()| stream.try_clone());
+                let _ = sent.and_then(|client| console.attach(client));
+                return;
+            }
             if let (Content::Stream(body), false) = (answer.body, head_only) {
                 caller.streams.store(true, Ordering::Relaxed);
                 // A client that is gone needs no more of it.

@@ -1,11 +1,12 @@
 //! Machines that only seem to run, for tests of what looks at them.
 
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
-    Action, BalloonStatus, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines,
-    MemoryStatus, MonitorStatus, Process, Saves, VmState, VmStatus,
+    Action, Attaches, BalloonStatus, CodeCacheStatus, ControlError, HostMemory, MachineMemory,
+    Machines, MemoryStatus, MonitorStatus, Process, Saves, VmState, VmStatus,
 };
 
 const MIB: u64 = 1 << 20;
@@ -101,6 +102,9 @@ fn db() -> VmStatus {
 pub(crate) struct Fake(Mutex<MonitorStatus>);
 
 impl Fake {
+    /// The engine of a VM whose guest does not hear that it is to shut down.
+    pub const DEAF: &str = "deaf";
+
     pub fn new(status: MonitorStatus) -> Self {
         Self(Mutex::new(status))
     }
@@ -122,6 +126,17 @@ impl Saves for Large {
             left -= piece;
         }
         Ok(())
+    }
+}
+
+/// A console that sends the first byte back that comes.
+struct Echo;
+
+impl Attaches for Echo {
+    fn attach(&self, mut client: UnixStream) -> io::Result<()> {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        client.write_all(&byte)
     }
 }
 
@@ -149,6 +164,12 @@ impl Machines for Fake {
         Ok(Box::new(Large(vm.memory.private)))
     }
 
+    fn attach(&self, name: &str) -> Result<Box<dyn Attaches>, ControlError> {
+        let vm = self.vm(name);
+        vm.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))?;
+        Ok(Box::new(Echo))
+    }
+
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {
         let mut status = self.change();
         let vm = status.vms.iter_mut().find(|vm| vm.name == name);
@@ -159,6 +180,12 @@ impl Machines for Fake {
             }
             (Action::Share(share), _) => vm.share = share,
             (Action::MemoryTarget(bytes), _) => vm.memory.target = Some(bytes),
+            (Action::ShutDown(_), VmState::Running) if vm.engine == Self::DEAF => {}
+            (Action::ShutDown(_), VmState::Running) => {
+                vm.state = VmState::Stopped;
+                vm.outcome = Some("powered off".to_owned());
+            }
+            (Action::Press(_), VmState::Running) => {}
             (Action::Start, VmState::Stopped) | (Action::Reset, _) => vm.state = VmState::Running,
             (Action::Stop, _) => vm.state = VmState::Stopped,
             (Action::Pause, VmState::Running) => vm.state = VmState::Paused,

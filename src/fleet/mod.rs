@@ -25,8 +25,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use crate::cache::persist::Store;
-use crate::console::Waker;
 use crate::console::script::Unfinished;
+use crate::console::{Hub, Waker};
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::folder::FolderError;
@@ -175,7 +175,7 @@ impl Fleet {
             },
             ..MonitorConfig::default()
         };
-        let consoles = Consoles::open(&specs)?;
+        let consoles = Consoles::open(&specs, monitor.control.is_some())?;
         let fleet = Self {
             specs,
             consoles,
@@ -231,6 +231,12 @@ impl Fleet {
     /// Waits until what was printed is written, and makes the terminal what it was.
     pub fn close(&self) {
         self.consoles.close();
+    }
+
+    /// By which clients are handed to the console of machine `number`, if they can be.
+    #[must_use]
+    pub fn hub(&self, number: usize) -> Option<&Hub> {
+        self.consoles.hub(number)
     }
 
     /// The machines.

@@ -25,6 +25,7 @@ use crate::addr::Pa;
 use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::folder::Job;
+use crate::device::i8042::Button;
 use crate::device::network::{Frame, Port, Traffic};
 use crate::device::stroke::Stroke;
 use crate::device::uart16550::Uart16550;
@@ -179,6 +180,12 @@ impl Malta {
             }
             _ => self.chips.serial0.push_input(stroke),
         }
+    }
+
+    /// An operator presses a button of the machine.
+    pub fn press(&mut self, button: Button) {
+        self.chips.keyboard.press(button);
+        self.propagate(Chip::Keyboard);
     }
 
     /// Sees to it that a stream which is to arrive whole goes to the virtio console, once the guest

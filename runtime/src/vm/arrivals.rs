@@ -3,6 +3,7 @@
 
 use crate::clock::Cycles;
 use crate::device::folder::Job;
+use crate::device::i8042::Button;
 use crate::device::network::Frame;
 use crate::device::stroke::Stroke;
 use crate::device::virtio::WindowSize;
@@ -36,6 +37,8 @@ pub enum Arrived {
     Resized(WindowSize),
     /// The monitor asks the guest to have so many pages in its balloon.
     Balloon(u32),
+    /// An operator pressed a button of the machine.
+    Pressed(Button),
 }
 
 /// What came, and when.

@@ -518,11 +518,19 @@ impl Vm {
         }
     }
 
+    /// An operator does something to the machine, now, unless what arrives is known. Says whether it
+    /// was done.
+    pub fn operate(&mut self, what: Arrived) -> bool {
+        let open = !(self.is_past() || self.arrivals.is_replay());
+        if open {
+            self.arrive(what);
+        }
+        open
+    }
+
     /// Asks the guest to have so many pages in its balloon, unless what arrives is known.
     pub fn ask_for_pages(&mut self, pages: u32) {
-        if !(self.is_past() || self.arrivals.is_replay()) {
-            self.arrive(Arrived::Balloon(pages));
-        }
+        self.operate(Arrived::Balloon(pages));
     }
 
     /// Something comes from outside, now: between two runs of the engine.
@@ -543,6 +551,7 @@ impl Vm {
             }),
             Arrived::Resized(size) => self.board.resize(size),
             Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
+            Arrived::Pressed(button) => self.board.press(button),
             // Whatever the machine did last, what is due now is done.
             Arrived::End(_) => {
                 self.serve_devices();
