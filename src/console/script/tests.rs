@@ -98,7 +98,7 @@ fn each_bad_line_has_its_message() {
     for (line, message) in [
         (
             "expect \"x\"",
-            "unknown step \"expect\"; write wait \"TEXT\", send \"TEXT\" or quit",
+            "unknown step \"expect\"; write wait \"TEXT\", send \"TEXT\", break or quit",
         ),
         ("wait x", "the text is not in quotes; write it as \"TEXT\""),
         ("send", "the text is not in quotes; write it as \"TEXT\""),

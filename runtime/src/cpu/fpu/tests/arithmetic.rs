@@ -202,14 +202,20 @@ fn tiny_results_are_flushed_as_in_the_manuals_table() {
             let after = Fcsr(before.0 | 0x3000 | 0xc);
             let mut fcsr = before;
             let single = mul_s(&mut fcsr, TINY_S | sign_s, TINY_S);
-            assert_eq!((single, fcsr), (Ok(least as u32 * LEAST_S | sign_s), after));
+            assert_eq!(
+                (single, fcsr),
+                (Ok((least as u32 * LEAST_S) | sign_s), after)
+            );
             fcsr = before;
             let double = mul_d(&mut fcsr, TINY_D | sign_d, TINY_D);
-            assert_eq!((double, fcsr), (Ok(least * LEAST_D | sign_d), after));
+            assert_eq!((double, fcsr), (Ok((least * LEAST_D) | sign_d), after));
             // One that the format has, too.
             fcsr = before;
             let exact = mul_s(&mut fcsr, LEAST_S | sign_s, 0x3f00_0000);
-            assert_eq!((exact, fcsr), (Ok(least as u32 * LEAST_S | sign_s), after));
+            assert_eq!(
+                (exact, fcsr),
+                (Ok((least as u32 * LEAST_S) | sign_s), after)
+            );
             // Underflow traps, and no result is delivered.
             fcsr = Fcsr(before.0 | 1 << 8);
             assert_eq!(mul_s(&mut fcsr, TINY_S | sign_s, TINY_S), Err(Trap));
