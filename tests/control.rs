@@ -18,7 +18,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use mirrorball::control::{
-    Claimed, ControlError, Machines, MonitorStatus, Process, Saves, Server, VmState, VmStatus,
+    Attaches, Claimed, ControlError, Machines, MonitorStatus, Process, Saves, Server, VmState,
+    VmStatus,
 };
 
 /// One VM that does what it is told.
@@ -39,6 +40,10 @@ impl Machines for One {
     }
 
     fn save(&self, _name: &str) -> Result<Box<dyn Saves>, ControlError> {
+        Err(ControlError::Unsupported("not yet".to_owned()))
+    }
+
+    fn attach(&self, _name: &str) -> Result<Box<dyn Attaches>, ControlError> {
         Err(ControlError::Unsupported("not yet".to_owned()))
     }
 
