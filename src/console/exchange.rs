@@ -24,7 +24,7 @@ pub(super) const CLIENTS: usize = 16;
 const FAREWELL: Duration = Duration::from_millis(500);
 /// How long until clients are read again that were too fast for the guest.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How many lines of what was printed one sees who is handed over.
+/// How many lines of what was printed are shown to a client that is handed over.
 const RECENT: usize = 20;
 
 /// How a client says what is to be typed.

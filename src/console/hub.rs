@@ -177,7 +177,7 @@ impl Hub {
     }
 }
 
-/// What the guest prints goes to the clients as well, who are gone when this is.
+/// What the guest prints goes to the clients as well. They are closed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Shown<P> {
     pub out: P,
