@@ -130,7 +130,7 @@ impl Hub {
         self.serve(&mut self.0.lock(), socket)
     }
 
-    /// Has one more client, which speaks in [`frames`](super::frames).
+    /// Has one more client, which speaks as [`attach`](super::attach::attach) does.
     ///
     /// # Errors
     /// When the host has no thread for it.
