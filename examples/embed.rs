@@ -5,6 +5,7 @@
 use mirrorball::engine::{Jit, JitConfig};
 use mirrorball::image::{self, elf};
 use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
@@ -12,7 +13,7 @@ use mirrorball_runtime::vm::{Vm, VmConfig};
 struct Console;
 
 impl Host for Console {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         print!("{}", String::from_utf8_lossy(bytes));
         // Nothing is typed in answer.
         Vec::new()

@@ -43,6 +43,10 @@ impl Machines for One {
         Err(ControlError::Unsupported("not yet".to_owned()))
     }
 
+    fn attach(&self, _name: &str) -> Result<Box<dyn Talks>, ControlError> {
+        Err(ControlError::Unsupported("not yet".to_owned()))
+    }
+
     fn debug(&self, _name: &str, _history: u64) -> Result<Box<dyn Talks>, ControlError> {
         Err(ControlError::Unsupported("not yet".to_owned()))
     }

@@ -15,6 +15,7 @@ mod tap;
 use common::{cannot_run, project};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mirrorball::console::{Script, ScriptRunner};
+use mirrorball_runtime::device::stroke::Stroke;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -252,7 +253,8 @@ fn qemu() -> Result<Session, String> {
         for &byte in &buffer[..count] {
             output.push(byte);
             if let Some(typed) = script.output(byte) {
-                let _ = stdin.write_all(&typed);
+                let bytes: Vec<u8> = typed.into_iter().map(Stroke::byte).collect();
+                let _ = stdin.write_all(&bytes);
             }
         }
     }

@@ -6,6 +6,7 @@ use common::asm::*;
 use common::program::{Folder, mirrorball};
 use common::{Kind, program};
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::host::{Host, Input};
@@ -19,13 +20,13 @@ struct Watched {
 }
 
 impl Host for Watched {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 
     fn input(&mut self, _: usize) -> Input {
         if self.waits.len() < 3 {
-            Input::Bytes(Vec::new())
+            Input::Typed(Vec::new())
         } else {
             Input::Quit
         }
@@ -90,13 +91,13 @@ struct Late {
 }
 
 impl Host for Late {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 
     fn input(&mut self, _: usize) -> Input {
         if self.idle < self.quits {
-            Input::Bytes(Vec::new())
+            Input::Typed(Vec::new())
         } else {
             Input::Quit
         }
@@ -132,7 +133,7 @@ fn an_idle_guest_s_clock_keeps_up_with_the_host_s() {
 struct Clock(Instant);
 
 impl Host for Clock {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 

@@ -7,6 +7,7 @@ use common::asm::*;
 use common::program::{Folder, USAGE, mirrorball, refused};
 use common::{ENGINES, Kind, program, project};
 use mirrorball_runtime::clock::{Cycles, Nanos};
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::arrivals::{Arrival, Arrived, Recorder};
 use mirrorball_runtime::vm::host::{Host, Input, Nowhere};
@@ -57,8 +58,20 @@ struct Hand {
     odds: u32,
 }
 
+impl Hand {
+    /// Mostly a byte that is typed, now and then one of a stream or a break.
+    fn stroke(&mut self) -> Stroke {
+        let byte = self.rng.alphanumeric() as u8;
+        match self.rng.u8(..8) {
+            0 => Stroke::Break,
+            1 => Stroke::Piped(byte),
+            _ => Stroke::Byte(byte),
+        }
+    }
+}
+
 impl Host for Hand {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 
@@ -66,8 +79,8 @@ impl Host for Hand {
         self.looks -= 1;
         match self.rng.u32(..self.odds) {
             _ if self.looks == 0 => Input::Quit,
-            0 => Input::Bytes(self.rng.alphanumeric().to_string().into_bytes()),
-            _ => Input::Bytes(Vec::new()),
+            0 => Input::Typed(vec![self.stroke()]),
+            _ => Input::Typed(Vec::new()),
         }
     }
 

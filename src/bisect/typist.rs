@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input};
 
@@ -24,7 +25,7 @@ impl Typist {
 }
 
 impl Host for Typist {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.session.output(bytes)
     }
 
@@ -38,7 +39,7 @@ impl Host for Typist {
 
     fn input(&mut self, room: usize) -> Input {
         match self.session.input(room) {
-            Input::Quit if self.has_quit => Input::Bytes(Vec::new()),
+            Input::Quit if self.has_quit => Input::Typed(Vec::new()),
             input => input,
         }
     }

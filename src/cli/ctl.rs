@@ -1,17 +1,23 @@
 //! `mirrorball ctl`: asks a running monitor, or has it do something.
 
 mod debugger;
+mod shutdown;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use super::{CliError, Exit, print};
-use crate::control::api::{Action, BalloonStatus, MemoryStatus, Process, VmStatus};
+use super::{CliError, Exit, complain, print};
+use crate::console;
+use crate::console::attach::Left;
+use crate::control::api::{
+    Action, BalloonStatus, MemoryStatus, Press, Process, ShutDownKey, VmStatus,
+};
 use crate::control::{Client, ClientError};
 use crate::machine::values;
 use crate::report::OutFile;
@@ -68,6 +74,36 @@ enum Question {
         /// Its name
         vm: String,
     },
+    /// Ask a VM's guest to shut down, and wait until it has; end the VM if it does not
+    ///
+    /// Presses Control, Alt and Delete, of which the guest's init process hears: systemd, SysV init
+    /// and BusyBox stop services and unmount disks, and then reset the machine, which is off by that.
+    /// Ends with exit code 0 when the guest has shut down, and 15 when it had to be stopped.
+    Shutdown {
+        /// Its name
+        vm: String,
+        /// How many seconds the guest has for it
+        #[arg(long, value_name = "SECONDS", default_value_t = 90)]
+        timeout: u32,
+        /// The key to press
+        #[arg(long, value_enum, default_value_t)]
+        key: ShutDownKey,
+    },
+    /// Show a VM's console at this terminal, and type on it, as `mirrorball run` does for one VM
+    ///
+    /// Ctrl-A d detaches, and the VM runs on; Ctrl-A h prints the other keys.
+    Attach {
+        /// Its name
+        vm: String,
+    },
+    /// Press a key of a VM's keyboard, or send a break on its serial line
+    Press {
+        /// Its name
+        vm: String,
+        /// What to press
+        #[arg(value_enum)]
+        what: Press,
+    },
     /// Change a VM's share of the host's time
     Share {
         /// Its name
@@ -119,6 +155,12 @@ pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
         Question::Resume { vm } => act(vm, Action::Resume),
         Question::Reset { vm } => act(vm, Action::Reset),
         Question::Stop { vm } => act(vm, Action::Stop),
+        Question::Shutdown { vm, timeout, key } => {
+            let time = Duration::from_secs((*timeout).into());
+            return shutdown::execute(&client, vm, *key, time);
+        }
+        Question::Attach { vm } => return attach(&client, vm),
+        Question::Press { vm, what } => act(vm, Action::Press(*what)),
         Question::Share { vm, n } => act(vm, Action::Share(*n)),
         Question::Memory { vm, size } => act(vm, Action::MemoryTarget(*size)),
         Question::Snapshot { vm, file } => save(&client, vm, file),
@@ -128,6 +170,17 @@ pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
         Question::Metrics => client.metrics().map_err(CliError::from),
     };
     print(&text?)
+}
+
+/// Shows the console of a VM.
+fn attach(client: &Client, vm: &str) -> Result<Exit, CliError> {
+    let stream = client.attach(vm)?;
+    complain(&format!("at the console of {vm}; Ctrl-A d detaches"));
+    match console::attach::attach(stream).map_err(CliError::Attach)? {
+        Left::Detached => complain(&format!("detached; {vm} runs on")),
+        Left::Ended => complain(&format!("{vm} and its monitor have ended")),
+    }
+    Ok(Exit::Done)
 }
 
 /// Writes a VM to a file, which is whole then or not there.
@@ -327,6 +380,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::control::VmState;
     use crate::control::testing::{self, Fake};
     use crate::control::{Claimed, Server};
 
@@ -376,6 +430,24 @@ mod tests {
         assert!(ask(Question::Ps { vm: vm() }).is_ok());
         let web = fake.change().vms[0].clone();
         assert_eq!((web.share, web.state.name()), (9, "paused"));
+        let shutdown = |timeout| Question::Shutdown {
+            vm: vm(),
+            timeout,
+            key: ShutDownKey::CtrlAltDel,
+        };
+        assert!(
+            ask(shutdown(1)).is_err(),
+            "one that is paused hears nothing"
+        );
+        assert!(ask(Question::Resume { vm: vm() }).is_ok());
+        let press = |what| Question::Press { vm: vm(), what };
+        assert!(ask(press(Press::Break)).is_ok());
+        fake.change().vms[0].engine = Fake::DEAF.to_owned();
+        assert_eq!(ask(shutdown(0)).unwrap(), Exit::Forced);
+        fake.change().vms[0].state = VmState::Running;
+        fake.change().vms[0].engine = "jit".to_owned();
+        assert_eq!(ask(shutdown(1)).unwrap(), Exit::Done);
+        fake.change().vms[0].state = VmState::Paused;
         let error = ask(Question::Pause { vm: vm() }).unwrap_err();
         assert_eq!(error.exit(), Exit::Usage);
         assert!(error.to_string().contains("web is paused"), "{error}");

@@ -109,6 +109,8 @@ pub enum CliError {
     Socket(#[from] SocketError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error("cannot show the console on this terminal: {0}")]
+    Attach(#[source] io::Error),
     #[error("cannot show VMs on this terminal: {0}; --once prints a table anywhere")]
     Top(#[source] io::Error),
     #[error(transparent)]
@@ -173,7 +175,7 @@ impl CliError {
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
             Self::Socket(error) if error.is_usage() => Exit::Usage,
-            Self::Socket(_) | Self::Client(_) | Self::Top(_) => Exit::Host,
+            Self::Socket(_) | Self::Client(_) | Self::Top(_) | Self::Attach(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
             Self::Debugger(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_)

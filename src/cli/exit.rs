@@ -26,6 +26,8 @@ pub enum Exit {
     Difference = 13,
     /// The machine stopped before the script was finished.
     Script = 14,
+    /// A guest that was asked to shut down did not, and its machine was stopped.
+    Forced = 15,
     /// SIGHUP ended the run.
     HungUp = 129,
     /// SIGINT did.
@@ -36,7 +38,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every way to end and what it means.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (
             Self::Done,
             "the guest powered off, or Ctrl-A x, or --until is reached",
@@ -60,13 +62,17 @@ impl Exit {
             Self::Script,
             "the machine stopped before --script was finished",
         ),
+        (
+            Self::Forced,
+            "ctl shutdown: the guest did not shut down in time, and was stopped",
+        ),
         (Self::HungUp, "ended by SIGHUP, with all reports"),
         (Self::Interrupted, "ended by SIGINT, with all reports"),
         (Self::Terminated, "ended by SIGTERM, with all reports"),
     ];
 
     /// From the best news to the worst: how grave it is when one of several machines ends so.
-    const BY_GRAVITY: [Self; 11] = [
+    const BY_GRAVITY: [Self; 12] = [
         Self::Done,
         Self::HungUp,
         Self::Interrupted,
@@ -75,6 +81,7 @@ impl Exit {
         Self::Limit,
         Self::Stopped,
         Self::Script,
+        Self::Forced,
         Self::Difference,
         Self::Usage,
         Self::Host,
@@ -108,6 +115,7 @@ impl Exit {
             Self::HungUp
             | Self::Interrupted
             | Self::Terminated
+            | Self::Forced
             | Self::Host
             | Self::Usage
             | Self::Difference => self,
@@ -154,7 +162,7 @@ mod tests {
     fn the_codes_are_what_is_promised() {
         assert_eq!(
             Exit::ALL.map(|(exit, _)| exit as u8),
-            [0, 1, 2, 10, 11, 12, 13, 14, 129, 130, 143]
+            [0, 1, 2, 10, 11, 12, 13, 14, 15, 129, 130, 143]
         );
     }
 

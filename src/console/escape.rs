@@ -2,11 +2,23 @@
 
 use std::io::{ErrorKind, Read};
 
+use mirrorball_runtime::device::stroke::Stroke;
+
 const CTRL_A: u8 = 0x01;
 
 /// What the escapes are, for a person.
 pub const HELP: &str = "\
 Ctrl-A x       quit mirrorball
+Ctrl-A b       send a break, which starts Linux's magic SysRq
+Ctrl-A h       print this help
+Ctrl-A Ctrl-A  send Ctrl-A to the guest
+";
+
+/// What they are at the console of a VM in another process.
+pub const ATTACHED_HELP: &str = "\
+Ctrl-A d       detach: the VM runs on
+Ctrl-A x       the same
+Ctrl-A b       send a break, which starts Linux's magic SysRq
 Ctrl-A h       print this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 ";
@@ -16,6 +28,7 @@ pub const SHARED_HELP: &str = "\
 Ctrl-A n       type to the next VM
 Ctrl-A 1 .. 9  type to the first VM .. the ninth
 Ctrl-A x       quit all VMs and mirrorball
+Ctrl-A b       send a break, which starts Linux's magic SysRq
 Ctrl-A h       print this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 ";
@@ -25,6 +38,8 @@ Ctrl-A Ctrl-A  send Ctrl-A to the guest
 pub enum Command {
     /// End the machine.
     Quit,
+    /// Leave the machine, which runs on, if it runs in another process.
+    Detach,
     /// Print [`HELP`].
     Help,
     /// Type to the next VM from now on.
@@ -37,7 +52,7 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The guest gets it.
-    Byte(u8),
+    Stroke(Stroke),
     /// It ends an escape.
     Command(Command),
 }
@@ -53,12 +68,14 @@ impl Escape {
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
         if !self.pending {
             self.pending = byte == CTRL_A;
-            return (!self.pending).then_some(Key::Byte(byte));
+            return (!self.pending).then_some(Key::Stroke(Stroke::Byte(byte)));
         }
         self.pending = false;
         Some(match byte {
-            CTRL_A => Key::Byte(CTRL_A),
+            CTRL_A => Key::Stroke(Stroke::Byte(CTRL_A)),
+            b'b' | b'B' => Key::Stroke(Stroke::Break),
             b'x' | b'X' => Key::Command(Command::Quit),
+            b'd' | b'D' => Key::Command(Command::Detach),
             b'n' | b'N' => Key::Command(Command::Next),
             b'1'..=b'9' => Key::Command(Command::Choose((byte - b'1').into())),
             // A user who mistypes an escape wants to know which there are.
@@ -70,12 +87,12 @@ impl Escape {
 /// What was typed, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Typed {
-    Bytes(Vec<u8>),
+    Strokes(Vec<Stroke>),
     Command(Command),
 }
 
 /// Hands on what comes `from` there until it ends, or `take` wants no more and says so by
-/// `false`; says whether it ended. Without an `escape` all of it is bytes.
+/// `false`; says whether it ended. Without an `escape` it is a stream that is to arrive whole.
 pub(super) fn read_keys(
     mut from: impl Read,
     mut escape: Option<Escape>,
@@ -91,7 +108,7 @@ pub(super) fn read_keys(
         };
         let typed = match &mut escape {
             Some(escape) => unescape(typed, escape),
-            None => vec![Typed::Bytes(typed.to_vec())],
+            None => vec![Typed::Strokes(Stroke::piped(typed).collect())],
         };
         for typed in typed {
             if !take(typed) {
@@ -105,8 +122,8 @@ fn unescape(bytes: &[u8], escape: &mut Escape) -> Vec<Typed> {
     let mut typed = Vec::new();
     for key in bytes.iter().filter_map(|&byte| escape.feed(byte)) {
         match (key, typed.last_mut()) {
-            (Key::Byte(byte), Some(Typed::Bytes(bytes))) => bytes.push(byte),
-            (Key::Byte(byte), _) => typed.push(Typed::Bytes(vec![byte])),
+            (Key::Stroke(stroke), Some(Typed::Strokes(strokes))) => strokes.push(stroke),
+            (Key::Stroke(stroke), _) => typed.push(Typed::Strokes(vec![stroke])),
             (Key::Command(command), _) => typed.push(Typed::Command(command)),
         }
     }
@@ -122,36 +139,46 @@ mod tests {
         typed.iter().filter_map(|&byte| escape.feed(byte)).collect()
     }
 
+    const fn byte(byte: u8) -> Key {
+        Key::Stroke(Stroke::Byte(byte))
+    }
+
+    #[test]
+    fn a_break_has_its_place_among_what_is_typed() {
+        let mut escape = Escape::default();
+        let all = unescape(b"a\x01bh\x01xc", &mut escape);
+        let [a, h, c] = *b"ahc";
+        let before = vec![Stroke::Byte(a), Stroke::Break, Stroke::Byte(h)];
+        let after = vec![Stroke::Byte(c)];
+        let quit = Typed::Command(Command::Quit);
+        assert_eq!(all, [Typed::Strokes(before), quit, Typed::Strokes(after)]);
+    }
+
     #[test]
     fn other_bytes_go_to_the_guest() {
-        assert_eq!(
-            keys(b"x\x03\xff"),
-            [Key::Byte(b'x'), Key::Byte(3), Key::Byte(0xff)]
-        );
+        assert_eq!(keys(b"x\x03\xff"), [byte(b'x'), byte(3), byte(0xff)]);
     }
 
     #[test]
     fn escapes_are_commands() {
-        use Command::{Choose, Help, Next, Quit};
+        use Command::{Choose, Detach, Help, Next, Quit};
         for (typed, command) in [
             (b'x', Quit),
             (b'X', Quit),
             (b'h', Help),
             (b'?', Help),
             (b'0', Help),
+            (b'd', Detach),
             (b'n', Next),
             (b'1', Choose(0)),
             (b'9', Choose(8)),
         ] {
-            assert_eq!(
-                keys(&[b'a', 1, typed]),
-                [Key::Byte(b'a'), Key::Command(command)]
-            );
+            assert_eq!(keys(&[b'a', 1, typed]), [byte(b'a'), Key::Command(command)]);
         }
     }
 
     #[test]
     fn the_second_ctrl_a_goes_to_the_guest_and_starts_nothing() {
-        assert_eq!(keys(b"\x01\x01x\x01"), [Key::Byte(1), Key::Byte(b'x')]);
+        assert_eq!(keys(b"\x01\x01x\x01"), [byte(1), byte(b'x')]);
     }
 }

@@ -9,7 +9,11 @@
 //! ([`Outlet`]), which hold so much; so much that was typed is kept, and the rest is left where it
 //! comes from.
 
+pub mod attach;
 pub mod escape;
+mod exchange;
+mod frames;
+mod hub;
 mod outlet;
 mod pace;
 mod place;
@@ -21,6 +25,7 @@ mod socket;
 mod source;
 pub mod terminal;
 
+pub use hub::Hub;
 pub use outlet::{Lane, Outlet};
 pub use pace::Pace;
 pub use place::{Console, Printer};

@@ -9,7 +9,8 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use super::{Lane, Outlet, Pace, Script, Session, Source, Waker, socket};
+use super::hub::{ROOM, Shown};
+use super::{Hub, Lane, Outlet, Pace, Script, Session, Source, Waker, socket};
 
 /// Where a guest's output goes. Printing never waits.
 pub trait Printer: Send {
@@ -23,10 +24,21 @@ pub trait Printer: Send {
 }
 
 /// Output that goes nowhere.
-struct Nowhere;
+#[derive(Debug)]
+pub(super) struct Nowhere;
 
 impl Printer for Nowhere {
     fn print(&mut self, _: &[u8]) {}
+}
+
+impl Printer for Box<dyn Printer> {
+    fn print(&mut self, bytes: &[u8]) {
+        (**self).print(bytes);
+    }
+
+    fn lane(&self) -> Option<&Lane> {
+        (**self).lane()
+    }
 }
 
 impl Printer for Lane {
@@ -110,6 +122,20 @@ impl Console {
             out: Box::new(sink),
             source: Some(source),
         })
+    }
+
+    /// The same, for clients that are handed over as well: they see what the guest prints, and type.
+    ///
+    /// # Errors
+    /// When the host has no descriptors for it.
+    pub fn attachable(mut self, waker: Waker) -> io::Result<(Self, Hub)> {
+        let source = self.source.get_or_insert_with(|| Source::unattended(ROOM));
+        let hub = Hub::new(source.keys(waker))?;
+        self.out = Box::new(Shown {
+            out: self.out,
+            hub: hub.clone(),
+        });
+        Ok((self, hub))
     }
 
     /// A session at it.

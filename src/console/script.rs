@@ -8,8 +8,8 @@
 //! quit
 //! ```
 //!
-//! `wait` looks for its text in what the guest prints after the step before; `send` types; `quit`
-//! ends the machine. In quotes, `\n`, `\r`, `\t`, `\\`, `\"` and `\x` with two hexadecimal digits
+//! `wait` looks for its text in what the guest prints after the step before; `send` types; `break`
+//! sends a break on the serial line; `quit` ends the machine. In quotes, `\n`, `\r`, `\t`, `\\`, `\"` and `\x` with two hexadecimal digits
 //! stand for the bytes that they stand for in Rust.
 //!
 //! A script is driven by the guest's output alone, never by the host's clock, so that a session
@@ -18,6 +18,7 @@
 use std::fmt;
 use std::path::Path;
 
+use mirrorball_runtime::device::stroke::Stroke;
 use thiserror::Error;
 
 use crate::image::{FileError, file};
@@ -48,7 +49,7 @@ pub enum ScriptError {
     reason = "each variant's message says what its fields are"
 )]
 pub enum Problem {
-    #[error("unknown step {0:?}; write wait \"TEXT\", send \"TEXT\" or quit")]
+    #[error("unknown step {0:?}; write wait \"TEXT\", send \"TEXT\", break or quit")]
     Step(String),
     #[error("the text is not in quotes; write it as \"TEXT\"")]
     NoQuote,
@@ -81,6 +82,7 @@ struct Step {
 enum Action {
     Wait(Vec<u8>),
     Send(Vec<u8>),
+    Break,
     Quit,
 }
 
@@ -142,6 +144,7 @@ fn parse_line(line: &str) -> Result<Option<Action>, Problem> {
         _ if line.is_empty() || line.starts_with('#') => return Ok(None),
         "wait" => quoted(rest).map(|(text, rest)| (Action::Wait(text), rest))?,
         "send" => quoted(rest).map(|(text, rest)| (Action::Send(text), rest))?,
+        "break" => (Action::Break, rest),
         "quit" => (Action::Quit, rest),
         other => return Err(Problem::Step(other.to_owned())),
     };
@@ -211,7 +214,7 @@ pub struct ScriptRunner {
 impl ScriptRunner {
     /// A runner at the script's start, and what is to be typed before the guest prints anything.
     #[must_use]
-    pub fn start(script: Script) -> (Self, Option<Vec<u8>>) {
+    pub fn start(script: Script) -> (Self, Option<Vec<Stroke>>) {
         let mut runner = Self {
             script,
             next: 0,
@@ -223,7 +226,7 @@ impl ScriptRunner {
 
     /// Takes note of a `byte` that the guest printed; answers with what is to be typed if that
     /// ended a wait.
-    pub fn output(&mut self, byte: u8) -> Option<Vec<u8>> {
+    pub fn output(&mut self, byte: u8) -> Option<Vec<Stroke>> {
         let Some(Action::Wait(text)) = self.action() else {
             return None;
         };
@@ -266,15 +269,15 @@ impl ScriptRunner {
         self.script.steps.get(self.next).map(|step| &step.action)
     }
 
-    /// Goes on to the next step that is no `send`; answers with what those on the way type.
-    fn type_on(&mut self) -> Option<Vec<u8>> {
+    /// Goes on to the next step that types nothing; answers with what those on the way type.
+    fn type_on(&mut self) -> Option<Vec<Stroke>> {
         let mut typed = Vec::new();
-        while let Some(Step {
-            action: Action::Send(text),
-            ..
-        }) = self.script.steps.get(self.next)
-        {
-            typed.extend_from_slice(text);
+        loop {
+            match self.action() {
+                Some(Action::Send(text)) => typed.extend(Stroke::typed(text)),
+                Some(Action::Break) => typed.push(Stroke::Break),
+                _ => break,
+            }
             self.next += 1;
         }
         (!typed.is_empty()).then_some(typed)

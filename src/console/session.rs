@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
-use mirrorball_runtime::vm::host::{Host, Input as Typed};
+use mirrorball_runtime::vm::host::{Host, Input};
 
 use super::outlet::ROOM;
 use super::raw;
@@ -30,8 +31,8 @@ pub struct Session {
     out: Box<dyn Printer>,
     script: Option<ScriptRunner>,
     source: Option<Source>,
-    /// Bytes of the script for the guest that it was not given yet.
-    typed: Vec<u8>,
+    /// What the script types for the guest that it was not given yet.
+    typed: Vec<Stroke>,
     quit: bool,
     pace: Pace,
     start: Instant,
@@ -85,7 +86,7 @@ impl Session {
     }
 
     /// Takes what the guest printed; what the script types in answer. Never waits.
-    pub fn print(&mut self, bytes: &[u8]) -> Vec<u8> {
+    pub fn print(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.out.print(bytes);
         self.run_script(bytes)
     }
@@ -130,7 +131,7 @@ impl Session {
         ended || self.quit || self.source.as_ref().is_some_and(Source::quits) || failed()
     }
 
-    fn run_script(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn run_script(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         let Some(script) = &mut self.script else {
             return Vec::new();
         };
@@ -146,7 +147,7 @@ impl Session {
 
 /// For a guest that has a thread of the host for itself: it may wait in it.
 impl Host for Session {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         let answer = self.print(bytes);
         while self.holds_back() {
             self.out.lane().inspect(|lane| lane.wait_for_room(LOOK));
@@ -163,20 +164,20 @@ impl Host for Session {
         held
     }
 
-    fn input(&mut self, room: usize) -> Typed {
+    fn input(&mut self, room: usize) -> Input {
         if self.quits() {
-            return Typed::Quit;
+            return Input::Quit;
         }
-        let mut bytes = std::mem::take(&mut self.typed);
+        let mut strokes = std::mem::take(&mut self.typed);
         let scripted = self.unfinished().is_some();
         if let Some(source) = &mut self.source {
             if scripted {
                 source.take(usize::MAX);
             } else {
-                bytes.extend(source.take(room.saturating_sub(bytes.len())));
+                strokes.extend(source.take(room.saturating_sub(strokes.len())));
             }
         }
-        Typed::Bytes(bytes)
+        Input::Typed(strokes)
     }
 
     fn window_size(&self) -> Option<WindowSize> {

@@ -11,8 +11,10 @@ use std::io::{self, IsTerminal, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use mirrorball_runtime::device::stroke::Stroke;
 use rustix::termios;
 
+pub(super) use self::line::Lines;
 use self::screen::Screen;
 use super::escape::{Command, Escape, SHARED_HELP, Typed, read_keys};
 use super::place::stdout;
@@ -141,22 +143,22 @@ impl Desk {
 impl State {
     fn take(&mut self, typed: &Typed, quit: &Waker) {
         match typed {
-            Typed::Bytes(bytes) => self.type_to_chosen(bytes),
+            Typed::Strokes(strokes) => self.type_to_chosen(strokes),
             Typed::Command(Command::Quit) => {
                 self.typists.iter().for_each(Keys::quit);
                 quit.wake();
             }
-            Typed::Command(Command::Help) => self.screen.say(SHARED_HELP),
+            Typed::Command(Command::Help | Command::Detach) => self.screen.say(SHARED_HELP),
             Typed::Command(Command::Next) => self.screen.choose_next(),
             Typed::Command(Command::Choose(number)) => self.screen.choose(*number),
         }
     }
 
-    fn type_to_chosen(&mut self, bytes: &[u8]) {
+    fn type_to_chosen(&mut self, strokes: &[Stroke]) {
         let Some(typist) = self.typists.get(self.screen.chosen()) else {
             return;
         };
-        if typist.offer(bytes) < bytes.len() {
+        if typist.offer(strokes) < strokes.len() {
             self.screen.beep();
         }
     }

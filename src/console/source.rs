@@ -1,6 +1,6 @@
 //! What is typed, on its way to a guest: one end types, the other is heard by the guest.
 //!
-//! The way holds a bounded number of bytes. What types has to wait, or to keep what there is no
+//! The way holds a bounded number of strokes. What types has to wait, or to keep what there is no
 //! room for; that the person wants to leave is told beside the bytes, and is never kept back by
 //! them.
 
@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 
 use super::raw::{self, RawMode};
@@ -46,11 +47,13 @@ impl fmt::Debug for Waker {
 /// What is between the ends.
 #[derive(Debug, Default)]
 struct State {
-    bytes: VecDeque<u8>,
+    strokes: VecDeque<Stroke>,
     /// Whether the person wants to leave.
     quit: bool,
     /// Whether nothing more will be typed.
     ended: bool,
+    /// The size of the window of what typed last, if it is not this process's terminal.
+    size: Option<WindowSize>,
     /// Whether nothing listens any more.
     closed: bool,
     /// Grows with all that is new to the guest.
@@ -78,36 +81,36 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Types as many of `bytes` as there is room for; says how many.
-    pub fn offer(&self, bytes: &[u8]) -> usize {
-        let count = self.put(&mut self.way.lock(), bytes);
+    /// Types as many of these as there is room for; says how many.
+    pub fn offer(&self, strokes: &[Stroke]) -> usize {
+        let count = self.put(&mut self.way.lock(), strokes);
         if count > 0 {
             self.waker.wake();
         }
         count
     }
 
-    /// Types all of `bytes`, and waits until there is room for them. Says whether anything listens.
+    /// Types all of these, and waits until there is room for them. Says whether anything listens.
     #[must_use]
-    pub fn type_all(&self, mut bytes: &[u8]) -> bool {
-        while !bytes.is_empty() {
-            let full = |state: &mut State| state.bytes.len() >= self.way.room && !state.closed;
+    pub fn type_all(&self, mut strokes: &[Stroke]) -> bool {
+        while !strokes.is_empty() {
+            let full = |state: &mut State| state.strokes.len() >= self.way.room && !state.closed;
             let state = self.way.changed.wait_while(self.way.lock(), full);
             let mut state = state.unwrap_or_else(PoisonError::into_inner);
             if state.closed {
                 return false;
             }
-            let count = self.put(&mut state, bytes);
+            let count = self.put(&mut state, strokes);
             drop(state);
             self.waker.wake();
-            bytes = &bytes[count..];
+            strokes = &strokes[count..];
         }
         true
     }
 
-    fn put(&self, state: &mut State, bytes: &[u8]) -> usize {
-        let count = bytes.len().min(self.way.room - state.bytes.len());
-        state.bytes.extend(&bytes[..count]);
+    fn put(&self, state: &mut State, strokes: &[Stroke]) -> usize {
+        let count = strokes.len().min(self.way.room - state.strokes.len());
+        state.strokes.extend(&strokes[..count]);
         state.news += 1;
         self.way.changed.notify_all();
         count
@@ -120,6 +123,11 @@ impl Keys {
         drop(state);
         self.way.changed.notify_all();
         self.waker.wake();
+    }
+
+    /// The window in which is typed has another size.
+    pub fn resize(&self, size: WindowSize) {
+        self.tell(|state| state.size = Some(size));
     }
 
     /// The person wants to leave.
@@ -144,7 +152,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// One with room for so many bytes, and where to type. `waker` is called for all that is new.
+    /// One with room for so many strokes, and where to type. `waker` is called for all that is new.
     #[must_use]
     pub fn new(room: usize, waker: Waker) -> (Keys, Self) {
         let way = Arc::new(Way {
@@ -163,7 +171,13 @@ impl Source {
     /// One on which nothing is typed.
     #[must_use]
     pub fn silent() -> Self {
-        let (keys, source) = Self::new(0, Waker::none());
+        Self::unattended(0)
+    }
+
+    /// One on which nothing is typed for the time being, with room for so many strokes.
+    #[must_use]
+    pub fn unattended(room: usize) -> Self {
+        let (keys, source) = Self::new(room, Waker::none());
         keys.end();
         source
     }
@@ -178,34 +192,42 @@ impl Source {
         })
     }
 
+    /// One more place where is typed.
+    #[must_use]
+    pub fn keys(&self, waker: Waker) -> Keys {
+        let way = Arc::clone(&self.way);
+        Keys { way, waker }
+    }
+
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
         self.raw = raw;
         self
     }
 
-    /// The size of the terminal's window, if it is a terminal.
+    /// The size of the window in which was typed last, if it is known.
     #[must_use]
     pub fn window_size(&self) -> Option<WindowSize> {
-        self.raw.as_ref().and_then(|_| raw::window_size())
+        let attached = self.way.lock().size;
+        attached.or_else(|| self.raw.as_ref().and_then(|_| raw::window_size()))
     }
 
     /// What was typed and not taken yet.
     #[must_use]
     pub fn held(&self) -> Holding {
-        Holding::new(self.way.lock().bytes.len(), self.way.room)
+        Holding::new(self.way.lock().strokes.len(), self.way.room)
     }
 
-    /// The next bytes that were typed, `most` at most.
-    pub fn take(&mut self, most: usize) -> Vec<u8> {
+    /// What was typed next, `most` strokes at most.
+    pub fn take(&mut self, most: usize) -> Vec<Stroke> {
         let mut state = self.way.lock();
         self.heard = state.news;
-        let count = most.min(state.bytes.len());
-        let bytes = state.bytes.drain(..count).collect();
+        let count = most.min(state.strokes.len());
+        let strokes = state.strokes.drain(..count).collect();
         drop(state);
         if count > 0 {
             self.way.changed.notify_all();
         }
-        bytes
+        strokes
     }
 
     /// Whether the person wants to leave.
@@ -245,15 +267,19 @@ mod tests {
 
     use super::*;
 
+    fn strokes(text: &[u8]) -> Vec<Stroke> {
+        Stroke::typed(text).collect()
+    }
+
     const LONG: Duration = Duration::from_secs(20);
 
     #[test]
     fn it_holds_no_more_than_there_is_room_for_and_loses_nothing() {
         let (keys, mut source) = Source::new(10, Waker::none());
-        assert_eq!(keys.offer(b"0123456"), 7);
-        assert_eq!(keys.offer(b"789abc"), 3);
-        assert_eq!(keys.offer(b"abc"), 0);
-        let typist = thread::spawn(move || keys.type_all(b"abcdefghijklmnopqrstuvwxyz"));
+        assert_eq!(keys.offer(&strokes(b"0123456")), 7);
+        assert_eq!(keys.offer(&strokes(b"789abc")), 3);
+        assert_eq!(keys.offer(&strokes(b"abc")), 0);
+        let typist = thread::spawn(move || keys.type_all(&strokes(b"abcdefghijklmnopqrstuvwxyz")));
         let mut all = Vec::new();
         while all.len() < 36 {
             source.wait(Duration::from_millis(1));
@@ -262,13 +288,13 @@ mod tests {
             all.extend(bytes);
         }
         assert!(typist.join().unwrap());
-        assert_eq!(all, b"0123456789abcdefghijklmnopqrstuvwxyz");
+        assert_eq!(all, strokes(b"0123456789abcdefghijklmnopqrstuvwxyz"));
     }
 
     #[test]
     fn leaving_is_not_kept_back_by_what_is_not_read() {
         let (keys, source) = Source::new(4, Waker::none());
-        assert_eq!(keys.offer(b"12345"), 4);
+        assert_eq!(keys.offer(&strokes(b"12345")), 4);
         assert!(!source.quits());
         keys.quit();
         assert!(source.quits());
@@ -277,8 +303,8 @@ mod tests {
     #[test]
     fn waiting_ends_with_what_is_new_only() {
         let (keys, mut source) = Source::new(4, Waker::none());
-        keys.offer(b"1234");
-        assert_eq!(source.take(0), b"");
+        keys.offer(&strokes(b"1234"));
+        assert_eq!(source.take(0), strokes(b""));
         let start = Instant::now();
         source.wait(Duration::from_millis(20));
         assert!(start.elapsed() >= Duration::from_millis(20), "it is known");
@@ -286,13 +312,13 @@ mod tests {
         source.wait(LONG);
         assert!(start.elapsed() < LONG);
         assert!(source.has_ended());
-        assert_eq!(source.take(9), b"1234");
+        assert_eq!(source.take(9), strokes(b"1234"));
     }
 
     #[test]
     fn typing_ends_when_nothing_listens() {
         let (keys, source) = Source::new(4, Waker::none());
-        let typist = thread::spawn(move || keys.type_all(&[b'x'; 100]));
+        let typist = thread::spawn(move || keys.type_all(&[Stroke::Break; 100]));
         drop(source);
         assert!(!typist.join().unwrap());
     }

@@ -55,13 +55,13 @@ pub(super) fn raw_stdin() -> io::Result<Option<RawMode>> {
 /// Passes on what comes `from` there until it ends or nothing listens.
 fn pump(from: impl Read, escape: Option<Escape>, to: &Keys) {
     let ended = read_keys(from, escape, |typed| match typed {
-        Typed::Bytes(bytes) => to.type_all(&bytes),
+        Typed::Strokes(strokes) => to.type_all(&strokes),
         Typed::Command(Command::Quit) => {
             to.quit();
             true
         }
-        // There is one VM to type to.
-        Typed::Command(Command::Help | Command::Next | Command::Choose(_)) => {
+        // There is one VM to type to, and it ends with the terminal.
+        Typed::Command(_) => {
             let _ = write!(io::stderr(), "\n{HELP}");
             true
         }
@@ -76,12 +76,15 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use mirrorball_runtime::device::stroke::Stroke;
+
     use super::*;
 
     fn typed(keys: &[u8], escape: Option<Escape>) -> (Vec<u8>, Source) {
         let (to, mut source) = Source::new(64, Waker::none());
         pump(keys, escape, &to);
-        (source.take(usize::MAX), source)
+        let taken = source.take(usize::MAX);
+        (taken.into_iter().map(Stroke::byte).collect(), source)
     }
 
     #[test]

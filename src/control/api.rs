@@ -213,6 +213,54 @@ pub enum Action {
     Share(u32),
     /// Change how much memory it is to have, in bytes.
     MemoryTarget(u64),
+    /// Ask its guest to shut down: a machine that its guest resets then is off.
+    ShutDown(ShutDownKey),
+    /// Do something to it as at a machine of metal.
+    Press(Press),
+}
+
+/// What an operator does to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Press {
+    /// The power key of the keyboard.
+    Power,
+    /// Control, Alt and Delete on the keyboard.
+    CtrlAltDel,
+    /// A break on the serial line, which starts Linux's magic SysRq.
+    Break,
+}
+
+/// The key by which a guest is asked to shut down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ShutDownKey {
+    /// Control, Alt and Delete: an init process hears of it, and shuts down in order.
+    #[default]
+    CtrlAltDel,
+    /// The power key: systemd-logind hears of it, where it runs.
+    Power,
+}
+
+/// A request to ask a guest to shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShutDownRequest {
+    /// The key that is pressed for it.
+    #[serde(default)]
+    pub key: ShutDownKey,
+}
+
+/// A request to press something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PressRequest {
+    /// What is pressed.
+    pub press: Press,
 }
 
 /// What a VM is to do: the body of a request to change its state.
@@ -348,6 +396,12 @@ pub trait Machines: Send + Sync {
     /// # Errors
     /// When there is no such VM, or it cannot be saved.
     fn save(&self, name: &str) -> Result<Box<dyn Saves>, ControlError>;
+
+    /// The console of a VM, for one more client.
+    ///
+    /// # Errors
+    /// When there is no such VM.
+    fn attach(&self, name: &str) -> Result<Box<dyn Talks>, ControlError>;
 }
 
 /// Something large that is written piece by piece.
@@ -361,6 +415,6 @@ pub trait Saves {
 
 /// What a connection is for once it speaks another protocol.
 pub trait Talks: Send {
-    /// Speaks it on `stream`, until the other side leaves.
+    /// Speaks it on `stream`, until the other side leaves, or has another thread do so.
     fn talk(self: Box<Self>, stream: UnixStream);
 }

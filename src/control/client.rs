@@ -14,11 +14,11 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::api::{
-    Action, DebugRequest, Failure, MemoryTargetRequest, MonitorStatus, Process, ShareRequest,
-    StateAction, StateRequest, VmStatus,
+    Action, DebugRequest, Failure, MemoryTargetRequest, MonitorStatus, PressRequest, Process,
+    ShareRequest, ShutDownRequest, StateAction, StateRequest, VmStatus,
 };
 use super::http::{Connection, HttpError, Request, reason};
-use super::routes::GDB;
+use super::routes::{CONSOLE, GDB};
 
 /// How long an answer may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -133,6 +133,8 @@ impl Client {
                 &path(name, "/memory-target"),
                 &MemoryTargetRequest { bytes },
             ),
+            Action::ShutDown(key) => self.put(&path(name, "/shutdown"), &ShutDownRequest { key }),
+            Action::Press(press) => self.put(&path(name, "/press"), &PressRequest { press }),
         }
     }
 
@@ -167,32 +169,46 @@ impl Client {
         }
     }
 
+    /// The console of a VM, at the other end of a connection: see
+    /// [`attach`](crate::console::attach::attach).
+    ///
+    /// # Errors
+    /// When no monitor answers, or the monitor refuses.
+    pub fn attach(&self, name: &str) -> Result<UnixStream, ClientError> {
+        self.talk(&Request {
+            method: "GET".to_owned(),
+            target: path(name, "/console"),
+            upgrade: Some(CONSOLE.to_owned()),
+            body: Vec::new(),
+        })
+    }
+
     /// A connection that speaks GDB's remote protocol with a VM, about `history` bytes of whose past are
     /// kept meanwhile.
     ///
     /// # Errors
     /// When no monitor answers, or the monitor refuses.
     pub fn debug(&self, name: &str, history: u64) -> Result<UnixStream, ClientError> {
-        let stream = UnixStream::connect(&self.socket).map_err(|error| self.failed(error))?;
-        let mut connection = Connection::new(&stream, TIME);
         let body = serde_json::to_vec(&DebugRequest { history });
-        let request = Request {
+        self.talk(&Request {
             method: "POST".to_owned(),
             target: path(name, "/gdb"),
             upgrade: Some(GDB.to_owned()),
             body: body.map_err(|error| self.failed(error.into()))?,
-        };
+        })
+    }
+
+    /// A connection that speaks the protocol that the request asks for.
+    fn talk(&self, request: &Request) -> Result<UnixStream, ClientError> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| self.failed(error))?;
+        let mut connection = Connection::new(&stream, TIME);
         let sent = connection.write(&request.to_bytes());
         sent.map_err(|error| self.failed(error))?;
-        match connection.switch() {
-            Ok(Ok(())) => {}
-            Ok(Err((status, body))) => return Err(self.refused(status, &body)),
-            Err(error) => return Err(self.broken(error)),
+        match connection.upgraded() {
+            Ok(Ok(())) => Ok(stream),
+            Ok(Err((status, body))) => Err(self.refused(status, &body)),
+            Err(error) => Err(self.broken(error)),
         }
-        let timeless = stream.set_read_timeout(None);
-        let timeless = timeless.and_then(|()| stream.set_write_timeout(None));
-        timeless.map_err(|error| self.failed(error))?;
-        Ok(stream)
     }
 
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {

@@ -216,6 +216,34 @@ impl<'a> Connection<'a> {
         Ok((status, body.to_vec()))
     }
 
+    /// Reads the head of an answer behind which another protocol is spoken, on a connection that then has
+    /// no limit of time. An answer that refuses is returned with its status.
+    pub fn upgraded(&mut self) -> Result<Result<(), (u16, Vec<u8>)>, HttpError> {
+        let mut bytes = Vec::new();
+        // Not a byte of what comes behind the head is read.
+        while !bytes.ends_with(b"\r\n\r\n") {
+            if bytes.len() > MOST_HEAD {
+                return Err(HttpError::Head);
+            }
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            let mut byte = [0];
+            match self.stream.read(&mut byte) {
+                Ok(0) => return Err(HttpError::Ended),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => bytes.extend(&byte[..read?]),
+            }
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut answer = httparse::Response::new(&mut headers);
+        answer.parse(&bytes)?;
+        if answer.code != Some(101) {
+            return self.answer_from(bytes).map(Err);
+        }
+        self.stream.set_read_timeout(None)?;
+        self.stream.set_write_timeout(None)?;
+        Ok(Ok(()))
+    }
+
     /// Has the body of the answer go to `out` while it comes; some of it has to come in each `time`.
     /// An answer that refuses is returned with its status.
     pub fn save(
@@ -262,24 +290,6 @@ impl<'a> Connection<'a> {
                 }
                 httparse::Status::Complete((start, length)) => return Ok((start, length as usize)),
                 httparse::Status::Partial => self.read_more(bytes)?,
-            }
-        }
-    }
-
-    /// Reads the head of an answer behind which another protocol is spoken; the other side waits then for
-    /// this one to begin. An answer that refuses is returned with its status.
-    pub fn switch(&mut self) -> Result<Result<(), (u16, Vec<u8>)>, HttpError> {
-        let mut bytes = Vec::new();
-        loop {
-            let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-            let mut answer = httparse::Response::new(&mut headers);
-            match answer.parse(&bytes)? {
-                httparse::Status::Complete(_) if answer.code == Some(101) => return Ok(Ok(())),
-                httparse::Status::Complete(_) => return self.answer_from(bytes).map(Err),
-                httparse::Status::Partial if bytes.len() > MOST_HEAD => {
-                    return Err(HttpError::Head);
-                }
-                httparse::Status::Partial => self.read_more(&mut bytes)?,
             }
         }
     }

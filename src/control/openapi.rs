@@ -12,8 +12,8 @@ use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Requi
 
 use super::api::{
     BalloonStatus, CodeCacheStatus, DebugRequest, Failure, HostMemory, MachineMemory, MemoryStatus,
-    MemoryTargetRequest, MonitorStatus, Process, ShareRequest, StateAction, StateRequest, VmState,
-    VmStatus,
+    MemoryTargetRequest, MonitorStatus, Press, PressRequest, Process, ShareRequest, ShutDownKey,
+    ShutDownRequest, StateAction, StateRequest, VmState, VmStatus,
 };
 use super::routes::{ROUTES, Route, Shape};
 
@@ -108,6 +108,10 @@ fn document() -> String {
         .schema_from::<ShareRequest>()
         .schema_from::<MemoryTargetRequest>()
         .schema_from::<DebugRequest>()
+        .schema_from::<ShutDownKey>()
+        .schema_from::<ShutDownRequest>()
+        .schema_from::<Press>()
+        .schema_from::<PressRequest>()
         .schema_from::<Failure>();
     let info = InfoBuilder::new()
         .title("mirrorball control socket")

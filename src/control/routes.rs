@@ -6,14 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{
-    Action, ControlError, DebugRequest, Failure, Machines, MemoryTargetRequest, ShareRequest,
-    StateRequest,
+    Action, ControlError, DebugRequest, Failure, Machines, MemoryTargetRequest, PressRequest,
+    ShareRequest, ShutDownRequest, StateRequest,
 };
 use super::http::{Answer, Content, Request};
 use super::metrics;
 
 const JSON: &str = "application/json";
 const SNAPSHOT: &str = "application/octet-stream";
+/// What a console speaks.
+pub(super) const CONSOLE: &str = "mirrorball-console";
 /// GDB's remote protocol.
 pub(super) const GDB: &str = "gdb-remote";
 
@@ -111,6 +113,21 @@ pub const ROUTES: &[Route] = &[
         },
     },
     Route {
+        method: "GET",
+        path: "/vms/{name}/console",
+        summary: "The VM's console: what the guest prints comes as it is; what is typed is sent in frames \
+                  of a letter (t typed, p piped, b break, w columns and rows of the window), a length of \
+                  16 bits and as many bytes",
+        request: None,
+        answer: Shape::Protocol(CONSOLE),
+        handle: |machines, name, _| {
+            Ok(Body {
+                kind: CONSOLE,
+                content: Content::Talk(machines.attach(name)?),
+            })
+        },
+    },
+    Route {
         method: "POST",
         path: "/vms/{name}/gdb",
         summary: "Debug the VM: it stands still from then on, and goes on when the debugger lets it, or leaves",
@@ -155,6 +172,28 @@ pub const ROUTES: &[Route] = &[
         handle: |machines, name, body| {
             let request: MemoryTargetRequest = parsed(body)?;
             json(&machines.act(name, Action::MemoryTarget(request.bytes))?)
+        },
+    },
+    Route {
+        method: "PUT",
+        path: "/vms/{name}/shutdown",
+        summary: "Ask the VM's guest to shut down; a VM that its guest resets then is off",
+        request: Some("ShutDownRequest"),
+        answer: Shape::One("VmStatus"),
+        handle: |machines, name, body| {
+            let request: ShutDownRequest = parsed(body)?;
+            json(&machines.act(name, Action::ShutDown(request.key))?)
+        },
+    },
+    Route {
+        method: "PUT",
+        path: "/vms/{name}/press",
+        summary: "Press a key, or send a break on the serial line",
+        request: Some("PressRequest"),
+        answer: Shape::One("VmStatus"),
+        handle: |machines, name, body| {
+            let request: PressRequest = parsed(body)?;
+            json(&machines.act(name, Action::Press(request.press))?)
         },
     },
     Route {
@@ -243,7 +282,9 @@ pub(super) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
         return answer;
     };
     let status_done = match route.answer {
-        Shape::Protocol(protocol) if request.upgrade.as_deref() != Some(protocol) => {
+        Shape::Protocol(protocol)
+            if request.upgrade.as_deref() != Some(protocol) || request.method != route.method =>
+        {
             return failure(426, &format!("this path takes Upgrade: {protocol}"));
         }
         Shape::Protocol(_) => 101,

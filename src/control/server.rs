@@ -185,10 +185,11 @@ fn converse(caller: &Caller, machines: &dyn Machines) {
             let bytes = answer.to_bytes(head_only);
             if let Content::Talk(talk) = answer.body {
                 caller.streams.store(true, Ordering::Relaxed);
-                if let (Ok(()), Ok(stream)) = (connection.write(&bytes), stream.try_clone()) {
+                // One that is gone, or for which the host has no thread, finds the connection closed.
+                let sent = connection.write(&bytes).and_then(|()| stream.try_clone());
+                if let Ok(stream) = sent {
                     talk.talk(stream);
                 }
-                let _ = stream.shutdown(Shutdown::Both);
                 return;
             }
             if let (Content::Stream(body), false) = (answer.body, head_only) {

@@ -102,6 +102,9 @@ fn db() -> VmStatus {
 pub(crate) struct Fake(Mutex<MonitorStatus>);
 
 impl Fake {
+    /// The engine of a VM whose guest does not hear that it is to shut down.
+    pub const DEAF: &str = "deaf";
+
     pub fn new(status: MonitorStatus) -> Self {
         Self(Mutex::new(status))
     }
@@ -163,6 +166,10 @@ impl Machines for Fake {
         Ok(Box::new(Large(vm.memory.private)))
     }
 
+    fn attach(&self, name: &str) -> Result<Box<dyn Talks>, ControlError> {
+        self.debug(name, 0)
+    }
+
     fn debug(&self, name: &str, _history: u64) -> Result<Box<dyn Talks>, ControlError> {
         let vm = self.vm(name);
         vm.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))?;
@@ -179,6 +186,12 @@ impl Machines for Fake {
             }
             (Action::Share(share), _) => vm.share = share,
             (Action::MemoryTarget(bytes), _) => vm.memory.target = Some(bytes),
+            (Action::ShutDown(_), VmState::Running) if vm.engine == Self::DEAF => {}
+            (Action::ShutDown(_), VmState::Running) => {
+                vm.state = VmState::Stopped;
+                vm.outcome = Some("powered off".to_owned());
+            }
+            (Action::Press(_), VmState::Running) => {}
             (Action::Start, VmState::Stopped) | (Action::Reset, _) => vm.state = VmState::Running,
             (Action::Stop, _) => vm.state = VmState::Stopped,
             (Action::Pause, VmState::Running) => vm.state = VmState::Paused,

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::clock::Nanos;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input};
 use thiserror::Error;
 
 use super::{FleetMonitor, lock};
 use crate::console::script::Unfinished;
-use crate::console::{Console, Session, SharedTerminal, Waker, terminal};
+use crate::console::{Console, Hub, Session, SharedTerminal, Waker, terminal};
 use crate::control::{Claimed, SocketError};
 use crate::machine::{ConsoleSpec, MachineSpec};
 
@@ -82,7 +83,7 @@ impl SharedSession {
 }
 
 impl Host for SharedSession {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.session().print(bytes)
     }
 
@@ -125,6 +126,8 @@ type Later = Arc<OnceLock<Weak<FleetMonitor>>>;
 /// The consoles of all machines.
 pub struct Consoles {
     sessions: Vec<SharedSession>,
+    /// By which clients are handed to the machines' consoles, if there is a control socket.
+    hubs: Vec<Hub>,
     monitor: Later,
     /// The terminal is restored when this goes.
     terminal: Mutex<Option<SharedTerminal>>,
@@ -149,28 +152,41 @@ fn quitter(later: &Later) -> Waker {
 }
 
 impl Consoles {
-    /// Opens the consoles of these machines.
+    /// Opens the consoles of these machines, for clients that are handed over if they are `attachable`.
     ///
     /// # Errors
     /// When a file or socket cannot be made, or the terminal cannot be used.
-    pub fn open(specs: &[MachineSpec]) -> Result<Self, ConsoleError> {
+    pub fn open(specs: &[MachineSpec], attachable: bool) -> Result<Self, ConsoleError> {
         let monitor = Later::default();
         let at_terminal = |spec: &&MachineSpec| spec.console == ConsoleSpec::Terminal;
         let terminals = specs.iter().filter(at_terminal).count();
         let shared = (terminals > 1)
             .then(|| SharedTerminal::open(quitter(&monitor)).map_err(ConsoleError::Terminal))
             .transpose()?;
-        let mut sessions = Vec::new();
+        let (mut sessions, mut hubs) = (Vec::new(), Vec::new());
         for (number, spec) in specs.iter().enumerate() {
-            let console = console(spec, shared.as_ref(), waker(&monitor, number))?;
+            let mut console = console(spec, shared.as_ref(), waker(&monitor, number))?;
+            if attachable {
+                let made = console.attachable(waker(&monitor, number));
+                let (shown, hub) = made.map_err(|source| no_thread(&spec.name, source))?;
+                console = shown;
+                hubs.push(hub);
+            }
             let session = console.session(spec.script.clone(), spec.pace);
             sessions.push(SharedSession::new(session));
         }
         Ok(Self {
             sessions,
+            hubs,
             monitor,
             terminal: Mutex::new(shared),
         })
+    }
+
+    /// By which clients are handed to the console of machine `number`, if they can be.
+    #[must_use]
+    pub fn hub(&self, number: usize) -> Option<&Hub> {
+        self.hubs.get(number)
     }
 
     /// Says whom typing wakes.
@@ -240,8 +256,12 @@ fn socket(name: &str, path: &Path, waker: Waker) -> Result<Console, ConsoleError
         name: name.to_owned(),
         source,
     })?;
-    Console::socket(claimed, waker).map_err(|source| ConsoleError::Thread {
+    Console::socket(claimed, waker).map_err(|source| no_thread(name, source))
+}
+
+fn no_thread(name: &str, source: io::Error) -> ConsoleError {
+    ConsoleError::Thread {
         name: name.to_owned(),
         source,
-    })
+    }
 }

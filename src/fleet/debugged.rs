@@ -1,5 +1,6 @@
 //! A machine of the fleet as its debugger sees it.
 
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -101,6 +102,7 @@ impl Attached {
 impl Talks for Attached {
     fn talk(self: Box<Self>, stream: UnixStream) {
         narrow(Duty::Debug);
+        let end = stream.try_clone();
         let Debugged { monitor, number } = &self.machine;
         let subject: Arc<dyn Subject> = Arc::new(Debugged::new(Arc::clone(monitor), *number));
         let timed = stream
@@ -109,6 +111,8 @@ impl Talks for Attached {
         if timed.is_ok() {
             converse(OwnedFd::from(stream).into(), &subject, &self.desk);
         }
+        // The server of the control socket still has the connection.
+        let _ = end.and_then(|end| end.shutdown(Shutdown::Both));
     }
 }
 

@@ -26,8 +26,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 
 use crate::cache::persist::Store;
-use crate::console::Waker;
 use crate::console::script::Unfinished;
+use crate::console::{Hub, Waker};
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::folder::FolderError;
@@ -180,7 +180,7 @@ impl Fleet {
             },
             ..MonitorConfig::default()
         };
-        let consoles = Consoles::open(&specs)?;
+        let consoles = Consoles::open(&specs, monitor.control.is_some())?;
         let fleet = Self {
             specs,
             consoles,
@@ -234,6 +234,12 @@ impl Fleet {
         written
             .map(|(written, spec)| written.map_err(|error| spec.output_failed(error)))
             .collect()
+    }
+
+    /// By which clients are handed to the console of machine `number`, if they can be.
+    #[must_use]
+    pub fn hub(&self, number: usize) -> Option<&Hub> {
+        self.consoles.hub(number)
     }
 
     /// The machines.

@@ -2,19 +2,24 @@
 
 use mirrorball_runtime::insight;
 use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use mirrorball_runtime::account::{Holding, Kind};
 use mirrorball_runtime::addr::PAGE_SIZE;
+use mirrorball_runtime::device::i8042::Button;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::monitor::{Balloon, Command, CommandError, Phase, Standing};
 use mirrorball_runtime::vm::Vm;
+use mirrorball_runtime::vm::arrivals::Arrived;
 
 use super::debugged::Attached;
 use super::saving::Running;
 use super::{FleetMonitor, lock};
+use crate::console::Hub;
 use crate::control::api::{
-    BalloonStatus, CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus,
+    BalloonStatus, CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus, Press, ShutDownKey,
 };
 use crate::control::{
     Action, ControlError, Machines, MonitorStatus, Process, Saves, Talks, VmState, VmStatus,
@@ -165,6 +170,23 @@ fn balloon(balloon: &Balloon) -> BalloonStatus {
     }
 }
 
+fn arrived(press: Press) -> Arrived {
+    match press {
+        Press::Power => Arrived::Pressed(Button::Power),
+        Press::CtrlAltDel => Arrived::Pressed(Button::CtrlAltDel),
+        Press::Break => Arrived::Typed(Stroke::Break),
+    }
+}
+
+impl From<ShutDownKey> for Button {
+    fn from(key: ShutDownKey) -> Self {
+        match key {
+            ShutDownKey::Power => Self::Power,
+            ShutDownKey::CtrlAltDel => Self::CtrlAltDel,
+        }
+    }
+}
+
 fn state(phase: Phase) -> VmState {
     match phase {
         Phase::Running => VmState::Running,
@@ -244,8 +266,41 @@ impl Machines for Watch {
         Ok(Box::new(attached))
     }
 
+    fn attach(&self, name: &str) -> Result<Box<dyn Talks>, ControlError> {
+        let hub = self.monitor.fleet().hub(self.number(name)?);
+        let none = || ControlError::Unsupported("the monitor has no control socket".to_owned());
+        Ok(Box::new(hub.cloned().ok_or_else(none)?))
+    }
+
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {
         let number = self.number(name)?;
+        self.obey(number, action)?
+            .map_err(|error: CommandError| ControlError::State {
+                name: name.to_owned(),
+                state: state(self.monitor.standing(number).phase),
+                problem: error.to_string(),
+            })?;
+        self.vm(name)
+            .ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))
+    }
+}
+
+impl Talks for Hub {
+    /// Has threads of the console's serve the connection: it outlasts the request.
+    fn talk(self: Box<Self>, stream: UnixStream) {
+        if let Err(error) = self.join(stream) {
+            tracing::warn!("a console cannot be attached: {error}");
+        }
+    }
+}
+
+impl Watch {
+    /// Has the monitor do something with a machine, which may be in no state for it.
+    fn obey(
+        &self,
+        number: usize,
+        action: Action,
+    ) -> Result<Result<(), CommandError>, ControlError> {
         let command = match action {
             Action::Start => Command::Start,
             Action::Pause => Command::Pause,
@@ -265,14 +320,13 @@ impl Machines for Watch {
                 let all = self.monitor.fleet().spec(number).memory.bytes();
                 Command::Target((bytes < all).then_some(bytes / PAGE_SIZE))
             }
+            Action::ShutDown(button) => {
+                return Ok(self.monitor.shut_down(number, button.into()));
+            }
+            Action::Press(press) => {
+                return Ok(self.monitor.operate(number, arrived(press)));
+            }
         };
-        let done = self.monitor.command(number, command);
-        done.map_err(|error: CommandError| ControlError::State {
-            name: name.to_owned(),
-            state: state(self.monitor.standing(number).phase),
-            problem: error.to_string(),
-        })?;
-        self.vm(name)
-            .ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))
+        Ok(self.monitor.command(number, command))
     }
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use mirrorball_runtime::device::stroke::Stroke;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -124,6 +125,19 @@ pub(super) fn ready(what: &impl AsFd, until: Instant) -> io::Result<bool> {
     }
 }
 
+/// What a pipe carries of what is typed, which is all but breaks.
+fn as_bytes(strokes: &[Stroke]) -> io::Result<Vec<u8>> {
+    let unsupported = || {
+        let problem = "a pipe carries no break; leave that step out of the script";
+        io::Error::new(io::ErrorKind::Unsupported, problem)
+    };
+    let bytes = strokes.iter().map(|&stroke| match stroke {
+        Stroke::Byte(byte) | Stroke::Piped(byte) => Ok(byte),
+        Stroke::Break => Err(unsupported()),
+    });
+    bytes.collect()
+}
+
 /// Types what `script` says, as the program answers. The program's output ends when it does.
 fn converse(
     script: Script,
@@ -136,7 +150,7 @@ fn converse(
     let mut typed = first.unwrap_or_default();
     let mut buffer = [0; 4096];
     loop {
-        match stdin.write_all(&typed) {
+        match stdin.write_all(&as_bytes(&typed)?) {
             // It is about to end; its output says why.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             result => result?,
@@ -182,6 +196,13 @@ mod tests {
         assert_eq!(finished.status.code(), Some(3));
         assert_eq!((finished.end, &*finished.said), (End::Itself, "oh no"));
         assert!(finished.cpu > Duration::ZERO && finished.wall > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_break_cannot_be_typed_into_a_pipe() {
+        let script = Script::parse("s", "break").unwrap();
+        let error = run(shell("sleep 60"), Some(script), LONG).unwrap_err();
+        assert!(error.to_string().contains("no break"), "{error}");
     }
 
     #[test]

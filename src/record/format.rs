@@ -11,7 +11,7 @@ use crate::snapshot::SnapshotError;
 
 /// What a record begins with. The number at its end changes with anything that this module describes.
 /// How many bytes the snapshot has follows, and then the snapshot itself.
-pub(super) const MAGIC: &[u8; 24] = b"mirrorball record   v001";
+pub(super) const MAGIC: &[u8; 24] = b"mirrorball record   v002";
 /// How many bytes the number of bytes has.
 pub(super) const LENGTH: usize = 8;
 /// Where the snapshot begins.

@@ -3,6 +3,7 @@
 //! One instruction at a time means that the engine inside is given one cycle: it interprets, and
 //! never parts a branch from its delay slot. The guest runs as it would without a recorder.
 
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::insight::page_table;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -66,7 +67,7 @@ pub struct UntilDone<'a> {
 }
 
 impl Host for UntilDone<'_> {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.host.output(bytes)
     }
 

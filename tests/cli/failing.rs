@@ -74,8 +74,8 @@ impl Run {
             .stdin(File::open("/dev/null").expect("it is there"))
             .stdout(File::create(&out).expect("room on the disk"))
             .stderr(File::create(&said).expect("room on the disk"));
-        let child = stopped.spawn().expect("there is a shell");
-        let child = Pid::from_raw(child.id() as i32);
+        let mut process = stopped.spawn().expect("there is a shell");
+        let child = Pid::from_raw(process.id() as i32);
         let (done, waits) = channel::<()>();
         let killer = thread::spawn(move || {
             if waits.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
@@ -83,6 +83,8 @@ impl Run {
             }
         });
         let (status, calls) = trace(child, failing);
+        // It has been waited for.
+        let _ = process.wait();
         drop(done);
         killer.join().expect("it only waits");
         let text = |path| fs::read_to_string(path).expect("text");

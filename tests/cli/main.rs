@@ -268,7 +268,7 @@ fn a_trace_has_a_line_for_each_event() {
         "blocks: translated 0x",
         "devices: read 0x1be00cfc Word -> ",
         "devices: write 0x180003f8 Byte <- ",
-        "hypercalls: 0: Ok(Version) -> Ok(Done(10000))",
+        "hypercalls: 0: Version: done, value 0x10000",
     ] {
         assert!(said.contains(part), "no {part:?}");
     }

@@ -12,6 +12,7 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::device::flash::ERASED;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::Frozen;
 use mirrorball_runtime::memory::machine::MachineMemory;
@@ -124,7 +125,7 @@ pub struct End {
 pub struct Recorder(pub Vec<u8>);
 
 impl Host for Recorder {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.0.extend_from_slice(bytes);
         Vec::new()
     }

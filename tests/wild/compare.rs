@@ -3,6 +3,7 @@
 use mirrorball::cache::code::CacheConfig;
 use mirrorball::engine::jit::JitCounters;
 use mirrorball::engine::{Interpreter, Jit, JitConfig, Lockstep};
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::state;
@@ -15,7 +16,7 @@ struct Listener {
 }
 
 impl Host for Listener {
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
         self.heard.extend(bytes);
         Vec::new()
     }

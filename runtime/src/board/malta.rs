@@ -25,7 +25,9 @@ use crate::addr::Pa;
 use crate::clock::Nanos;
 use crate::device::disk::{Bus, Disk, Disks, Shape};
 use crate::device::folder::Job;
+use crate::device::i8042::Button;
 use crate::device::network::{Frame, Port, Traffic};
+use crate::device::stroke::Stroke;
 use crate::device::uart16550::Uart16550;
 use crate::device::virtio::{Balloon, Console, Entropy, VirtioPci, WindowSize};
 use crate::device::{Device, Outside, Registers, Width};
@@ -59,6 +61,11 @@ const BOOT_ROM: u64 = rom::BOOT_ROM.0;
 pub const REVISION: u32 = 0x0000_0420;
 /// Below this, an address without a device reads as zero; above, nothing answers.
 const QUIET_END: u64 = 0x2000_0000;
+
+/// Whether the guest uses its virtio console.
+fn listens(console: &VirtioPci<Console>) -> bool {
+    console.is_served() && console.device().is_used()
+}
 
 /// Where an access goes.
 enum Place {
@@ -162,15 +169,32 @@ impl Malta {
         &mut self.chips.serial0
     }
 
-    /// A byte is typed: for the virtio console if the guest uses it, else for the serial port.
-    pub fn push_input(&mut self, byte: u8, outside: &mut Outside<'_>, now: Nanos) {
-        match &mut self.chips.console {
-            Some(console) if console.is_served() && console.device().is_used() => {
+    /// Something is typed: for the virtio console if the guest uses it, else for the serial port. A
+    /// break is for the serial port, as virtio has none.
+    pub fn push_input(&mut self, stroke: Stroke, outside: &mut Outside<'_>, now: Nanos) {
+        match (stroke, &mut self.chips.console) {
+            (Stroke::Byte(byte) | Stroke::Piped(byte), Some(console)) if listens(console) => {
                 console.update(|console| console.push_input(byte));
                 self.lend_bus(Chip::Console, outside, now);
                 self.propagate(Chip::Console);
             }
-            _ => self.chips.serial0.push_input(byte),
+            _ => self.chips.serial0.push_input(stroke),
+        }
+    }
+
+    /// An operator presses a button of the machine.
+    pub fn press(&mut self, button: Button) {
+        self.chips.keyboard.press(button);
+        self.propagate(Chip::Keyboard);
+    }
+
+    /// Sees to it that a stream which is to arrive whole goes to the virtio console, once the guest
+    /// uses that.
+    pub fn redirect_input(&mut self, outside: &mut Outside<'_>, now: Nanos) {
+        if self.chips.console.as_ref().is_some_and(listens) {
+            for byte in self.chips.serial0.take_piped() {
+                self.push_input(Stroke::Piped(byte), outside, now);
+            }
         }
     }
 

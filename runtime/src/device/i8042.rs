@@ -1,8 +1,8 @@
 //! The 8042 keyboard controller with an AT keyboard and a PS/2 mouse (IBM PS/2 Technical
 //! Reference, keyboard and auxiliary device controller).
 //!
-//! Both devices answer what a driver asks to identify and set them up, and nothing is ever typed
-//! or moved: the machine's console is its serial port.
+//! Both devices answer what a driver asks to identify and set them up. The machine's console is its
+//! serial port: of the keyboard, only the keys of [`Button`] are ever pressed, and nothing is moved.
 
 use std::collections::VecDeque;
 
@@ -27,6 +27,37 @@ const RESEND: u8 = 0xfe;
 const SELF_TEST_PASSED: u8 = 0xaa;
 /// How many answers of its own the controller keeps.
 const QUEUE: usize = 16;
+/// How many bytes of keys the keyboard keeps.
+const KEYS: usize = 16;
+
+/// What an operator presses at the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Button {
+    /// The power key of the keyboard.
+    Power,
+    /// Control, Alt and Delete together.
+    CtrlAltDel,
+}
+
+impl Button {
+    /// What the keyboard says of it as it is pressed and let go, in the second set of scan codes.
+    const fn scan_codes(self) -> &'static [u8] {
+        match self {
+            Self::Power => &[0xe0, 0x37, 0xe0, 0xf0, 0x37],
+            Self::CtrlAltDel => &[
+                0x14, 0x11, 0xe0, 0x71, 0xe0, 0xf0, 0x71, 0xf0, 0x11, 0xf0, 0x14,
+            ],
+        }
+    }
+
+    /// The same in the first set, into which a controller that translates makes it.
+    const fn translated(self) -> &'static [u8] {
+        match self {
+            Self::Power => &[0xe0, 0x5e, 0xe0, 0xde],
+            Self::CtrlAltDel => &[0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d],
+        }
+    }
+}
 
 /// What the controller makes of a byte from the keyboard when it translates: scan codes of the
 /// second set into the first. Of all that a keyboard says untouched, only its identification and
@@ -47,6 +78,10 @@ struct Keyboard {
     /// The command that the next byte is the parameter of.
     parameter_of: Option<u8>,
     scan_codes: u8,
+    /// Whether it says what is pressed.
+    scans: bool,
+    /// What was pressed and not said yet, as the driver gets it.
+    keys: VecDeque<u8>,
 }
 
 impl Keyboard {
@@ -55,6 +90,8 @@ impl Keyboard {
             answer: VecDeque::new(),
             parameter_of: None,
             scan_codes: 2,
+            scans: true,
+            keys: VecDeque::new(),
         }
     }
 
@@ -76,8 +113,12 @@ impl Keyboard {
             }
             0xee => self.answer.extend([0xee]),
             0xf2 => self.answer.extend([ACKNOWLEDGE, 0xab, 0x83]),
-            // On, off, and what keys do in set three.
-            0xf4 | 0xf5 | 0xf7..=0xfa => self.answer.extend([ACKNOWLEDGE]),
+            0xf4 | 0xf5 => {
+                self.scans = command == 0xf4;
+                self.answer.extend([ACKNOWLEDGE]);
+            }
+            // What keys do in set three.
+            0xf7..=0xfa => self.answer.extend([ACKNOWLEDGE]),
             0xf6 => {
                 *self = Self::new();
                 self.answer.extend([ACKNOWLEDGE]);
@@ -244,6 +285,21 @@ impl I8042 {
         }
     }
 
+    /// A button is pressed, and let go.
+    pub fn press(&mut self, button: Button) {
+        let translates = self.command & COMMAND_TRANSLATE != 0 || self.keyboard.scan_codes == 1;
+        let codes = if translates {
+            button.translated()
+        } else {
+            button.scan_codes()
+        };
+        let keyboard = &mut self.keyboard;
+        if keyboard.scans && keyboard.keys.len() + codes.len() <= KEYS {
+            keyboard.keys.extend(codes);
+        }
+        self.fill();
+    }
+
     /// The level of the mouse's interrupt; [`Device::interrupt`] is the keyboard's.
     fn mouse_interrupt(&self) -> bool {
         matches!(self.output, Some((_, true))) && self.command & COMMAND_MOUSE_IRQ != 0
@@ -261,7 +317,9 @@ impl I8042 {
                 .keyboard
                 .answer
                 .pop_front()
-                .map(|byte| (if translates { translated(byte) } else { byte }, false));
+                .map(|byte| if translates { translated(byte) } else { byte })
+                .or_else(|| self.keyboard.keys.pop_front())
+                .map(|byte| (byte, false));
         }
         if self.output.is_none() && self.command & COMMAND_MOUSE_OFF == 0 {
             self.output = self.mouse.answer.pop_front().map(|byte| (byte, true));

@@ -26,6 +26,7 @@ pub mod network;
 pub mod pci;
 pub mod piix4;
 pub mod rtc;
+pub mod stroke;
 #[cfg(test)]
 pub mod testing;
 pub mod uart16550;

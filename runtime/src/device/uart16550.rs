@@ -3,13 +3,19 @@
 //! Sending takes no time: a byte written to the transmitter is output at once, so the transmitter
 //! is always empty. Receiving is paced at the programmed rate: bytes wait in a queue on the host's
 //! side, of any length, and enter the FIFO one character time apart; while the FIFO is full they
-//! stay in the queue, so typed input is never lost. An overrun can only happen in loopback.
+//! stay in the queue. An overrun can only happen in loopback.
 //!
-//! It is not a wire: parity, framing and break conditions do not arise, and DMA mode is ignored.
+//! A driver that opens the port empties the receiver, and with it what was typed before. Bytes of a
+//! stream that is to arrive whole ([`Stroke::Piped`]) go back to the queue then, and wait until the
+//! driver wants to hear of received bytes, or for a moment in case it looks for them without
+//! interrupts.
+//!
+//! It is not a wire: parity and framing errors do not arise, and DMA mode is ignored.
 //! As on the boards that this port sits on, OUT2 does not gate the interrupt.
 
 use std::collections::VecDeque;
 
+use super::stroke::Stroke;
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
 use serde::{Deserialize, Serialize};
@@ -32,7 +38,9 @@ const MCR_LOOP: u8 = 0x10;
 
 const LSR_DATA: u8 = 0x01;
 const LSR_OVERRUN: u8 = 0x02;
+const LSR_BREAK: u8 = 0x10;
 const LSR_ERRORS: u8 = 0x1e;
+const LSR_FIFO_ERROR: u8 = 0x80;
 const LSR_EMPTY: u8 = 0x60;
 
 const MSR_CTS: u8 = 0x10;
@@ -47,6 +55,9 @@ const OUTPUT_MOST: usize = 64;
 const FIFO_SIZE: usize = 16;
 const RESET_DIVISOR: u16 = 12;
 const DEFAULT_BAUD: u64 = 38_400;
+/// How long bytes wait that came back when the receiver was emptied: drivers that set up the port
+/// read it blindly a few times.
+const HOLD: Nanos = Nanos(20_000_000);
 
 /// A 16550A serial port.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,9 +74,13 @@ pub struct Uart16550 {
     modem_delta: u8,
     tx_pending: bool,
     timeout_pending: bool,
-    fifo: VecDeque<u8>,
+    fifo: VecDeque<Stroke>,
+    /// Whether LSR has told of the break at the head of the FIFO.
+    break_told: bool,
     last_byte: u8,
-    input: VecDeque<u8>,
+    input: VecDeque<Stroke>,
+    /// Until when `input` waits, which came back from the receiver.
+    hold: Option<Nanos>,
     output: Vec<u8>,
     /// The latest moment that the port has been told.
     seen: Nanos,
@@ -93,8 +108,10 @@ impl Uart16550 {
             tx_pending: false,
             timeout_pending: false,
             fifo: VecDeque::with_capacity(FIFO_SIZE),
+            break_told: false,
             last_byte: 0,
             input: VecDeque::new(),
+            hold: None,
             output: Vec::new(),
             seen: Nanos(0),
             arrival: None,
@@ -102,10 +119,27 @@ impl Uart16550 {
         }
     }
 
-    /// Queues a byte to be received. It arrives when the line and the FIFO have time for it.
-    pub fn push_input(&mut self, byte: u8) {
-        self.input.push_back(byte);
+    /// Queues what is to be received. It arrives when the line and the FIFO have time for it.
+    pub fn push_input(&mut self, stroke: Stroke) {
+        self.input.push_back(stroke);
         self.schedule_arrival();
+    }
+
+    /// Takes back what the guest has not read of a stream that is to arrive whole, for another
+    /// console.
+    pub fn take_piped(&mut self) -> Vec<u8> {
+        let mut piped = Vec::new();
+        for queue in [&mut self.fifo, &mut self.input] {
+            queue.retain(|stroke| {
+                let is_piped = matches!(stroke, Stroke::Piped(_));
+                piped.extend(is_piped.then_some(stroke.byte()));
+                !is_piped
+            });
+        }
+        (self.hold, self.arrival) = (None, None);
+        self.restart_timeout();
+        self.schedule_arrival();
+        piped
     }
 
     /// The number of queued bytes that have not entered the FIFO yet.
@@ -153,7 +187,8 @@ impl Uart16550 {
         if self.input.is_empty() || !room {
             self.arrival = None;
         } else if self.arrival.is_none() {
-            self.arrival = Some(self.seen.plus(Nanos(self.character_time())));
+            let soonest = self.seen.plus(Nanos(self.character_time()));
+            self.arrival = Some(soonest.max(self.hold.unwrap_or_default()));
         }
     }
 
@@ -163,13 +198,13 @@ impl Uart16550 {
             .then(|| self.seen.plus(Nanos(4 * self.character_time())));
     }
 
-    fn receive(&mut self, byte: u8) {
+    fn receive(&mut self, stroke: Stroke) {
         if self.fifo.len() < self.capacity() {
-            self.fifo.push_back(byte);
+            self.fifo.push_back(stroke);
         } else {
             self.overrun = true;
             if !self.fifo_on {
-                self.fifo[0] = byte;
+                self.fifo[0] = stroke;
             }
         }
         self.restart_timeout();
@@ -177,7 +212,7 @@ impl Uart16550 {
 
     fn transmit(&mut self, byte: u8) {
         if self.mcr & MCR_LOOP != 0 {
-            self.receive(byte);
+            self.receive(Stroke::Byte(byte));
         } else {
             // At a port that nothing is attached to, bytes are lost in the end.
             if self.output.len() < OUTPUT_MOST {
@@ -188,8 +223,9 @@ impl Uart16550 {
     }
 
     fn read_data(&mut self) -> u8 {
-        if let Some(byte) = self.fifo.pop_front() {
-            self.last_byte = byte;
+        if let Some(stroke) = self.fifo.pop_front() {
+            self.last_byte = stroke.byte();
+            self.break_told = false;
         } else if self.fifo_on {
             self.last_byte = 0;
         }
@@ -199,9 +235,32 @@ impl Uart16550 {
     }
 
     fn clear_receiver(&mut self) {
-        self.fifo.clear();
+        if self.recall() {
+            self.hold = Some(self.seen.plus(HOLD));
+            self.arrival = None;
+        }
         self.restart_timeout();
         self.schedule_arrival();
+    }
+
+    /// Empties the FIFO. What is to arrive whole comes again; says whether there is any of that.
+    fn recall(&mut self) -> bool {
+        self.break_told = false;
+        let before = self.input.len();
+        for stroke in self.fifo.drain(..).rev() {
+            if let Stroke::Piped(_) = stroke {
+                self.input.push_front(stroke);
+            }
+        }
+        self.input.len() > before
+    }
+
+    /// Lets what came back arrive.
+    fn release(&mut self) {
+        if self.hold.take().is_some() {
+            self.arrival = None;
+            self.schedule_arrival();
+        }
     }
 
     /// The modem lines as MSR shows them, without the delta bits.
@@ -239,12 +298,27 @@ impl Uart16550 {
         if (before ^ self.ier) & IER_TX != 0 {
             self.tx_pending = self.ier & IER_TX != 0;
         }
+        if self.ier & IER_RX != 0 {
+            self.release();
+        }
     }
 
     fn lsr(&self) -> u8 {
-        let data = if self.fifo.is_empty() { 0 } else { LSR_DATA };
-        let overrun = if self.overrun { LSR_OVERRUN } else { 0 };
-        LSR_EMPTY | data | overrun
+        let bit = |bit: u8, set: bool| if set { bit } else { 0 };
+        let at_head = self.fifo.front() == Some(&Stroke::Break) && !self.break_told;
+        let behind = self.fifo.iter().skip(1).any(|it| *it == Stroke::Break);
+        LSR_EMPTY
+            | bit(LSR_DATA, !self.fifo.is_empty())
+            | bit(LSR_OVERRUN, self.overrun)
+            | bit(LSR_BREAK, at_head)
+            | bit(LSR_FIFO_ERROR, self.fifo_on && (at_head || behind))
+    }
+
+    fn read_lsr(&mut self) -> u8 {
+        let lsr = self.lsr();
+        self.overrun = false;
+        self.break_told |= lsr & LSR_BREAK != 0;
+        lsr
     }
 
     /// The highest pending interrupt, as IIR encodes it.
@@ -288,11 +362,7 @@ impl Registers for Uart16550 {
             2 => self.read_iir(),
             3 => self.lcr,
             4 => self.mcr,
-            5 => {
-                let lsr = self.lsr();
-                self.overrun = false;
-                lsr
-            }
+            5 => self.read_lsr(),
             6 => self.modem_lines() | std::mem::take(&mut self.modem_delta),
             _ => self.scratch,
         })
@@ -319,6 +389,7 @@ impl Registers for Uart16550 {
 impl Device for Uart16550 {
     /// Resets the registers. What waits on the host's side, either way, stays.
     fn reset(&mut self) {
+        self.recall();
         *self = Self {
             input: std::mem::take(&mut self.input),
             output: std::mem::take(&mut self.output),
@@ -340,8 +411,9 @@ impl Device for Uart16550 {
         self.seen = self.seen.max(now);
         if self.arrival.is_some_and(|due| due <= now) {
             self.arrival = None;
-            if let Some(byte) = self.input.pop_front() {
-                self.receive(byte);
+            self.hold = None;
+            if let Some(stroke) = self.input.pop_front() {
+                self.receive(stroke);
             }
             self.schedule_arrival();
         }

@@ -1,7 +1,9 @@
 //! What may be asked of a running monitor, and how a machine is held to be told of it.
 
 use super::{Fleet, Monitor, Phase, lock};
+use crate::device::i8042::Button;
 use crate::exit::Outcome;
+use crate::vm::arrivals::Arrived;
 use std::time::Instant;
 
 /// A command for one machine.
@@ -39,6 +41,15 @@ pub enum CommandError {
     /// Its debugger decides when it goes on.
     #[error("a debugger has stopped the machine; continue it there, or detach")]
     Halted,
+    /// Its time stands still.
+    #[error("the machine is paused; resume it first")]
+    Paused,
+    /// It has not begun to run.
+    #[error("the machine has not begun to run; ask again")]
+    Fresh,
+    /// What reaches it is known.
+    #[error("the machine is what it was in an earlier run; nothing else reaches it")]
+    Replayed,
 }
 
 /// A machine that this thread holds. It is let go when this goes.
@@ -65,6 +76,45 @@ impl<F: Fleet> Monitor<F> {
         let mut hold = self.visit(number);
         hold.phase = self.obey(number, hold.phase, command)?;
         Ok(())
+    }
+
+    /// An operator does something to a machine.
+    ///
+    /// # Errors
+    /// If the machine does not run.
+    pub fn operate(&self, number: usize, what: Arrived) -> Result<(), CommandError> {
+        let hold = self.visit(number);
+        self.hand_over(&hold, what)?;
+        drop(hold);
+        self.wake(number);
+        Ok(())
+    }
+
+    /// Asks a guest to shut down, by a button that it knows. If it resets the machine then, as many do
+    /// after Control, Alt and Delete, the machine is off.
+    ///
+    /// # Errors
+    /// If the machine does not run.
+    pub fn shut_down(&self, number: usize, button: Button) -> Result<(), CommandError> {
+        let hold = self.visit(number);
+        self.hand_over(&hold, Arrived::Pressed(button))?;
+        lock(&self.state).tasks[number].leaving = true;
+        drop(hold);
+        self.wake(number);
+        Ok(())
+    }
+
+    fn hand_over(&self, hold: &Hold<'_, F>, what: Arrived) -> Result<(), CommandError> {
+        match hold.phase {
+            Phase::Ended(_) => return Err(CommandError::Ended),
+            Phase::Paused => return Err(CommandError::Paused),
+            Phase::Halted => return Err(CommandError::Halted),
+            _ => {}
+        }
+        let mut machine = lock(&self.slots[hold.number].machine);
+        let machine = machine.as_mut().ok_or(CommandError::Fresh)?;
+        let done = machine.vm.operate(what);
+        done.then_some(()).ok_or(CommandError::Replayed)
     }
 
     /// A machine that was given to this thread, and that goes on like this.

@@ -32,6 +32,8 @@ pub(super) struct Task {
     pub asked_in_vain: u32,
     /// Whether it was told that it has to wait, since there was room for the last time.
     pub told: bool,
+    /// Whether its guest was asked to shut down.
+    pub leaving: bool,
     /// Whether a thread holds it.
     held: bool,
     /// Whether it was woken while it was held.
@@ -78,6 +80,7 @@ impl Task {
             hungry: false,
             asked_in_vain: 0,
             told: false,
+            leaving: false,
             held: false,
             woken: false,
             visitors: Visitors::default(),

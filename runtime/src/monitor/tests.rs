@@ -6,6 +6,7 @@ use crate::addr::{PAGE_SIZE, Va};
 use crate::cpu::cp0::STATUS_ERL;
 use crate::cpu::model::MODELS;
 use crate::device::Width;
+use crate::device::stroke::Stroke;
 use crate::exit::Exit;
 use crate::memory::swap::SwapFile;
 use crate::sched::LARGEST_SHARE;
@@ -38,7 +39,7 @@ impl Engine for Closure {
 struct Pipe(Arc<AtomicBool>);
 
 impl Host for Pipe {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 

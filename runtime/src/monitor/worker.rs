@@ -175,6 +175,9 @@ impl<F: Fleet> Monitor<F> {
             End::Starved(_) => Phase::Starved {
                 until: Instant::now() + HUNGER,
             },
+            End::Ended(Outcome::Reset) if lock(&self.state).tasks[number].leaving => {
+                self.end(number, Some(Outcome::PowerOff))
+            }
             End::Ended(Outcome::Reset) if self.restarts(number) => self.empty(number),
             End::Ended(outcome) => self.end(number, Some(outcome)),
             End::Failed(why) => {
@@ -234,7 +237,7 @@ impl<F: Fleet> Monitor<F> {
         let mut state = lock(&self.state);
         state.rouse(number, Instant::now());
         let task = &mut state.tasks[number];
-        (task.passed, task.hungry) = (None, false);
+        (task.passed, task.hungry, task.leaving) = (None, false, false);
         Phase::Ready
     }
 

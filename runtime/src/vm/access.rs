@@ -225,7 +225,7 @@ impl Vm {
     /// After a device was touched: interrupts, deadlines and requests may have changed.
     fn after_device(&mut self, owed: u32) {
         self.counters.device_accesses += 1;
-        self.collect_output();
+        self.collect_output(owed);
         self.refresh_lines();
         let deadline = self
             .board
@@ -238,10 +238,12 @@ impl Vm {
     }
 
     /// Takes what devices have printed.
-    pub(super) fn collect_output(&mut self) {
+    pub(super) fn collect_output(&mut self, owed: u32) {
         let output = self.board.take_output();
         if !output.is_empty() {
             self.write_console(output);
+            let now = self.cpu.now(owed).to_nanos();
+            self.with_board(|board, outside| board.redirect_input(outside, now));
         }
     }
 

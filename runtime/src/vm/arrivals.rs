@@ -3,7 +3,9 @@
 
 use crate::clock::Cycles;
 use crate::device::folder::Job;
+use crate::device::i8042::Button;
 use crate::device::network::Frame;
+use crate::device::stroke::Stroke;
 use crate::device::virtio::WindowSize;
 use crate::exit::Outcome;
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// Something that came from outside.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Arrived {
-    /// A byte was typed on the console.
-    Typed(u8),
+    /// Something was typed on the console.
+    Typed(Stroke),
     /// A frame came in by a network port.
     Frame {
         /// The number of the port.
@@ -35,6 +37,8 @@ pub enum Arrived {
     Resized(WindowSize),
     /// The monitor asks the guest to have so many pages in its balloon.
     Balloon(u32),
+    /// An operator pressed a button of the machine.
+    Pressed(Button),
 }
 
 /// What came, and when.

@@ -2,14 +2,15 @@
 
 use crate::account::Holding;
 use crate::clock::Nanos;
+use crate::device::stroke::Stroke;
 use crate::device::virtio::WindowSize;
 use std::time::Duration;
 
 /// What has come in from the console.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Bytes typed; none if nothing was typed.
-    Bytes(Vec<u8>),
+    /// What was typed; none if nothing was.
+    Typed(Vec<Stroke>),
     /// The person wants to leave.
     Quit,
 }
@@ -18,7 +19,7 @@ pub enum Input {
 pub trait Host {
     /// Takes bytes that the guest wrote to its console. Returns what to type in answer: that is
     /// how a script stays in step with the guest, to the instruction.
-    fn output(&mut self, bytes: &[u8]) -> Vec<u8>;
+    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke>;
 
     /// Whether what the guest printed waits for a reader, and the guest is to wait as well: it
     /// comes back to the monitor soon.
@@ -31,10 +32,10 @@ pub trait Host {
         Holding::default()
     }
 
-    /// What was typed since the last call, `room` bytes at most; the rest stays where it is. Never
+    /// What was typed since the last call, `room` strokes at most; the rest stays where it is. Never
     /// waits.
     fn input(&mut self, _room: usize) -> Input {
-        Input::Bytes(Vec::new())
+        Input::Typed(Vec::new())
     }
 
     /// The size of the window that shows the console, if there is one.
@@ -70,7 +71,7 @@ pub trait Host {
 pub struct Nowhere;
 
 impl Host for Nowhere {
-    fn output(&mut self, _bytes: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _bytes: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 }

@@ -48,6 +48,16 @@ pub enum Hypercall {
     Again,
 }
 
+/// A call and what has become of it, for a person.
+fn told(call: Result<Call, CallError>, answer: Result<Progress, CallError>) -> String {
+    let call = call.map_or_else(|_| "no call".to_owned(), |call| format!("{call:x?}"));
+    match answer {
+        Ok(Progress::Done(value)) => format!("{call}: done, value {value:#x}"),
+        Ok(Progress::Begun(count)) => format!("{call}: goes on, {count} done"),
+        Err(error) => format!("{call}: refused, {error}"),
+    }
+}
+
 /// The physical address that a guest means: kseg0 and kseg1 reach the first 256 MiB of RAM, every
 /// other address is physical itself.
 fn physical(address: u32) -> Pa {
@@ -88,7 +98,7 @@ impl Caller<'_> {
         let call = Call::new(request, arguments);
         let answer = call.and_then(|call| self.call(call, request.done));
         let number = request.number;
-        tracing::trace!(target: "hypercalls", "{number}: {call:x?} -> {answer:x?}");
+        tracing::trace!(target: "hypercalls", "{number}: {}", told(call, answer));
         if matches!(answer, Ok(Progress::Begun(_))) {
             return answer;
         }

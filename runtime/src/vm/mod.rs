@@ -29,6 +29,7 @@ use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
 use crate::device::folder::Folder;
 use crate::device::network::Network;
+use crate::device::stroke::Stroke;
 use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
@@ -523,16 +524,29 @@ impl Vm {
 
     /// Types bytes on the console, now.
     pub fn type_bytes(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.arrive(Arrived::Typed(byte));
+        self.type_strokes(Stroke::typed(bytes));
+    }
+
+    /// Types on the console, now.
+    pub fn type_strokes(&mut self, strokes: impl IntoIterator<Item = Stroke>) {
+        for stroke in strokes {
+            self.arrive(Arrived::Typed(stroke));
         }
+    }
+
+    /// An operator does something to the machine, now, unless what arrives is known. Says whether it
+    /// was done.
+    pub fn operate(&mut self, what: Arrived) -> bool {
+        let open = !(self.is_past() || self.arrivals.is_replay());
+        if open {
+            self.arrive(what);
+        }
+        open
     }
 
     /// Asks the guest to have so many pages in its balloon, unless what arrives is known.
     pub fn ask_for_pages(&mut self, pages: u32) {
-        if !(self.is_past() || self.arrivals.is_replay()) {
-            self.arrive(Arrived::Balloon(pages));
-        }
+        self.operate(Arrived::Balloon(pages));
     }
 
     /// Something comes from outside, now: between two runs of the engine.
@@ -540,8 +554,8 @@ impl Vm {
         let now = self.cpu.now(0);
         self.arrivals.note(now, &what);
         match what {
-            Arrived::Typed(byte) => {
-                self.with_board(|board, outside| board.push_input(byte, outside, now.to_nanos()));
+            Arrived::Typed(stroke) => {
+                self.with_board(|board, outside| board.push_input(stroke, outside, now.to_nanos()));
                 self.console.note_typed();
             }
             Arrived::Answer {
@@ -553,6 +567,7 @@ impl Vm {
             }),
             Arrived::Resized(size) => self.board.resize(size),
             Arrived::Balloon(pages) => self.board.ask_for_pages(pages),
+            Arrived::Pressed(button) => self.board.press(button),
             // Whatever the machine did last, what is due now is done.
             Arrived::End(_) => {
                 self.serve_devices();
@@ -563,6 +578,6 @@ impl Vm {
                 });
             }
         }
-        self.collect_output();
+        self.collect_output(0);
     }
 }

@@ -208,7 +208,7 @@ impl Vm {
             if fresh > 0 {
                 let answer = host.output(&bytes[bytes.len() - fresh..]);
                 if !self.arrivals.is_replay() {
-                    self.type_bytes(&answer);
+                    self.type_strokes(answer);
                 }
             }
         }
@@ -228,9 +228,9 @@ impl Vm {
         let room = TYPED_AHEAD.saturating_sub(self.board.typed_ahead());
         // What is typed meanwhile waits until the machine is back.
         match host.input(if past { 0 } else { room }) {
-            Input::Bytes(_) if past || self.arrivals.is_replay() => self.arrive_again(),
-            Input::Bytes(bytes) => {
-                self.type_bytes(&bytes);
+            Input::Typed(_) if past || self.arrivals.is_replay() => self.arrive_again(),
+            Input::Typed(strokes) => {
+                self.type_strokes(strokes);
                 self.heed_size(host);
                 self.take_frames();
                 self.take_answers();
@@ -395,7 +395,7 @@ impl Vm {
         self.cpu.cp0.advance_timer(now);
         if self.board.deadline().is_some_and(|at| at <= now.to_nanos()) {
             self.with_board(|board, outside| board.advance(outside, now.to_nanos()));
-            self.collect_output();
+            self.collect_output(0);
         }
         self.refresh_lines();
         match self.board.take_request() {

@@ -65,7 +65,7 @@ versions! {
     ConfigState: "configuration" 1;
     Vec<CpuState>: "CPU" 2;
     RamState: "memory" 2;
-    Malta: "board" 5;
+    Malta: "board" 6;
     Console: "console" 1;
 }
 

@@ -20,7 +20,7 @@ use clap::{Args, Subcommand};
 
 pub use error::FetchError;
 
-use super::{CliError, Exit};
+use super::{CliError, Exit, print};
 
 /// Where the guest's files go, unless the user says.
 const HOME: &str = "guests/debian";
@@ -92,20 +92,20 @@ pub(super) fn execute(args: &FetchArgs) -> Result<Exit, CliError> {
     };
     let (kernel, initrd) = (to.join(debian::KERNEL), to.join(debian::INITRD));
     let news = debian::bring(&to, args.deb.as_deref())?;
-    println!(
+    print(&format!(
         "Debian {news}. To boot it to a shell:\n  mirrorball run {} --initrd {} \
-         --append 'console=ttyS0 rdinit=/bin/sh'",
+         --append 'console=ttyS0 rdinit=/bin/sh'\n",
         kernel.display(),
         initrd.display()
-    );
+    ))?;
     if args.programs {
         let news = programs::bring(&to, &args.mirror)?;
-        println!(
+        print(&format!(
             "An initrd with Debian's programs {news}. To boot it to a shell:\n  \
-             mirrorball run {} --initrd {} --append 'console=ttyS0'",
+             mirrorball run {} --initrd {} --append 'console=ttyS0'\n",
             kernel.display(),
             to.join(programs::PROGRAMS).display()
-        );
+        ))?;
     }
     if args.boot {
         let news = disk::bring_boot(&to, &args.mirror)?;
@@ -120,13 +120,13 @@ pub(super) fn execute(args: &FetchArgs) -> Result<Exit, CliError> {
     if args.disk {
         let news = disk::bring(&to, &args.mirror)?;
         let at = |name| to.join(disk::FOLDER).join(name).display().to_string();
-        println!(
+        print(&format!(
             "A disk with Debian {news}. To boot it and log in as root, without a password:\n  \
-             mirrorball run {} --initrd {} --disk {} --append console=ttyS0 -m 512M",
+             mirrorball run {} --initrd {} --disk {} --append console=ttyS0 -m 512M\n",
             at(disk::KERNEL),
             at(disk::INITRD),
             at(disk::DISK)
-        );
+        ))?;
     }
     Ok(Exit::Done)
 }

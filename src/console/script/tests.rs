@@ -8,9 +8,14 @@ fn run(script: &str, output: &str) -> (ScriptRunner, Vec<String>) {
         runner,
         typed
             .into_iter()
+            .map(|strokes| strokes.into_iter().map(Stroke::byte).collect())
             .map(|bytes| String::from_utf8(bytes).unwrap())
             .collect(),
     )
+}
+
+fn strokes(text: &[u8]) -> Vec<Stroke> {
+    Stroke::typed(text).collect()
 }
 
 fn error(script: &str) -> String {
@@ -42,7 +47,10 @@ fn a_session_answers_each_prompt_once() {
 fn the_answer_comes_with_the_last_byte_of_the_text() {
     let (mut runner, _) = ScriptRunner::start(Script::parse("s", SESSION).unwrap());
     assert!(b"~ #".iter().all(|&byte| runner.output(byte).is_none()));
-    assert_eq!(runner.output(b' ').as_deref(), Some(&b"uname -a\n"[..]));
+    assert_eq!(
+        runner.output(b' ').as_deref(),
+        Some(&*strokes(b"uname -a\n"))
+    );
 }
 
 #[test]
@@ -82,7 +90,7 @@ fn an_unfinished_script_tells_its_line() {
 fn escapes_stand_for_bytes() {
     let (_, first) =
         ScriptRunner::start(Script::parse("s", r#"send "\n\r\t\x03\xfF\\\"é # ""#).unwrap());
-    assert_eq!(first.unwrap(), b"\n\r\t\x03\xff\\\"\xc3\xa9 # ");
+    assert_eq!(first.unwrap(), strokes(b"\n\r\t\x03\xff\\\"\xc3\xa9 # "));
 }
 
 #[test]
@@ -90,7 +98,7 @@ fn each_bad_line_has_its_message() {
     for (line, message) in [
         (
             "expect \"x\"",
-            "unknown step \"expect\"; write wait \"TEXT\", send \"TEXT\" or quit",
+            "unknown step \"expect\"; write wait \"TEXT\", send \"TEXT\", break or quit",
         ),
         ("wait x", "the text is not in quotes; write it as \"TEXT\""),
         ("send", "the text is not in quotes; write it as \"TEXT\""),
@@ -144,4 +152,14 @@ fn bad_files_have_their_line() {
             .to_string(),
         "/no/script: no such file; check the path"
     );
+}
+
+#[test]
+fn a_break_has_its_place_among_what_is_typed() {
+    let script = Script::parse("s", "send \"a\"\nbreak # SysRq\nsend \"h\"\nquit").unwrap();
+    let (runner, typed) = ScriptRunner::start(script);
+    let [a, h] = [b'a', b'h'].map(Stroke::Byte);
+    assert_eq!(typed.unwrap(), [a, Stroke::Break, h]);
+    assert!(runner.quits());
+    assert!(error("break \"x\"").contains("follows the step"));
 }

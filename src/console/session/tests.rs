@@ -35,26 +35,30 @@ fn streamed(out: impl Write + Send + 'static) -> Session {
     Session::new(Box::new(lane), None, None, Pace::Scripted)
 }
 
-fn bytes(text: &str) -> Typed {
-    Typed::Bytes(text.into())
+fn bytes(text: &str) -> Input {
+    Input::Typed(Stroke::typed(text.as_bytes()).collect())
+}
+
+fn strokes(text: &str) -> Vec<Stroke> {
+    Stroke::typed(text.as_bytes()).collect()
 }
 
 #[test]
 fn what_is_typed_reaches_the_guest_once() {
     let (keys, mut session) = session(None);
-    keys.offer(b"l");
-    keys.offer(b"s");
+    keys.offer(&strokes("l"));
+    keys.offer(&strokes("s"));
     assert_eq!(session.input(ROOM), bytes("ls"));
     assert_eq!(session.input(ROOM), bytes(""));
     assert!(session.may_type());
     keys.quit();
-    assert_eq!(session.input(ROOM), Typed::Quit);
+    assert_eq!(session.input(ROOM), Input::Quit);
 }
 
 #[test]
 fn the_guest_is_given_what_it_has_room_for_and_the_rest_later() {
     let (keys, mut session) = session(None);
-    keys.offer(b"abcdef");
+    keys.offer(&strokes("abcdef"));
     assert_eq!(session.input(0), bytes(""));
     assert_eq!(session.input(4), bytes("abcd"));
     let start = Instant::now();
@@ -64,7 +68,7 @@ fn the_guest_is_given_what_it_has_room_for_and_the_rest_later() {
     keys.end();
     assert_eq!(session.input(4), bytes("ef"));
     keys.quit();
-    assert_eq!(session.input(0), Typed::Quit, "whatever room there is");
+    assert_eq!(session.input(0), Input::Quit, "whatever room there is");
 }
 
 /// What comes over a network ends the wait of a guest that is not typed on.
@@ -90,7 +94,7 @@ fn an_idle_guest_is_woken_from_another_thread() {
 #[test]
 fn the_end_of_input_leaves_the_machine_running() {
     let (keys, mut session) = session(None);
-    keys.offer(b"x");
+    keys.offer(&strokes("x"));
     keys.end();
     assert_eq!(session.input(ROOM), bytes("x"));
     assert!(!session.may_type());
@@ -106,7 +110,7 @@ fn an_idle_guest_waits_for_a_key_or_its_time() {
     let span = Nanos(20_000_000);
     assert_eq!(session.idle(span), span);
     assert!(start.elapsed() >= Duration::from_millis(20));
-    keys.offer(b"x");
+    keys.offer(&strokes("x"));
     assert!(session.idle(Nanos(60_000_000_000)) < Nanos(30_000_000_000));
     assert_eq!(session.input(ROOM), bytes("x"));
 }
@@ -118,15 +122,15 @@ fn a_script_types_alone_until_it_is_done() {
     let paper = Paper::default();
     let out = Box::new(paper.clone());
     let mut session = Session::new(out, Some(script), Some(source), Pace::Scripted);
-    keys.offer(b"noise");
+    keys.offer(&strokes("noise"));
     assert_eq!(session.input(ROOM), bytes("a"));
     assert!(!session.may_type());
     let forever = Nanos(u64::MAX);
     assert_eq!(session.idle(forever), forever, "time runs ahead");
-    assert_eq!(session.output(b"sh$"), b"");
+    assert_eq!(session.output(b"sh$"), strokes(""));
     assert!(session.unfinished().is_some());
-    assert_eq!(session.output(b" "), b"b");
-    keys.offer(b"c");
+    assert_eq!(session.output(b" "), strokes("b"));
+    keys.offer(&strokes("c"));
     assert_eq!(session.input(ROOM), bytes("c"));
     assert_eq!(*paper.0.lock().unwrap(), b"sh$ ");
 }
@@ -135,10 +139,10 @@ fn a_script_types_alone_until_it_is_done() {
 fn a_script_may_quit_and_a_person_may_quit_a_script() {
     let (_keys, mut quits) = session(Some("wait \"$ \"\nquit"));
     quits.output(b"$ ");
-    assert_eq!(quits.input(ROOM), Typed::Quit);
+    assert_eq!(quits.input(ROOM), Input::Quit);
     let (keys, mut waits) = session(Some("wait \"$ \""));
     keys.quit();
-    assert_eq!(waits.input(ROOM), Typed::Quit);
+    assert_eq!(waits.input(ROOM), Input::Quit);
 }
 
 #[test]
@@ -150,7 +154,7 @@ fn output_that_is_not_taken_ends_the_machine() {
         let mut session = streamed(Broken(kind));
         session.output(b"x");
         assert_eq!(session.finish(false).is_ok(), fine);
-        assert_eq!(session.input(ROOM), Typed::Quit);
+        assert_eq!(session.input(ROOM), Input::Quit);
     }
 }
 
@@ -199,7 +203,7 @@ fn a_person_may_leave_a_guest_that_waits_for_a_reader() {
         thread::sleep(Duration::from_millis(100));
         keys.quit();
     });
-    while session.input(ROOM) != Typed::Quit {
+    while session.input(ROOM) != Input::Quit {
         session.output(&[b'x'; 1000]);
     }
     person.join().unwrap();

@@ -23,7 +23,7 @@ pub(super) struct Line {
 
 /// Makes lines of bytes.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(in crate::console) struct Lines {
     parser: Parser,
     line: Line,
 }

@@ -78,7 +78,8 @@ impl Bench {
     }
 
     fn typed(&mut self, number: usize) -> Vec<u8> {
-        self.source(number).take(usize::MAX)
+        let taken = self.source(number).take(usize::MAX);
+        taken.into_iter().map(Stroke::byte).collect()
     }
 }
 

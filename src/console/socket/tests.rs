@@ -1,13 +1,25 @@
+use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use mirrorball_runtime::device::stroke::Stroke;
+use mirrorball_runtime::device::virtio::WindowSize;
+
+use super::super::exchange::CLIENTS;
+use super::super::frames::Said;
+use super::super::hub::RING;
 use super::*;
+use crate::console::Printer;
 
 struct Bench {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    sink: Sink,
+    sink: Shown<Nowhere>,
     source: Source,
     woken: Arc<AtomicU32>,
 }
@@ -44,7 +56,7 @@ impl Bench {
         let mut bytes = Vec::new();
         while bytes.len() < count {
             assert!(start.elapsed() < Duration::from_secs(10), "{}", bytes.len());
-            bytes.extend(self.source.take(count));
+            bytes.extend(self.source.take(count).into_iter().map(Stroke::byte));
             self.source.wait(Duration::from_millis(10));
         }
         bytes
@@ -124,8 +136,7 @@ fn the_guest_waits_for_no_client_and_the_oldest_is_dropped() {
     }
     assert!(start.elapsed() < Duration::from_secs(10));
     bench.sink.print(b"the end");
-    let shared = bench.sink.shared.clone();
-    assert!(shared.lock().ring.bytes.len() <= RING);
+    assert!(bench.sink.hub.kept() <= RING);
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
         slow.read_to_end(&mut all).unwrap();
@@ -183,4 +194,34 @@ fn more_clients_than_there_is_room_for_are_sent_away() {
     clients.pop();
     thread::sleep(Duration::from_millis(50));
     expect(&mut bench.client(), "x");
+}
+
+/// A client that the control socket hands over sees the last lines as plain text, then all that the
+/// guest prints as it is, and says more than bytes.
+#[test]
+fn a_client_that_is_handed_over_speaks_in_frames() {
+    let mut bench = bench();
+    bench.sink.print(b"boot\x1b[6n\nlogin: ");
+    let (mut client, other) = UnixStream::pair().unwrap();
+    bench.sink.hub.join(other).unwrap();
+    expect(&mut client, "boot\r\nlogin: ");
+    bench.sink.print(b"\x1b[1m$ ");
+    expect(&mut client, "\x1b[1m$ ");
+    let size = WindowSize {
+        columns: 100,
+        rows: 30,
+    };
+    let strokes = vec![Stroke::Byte(b'l'), Stroke::Break, Stroke::Byte(b'h')];
+    let said = [Said::Resized(size), Said::Typed(strokes.clone())];
+    for said in said {
+        client.write_all(&said.to_bytes()).unwrap();
+    }
+    assert_eq!(bench.typed(3), b"l\0h");
+    assert_eq!(bench.source.window_size(), Some(size));
+    client.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest);
+    assert_eq!(rest, b"", "what cannot be understood is sent away");
+    let mut plain = bench.client();
+    expect(&mut plain, "boot");
 }

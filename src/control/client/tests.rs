@@ -50,6 +50,26 @@ fn refusal(error: ClientError) -> (u16, String) {
 }
 
 #[test]
+fn a_connection_can_become_a_console() {
+    let bench = bench();
+    let mut console = bench.client.attach("web").unwrap();
+    console.write_all(b"x").unwrap();
+    let mut echo = Vec::new();
+    console.read_to_end(&mut echo).unwrap();
+    assert_eq!(echo, b"x");
+    let error = bench.client.attach("other").unwrap_err();
+    assert_eq!(refusal(error).0, 404);
+    for method in ["GET", "HEAD"] {
+        let ask = format!("{method} /vms/web/console HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = raw(&bench.path, &ask);
+        assert!(
+            answer.starts_with("HTTP/1.1 426 Upgrade Required"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
 fn what_is_large_comes_whole_or_not_at_all() {
     let bench = bench();
     let mut saved = Vec::new();

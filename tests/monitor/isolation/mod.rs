@@ -12,6 +12,7 @@ use mirrorball::engine::compiler::CompilePool;
 use mirrorball::engine::{AnyEngine, Jit, JitConfig};
 use mirrorball_runtime::cpu::cp0::{STATUS_BEV, STATUS_ERL};
 use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::memory::machine::MachineMemory;
 use mirrorball_runtime::memory::swap::SwapFile;
@@ -53,7 +54,7 @@ impl Stalls {
 struct Watched(Option<Arc<Stalls>>);
 
 impl Host for Watched {
-    fn output(&mut self, _: &[u8]) -> Vec<u8> {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
         Vec::new()
     }
 
@@ -61,7 +62,7 @@ impl Host for Watched {
         if let Some(stalls) = &self.0 {
             stalls.note();
         }
-        Input::Bytes(Vec::new())
+        Input::Typed(Vec::new())
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::device::Backends;
 use crate::device::disk::{Bus, MemoryDisk};
 use crate::device::network::Mac;
+use crate::device::stroke::Stroke;
 use crate::device::testing::Ram;
 
 const LINE_PIC: u8 = 1 << 2;
@@ -319,7 +320,7 @@ fn typed_input_reaches_the_cpu() {
     guest.outb(0x3fa, 0x01);
     guest.outb(0x3f9, 0x05);
     assert_eq!(guest.board.deadline(), None);
-    guest.board.console().push_input(b'l');
+    guest.board.console().push_input(Stroke::Byte(b'l'));
     guest.wait();
     assert_eq!(guest.board.lines(), LINE_PIC);
     assert_eq!(guest.lw(GT + 0xc34), 4);
@@ -459,7 +460,7 @@ fn a_reset_leaves_what_the_boot_code_leaves() {
     guest.sw(SERIAL2 + 8, 2);
     guest.set_config(10, 3, 0x80, 1);
     guest.sw(GT + 0x68, 0xa0);
-    guest.board.console().push_input(b'x');
+    guest.board.console().push_input(Stroke::Byte(b'x'));
     guest.board.reset();
     assert_eq!(guest.board.lines(), 0);
     assert_eq!(guest.lw(GT + 0x68), 0xdf);

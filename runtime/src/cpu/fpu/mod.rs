@@ -12,8 +12,10 @@
 //!   negate that NaN like any other sum.
 //! - **Tininess** is detected after rounding. Underflow means tiny and inexact, or just tiny when
 //!   its trap is enabled (*Underflow Exception*; QEMU does not make this distinction).
-//! - **FS = 1** replaces a result that is tiny before rounding by a zero of its sign and raises
-//!   nothing; operands are taken as they are.
+//! - **FS = 1** replaces a result that is tiny before rounding: by the smallest normal number of its
+//!   sign where rounding is away from zero, and by a zero of its sign elsewhere. It raises Underflow and
+//!   Inexact (*MIPS R4000 User's Manual*, table 7-1; QEMU delivers a zero and raises nothing). Operands
+//!   are taken as they are.
 //! - **Multiply-adds are not fused**: the product is rounded, then the sum, and Cause holds what
 //!   either raised. A RECIP is a division, an RSQRT a square root and a division likewise.
 //! - **ABS and NEG are arithmetic**: any NaN operand raises Invalid (Volume II-A, *ABS.fmt*,

@@ -115,7 +115,12 @@ pub(super) fn round<F: Format>(mode: Mode, real: &Real) -> (u64, Exceptions) {
         return (sign | magnitude, Exceptions::OVERFLOW | Exceptions::INEXACT);
     }
     if mode.flushes && real.exponent() < least {
-        return (sign, Exceptions::NONE);
+        let away = matches!(
+            (mode.rounding, real.negative),
+            (Rounding::Up, false) | (Rounding::Down, true)
+        );
+        let least = if away { 1 << F::FRACTION_BITS } else { 0 };
+        return (sign | least, Exceptions::UNDERFLOW | Exceptions::INEXACT);
     }
 
     // As the format has it.

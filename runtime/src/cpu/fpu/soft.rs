@@ -94,6 +94,19 @@ fn overflow<F: Format>(rounding: Rounding, negative: bool) -> Raised<u64> {
     (sign::<F>(negative) | magnitude, raised)
 }
 
+/// What FS puts in place of a number below the normal ones: the smallest of these where rounding is
+/// away from zero, and else a zero. Whatever it was, it is another number now.
+fn flushed<F: Format>(rounding: Rounding, negative: bool) -> Raised<u64> {
+    let away = match rounding {
+        Rounding::Nearest | Rounding::Zero => false,
+        Rounding::Up => !negative,
+        Rounding::Down => negative,
+    };
+    let magnitude = u64::from(away) << F::FRACTION_BITS;
+    let raised = Exceptions::UNDERFLOW | Exceptions::INEXACT;
+    (sign::<F>(negative) | magnitude, raised)
+}
+
 /// `round` for a number below the normal ones.
 fn round_tiny<F: Format>(mode: Mode, number: Number) -> Raised<u64> {
     let Number {
@@ -104,7 +117,7 @@ fn round_tiny<F: Format>(mode: Mode, number: Number) -> Raised<u64> {
     let excess = 64 - F::PRECISION;
     let sign = sign::<F>(negative);
     if mode.flushes {
-        return (sign, Exceptions::NONE);
+        return flushed::<F>(mode.rounding, negative);
     }
     // Tininess after rounding: with the format's precision but no limit to the exponent, does
     // the number reach the smallest normal one?

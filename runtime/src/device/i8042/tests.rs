@@ -183,3 +183,45 @@ fn the_reset_line_can_be_pulsed() {
     assert_eq!(kbc.take_request(), Some(Request::Reset));
     assert_eq!(kbc.take_request(), None);
 }
+
+/// What the keyboard says when a button is pressed.
+fn pressed(kbc: &mut I8042, button: Button) -> Vec<u32> {
+    kbc.press(button);
+    assert!(kbc.interrupt());
+    drain(kbc).into_iter().map(|(_, byte)| byte).collect()
+}
+
+#[test]
+fn buttons_are_keys_in_the_set_that_the_driver_wants() {
+    let mut kbc = tested();
+    assert_eq!(
+        pressed(&mut kbc, Button::Power),
+        [0xe0, 0x37, 0xe0, 0xf0, 0x37]
+    );
+    let all = [
+        0x14, 0x11, 0xe0, 0x71, 0xe0, 0xf0, 0x71, 0xf0, 0x11, 0xf0, 0x14,
+    ];
+    assert_eq!(pressed(&mut kbc, Button::CtrlAltDel), all);
+    command(&mut kbc, 0x60);
+    data(&mut kbc, 0x41);
+    assert_eq!(
+        pressed(&mut kbc, Button::CtrlAltDel),
+        [0x1d, 0x38, 0xe0, 0x53, 0xe0, 0xd3, 0xb8, 0x9d]
+    );
+    assert_eq!(pressed(&mut kbc, Button::Power), [0xe0, 0x5e, 0xe0, 0xde]);
+}
+
+#[test]
+fn a_keyboard_keeps_a_few_whole_keys_and_says_nothing_when_it_is_off() {
+    let mut kbc = tested();
+    (0..5).for_each(|_| kbc.press(Button::CtrlAltDel));
+    assert_eq!(drain(&mut kbc).len(), 11);
+    data(&mut kbc, 0xf5);
+    drain(&mut kbc);
+    kbc.press(Button::Power);
+    assert_eq!(drain(&mut kbc), []);
+    data(&mut kbc, 0xf4);
+    drain(&mut kbc);
+    kbc.press(Button::Power);
+    assert_eq!(drain(&mut kbc).len(), 5);
+}

@@ -107,8 +107,8 @@ fn input_is_paced_at_the_programmed_rate() {
     put(&mut uart, 3, 0x03);
     put(&mut uart, 2, 0x01);
     put(&mut uart, 1, 1);
-    uart.push_input(b'a');
-    uart.push_input(b'b');
+    uart.push_input(Stroke::Byte(b'a'));
+    uart.push_input(Stroke::Byte(b'b'));
     let first = uart.deadline().expect("a byte is on its way");
     assert_eq!(first.0 - T.0, 260_416, "ten bits at 38400 baud");
     uart.advance(first);
@@ -127,7 +127,7 @@ fn a_short_stay_below_the_trigger_level_times_out() {
     let mut uart = port();
     put(&mut uart, 2, 0x81);
     put(&mut uart, 1, 1);
-    uart.push_input(b'a');
+    uart.push_input(Stroke::Byte(b'a'));
     let arrival = uart.deadline().expect("arrival");
     uart.advance(arrival);
     assert!(!uart.interrupt(), "one byte, trigger level eight");
@@ -143,7 +143,7 @@ fn typed_input_waits_for_room() {
     let mut uart = port();
     put(&mut uart, 2, 0x01);
     let text: Vec<u8> = (0..100).collect();
-    text.iter().for_each(|byte| uart.push_input(*byte));
+    Stroke::typed(&text).for_each(|stroke| uart.push_input(stroke));
     settle(&mut uart);
     assert_eq!(uart.input_pending(), 84);
     let mut got = Vec::new();
@@ -163,7 +163,7 @@ fn a_divisor_of_zero_still_receives() {
     put(&mut uart, 0, 0);
     put(&mut uart, 1, 0);
     put(&mut uart, 3, 0x03);
-    uart.push_input(b'a');
+    uart.push_input(Stroke::Byte(b'a'));
     settle(&mut uart);
     assert_eq!(get(&mut uart, 0), u32::from(b'a'));
 }
@@ -176,4 +176,106 @@ fn a_port_that_nothing_is_attached_to_keeps_little() {
     }
     assert_eq!(uart.take_output().len(), OUTPUT_MOST);
     assert_eq!(get(&mut uart, 5) & 0x60, 0x60, "it has sent it all");
+}
+
+/// All that arrives while the guest reads what there is.
+fn read_all(uart: &mut Uart16550) -> Vec<u8> {
+    let mut got = Vec::new();
+    settle(uart);
+    while uart.lsr() & LSR_DATA != 0 {
+        let now = uart.seen;
+        got.push(uart.read(0, Width::Byte, now) as u8);
+        settle(uart);
+    }
+    got
+}
+
+/// Sets up the port as Linux does when a process opens it: empties the receiver, reads what may be
+/// left, and does so again before it enables interrupts.
+fn open(uart: &mut Uart16550) {
+    for (offset, value) in [(2, 1), (2, 7), (2, 0)] {
+        let now = uart.seen;
+        uart.write(offset, Width::Byte, value, now);
+    }
+    for pause in [0, 1_000_000, 5_000_000] {
+        let now = uart.seen.plus(Nanos(pause));
+        for offset in [5, 0, 2, 6] {
+            uart.read(offset, Width::Byte, now);
+        }
+    }
+    let now = uart.seen;
+    uart.write(2, Width::Byte, 0x81, now);
+    uart.write(1, Width::Byte, u32::from(IER_RX), now);
+}
+
+#[test]
+fn a_stream_arrives_whole_although_the_receiver_is_emptied() {
+    let text = b"uname -a\npoweroff -f\n";
+    for fifo in [0, 1] {
+        let mut uart = port();
+        put(&mut uart, 2, fifo);
+        Stroke::piped(text).for_each(|stroke| uart.push_input(stroke));
+        settle(&mut uart);
+        open(&mut uart);
+        let soon = uart.seen.plus(Nanos(1_100_000));
+        assert!(
+            uart.deadline().is_some_and(|at| at <= soon),
+            "it is released"
+        );
+        assert_eq!(read_all(&mut uart), text);
+    }
+}
+
+#[test]
+fn what_a_person_types_before_the_port_is_opened_is_lost() {
+    let mut uart = port();
+    Stroke::typed(b"xy").for_each(|stroke| uart.push_input(stroke));
+    settle(&mut uart);
+    open(&mut uart);
+    assert_eq!(read_all(&mut uart), b"");
+}
+
+#[test]
+fn a_guest_that_polls_gets_a_stream_after_a_moment() {
+    let mut uart = port();
+    Stroke::piped(b"ab").for_each(|stroke| uart.push_input(stroke));
+    settle(&mut uart);
+    let cleared = uart.seen;
+    uart.write(2, Width::Byte, 3, cleared);
+    assert_eq!(uart.deadline(), Some(cleared.plus(HOLD)));
+    assert_eq!(read_all(&mut uart), b"ab");
+}
+
+#[test]
+fn a_stream_can_go_to_another_console() {
+    let mut uart = port();
+    put(&mut uart, 2, 1);
+    for stroke in [Stroke::Piped(b'a'), Stroke::Byte(b'b'), Stroke::Break] {
+        uart.push_input(stroke);
+    }
+    settle(&mut uart);
+    Stroke::piped(b"cd").for_each(|stroke| uart.push_input(stroke));
+    assert_eq!(uart.take_piped(), b"acd");
+    assert_eq!(read_all(&mut uart), b"b\0");
+}
+
+#[test]
+fn a_break_is_a_zero_and_a_line_status() {
+    let mut uart = port();
+    put(&mut uart, 2, 0x01);
+    put(&mut uart, 1, u32::from(IER_LINE | IER_RX));
+    for stroke in [Stroke::Byte(b'a'), Stroke::Break, Stroke::Byte(b'h')] {
+        uart.push_input(stroke);
+    }
+    settle(&mut uart);
+    let now = uart.seen;
+    let mut get = |offset| uart.read(offset, Width::Byte, now);
+    assert_eq!(get(5), 0xe1, "an error is in the FIFO, not at its head");
+    assert_eq!((get(2), get(0)), (0xc4, u32::from(b'a')));
+    assert_eq!(get(2), 0xc6, "line status goes first");
+    assert_eq!(get(5), 0xf1);
+    assert_eq!(get(5), 0x61, "reading LSR clears it");
+    assert_eq!((get(2), get(0)), (0xc4, 0));
+    assert_eq!((get(5), get(0)), (0x61, u32::from(b'h')));
+    assert_eq!(get(5), 0x60);
 }

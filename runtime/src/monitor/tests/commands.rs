@@ -1,6 +1,8 @@
 //! What a machine is told happens between two slices, wherever it is in the queue.
 
 use super::*;
+use crate::device::i8042::Button;
+use crate::vm::arrivals::Arrived;
 use std::thread;
 
 /// How long anything may take.
@@ -153,4 +155,40 @@ fn one_whose_console_is_full_is_held_back_alone() {
         assert!(monitor.step(0));
     }
     assert!(ran(0) > 0, "there is room again");
+}
+
+/// A machine that is busy until a key is pressed, and resets itself then.
+fn resets_by_key(_: usize, vm: &mut Vm, _: u64) -> Exit {
+    const COMMAND: Va = Va(0xb800_0064);
+    pass_time(vm, 10);
+    let status = vm.load(COMMAND, Width::Byte, 0);
+    if status.is_ok_and(|status| status & 1 != 0) {
+        let _ = vm.store(COMMAND, Width::Byte, 0xfe, 0);
+    }
+    Exit::Stop
+}
+
+#[test]
+fn a_guest_that_was_asked_to_shut_down_and_resets_is_off() {
+    let memory = MachineMemory::new(3 * RAM).unwrap();
+    let monitor = monitor(&[100, 100], RAM, memory, resets_by_key);
+    let fresh = monitor.shut_down(0, Button::CtrlAltDel);
+    assert_eq!(fresh, Err(CommandError::Fresh));
+    assert!(monitor.step(0) && monitor.step(0));
+    monitor.command(0, Command::Pause).unwrap();
+    let paused = monitor.shut_down(0, Button::CtrlAltDel);
+    assert_eq!(paused, Err(CommandError::Paused));
+    monitor.command(0, Command::Resume).unwrap();
+    monitor.shut_down(0, Button::CtrlAltDel).unwrap();
+    let key = Arrived::Pressed(Button::Power);
+    monitor.operate(1, key.clone()).unwrap();
+    while monitor.step(0) {}
+    let ended = lock(&monitor.fleet().ended).clone();
+    let mut ended: Vec<_> = ended.iter().map(|end| (end.0, end.1)).collect();
+    ended.sort_unstable_by_key(|end| end.0);
+    assert_eq!(
+        ended,
+        [(0, Some(Outcome::PowerOff)), (1, Some(Outcome::Reset))]
+    );
+    assert_eq!(monitor.operate(1, key), Err(CommandError::Ended));
 }

@@ -48,7 +48,7 @@ fn nonsense_is_harmless() {
             let _ = guest.try_store(pa, width, value);
         }
         match random() % 64 {
-            0 => guest.board.console().push_input(value as u8),
+            0 => guest.board.console().push_input(Stroke::Byte(value as u8)),
             1 => guest.now = guest.now.plus(Nanos(random() >> (24 + random() % 40))),
             16 if guest.board.has_room(0) => guest.deliver(random() as usize % 5, 60),
             2..16 => guest.now = guest.now.plus(Nanos(random() % 1000)),
@@ -80,7 +80,7 @@ fn the_end_of_time_is_survived() {
     for (port, value) in [(0x43, 0x34), (0x40, 2), (0x40, 0), (0x3f9, 0x0f)] {
         guest.outb(port, value);
     }
-    guest.board.console().push_input(b'x');
+    guest.board.console().push_input(Stroke::Byte(b'x'));
     for now in [1 << 62, u64::MAX - 1, u64::MAX] {
         guest.now = Nanos(now);
         guest.advance();

@@ -60,7 +60,7 @@ impl Guest {
                 Ok(0)
             }
             _ => {
-                self.board.console().push_input(value as u8);
+                self.board.console().push_input(Stroke::Byte(value as u8));
                 Ok(0)
             }
         };

@@ -186,3 +186,40 @@ fn multiply_adds_round_twice_and_raise_all() {
     ]);
     hold_ternary::<Double>([madd_d, msub_d, nmadd_d, nmsub_d]);
 }
+
+/// Table 7-1 of the *MIPS R4000 User's Manual*: what FS makes of tiny results, in the order of RM.
+#[test]
+fn tiny_results_are_flushed_as_in_the_manuals_table() {
+    const LEAST_S: u32 = 0x0080_0000;
+    const LEAST_D: u64 = 0x0010_0000_0000_0000;
+    const TINY_S: u32 = 0x1a00_0001;
+    const TINY_D: u64 = 0x1f00_0000_0000_0001;
+    let table = [(false, [0, 0, 1, 0]), (true, [0, 0, 0, 1])];
+    for (negative, least) in table {
+        for (rm, least) in (0..).zip(least) {
+            let (sign_s, sign_d) = (u32::from(negative) << 31, u64::from(negative) << 63);
+            let before = Fcsr(1 << 24 | rm);
+            let after = Fcsr(before.0 | 0x3000 | 0xc);
+            let mut fcsr = before;
+            let single = mul_s(&mut fcsr, TINY_S | sign_s, TINY_S);
+            assert_eq!(
+                (single, fcsr),
+                (Ok((least as u32 * LEAST_S) | sign_s), after)
+            );
+            fcsr = before;
+            let double = mul_d(&mut fcsr, TINY_D | sign_d, TINY_D);
+            assert_eq!((double, fcsr), (Ok((least * LEAST_D) | sign_d), after));
+            // One that the format has, too.
+            fcsr = before;
+            let exact = mul_s(&mut fcsr, LEAST_S | sign_s, 0x3f00_0000);
+            assert_eq!(
+                (exact, fcsr),
+                (Ok((least as u32 * LEAST_S) | sign_s), after)
+            );
+            // Underflow traps, and no result is delivered.
+            fcsr = Fcsr(before.0 | 1 << 8);
+            assert_eq!(mul_s(&mut fcsr, TINY_S | sign_s, TINY_S), Err(Trap));
+            assert_eq!(fcsr, Fcsr(before.0 | 1 << 8 | 0x3000));
+        }
+    }
+}
