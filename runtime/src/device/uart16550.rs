@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::{Sound, TYPED};
 use serde::{Deserialize, Serialize};
 
 const IER_RX: u8 = 0x01;
@@ -349,6 +350,16 @@ impl Device for Uart16550 {
             self.timeout = None;
             self.timeout_pending = true;
         }
+    }
+}
+
+impl Sound for Uart16550 {
+    fn is_sound(&self) -> bool {
+        let moments = [Some(self.seen), self.arrival, self.timeout];
+        moments.is_sound()
+            && self.fifo.len() <= FIFO_SIZE
+            && self.input.len() <= TYPED
+            && self.output.len() <= OUTPUT_MOST
     }
 }
 

@@ -6,6 +6,7 @@
 use super::{Broken, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
+use crate::sound::{Sound, TYPED};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -166,5 +167,11 @@ impl VirtioDevice for Console {
     ) -> Result<(), Broken> {
         self.print(queues)?;
         self.hand_on(queues)
+    }
+}
+
+impl Sound for Console {
+    fn is_sound(&self) -> bool {
+        self.typed.len() <= TYPED && self.printed.len() <= PRINTED
     }
 }
