@@ -103,9 +103,12 @@ impl Uart16550 {
         }
     }
 
-    /// Queues a byte to be received. It arrives when the line and the FIFO have time for it.
+    /// Queues a byte to be received, if there is room for it. It arrives when the line and the FIFO have
+    /// time for it.
     pub fn push_input(&mut self, byte: u8) {
-        self.input.push_back(byte);
+        if self.input.len() < TYPED {
+            self.input.push_back(byte);
+        }
         self.schedule_arrival();
     }
 

@@ -3,10 +3,10 @@
 use super::*;
 use crate::engine::{Interpreter, Jit, JitConfig};
 use crate::snapshot::format::Index;
+use crate::snapshot::made_up::{taken_apart, with_pages};
 use mirrorball_runtime::device::disk::{Bus, MemoryDisk};
 use mirrorball_runtime::vm::Engine;
 use mirrorball_runtime::vm::host::Nowhere;
-use xxhash_rust::xxh3::xxh3_64;
 
 /// How many snapshots are tried, unless `HOSTILE_CASES` says so.
 const CASES: usize = 1_000;
@@ -81,30 +81,6 @@ fn connect(vm: &mut Vm) {
     }
 }
 
-/// The snapshot whose pages are as in `good`, with another index.
-fn with_index(good: &[u8], index: &[u8]) -> Vec<u8> {
-    let end = good.len() - Trailer::BYTES;
-    let trailer = Trailer::from_bytes(good[end..].as_array().unwrap());
-    let packed = zstd::bulk::compress(index, 1).unwrap();
-    let trailer = Trailer {
-        bytes: packed.len() as u64,
-        hash: xxh3_64(&packed),
-        ..trailer
-    };
-    [
-        &good[..trailer.offset as usize],
-        &packed,
-        &trailer.to_bytes(),
-    ]
-    .concat()
-}
-
-fn index(good: &[u8]) -> Vec<u8> {
-    let end = good.len() - Trailer::BYTES;
-    let trailer = Trailer::from_bytes(good[end..].as_array().unwrap());
-    zstd::bulk::decompress(&good[trailer.offset as usize..end], 1 << 24).unwrap()
-}
-
 /// Changes some bytes, half of them where CPU and configuration are: the rest is longer.
 fn spoil(index: &mut [u8], rng: &mut fastrand::Rng) {
     for _ in 0..rng.usize(1..4) {
@@ -141,7 +117,7 @@ fn no_index_does_harm() {
     let cases = std::env::var("HOSTILE_CASES").map_or(CASES, |it| it.parse().unwrap());
     let seed = std::env::var("HOSTILE_SEED").map_or(7, |it| it.parse().unwrap());
     let good = bytes(&mut busy(&mut fastrand::Rng::with_seed(seed)));
-    let index = index(&good);
+    let (start, index) = taken_apart(&good);
     let _: Index = postcard::from_bytes(&index).unwrap();
     assert!(runs(&good, &mut Interpreter::new().unwrap()));
     let mut ran = 0;
@@ -149,7 +125,7 @@ fn no_index_does_harm() {
         let mut rng = fastrand::Rng::with_seed(seed << 32 | case as u64);
         let mut index = index.clone();
         spoil(&mut index, &mut rng);
-        let bytes = with_index(&good, &index);
+        let bytes = with_pages(&good[..start], &index);
         let run = || {
             if case % TRANSLATED == 0 {
                 runs(&bytes, &mut Jit::new(JitConfig::default()).unwrap())

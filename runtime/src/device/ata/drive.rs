@@ -243,8 +243,7 @@ impl Drive {
     /// Moves up to `most` bytes, and says where in the data they are. What comes at the end of a
     /// block, or of all data, follows.
     fn pass(transfer: &mut Transfer, most: usize) -> std::ops::Range<usize> {
-        // A drive that was loaded may be beyond its end.
-        let first = transfer.passed.min(transfer.data.len());
+        let first = transfer.passed;
         transfer.passed = (first + most).min(transfer.data.len());
         first..transfer.passed
     }

@@ -359,10 +359,10 @@ impl Sound for Pending {
 
 impl Sound for Block {
     fn is_sound(&self) -> bool {
-        let jobs = self.pending.iter().filter_map(Pending::job);
+        let mut jobs = self.pending.iter().filter_map(Pending::job);
         // Each job of the host is waited for once.
         let once = jobs.clone().is_sorted_by(|before, after| before < after);
-        once && jobs.last().is_none_or(|last| last < self.next_job)
+        once && jobs.all(|job| job < self.next_job)
             && is_job(self.next_job)
             && self.shape.is_sound()
             && self.pace.is_sound()

@@ -74,9 +74,11 @@ impl Console {
         self.used
     }
 
-    /// A byte is typed.
+    /// A byte is typed. It is lost if there is no room for it.
     pub fn push_input(&mut self, byte: u8) {
-        self.typed.push_back(byte);
+        if self.typed.len() < TYPED {
+            self.typed.push_back(byte);
+        }
     }
 
     /// Takes what was printed.

@@ -284,11 +284,11 @@ impl VirtioDevice for Net {
 }
 
 impl VirtioPci<Net> {
-    /// A frame comes in. It is lost if there is no driver for it.
+    /// A frame comes in. It is lost if there is no room for it.
     pub fn deliver(&mut self, frame: Frame) {
-        let is_served = self.serves(RECEIVE);
+        let has_room = self.has_room() && frame.bytes.len() <= LONGEST;
         let net = self.device_mut();
-        if is_served {
+        if has_room {
             net.waiting.push_back(frame);
         } else {
             net.traffic.dropped += 1;

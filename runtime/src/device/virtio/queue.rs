@@ -219,7 +219,6 @@ impl Queues<'_> {
     /// # Errors
     /// If the queue cannot be followed.
     pub fn pop(&mut self, queue: usize) -> Result<Option<Chain>, Broken> {
-        // A machine that was loaded may lack it.
         let queue = self.queues.get_mut(queue).ok_or(Broken)?;
         queue.pop(self.rules, self.memory)
     }
