@@ -6,7 +6,7 @@ use mirrorball_runtime::addr::Pa;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::device::disk::{Bus, MemoryDisk};
 use mirrorball_runtime::vm::host::Nowhere;
-use mirrorball_runtime::vm::{Vm, VmConfig};
+use mirrorball_runtime::vm::{Engine, Vm, VmConfig};
 use tempfile::TempDir;
 
 use crate::engine::{Interpreter, Jit, JitConfig};
@@ -141,10 +141,9 @@ fn step(bytes: [u8; 8]) -> Vec<u32> {
     }
 }
 
-/// A guest that uses its devices, hypercalls, TLB and code in any way, and behind that what is in its
-/// memory.
-pub fn program(bytes: &[u8]) {
-    let Some(mut vm) = machine() else { return };
+/// A machine whose guest has done the steps that bytes stand for, with these bytes in its memory.
+pub(super) fn after(bytes: &[u8]) -> Option<Box<Vm>> {
+    let mut vm = machine()?;
     let (steps, _) = bytes.as_chunks();
     let mut code = place();
     code.extend(steps.iter().take(2_000).copied().flat_map(step));
@@ -152,19 +151,22 @@ pub fn program(bytes: &[u8]) {
     vm.view().write_physical(Pa(0x1000), &words(&code));
     let memory = &bytes[..bytes.len().min(0x4000)];
     vm.view().write_physical(Pa(DATA), memory);
-    let translates = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    match (
-        translates,
-        Jit::new(JitConfig::default()),
-        Interpreter::new(),
-    ) {
-        (true, Ok(mut jit), _) => vm.run(&mut jit, &mut Nowhere, INSTRUCTIONS),
-        (_, _, Ok(mut engine)) => vm.run(&mut engine, &mut Nowhere, INSTRUCTIONS),
-        _ => return,
+    let mut engine: Box<dyn Engine> = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+        Box::new(Jit::new(JitConfig::default()).ok()?)
+    } else {
+        Box::new(Interpreter::new().ok()?)
     };
-    let account = vm.account();
-    let mut kept = account.holdings();
-    assert!(kept.all(|(_, it)| it.bytes <= it.limit), "{account:?}");
+    vm.run(&mut *engine, &mut Nowhere, INSTRUCTIONS);
+    Some(vm)
+}
+
+/// A guest that uses its devices, hypercalls, TLB and code in any way.
+pub fn program(bytes: &[u8]) {
+    if let Some(vm) = after(bytes) {
+        let account = vm.account();
+        let mut kept = account.holdings();
+        assert!(kept.all(|(_, it)| it.bytes <= it.limit), "{account:?}");
+    }
 }
 
 /// Messages of 9P to a folder, each behind two bytes that say how long it is.

@@ -170,3 +170,17 @@ fn targets_take_anything() {
         }
     }
 }
+
+#[test]
+fn the_program_reaches_devices_and_calls() {
+    let vm = guest::after(&program()).expect("there is a host for it");
+    for name in [
+        "disk0", "disk1", "balloon", "console", "rng", "ide", "ttyS0", "uhci", "i8259",
+    ] {
+        let row = vm.board.accesses().find(|row| row.0 == name);
+        let is_used = row.is_some_and(|(_, reads, writes)| reads + writes > 0);
+        assert!(is_used, "{name}: {row:?}");
+    }
+    assert!(vm.counters.hypercalls.iter().sum::<u64>() > 0);
+    assert!(vm.counters.tlb_writes > 0 && vm.counters.exceptions.iter().sum::<u64>() > 0);
+}
