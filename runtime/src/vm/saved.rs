@@ -34,7 +34,7 @@ pub enum LoadError {
     /// There is no such CPU model.
     #[error("the saved machine has a CPU model {0:?}, which this program does not have")]
     Model(String),
-    /// A part is in a state that a machine cannot come to by itself: someone wrote it so.
+    /// A part is in a state that a machine cannot come to: it was written to do harm.
     #[error("the saved {0} is in a state that no machine comes to")]
     Unsound(&'static str),
     /// A part does not fit the machine that it is of.

@@ -1,4 +1,4 @@
-//! Snapshots by authors who wish harm.
+//! Snapshots that were written to do harm.
 
 use super::*;
 use crate::engine::{Interpreter, Jit, JitConfig};

@@ -1,4 +1,4 @@
-//! A board that was saved by an author who wishes harm.
+//! A board whose saved state was written to do harm.
 
 use super::saved::Step;
 use super::*;
