@@ -59,6 +59,8 @@ pub mod disk;
 pub mod fleet;
 #[cfg(feature = "program")]
 pub mod folder;
+#[cfg(all(feature = "program", any(test, fuzzing)))]
+pub mod fuzz;
 #[cfg(feature = "program")]
 pub mod gdb;
 #[cfg(feature = "program")]

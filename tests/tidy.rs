@@ -1,6 +1,8 @@
 //! The rules of the house that a program can check. They hold for `src`, `runtime`, `tests` and
 //! `benches` alike where nothing else is said.
 
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
 #[path = "tidy/documents.rs"]
 mod documents;
 
@@ -65,12 +67,14 @@ const LAYERS: &[&[&str]] = &[
     &["fleet"],
     &["measure"],
     &["cli"],
+    &["fuzz"],
 ];
 
 /// The same for the runtime. CPU and MMU know each other: the CPU carries a pointer to its
 /// software TLB, the MMU looks at modes and exceptions.
 const RUNTIME_LAYERS: &[&[&str]] = &[
     &["account", "addr", "clock", "exit", "hypercall"],
+    &["sound"],
     &["cpu"],
     &["memory"],
     &["mmu"],

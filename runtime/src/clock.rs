@@ -30,6 +30,10 @@ pub struct Cycles(pub u64);
 pub struct Nanos(pub u64);
 
 impl Cycles {
+    /// The last moment of a machine that is loaded, which is centuries away: what comes later still has
+    /// a number.
+    pub const LAST: Cycles = Cycles(1 << 59);
+
     /// The same moment in nanoseconds.
     #[must_use]
     pub const fn to_nanos(self) -> Nanos {
@@ -38,6 +42,9 @@ impl Cycles {
 }
 
 impl Nanos {
+    /// The last moment that the state of a machine names which is loaded: a century and more behind
+    /// [`Cycles::LAST`].
+    pub const LAST: Nanos = Nanos(u64::MAX / 2);
     /// One second.
     pub const SECOND: Nanos = Nanos(1_000_000_000);
 

@@ -17,5 +17,6 @@ pub mod memory;
 pub mod mmu;
 pub mod monitor;
 pub mod sched;
+pub mod sound;
 pub mod vcpu;
 pub mod vm;

@@ -9,14 +9,14 @@
 
 pub mod api;
 pub mod client;
-mod http;
+pub(crate) mod http;
 pub mod metrics;
 #[cfg(test)]
 mod openapi;
 pub mod routes;
 pub mod server;
 pub mod socket;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
 
 pub use api::{

@@ -256,7 +256,7 @@ fn segments(target: &str) -> Option<Vec<String>> {
 }
 
 /// The answer to a request.
-pub(super) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
+pub(crate) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
     let Some(path) = segments(&request.target) else {
         return failure(400, "the request's target is no path");
     };

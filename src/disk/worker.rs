@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use mirrorball_runtime::device::disk::{Command, Disk, DiskError, Job, Reply, SECTOR};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::medium::Medium;
 use super::report::Report;
@@ -27,6 +27,8 @@ pub(super) struct HostDisk {
     /// Nothing once the disk is given up.
     jobs: Option<Sender<(Job, Command)>>,
     replies: Receiver<(Job, Reply)>,
+    /// What was started and has not ended, as far as was looked.
+    running: FxHashSet<Job>,
     /// What ended and was not fetched.
     ended: FxHashMap<Job, Reply>,
     thread: Option<JoinHandle<()>>,
@@ -52,9 +54,15 @@ impl HostDisk {
             sectors,
             jobs: Some(jobs),
             replies,
+            running: FxHashSet::default(),
             ended: FxHashMap::default(),
             thread: Some(thread),
         })
+    }
+
+    fn note(&mut self, (job, reply): (Job, Reply)) {
+        self.running.remove(&job);
+        self.ended.insert(job, reply);
     }
 }
 
@@ -73,26 +81,29 @@ impl Disk for HostDisk {
 
     fn start(&mut self, job: Job, command: Command) {
         let sent = self.jobs.as_ref().map(|jobs| jobs.send((job, command)));
-        if !matches!(sent, Some(Ok(()))) {
+        if matches!(sent, Some(Ok(()))) {
+            self.running.insert(job);
+        } else {
             self.ended.insert(job, Err(DiskError));
         }
     }
 
     fn ended(&mut self, job: Job) -> bool {
-        self.ended.extend(self.replies.try_iter());
-        self.ended.contains_key(&job)
+        while let Ok(reply) = self.replies.try_recv() {
+            self.note(reply);
+        }
+        !self.running.contains(&job)
     }
 
     fn finish(&mut self, job: Job) -> Reply {
-        loop {
-            if let Some(reply) = self.ended.remove(&job) {
-                return reply;
-            }
+        while self.running.contains(&job) {
             match self.replies.recv() {
-                Ok((job, reply)) => self.ended.insert(job, reply),
+                Ok(reply) => self.note(reply),
                 Err(_) => return Err(DiskError),
-            };
+            }
         }
+        // A job that was never started has failed.
+        self.ended.remove(&job).unwrap_or(Err(DiskError))
     }
 }
 

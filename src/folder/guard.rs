@@ -52,7 +52,7 @@ const ERRORS: [(Errno, u32); 12] = [
 ];
 
 /// A server behind its guard.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     server: Server,
     readonly: bool,
     /// The numbers that the guest has given to files.

@@ -6,7 +6,7 @@
 //! would lead out of the folder or change what is not to be changed. The thread confines itself to the
 //! folder beside.
 
-mod guard;
+pub(crate) mod guard;
 
 use std::collections::VecDeque;
 use std::fmt;

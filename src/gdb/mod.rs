@@ -11,7 +11,7 @@ mod monitor;
 mod place;
 mod registers;
 mod server;
-mod session;
+pub(crate) mod session;
 mod subject;
 mod target;
 

@@ -80,7 +80,7 @@ fn begins_well(byte: &u8) -> bool {
 
 /// Serves the client at `stream` until it leaves, or there is nothing more to debug. Then the machine
 /// goes on, unless the client has ended it.
-pub(super) fn serve(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) {
+pub(crate) fn serve(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) {
     let Some(target) = attach(subject, desk) else {
         return;
     };

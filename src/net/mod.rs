@@ -80,6 +80,8 @@ trait Outlet: Send + Sync {
     fn send(&self, frame: Frame);
     /// Another machine begins at this end: what the last one had open is gone.
     fn begin(&self) {}
+    /// A machine at this end is gone.
+    fn end(&self) {}
     /// What it keeps for the guest.
     fn held(&self) -> Holding {
         Holding::default()
@@ -244,6 +246,12 @@ struct End {
     port: Port,
     inlet: Arc<Wire>,
     outlet: Arc<dyn Outlet>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.outlet.end();
+    }
 }
 
 impl Network for End {

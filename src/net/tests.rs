@@ -76,6 +76,34 @@ fn a_port_that_is_in_use_is_told_of() {
 }
 
 #[test]
+fn nothing_listens_for_a_machine_that_is_gone() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let forward = format!("tcp::{}-:22", address.port()).parse().unwrap();
+    let spec = NetSpec::new(Kind::User(vec![forward]), default_mac(0, 0), None);
+    let comes = |listens: bool| {
+        let start = std::time::Instant::now();
+        while TcpStream::connect(address).is_ok() != listens {
+            assert!(start.elapsed().as_secs() < 10, "it listens: {}", !listens);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    };
+    let first = spec.open().unwrap();
+    comes(true);
+    // One that follows another, as after a reset, is not alone for a moment.
+    let second = spec.open().unwrap();
+    drop(first);
+    comes(true);
+    drop(second);
+    comes(false);
+    let third = spec.open().unwrap();
+    comes(true);
+    drop(third);
+    comes(false);
+}
+
+#[test]
 fn a_capture_has_both_directions() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.pcap");

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::device::network::{Frame, HEADER};
 use rustix::event::PollFlags;
+use rustix::net::{Shutdown, listen, shutdown};
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
@@ -47,6 +48,8 @@ const AT_ONCE: usize = 256;
 
 /// How long connections that come in wait if the host has no descriptors for them.
 const DEAF: Duration = Duration::from_secs(1);
+/// How many connections wait until they are taken.
+const AHEAD: i32 = 128;
 
 /// Checksums are verified and filled in.
 fn checksums() -> ChecksumCapabilities {
@@ -62,6 +65,8 @@ struct Gateway {
     ether: Arc<Ether>,
     outside: Outside,
     listeners: Vec<Listener>,
+    /// Whether there is a guest, or is to be one soon. While there is none, nothing listens for it.
+    is_used: bool,
     /// When the host may have descriptors for connections again.
     deaf_until: Option<Instant>,
     tcp: Tcp,
@@ -86,6 +91,7 @@ impl Gateway {
             ether,
             outside,
             listeners,
+            is_used: true,
             deaf_until: None,
             udp: Udp::default(),
         }
@@ -109,10 +115,17 @@ impl Gateway {
         delays.into_iter().flatten().min()
     }
 
-    /// Breaks off all that the guest had open: it is another one now.
-    fn forget(&mut self) {
+    /// Breaks off all that the guest had open: it is another one now, or there is none.
+    fn forget(&mut self, is_used: bool) {
         self.tcp.forget();
         self.udp = Udp::default();
+        self.is_used = is_used;
+        if !is_used {
+            for (listener, _) in &self.listeners {
+                // It keeps its port, and refuses what comes.
+                let _ = shutdown(listener, Shutdown::Read);
+            }
+        }
     }
 
     /// Takes a frame from the guest. What is not understood is lost, fragments of packets with it.
@@ -139,10 +152,11 @@ impl Gateway {
         }
     }
 
-    /// Takes connections that came in. If the host has no descriptors for them, they wait.
+    /// Takes connections that came in. If the host has no descriptors for them, they wait. What does
+    /// not listen, as there was no guest, does so again.
     fn accept(&mut self) {
-        use ErrorKind::{ConnectionAborted, Interrupted, WouldBlock};
-        if self.deafness().is_some() {
+        use ErrorKind::{ConnectionAborted, Interrupted, InvalidInput, WouldBlock};
+        if !self.hears() {
             return;
         }
         for (listener, forward) in &self.listeners {
@@ -151,6 +165,8 @@ impl Gateway {
                     Ok((stream, _)) => self.tcp.accept(stream, forward.guest),
                     Err(error) if error.kind() == WouldBlock => break,
                     Err(error) if [Interrupted, ConnectionAborted].contains(&error.kind()) => {}
+                    Err(error)
+                        if error.kind() == InvalidInput && listen(listener, AHEAD).is_ok() => {}
                     Err(_) => {
                         self.deaf_until = Some(Instant::now() + DEAF);
                         break;
@@ -158,6 +174,11 @@ impl Gateway {
                 }
             }
         }
+    }
+
+    /// Whether connections may come in.
+    fn hears(&self) -> bool {
+        self.is_used && self.deafness().is_none()
     }
 
     /// For how long connections that come in are not looked at.
@@ -168,7 +189,7 @@ impl Gateway {
 
     /// What is waited for, of the host's.
     fn sockets(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        let listens = self.tcp.has_room() && self.deafness().is_none();
+        let listens = self.tcp.has_room() && self.hears();
         let listeners = self.listeners.iter().filter(move |_| listens);
         let listeners = listeners.map(|(listener, _)| listener.as_fd());
         let heard = listeners.chain(self.udp.sockets());

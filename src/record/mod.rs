@@ -11,3 +11,10 @@ mod write;
 pub use format::{Ending, RecordError};
 pub use read::Record;
 pub use write::Recording;
+
+#[cfg(any(test, fuzzing))]
+mod made_up;
+#[cfg(test)]
+pub(crate) use made_up::samples;
+#[cfg(any(test, fuzzing))]
+pub(crate) use made_up::with_entries;

@@ -158,6 +158,8 @@ const SWAP: Group = &[(libc::SYS_pread64, ALWAYS), (libc::SYS_pwrite64, ALWAYS)]
 const NETWORK: Group = &[
     (libc::SYS_socket, INTERNET),
     (libc::SYS_connect, ALWAYS),
+    // Again, at a port that it was given, when a machine starts that had ended.
+    (libc::SYS_listen, ALWAYS),
     (libc::SYS_accept4, ALWAYS),
     (libc::SYS_read, ALWAYS),
     (libc::SYS_recvfrom, ALWAYS),

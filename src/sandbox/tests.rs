@@ -97,6 +97,11 @@ fn one_duty_reaches_the_network_and_no_files() {
         let (mut other, _) = listener.accept().unwrap();
         io::Write::write_all(&mut stream, b"x").unwrap();
         io::Read::read_exact(&mut other, &mut [0]).unwrap();
+        // What it was given to listen with can be closed, and listen again.
+        rustix::net::shutdown(&listener, rustix::net::Shutdown::Read).unwrap();
+        assert!(TcpStream::connect(address).is_err());
+        rustix::net::listen(&listener, 1).unwrap();
+        TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         assert!(denied(File::open("/dev/null")));
         assert!(denied(UnixStream::pair()));
         assert!(thread::Builder::new().spawn(|| ()).is_err());

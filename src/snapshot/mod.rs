@@ -13,5 +13,12 @@ pub use format::{Index, SnapshotError};
 pub use read::Snapshot;
 pub use write::Saved;
 
+#[cfg(any(test, fuzzing))]
+mod made_up;
+#[cfg(test)]
+pub(crate) use made_up::index_of;
+#[cfg(any(test, fuzzing))]
+pub(crate) use made_up::with_index;
+
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,7 @@ use crate::device::uart16550::Uart16550;
 use crate::device::virtio::{Balloon, Console, Entropy, VirtioPci, WindowSize};
 use crate::device::{Device, Outside, Registers, Width};
 use crate::memory::pmap::rom;
+use crate::sound::Sound;
 pub use accesses::Accesses;
 use chips::{BOARD, CHIPS, Chip, Chips};
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,16 @@ impl Malta {
     pub fn fit_flash(&mut self) {
         self.chips.flash.fit();
         self.reset();
+    }
+
+    /// The name of a part of it that is not sound, if there is one.
+    #[must_use]
+    pub fn unsound(&self) -> Option<&'static str> {
+        let first = self.due.into_iter().flatten().min();
+        let places = (!self.chips.are_in_place()).then_some("slots");
+        let due = (!self.due.is_sound() || self.next != first).then_some("deadlines");
+        let accesses = (!self.accesses.is_sound()).then_some("counters");
+        (self.chips.unsound()).or(places).or(due).or(accesses)
     }
 
     /// Whether it has flash memory.

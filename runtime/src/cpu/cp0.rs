@@ -48,6 +48,10 @@ pub const CAUSE_BD: u32 = 1 << 31;
 
 /// EntryHi.ASID.
 pub const ENTRYHI_ASID: u32 = 0xff;
+/// The bits of EntryHi that exist.
+const ENTRYHI: u32 = 0xffff_e000 | ENTRYHI_ASID;
+/// Config.K0: how kseg0 is cached.
+const CONFIG_K0: u32 = 7;
 /// EntryLo bits that exist: a 20-bit PFN (32 physical address bits), C, D, V, G.
 pub(super) const ENTRYLO_MASK: u32 = 0x03ff_ffff;
 /// PageMask bits that exist: 4 KiB to 256 MiB.
@@ -230,7 +234,7 @@ impl Cpu {
             (6, 0) if (value as usize) < model.tlb_entries => cp0.wired = value,
             (7, 0) if model.release >= 2 => cp0.hwrena = value & HWRENA_MASK,
             (9, 0) => cp0.set_count(value, now),
-            (10, 0) => cp0.entry_hi = value & (0xffff_e000 | ENTRYHI_ASID),
+            (10, 0) => cp0.entry_hi = value & ENTRYHI,
             (11, 0) => cp0.set_compare(value, now),
             (12, 0) => {
                 let mask = model.status_mask;
@@ -250,7 +254,7 @@ impl Cpu {
             }
             (14, 0) => cp0.epc = value,
             (15, 1) if model.release >= 2 => cp0.ebase = merge(cp0.ebase, EBASE_MASK),
-            (16, 0) => cp0.config0 = merge(cp0.config0, 7),
+            (16, 0) => cp0.config0 = merge(cp0.config0, CONFIG_K0),
             (28, 0) => cp0.tags[0] = value,
             (28, 1) => cp0.tags[1] = value,
             (29, 0) => cp0.tags[2] = value,
@@ -261,9 +265,37 @@ impl Cpu {
     }
 }
 
+impl Cpu {
+    /// Whether what a guest cannot write in the registers is as in this CPU, and the rest such as it can
+    /// write, at time `now`.
+    #[must_use]
+    pub(crate) fn could_have(&self, cp0: &Cp0, now: Cycles) -> bool {
+        let (own, model) = (&self.cp0, self.model);
+        let status = model.status_mask | STATUS_CLEAR_ONLY;
+        let stopped = cp0.cause & CAUSE_DC != 0;
+        let timer = if stopped {
+            cp0.timer == u64::MAX
+        } else {
+            cp0.timer <= now.0.saturating_add(1 << 32)
+        };
+        let fixed = |own: u32, other: u32, mask: u32| (own ^ other) & !mask == 0;
+        timer
+            && cp0.status & !status == 0
+            && cp0.lines & !CAUSE_IP == 0
+            && (cp0.wired as usize) < model.tlb_entries
+            && legal_page_mask(cp0.page_mask) == cp0.page_mask
+            && cp0.entry_hi & !ENTRYHI == 0
+            && cp0.entry_lo.iter().all(|lo| lo & !ENTRYLO_MASK == 0)
+            && fixed(own.ebase, cp0.ebase, EBASE_MASK)
+            && fixed(own.int_ctl, cp0.int_ctl, INTCTL_VS)
+            && fixed(own.config0, cp0.config0, CONFIG_K0)
+            && cp0.hwrena & !HWRENA_MASK == 0
+    }
+}
+
 /// PageMask as the hardware keeps it: pairs of bits, all ones up to the highest. An illegal
 /// pattern selects 4 KiB pages.
-fn legal_page_mask(value: u32) -> u32 {
+pub(crate) fn legal_page_mask(value: u32) -> u32 {
     let pages = (value & PAGEMASK_MASK) >> 13;
     let contiguous = pages & (pages + 1) == 0;
     let pairs = (pages.trailing_ones() & 1) == 0;

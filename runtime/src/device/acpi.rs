@@ -7,6 +7,7 @@
 
 use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The number of I/O ports of the power management registers.
@@ -185,6 +186,19 @@ impl Registers for Smbus {
 impl Device for Smbus {
     fn reset(&mut self) {
         *self = Self::new();
+    }
+}
+
+/// It can work with any state.
+impl Sound for Smbus {
+    fn is_sound(&self) -> bool {
+        true
+    }
+}
+
+impl Sound for Acpi {
+    fn is_sound(&self) -> bool {
+        self.seen.is_sound() && self.carries <= ticks(Nanos::LAST) / CARRY_TICKS
     }
 }
 

@@ -16,6 +16,7 @@ use super::pci::{Bar, ConfigSpace, Identity, PciFunction};
 use super::{Device, Memory, NoMemory, Outside, Width};
 use crate::addr::Pa;
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The longest copy, in bytes.
@@ -182,6 +183,13 @@ impl PciFunction for Copier {
                 _ => {}
             }
         }
+    }
+}
+
+impl Sound for Copier {
+    fn is_sound(&self) -> bool {
+        let due = self.job.and_then(|job| job.due);
+        due.is_sound() && self.config.is_like(&Self::new().config)
     }
 }
 

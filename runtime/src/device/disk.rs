@@ -9,12 +9,15 @@ mod memory;
 mod pace;
 mod twin;
 
+use crate::sound::Sound;
 pub use memory::MemoryDisk;
 pub use pace::Pace;
 use serde::{Deserialize, Serialize};
 
 /// The bytes of a sector: the unit in which disks are addressed.
 pub const SECTOR: u64 = 512;
+/// The most bytes of a serial number.
+const LONGEST_SERIAL: usize = 20;
 
 /// What a disk is to do.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -52,6 +55,21 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether a disk of this shape has the sectors that it is about, and the data is whole sectors and
+    /// at most so many bytes.
+    #[must_use]
+    pub fn fits(&self, shape: &Shape, most: u64) -> bool {
+        let bytes = self.bytes();
+        let (sector, sectors) = match self {
+            Self::Read { sector, .. } | Self::Write { sector, .. } => (*sector, bytes / SECTOR),
+            Self::Flush => (0, 0),
+            Self::Discard { sector, sectors } | Self::WriteZeroes { sector, sectors } => {
+                (*sector, *sectors)
+            }
+        };
+        bytes.is_multiple_of(SECTOR) && bytes <= most && shape.holds(sector, sectors)
+    }
+
     /// How much data it moves.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -151,6 +169,12 @@ pub struct Disks {
 /// In an era devices have fewer jobs than this.
 const ERA: u64 = 1 << 40;
 
+/// Whether a device can number its jobs on from here.
+#[must_use]
+pub const fn is_job(next: Job) -> bool {
+    next < ERA / 2
+}
+
 impl Disks {
     fn get(&mut self, number: usize) -> Option<&mut Box<dyn Disk>> {
         self.disks.get_mut(number)?.as_mut()
@@ -216,5 +240,11 @@ impl Disks {
             disks: self.disks.iter_mut().map(pair).collect(),
             era: self.era,
         }
+    }
+}
+
+impl Sound for Shape {
+    fn is_sound(&self) -> bool {
+        self.serial.len() <= LONGEST_SERIAL && self.sectors <= u64::MAX / SECTOR
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The first offset of the page registers.
@@ -113,6 +114,13 @@ impl Registers for Dma8237 {
 impl Device for Dma8237 {
     fn reset(&mut self) {
         *self = Self::new();
+    }
+}
+
+/// It can work with any state.
+impl Sound for Dma8237 {
+    fn is_sound(&self) -> bool {
+        true
     }
 }
 

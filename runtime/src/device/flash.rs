@@ -14,6 +14,7 @@ use super::{Device, Memory, Outside, Registers, Width};
 use crate::addr::Pa;
 use crate::clock::Nanos;
 use crate::memory::pmap::rom::{BOOT_ROM, FLASH, SIZE};
+use crate::sound::Sound;
 use query::BUFFER;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,9 @@ use serde::{Deserialize, Serialize};
 pub const SECTOR: u64 = 64 << 10;
 /// What an erased byte holds.
 pub const ERASED: u8 = 0xff;
+
+/// An offset is below this: the chip is seen several times behind its end, where nothing is changed.
+const BEHIND: u64 = 4 * SIZE;
 
 /// Intel, and a chip of 4 MiB.
 const IDENTITY: [u8; 2] = [0x89, 0x16];
@@ -293,6 +297,32 @@ impl Device for Flash {
         for change in self.changes.drain(..) {
             change.make(outside.memory);
         }
+    }
+}
+
+impl Sound for Change {
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::Program { offset, bytes } => *offset < BEHIND && bytes.len() <= 4,
+            Self::Erase { offset } => *offset < BEHIND,
+        }
+    }
+}
+
+impl Sound for Buffer {
+    fn is_sound(&self) -> bool {
+        let writes = u64::from(self.left) + self.pieces.len() as u64;
+        writes <= BUFFER && self.pieces.is_sound()
+    }
+}
+
+impl Sound for Flash {
+    fn is_sound(&self) -> bool {
+        let expected = match &self.expected {
+            Expected::Buffer(buffer) => buffer.is_sound(),
+            _ => true,
+        };
+        expected && self.changes.len() as u64 <= BUFFER && self.changes.is_sound()
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The first offset of the serial port, and the number of bytes that it takes.
@@ -110,6 +111,13 @@ impl Device for Fpga {
 
     fn take_request(&mut self) -> Option<Request> {
         std::mem::take(&mut self.reset).then_some(Request::Reset)
+    }
+}
+
+/// It can work with any state.
+impl Sound for Fpga {
+    fn is_sound(&self) -> bool {
+        true
     }
 }
 

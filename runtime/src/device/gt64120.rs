@@ -11,6 +11,7 @@
 use super::pci::{ConfigSpace, Identity, PciFunction};
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use serde_big_array::Array;
 
@@ -418,6 +419,12 @@ impl PciFunction for Gt64120 {
 
     fn config_mut(&mut self) -> &mut ConfigSpace {
         &mut self.config
+    }
+}
+
+impl Sound for Gt64120 {
+    fn is_sound(&self) -> bool {
+        self.config.is_like(&Self::new(self.big_endian).config)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use super::{Device, Registers, Request, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const COMMAND_KEYBOARD_IRQ: u8 = 0x01;
@@ -431,6 +432,15 @@ impl Device for I8042 {
 
     fn take_request(&mut self) -> Option<Request> {
         std::mem::take(&mut self.reset).then_some(Request::Reset)
+    }
+}
+
+impl Sound for I8042 {
+    fn is_sound(&self) -> bool {
+        let [keyboard, mouse] = [&self.keyboard.answer, &self.mouse.answer];
+        let keys = self.keyboard.keys.len();
+        let answers = [self.answers.len(), keyboard.len(), mouse.len()];
+        answers.iter().all(|&bytes| bytes <= QUEUE) && keys <= KEYS
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The frequency of the input clock, in Hz.
@@ -340,6 +341,22 @@ impl Device for I8254 {
                 .next_edge(now)
                 .map(|next| next.max(now.plus(SHORTEST)));
         }
+    }
+}
+
+impl Sound for Counter {
+    fn is_sound(&self) -> bool {
+        self.mode <= 5
+            && self.access <= 3
+            && (1..=0x1_0000).contains(&self.count)
+            && self.start.is_sound()
+            && self.held.is_none_or(|held| held <= ticks(Nanos::LAST.0))
+    }
+}
+
+impl Sound for I8254 {
+    fn is_sound(&self) -> bool {
+        self.counters.is_sound() && self.due.is_sound()
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The input of the first controller that the second one's output drives.
@@ -314,6 +315,13 @@ impl Device for I8259Pair {
 
     fn interrupt(&self) -> bool {
         self.first.request().is_some()
+    }
+}
+
+/// It can work with any state.
+impl Sound for I8259Pair {
+    fn is_sound(&self) -> bool {
+        true
     }
 }
 

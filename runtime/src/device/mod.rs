@@ -35,6 +35,7 @@ pub mod virtio;
 
 use crate::addr::Pa;
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use disk::Disks;
 use folder::Folders;
 use network::Networks;
@@ -156,7 +157,7 @@ pub struct Backends {
 }
 
 /// A chip: what the board does with each of them.
-pub trait Device {
+pub trait Device: Sound {
     /// Puts the device into its state after a hardware reset.
     fn reset(&mut self);
     /// The level of the interrupt output.

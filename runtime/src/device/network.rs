@@ -7,6 +7,7 @@
 
 use crate::account::Holding;
 use crate::clock::Nanos;
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -132,5 +133,13 @@ impl std::ops::AddAssign for Traffic {
         self.received += other.received;
         self.received_bytes += other.received_bytes;
         self.dropped += other.dropped;
+    }
+}
+
+impl Sound for Traffic {
+    fn is_sound(&self) -> bool {
+        let frames = [self.sent, self.received, self.dropped];
+        let bytes = [self.sent_bytes, self.received_bytes];
+        frames.into_iter().chain(bytes).all(is_count)
     }
 }

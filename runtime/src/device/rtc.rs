@@ -12,6 +12,7 @@
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use serde_big_array::BigArray;
 
@@ -402,6 +403,13 @@ impl Device for Rtc {
             self.sync(now);
             self.schedule();
         }
+    }
+}
+
+impl Sound for Rtc {
+    fn is_sound(&self) -> bool {
+        let in_memory = usize::from(self.index) < self.cmos.len();
+        in_memory && self.phase <= SECOND && self.checked.is_sound() && self.due.is_sound()
     }
 }
 

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use super::stroke::Stroke;
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::{Sound, TYPED};
 use serde::{Deserialize, Serialize};
 
 const IER_RX: u8 = 0x01;
@@ -119,9 +120,12 @@ impl Uart16550 {
         }
     }
 
-    /// Queues what is to be received. It arrives when the line and the FIFO have time for it.
+    /// Queues what is to be received, if there is room for it. It arrives when the line and the FIFO have
+    /// time for it.
     pub fn push_input(&mut self, stroke: Stroke) {
-        self.input.push_back(stroke);
+        if self.input.len() < TYPED {
+            self.input.push_back(stroke);
+        }
         self.schedule_arrival();
     }
 
@@ -421,6 +425,16 @@ impl Device for Uart16550 {
             self.timeout = None;
             self.timeout_pending = true;
         }
+    }
+}
+
+impl Sound for Uart16550 {
+    fn is_sound(&self) -> bool {
+        let moments = [Some(self.seen), self.arrival, self.timeout, self.hold];
+        moments.is_sound()
+            && self.fifo.len() <= FIFO_SIZE
+            && self.input.len() <= TYPED
+            && self.output.len() <= OUTPUT_MOST
     }
 }
 

@@ -6,6 +6,7 @@
 
 use super::{Device, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The number of I/O ports.
@@ -146,6 +147,12 @@ impl Registers for Uhci {
 impl Device for Uhci {
     fn reset(&mut self) {
         *self = Self::new();
+    }
+}
+
+impl Sound for Uhci {
+    fn is_sound(&self) -> bool {
+        self.frame_at.is_sound()
     }
 }
 

@@ -27,6 +27,9 @@ pub const LOW_LIMIT: u64 = 256 << 20;
 /// Where a Malta's RAM beyond the first 256 MiB lies.
 pub const HIGH_BASE: u64 = 0x9000_0000;
 
+/// The most RAM that there are addresses for.
+pub const MOST_RAM: u64 = LOW_LIMIT + (1 << 32) - HIGH_BASE;
+
 /// What a physical page is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Page {

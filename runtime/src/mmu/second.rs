@@ -11,6 +11,7 @@
 
 use super::tlb::Entry;
 use crate::addr::Va;
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 
 /// The entries of a machine that does not say how many it has: enough for what a few programs use
@@ -176,6 +177,21 @@ impl SecondTlb {
     /// Forgets everything, as when TLBWR chooses among other entries from now on.
     pub fn clear(&mut self) -> Vec<Entry> {
         self.take(|_| true)
+    }
+}
+
+impl Sound for SecondTlb {
+    fn is_sound(&self) -> bool {
+        let in_place = |(place, set): (usize, &[Option<Kept>; WAYS])| {
+            let mut kept = set.iter().flatten();
+            kept.all(|Kept { entry, since }| {
+                let useful = entry.mask() == SMALL && entry.is_valid() && entry.is_sound();
+                useful && self.place_of(entry) == place && *since <= self.clock
+            })
+        };
+        is_count(self.clock)
+            && self.known.iter().all(|&when| when <= self.clock)
+            && self.sets.iter().enumerate().all(in_place)
     }
 }
 

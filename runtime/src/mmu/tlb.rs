@@ -4,6 +4,8 @@
 //! Translation".
 
 use crate::addr::{Pa, Va};
+use crate::cpu::cp0::legal_page_mask;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -290,6 +292,26 @@ impl Tlb {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+}
+
+/// It is what the registers of coprocessor 0 can describe.
+impl Sound for Entry {
+    fn is_sound(&self) -> bool {
+        let mask = self.page_mask();
+        legal_page_mask(mask) == mask && *self == Self::from_registers(self.hi, self.lo, mask)
+    }
+}
+
+/// No address has two entries, unless both allow nothing: see [`Tlb::write`].
+impl Sound for Tlb {
+    fn is_sound(&self) -> bool {
+        let alone = |(index, entry): (usize, &Entry)| {
+            let others = self.entries[..index].iter();
+            let mut overlapping = others.filter(|other| other.overlaps(entry));
+            overlapping.all(|other| !other.is_valid() && !entry.is_valid())
+        };
+        self.entries.is_sound() && self.entries.iter().enumerate().all(alone)
     }
 }
 

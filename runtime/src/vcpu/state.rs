@@ -4,8 +4,10 @@ use super::{Idle, Vcpu};
 use crate::addr::Va;
 use crate::clock::Cycles;
 use crate::cpu::cp0::Cp0;
+use crate::cpu::fpu::Fcsr;
 use crate::mmu::second::SecondTlb;
 use crate::mmu::tlb::Tlb;
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a CPU is to its guest, and nothing that an engine or the monitor keeps about
@@ -55,16 +57,36 @@ impl CpuState {
         }
     }
 
+    /// Whether `cpu` could be in this state.
+    fn is_of(&self, cpu: &Vcpu) -> bool {
+        let wide = [self.hi, self.lo, self.pc, self.link.2];
+        let narrow = |value: u64| u32::try_from(value).is_ok();
+        let idle = &self.idle;
+        self.tlb.size() == cpu.tlb.size()
+            && self.second.is_like(&cpu.second)
+            && self.gpr[0] == 0
+            && self.gpr.into_iter().chain(wide).all(narrow)
+            && Fcsr(self.fcsr).is_possible()
+            && self.now.is_sound()
+            && is_count(self.retired)
+            && self.skipped <= self.now.0
+            && cpu.could_have(&self.cp0, self.now)
+            && self.tlb.is_sound()
+            && self.second.is_sound()
+            && idle.waiting.is_none_or(|it| it <= self.now)
+            && idle.wake_at.is_none_or(|it| it.0 <= Cycles::LAST.0 * 2)
+    }
+
     /// How many instructions had run.
     #[must_use]
     pub fn retired(&self) -> u64 {
         self.retired
     }
 
-    /// Gives `cpu` this state. False, and nothing is done, if it is of a CPU with other TLBs.
+    /// Gives `cpu` this state. False, and nothing is done, if the CPU could not be in it.
     #[must_use]
     pub fn load(&self, cpu: &mut Vcpu) -> bool {
-        if self.tlb.size() != cpu.tlb.size() || !self.second.is_like(&cpu.second) {
+        if !self.is_of(cpu) {
             return false;
         }
         cpu.gpr[..32].copy_from_slice(&self.gpr);

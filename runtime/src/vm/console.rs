@@ -1,6 +1,10 @@
 //! The console of a machine between its serial port and the host.
 
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
+
+/// The most bytes that the guest printed and the host has not seen, of a machine that is loaded.
+const WAITING: usize = 4 << 20;
 
 /// What is on its way between the guest's console and the host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,5 +45,11 @@ impl Console {
     #[must_use]
     pub fn typed(&self) -> u64 {
         self.typed
+    }
+}
+
+impl Sound for Console {
+    fn is_sound(&self) -> bool {
+        self.output.len() <= WAITING && is_count(self.typed)
     }
 }

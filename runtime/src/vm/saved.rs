@@ -6,11 +6,14 @@
 
 use super::console::Console;
 use super::{Vm, VmConfig};
-use crate::addr::Pa;
+use crate::addr::{PAGE_BITS, PAGE_SIZE, Pa};
 use crate::board::malta::Malta;
 use crate::cpu::model::Model;
 use crate::memory::Ram;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
+use crate::memory::pmap::MOST_RAM;
+use crate::mmu::second::MOST_ENTRIES;
+use crate::sound::Sound;
 use crate::vcpu::CpuState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,6 +34,9 @@ pub enum LoadError {
     /// There is no such CPU model.
     #[error("the saved machine has a CPU model {0:?}, which this program does not have")]
     Model(String),
+    /// A part is in a state that a machine cannot come to: it was written to do harm.
+    #[error("the saved {0} is in a state that no machine comes to")]
+    Unsound(&'static str),
     /// A part does not fit the machine that it is of.
     #[error("the saved {0} does not fit the saved machine")]
     Shape(&'static str),
@@ -115,6 +121,10 @@ impl ConfigState {
 
     fn config(&self) -> Result<VmConfig, LoadError> {
         let model = Model::find(&self.model);
+        let pages = self.memory > 0 && self.memory.is_multiple_of(PAGE_SIZE);
+        if !pages || self.memory > MOST_RAM || self.second_tlb > MOST_ENTRIES {
+            return Err(LoadError::Unsound(Self::NAME));
+        }
         Ok(VmConfig {
             model: model.ok_or_else(|| LoadError::Model(self.model.clone()))?,
             memory: self.memory,
@@ -141,12 +151,20 @@ impl RamState {
         }
     }
 
-    fn load(&self, vm: &mut Vm) {
-        let mut view = vm.view();
-        for &number in &self.given {
-            view.give_page(Pa(u64::from(number) << crate::addr::PAGE_BITS));
+    /// Gives `vm` this state. False, and nothing is done, if its RAM could not be in it.
+    fn load(&self, vm: &mut Vm) -> bool {
+        let pages = self
+            .given
+            .iter()
+            .map(|&number| Pa(u64::from(number) << PAGE_BITS));
+        let once = self.given.is_sorted_by(|before, after| before < after);
+        if !once || !pages.clone().all(|page| vm.ram.is_ram(page)) {
+            return false;
         }
+        let mut view = vm.view();
+        pages.for_each(|page| view.give_page(page));
         vm.ram.balloon_target = self.balloon_target;
+        true
     }
 }
 
@@ -201,17 +219,27 @@ impl SavedVm {
         }
     }
 
+    /// Fails if board or console are not sound. CPU and RAM see for themselves.
+    fn check(&self) -> Result<(), LoadError> {
+        let console = (!self.console.open()?.is_sound()).then_some(Console::NAME);
+        let unsound = self.board.open()?.unsound().or(console);
+        unsound.map_or(Ok(()), |part| Err(LoadError::Unsound(part)))
+    }
+
     /// A machine in this state, in machine memory that others may share. Its RAM is zeros.
     ///
     /// # Errors
-    /// When the state is of another version or fits no machine, or the host has no memory for it.
+    /// When the state is of another version, no machine can be in it, or the host has no memory for it.
     pub fn load_in(&self, memory: Arc<MachineMemory>) -> Result<Box<Vm>, LoadError> {
+        self.check()?;
         let mut vm = Vm::in_memory(self.config()?, memory)?;
         match self.cpus.open()?.as_slice() {
             [cpu] if cpu.load(&mut vm.cpu) => {}
-            _ => return Err(LoadError::Shape(Vec::<CpuState>::NAME)),
+            _ => return Err(LoadError::Unsound(Vec::<CpuState>::NAME)),
         }
-        self.ram.open()?.load(&mut vm);
+        if !self.ram.open()?.load(&mut vm) {
+            return Err(LoadError::Unsound(RamState::NAME));
+        }
         vm.board = self.board.open()?.clone();
         if vm.board.has_flash() {
             vm.ram

@@ -114,3 +114,13 @@ fn jobs_run_beside_the_guest() {
     }
     assert!(disk.finish(2).is_ok());
 }
+
+#[test]
+fn a_job_that_was_never_started_has_failed() {
+    let mut disk = disk(&Arc::default(), None, true);
+    disk.start(1, Command::Flush);
+    assert!(disk.ended(2), "there is nothing to wait for");
+    assert_eq!(disk.finish(2), Err(DiskError));
+    assert_eq!(disk.finish(1), Ok(Vec::new()));
+    assert_eq!(disk.finish(1), Err(DiskError), "once");
+}

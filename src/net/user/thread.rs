@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,8 +27,10 @@ struct Shared {
     /// The thread is to look.
     bell: Bell,
     ends: AtomicBool,
-    /// Another machine has begun.
+    /// A machine has begun or gone.
     anew: AtomicBool,
+    /// How many machines have it: more than one while one follows another.
+    machines: AtomicUsize,
     /// The bytes that are kept for connections.
     held: AtomicU64,
 }
@@ -63,6 +65,7 @@ impl UserNetwork {
             bell,
             ends: AtomicBool::new(false),
             anew: AtomicBool::new(false),
+            machines: AtomicUsize::new(0),
             held: AtomicU64::new(0),
         });
         let gateway = Gateway::new(
@@ -97,6 +100,13 @@ impl UserNetwork {
     }
 }
 
+impl Shared {
+    fn heed_machines(&self) {
+        self.anew.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+}
+
 impl Outlet for Shared {
     fn send(&self, frame: Frame) {
         self.from_guest.put(frame);
@@ -104,8 +114,14 @@ impl Outlet for Shared {
 
     fn begin(&self) {
         self.from_guest.clear();
-        self.anew.store(true, Ordering::Release);
-        self.bell.ring();
+        self.machines.fetch_add(1, Ordering::AcqRel);
+        self.heed_machines();
+    }
+
+    fn end(&self) {
+        if self.machines.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.heed_machines();
+        }
     }
 
     fn held(&self) -> Holding {
@@ -132,7 +148,7 @@ impl Drop for UserNetwork {
 fn run(mut gateway: Gateway, shared: &Shared) {
     while !shared.ends.load(Ordering::Acquire) {
         if shared.anew.swap(false, Ordering::AcqRel) {
-            gateway.forget();
+            gateway.forget(shared.machines.load(Ordering::Acquire) > 0);
         }
         let delay = gateway.turn();
         shared.held.store(gateway.held() as u64, Ordering::Relaxed);

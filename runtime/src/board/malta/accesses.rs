@@ -1,6 +1,7 @@
 //! How often each part of the board was read and written.
 
 use super::chips::{BOARD, Chip};
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 use serde_big_array::BigArray;
 
@@ -55,5 +56,11 @@ impl Accesses {
     /// Counts `round` so many times.
     pub fn add(&mut self, round: &Self, rounds: u64) {
         self.each(round, |own, round| *own += round * rounds);
+    }
+}
+
+impl Sound for Accesses {
+    fn is_sound(&self) -> bool {
+        self.reads.into_iter().chain(self.writes).all(is_count)
     }
 }

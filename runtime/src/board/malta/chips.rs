@@ -24,6 +24,7 @@ use crate::device::rtc::Rtc;
 use crate::device::uart16550::Uart16550;
 use crate::device::virtio::{Balloon, Block, Console, Entropy, Net, SharedFolder, VirtioPci};
 use crate::device::{Device, Registers};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 board! {
@@ -176,6 +177,29 @@ impl Chips {
             *place = Some(VirtioPci::new(disk, big_endian, pin));
             true
         })
+    }
+
+    /// Whether each disk, port and folder has the number of its place, and no disk is in two places:
+    /// what the host does for one is another's else.
+    pub fn are_in_place(&self) -> bool {
+        let virtio = [&self.disk0, &self.disk1, &self.disk2, &self.disk3];
+        let virtio = virtio.into_iter().flatten().map(|it| it.device().disk());
+        let [first, second] = self.ide.channels().each_ref().map(AtaChannel::disks);
+        let ide = first.into_iter().chain(second);
+        let at_home = |(place, number): (usize, Option<usize>)| number.is_none_or(|it| it == place);
+        let mut seen = [false; DISKS];
+        let mut disks = virtio.chain(ide.clone().flatten());
+        let ports = [&self.net0, &self.net1, &self.net2, &self.net3];
+        let ports = ports.map(|it| it.as_ref().map(|it| it.device().number()));
+        let folders = [&self.folder0, &self.folder1, &self.folder2, &self.folder3];
+        let folders = folders.map(|it| it.as_ref().map(|it| it.device().number()));
+        ide.enumerate().all(at_home)
+            && disks.all(|disk| {
+                let seen = seen.get_mut(disk);
+                seen.is_some_and(|seen| !std::mem::replace(seen, true))
+            })
+            && ports.into_iter().enumerate().all(at_home)
+            && folders.into_iter().enumerate().all(at_home)
     }
 
     /// The place for a network port.

@@ -210,6 +210,15 @@ macro_rules! board {
                 }
             }
 
+            /// The name of a chip that is not sound, if there is one.
+            pub fn unsound(&self) -> Option<&'static str> {
+                let chips = [
+                    $(($name, self.$field.is_sound()),)*
+                    $(($fname, self.$ffield.is_sound()),)*
+                ];
+                chips.into_iter().find_map(|(name, sound)| (!sound).then_some(name))
+            }
+
             /// A chip that is not on PCI.
             pub fn registers(&mut self, chip: Chip) -> Option<&mut dyn Registers> {
                 match chip {

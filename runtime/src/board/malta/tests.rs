@@ -1,3 +1,4 @@
+mod hostile;
 mod nonsense;
 mod pci;
 mod saved;

@@ -95,6 +95,12 @@ const CONDITIONS_1_7: u32 = 0xfe00_0000;
 const FENR_FLUSH: u32 = 1 << 2;
 
 impl Fcsr {
+    /// Whether only bits are set that exist.
+    #[must_use]
+    pub(crate) const fn is_possible(self) -> bool {
+        self.0 & !WRITABLE == 0
+    }
+
     /// Where the bits lie that are clear while results are rounded to nearest and nothing traps.
     pub const MODES: u32 = ROUNDING | ENABLES;
     /// The Cause field.

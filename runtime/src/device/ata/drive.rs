@@ -1,16 +1,20 @@
 //! A disk: what it does at the moment, and the data on its way.
 
-use super::identify::Settings;
+use super::identify::{MOST_IN_BLOCK, Settings};
 use crate::clock::Nanos;
 use crate::device::Width;
-use crate::device::disk::{Command, Disks, Job, Pace, Reply, SECTOR, Shape};
+use crate::device::disk::{Command, Disks, Job, Pace, Reply, SECTOR, Shape, is_job};
 use crate::device::piix4::Direction;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const READY: u8 = 0x50;
 const BUSY: u8 = 0xd0;
 const WANTS_DATA: u8 = 0x58;
 const STATUS_ERROR: u8 = 0x01;
+
+/// The most data of a command.
+const LONGEST: u64 = 0x1_0000 * SECTOR;
 
 /// The command was refused.
 pub(super) const ABORTED: u8 = 0x04;
@@ -90,6 +94,11 @@ impl Drive {
     /// Whether this is the drive of a disk.
     pub fn is(&self, disk: usize, shape: &Shape) -> bool {
         self.disk == disk && self.shape == *shape
+    }
+
+    /// The number of the disk.
+    pub fn disk(&self) -> usize {
+        self.disk
     }
 
     pub fn reset(&mut self) {
@@ -234,8 +243,7 @@ impl Drive {
     /// Moves up to `most` bytes, and says where in the data they are. What comes at the end of a
     /// block, or of all data, follows.
     fn pass(transfer: &mut Transfer, most: usize) -> std::ops::Range<usize> {
-        // A drive that was loaded may be beyond its end.
-        let first = transfer.passed.min(transfer.data.len());
+        let first = transfer.passed;
         transfer.passed = (first + most).min(transfer.data.len());
         first..transfer.passed
     }
@@ -334,4 +342,45 @@ impl Drive {
 /// The bytes of so many sectors.
 pub(super) fn bytes(sectors: u64) -> usize {
     (sectors * SECTOR) as usize
+}
+
+impl Sound for Transfer {
+    fn is_sound(&self) -> bool {
+        let known = match self.by {
+            By::Cpu(block) => (bytes(1)..=bytes(MOST_IN_BLOCK.into())).contains(&block),
+            By::Master => true,
+        };
+        known && self.data.len() as u64 <= LONGEST && self.passed <= self.data.len()
+    }
+}
+
+impl Drive {
+    /// Whether the host can do what is asked for, and be asked for its end once.
+    fn is_possible(&self, command: &Command, job: Option<Job>) -> bool {
+        command.fits(&self.shape, LONGEST) && job.is_none_or(|job| job < self.next_job)
+    }
+}
+
+impl Sound for Drive {
+    fn is_sound(&self) -> bool {
+        let phase = match &self.phase {
+            Phase::Idle => true,
+            Phase::Starts(command, _) => self.is_possible(command, None),
+            Phase::Runs {
+                job, command, due, ..
+            } => due.is_sound() && self.is_possible(command, Some(*job)),
+            Phase::Gives(transfer) => transfer.is_sound(),
+            Phase::Takes(sector, transfer) => {
+                let sectors = transfer.data.len() as u64 / SECTOR;
+                transfer.is_sound() && self.shape.holds(*sector, sectors)
+            }
+        };
+        phase
+            && self.shape.is_sound()
+            && self.settings.is_sound()
+            && self.pace.is_sound()
+            && self.reached.is_sound()
+            && self.left.is_none_or(|job| job < self.next_job)
+            && is_job(self.next_job)
+    }
 }

@@ -1,13 +1,14 @@
 //! What a disk says of itself.
 
 use crate::device::disk::Shape;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The heads and the sectors of a track, for software that counts so.
 pub(super) const HEADS: u64 = 16;
 pub(super) const PER_TRACK: u64 = 63;
 /// The most sectors of a block.
-const MOST_IN_BLOCK: u8 = 16;
+pub(super) const MOST_IN_BLOCK: u8 = 16;
 
 const MODEL: &str = "mirrorball disk";
 const FIRMWARE: &str = "1";
@@ -128,5 +129,11 @@ fn block_word(settings: &Settings) -> u16 {
     match settings.block {
         0 => 0,
         block => 0x0100 | u16::from(block),
+    }
+}
+
+impl Sound for Settings {
+    fn is_sound(&self) -> bool {
+        self.block <= MOST_IN_BLOCK
     }
 }

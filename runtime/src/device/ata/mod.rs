@@ -11,6 +11,7 @@ use super::disk::{Disks, Shape};
 use super::piix4::{Channel, Direction};
 use super::{Device, Outside, Registers, Width};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use drive::Drive;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +108,12 @@ impl Default for AtaChannel {
 }
 
 impl AtaChannel {
+    /// The number of the disk that is first, and of that which is second.
+    pub fn disks(&self) -> [Option<usize>; 2] {
+        let number = |drive: &Option<Drive>| drive.as_ref().map(Drive::disk);
+        self.drives.each_ref().map(number)
+    }
+
     /// Attaches a disk as first or second drive, or finds it there; says whether it is there now.
     pub fn fit(&mut self, place: usize, disk: usize, shape: &Shape) -> bool {
         let drive = self.drives[place & 1].get_or_insert_with(|| Drive::new(disk, shape.clone()));
@@ -256,6 +263,12 @@ impl Channel for AtaChannel {
 
     fn take(&mut self, bytes: &[u8]) -> usize {
         self.drive_mut().map_or(0, |(drive, _)| drive.take(bytes))
+    }
+}
+
+impl Sound for AtaChannel {
+    fn is_sound(&self) -> bool {
+        self.drives.is_sound()
     }
 }
 

@@ -6,6 +6,7 @@
 //! short span, so that jobs that end close together make one interrupt.
 
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// From the request to the first byte.
@@ -28,5 +29,11 @@ impl Pace {
         let start = now.plus(LATENCY).max(self.free);
         self.free = start.plus(Nanos(bytes / BYTES_PER_NANO));
         Nanos(self.free.0.div_ceil(GRID).saturating_mul(GRID))
+    }
+}
+
+impl Sound for Pace {
+    fn is_sound(&self) -> bool {
+        self.free.is_sound()
     }
 }

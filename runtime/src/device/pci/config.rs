@@ -183,6 +183,24 @@ impl ConfigSpace {
         self.command() & COMMAND_MASTER != 0
     }
 
+    /// Whether it is the space of the same function: both may differ in what a guest can change, and in
+    /// what the function shows of itself.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same = |(at, byte): (usize, &u8)| {
+            let shown = if at == usize::from(STATUS) {
+                STATUS_INTERRUPT
+            } else {
+                0
+            };
+            (byte ^ other.bytes[at]) & !(self.writable[at] | self.clears[at] | shown) == 0
+        };
+        self.writable == other.writable
+            && self.clears == other.clears
+            && (self.bars, self.link, self.free) == (other.bars, other.link, other.free)
+            && self.bytes.iter().enumerate().all(same)
+    }
+
     /// Reads the register at `offset`, as a configuration cycle does.
     #[must_use]
     pub fn read(&self, offset: u8, width: Width) -> u32 {

@@ -8,6 +8,7 @@
 use super::ide::{Channel, Direction};
 use crate::addr::Pa;
 use crate::device::{Memory, NoMemory};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const COMMAND_START: u8 = 0x01;
@@ -188,5 +189,12 @@ impl BusMaster {
         if left == 0 && region.last {
             self.halt();
         }
+    }
+}
+
+/// What it does not find, or cannot move, ends what it does.
+impl Sound for BusMaster {
+    fn is_sound(&self) -> bool {
+        true
     }
 }

@@ -9,6 +9,7 @@ use crate::clock::Nanos;
 use crate::device::disk::Disks;
 use crate::device::pci::{Bar, ConfigSpace, PciFunction};
 use crate::device::{Device, Outside, Registers, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The I/O ports of both bus masters.
@@ -61,6 +62,11 @@ impl<C: Channel> Ide<C> {
             channels,
             masters: Default::default(),
         }
+    }
+
+    /// What is attached to the channels.
+    pub fn channels(&self) -> &[C; 2] {
+        &self.channels
     }
 
     /// What is attached to a channel.
@@ -188,6 +194,12 @@ impl<C: Channel> PciFunction for Ide<C> {
             self.channels[at].write(register, width, value, now);
             self.watch_interrupts();
         }
+    }
+}
+
+impl<C: Channel> Sound for Ide<C> {
+    fn is_sound(&self) -> bool {
+        self.config.is_like(&config()) && self.masters.is_sound() && self.channels.is_sound()
     }
 }
 

@@ -4,6 +4,7 @@ use super::space;
 use crate::clock::Nanos;
 use crate::device::pci::{ConfigSpace, PciFunction};
 use crate::device::{Device, Request, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const PIRQ_ROUTE: u8 = 0x60;
@@ -79,6 +80,12 @@ impl PciFunction for IsaBridge {
     fn write_bar(&mut self, _bar: u8, _offset: u64, _width: Width, value: u32, _now: Nanos) {
         self.reset_control = value as u8 & 0x02;
         self.reset |= value & 0x04 != 0;
+    }
+}
+
+impl Sound for IsaBridge {
+    fn is_sound(&self) -> bool {
+        self.config.is_like(&Self::new().config)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::clock::Nanos;
 use crate::device::acpi::{self, Acpi, Smbus};
 use crate::device::pci::{ConfigSpace, Hit, PciFunction, Space};
 use crate::device::{Device, Registers, Request, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const PM_BASE: u8 = 0x40;
@@ -123,6 +124,12 @@ impl PciFunction for Power {
 
     fn write_bar(&mut self, bar: u8, offset: u64, width: Width, value: u32, now: Nanos) {
         self.registers(bar).write(offset, width, value, now);
+    }
+}
+
+impl Sound for Power {
+    fn is_sound(&self) -> bool {
+        self.config.is_like(&config()) && self.acpi.is_sound() && self.smbus.is_sound()
     }
 }
 

@@ -5,6 +5,7 @@ use crate::clock::Nanos;
 use crate::device::pci::{Bar, ConfigSpace, PciFunction};
 use crate::device::uhci::{self, Uhci};
 use crate::device::{Device, Registers, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The host controller as a function. Its registers are behind base address 4.
@@ -56,6 +57,12 @@ impl PciFunction for Usb {
 
     fn write_bar(&mut self, _bar: u8, offset: u64, width: Width, value: u32, now: Nanos) {
         self.uhci.write(offset, width, value, now);
+    }
+}
+
+impl Sound for Usb {
+    fn is_sound(&self) -> bool {
+        self.config.is_like(&Self::new().config) && self.uhci.is_sound()
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Broken, Buffers, Chain, Order, Queues, VirtioDevice};
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Pa};
 use crate::clock::Nanos;
 use crate::device::{Backends, Fate};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const F_STATISTICS: u32 = 1;
@@ -223,5 +224,13 @@ impl VirtioDevice for Balloon {
             Self::take_reports(queues)?;
         }
         Ok(())
+    }
+}
+
+impl Sound for Balloon {
+    fn is_sound(&self) -> bool {
+        let held = self.held.as_ref();
+        self.reached.is_sound()
+            && held.is_none_or(|(chain, due)| chain.is_sound() && due.is_sound())
     }
 }

@@ -9,8 +9,9 @@ mod request;
 
 use super::{Broken, Buffers, Chain, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
-use crate::device::disk::{Command, Disks, Job, Pace, Reply, SECTOR, Shape};
+use crate::device::disk::{Command, Disks, Job, Pace, Reply, SECTOR, Shape, is_job};
 use crate::device::{Backends, Memory, Outside};
+use crate::sound::Sound;
 use request::{Status, Work};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -26,6 +27,8 @@ const PIECES: u32 = ENTRIES as u32 - 2;
 const PIECE: u32 = 1 << 16;
 /// The most bytes that are on their way at once. What comes beyond waits in the queue.
 const IN_FLIGHT: u64 = 32 << 20;
+/// The most requests of a device that is loaded: those that resets left behind are among them.
+const PENDING: usize = 1 << 16;
 /// The most sectors that are discarded or zeroed at once.
 const SPAN: u32 = 1 << 22;
 
@@ -136,9 +139,13 @@ impl Block {
         &self.shape
     }
 
+    /// How much data is on its way.
+    fn bytes(&self) -> u64 {
+        self.pending.iter().map(|pending| pending.bytes).sum()
+    }
+
     fn has_room(&self) -> bool {
-        let bytes = self.pending.iter().map(|pending| pending.bytes);
-        bytes.sum::<u64>() < IN_FLIGHT
+        self.bytes() < IN_FLIGHT
     }
 
     /// Takes a request: starts what is for the host, and notes when its result is shown.
@@ -213,6 +220,14 @@ fn answer(
 }
 
 impl Pending {
+    /// What the host does for it.
+    fn job(&self) -> Option<Job> {
+        match self.progress {
+            Progress::Runs { job, .. } => Some(job),
+            Progress::Ended { .. } => None,
+        }
+    }
+
     /// Starts its job anew, as far as the driver's buffers say still what it was.
     fn restart(&mut self, shape: &Shape, disk: usize, order: Order, outside: &mut Outside<'_>) {
         let Progress::Runs { job, .. } = self.progress else {
@@ -329,5 +344,31 @@ impl VirtioDevice for Block {
         for pending in &mut self.pending {
             pending.restart(&self.shape, self.disk, order, outside);
         }
+    }
+}
+
+impl Sound for Pending {
+    fn is_sound(&self) -> bool {
+        let progress = match &self.progress {
+            Progress::Runs { touches, .. } => touches.first <= touches.end,
+            Progress::Ended { data, .. } => data.len() as u64 <= self.bytes.max(SECTOR),
+        };
+        progress && self.bytes <= request::LONGEST && self.due.is_sound() && self.chain.is_sound()
+    }
+}
+
+impl Sound for Block {
+    fn is_sound(&self) -> bool {
+        let mut jobs = self.pending.iter().filter_map(Pending::job);
+        // Each job of the host is waited for once.
+        let once = jobs.clone().is_sorted_by(|before, after| before < after);
+        once && jobs.all(|job| job < self.next_job)
+            && is_job(self.next_job)
+            && self.shape.is_sound()
+            && self.pace.is_sound()
+            && self.reached.is_sound()
+            && self.pending.len() <= PENDING
+            && self.pending.is_sound()
+            && self.bytes() < IN_FLIGHT + request::LONGEST
     }
 }

@@ -22,6 +22,12 @@ impl Buffers {
         self.0.push(Piece { address, length });
     }
 
+    /// How many pieces there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether there is no piece.
     #[must_use]
     pub fn is_empty(&self) -> bool {

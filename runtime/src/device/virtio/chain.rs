@@ -3,6 +3,7 @@
 use super::{Broken, Buffers, Order};
 use crate::addr::Pa;
 use crate::device::Memory;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use virtio_bindings::virtio_ring::{VRING_DESC_F_INDIRECT, VRING_DESC_F_NEXT, VRING_DESC_F_WRITE};
 
@@ -117,5 +118,11 @@ impl Chain {
             return Err(Broken);
         }
         Ok(())
+    }
+}
+
+impl Sound for Chain {
+    fn is_sound(&self) -> bool {
+        self.readable.count() + self.writable.count() <= LONGEST
     }
 }

@@ -6,6 +6,7 @@
 use super::{Broken, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
+use crate::sound::{Sound, TYPED};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -73,9 +74,11 @@ impl Console {
         self.used
     }
 
-    /// A byte is typed.
+    /// A byte is typed. It is lost if there is no room for it.
     pub fn push_input(&mut self, byte: u8) {
-        self.typed.push_back(byte);
+        if self.typed.len() < TYPED {
+            self.typed.push_back(byte);
+        }
     }
 
     /// Takes what was printed.
@@ -166,5 +169,11 @@ impl VirtioDevice for Console {
     ) -> Result<(), Broken> {
         self.print(queues)?;
         self.hand_on(queues)
+    }
+}
+
+impl Sound for Console {
+    fn is_sound(&self) -> bool {
+        self.typed.len() <= TYPED && self.printed.len() <= PRINTED
     }
 }

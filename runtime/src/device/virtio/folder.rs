@@ -7,6 +7,7 @@ use super::{Broken, Chain, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
 use crate::device::folder::Job;
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -52,6 +53,12 @@ impl SharedFolder {
             next_job: 0,
             answers: VecDeque::new(),
         }
+    }
+
+    /// The number of the folder.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// What the guest knows it by.
@@ -143,5 +150,19 @@ impl VirtioDevice for SharedFolder {
     ) -> Result<(), Broken> {
         self.give_answers(queues)?;
         self.take_messages(queues, backends)
+    }
+}
+
+impl Sound for SharedFolder {
+    fn is_sound(&self) -> bool {
+        let most = usize::from(ENTRIES);
+        let mut waiting = self.pending.iter();
+        let mut answers = self.answers.iter();
+        self.tag.len() <= usize::from(u16::MAX)
+            && is_count(self.next_job)
+            && self.pending.len() <= most
+            && self.answers.len() <= most
+            && waiting.all(|(job, it)| *job < self.next_job && it.chain.is_sound())
+            && answers.all(|(chain, answer)| chain.is_sound() && answer.len() as u64 <= LONGEST)
     }
 }

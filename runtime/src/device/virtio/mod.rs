@@ -31,6 +31,7 @@ pub use rng::Entropy;
 use super::disk::Disks;
 use super::{Backends, NoMemory, Outside};
 use crate::clock::Nanos;
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 /// The driver has made rings that cannot be followed. The device stops, says so in its status, and
@@ -101,7 +102,7 @@ impl Order {
 }
 
 /// What a kind of device is, and what it does.
-pub trait VirtioDevice {
+pub trait VirtioDevice: Sound {
     /// The number of the kind.
     const TYPE: u16;
     /// The PCI device number that the kind had before version 1, if it had one.

@@ -13,6 +13,7 @@ use crate::account::Holding;
 use crate::clock::Nanos;
 use crate::device::Backends;
 use crate::device::network::{Frame, HEADER, LONGEST, Port, Traffic};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use virtio_bindings::virtio_net::{
@@ -127,6 +128,12 @@ impl Net {
     #[must_use]
     pub fn port(&self) -> Port {
         self.port
+    }
+
+    /// The number of the port.
+    #[must_use]
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// What went through it.
@@ -277,11 +284,11 @@ impl VirtioDevice for Net {
 }
 
 impl VirtioPci<Net> {
-    /// A frame comes in. It is lost if there is no driver for it.
+    /// A frame comes in. It is lost if there is no room for it.
     pub fn deliver(&mut self, frame: Frame) {
-        let is_served = self.serves(RECEIVE);
+        let has_room = self.has_room() && frame.bytes.len() <= LONGEST;
         let net = self.device_mut();
-        if is_served {
+        if has_room {
             net.waiting.push_back(frame);
         } else {
             net.traffic.dropped += 1;
@@ -292,5 +299,17 @@ impl VirtioPci<Net> {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.serves(RECEIVE) && self.device().waiting_bytes() < WAITING
+    }
+}
+
+impl Sound for Net {
+    fn is_sound(&self) -> bool {
+        let frames = self.waiting.iter().all(|it| it.bytes.len() <= LONGEST);
+        frames
+            && self.waiting_bytes() <= WAITING + LONGEST
+            && self.waiting.len() <= WAITING
+            && self.taken.len() <= ENTRIES.into()
+            && self.taken.is_sound()
+            && self.traffic.is_sound()
     }
 }

@@ -9,6 +9,7 @@ use crate::clock::Nanos;
 use crate::device::disk::Disks;
 use crate::device::pci::{Bar, ConfigSpace, Identity, PciFunction};
 use crate::device::{Device, Outside, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 
 const VENDOR: u16 = 0x1af4;
@@ -214,5 +215,17 @@ impl<D: VirtioDevice> PciFunction for VirtioPci<D> {
             MODERN_BAR => self.transport.write_modern(offset, width, value),
             _ => {}
         }
+    }
+}
+
+impl<D: VirtioDevice> Sound for VirtioPci<D> {
+    fn is_sound(&self) -> bool {
+        let Place {
+            config,
+            pin,
+            window,
+        } = &self.pci;
+        let like = Place::new::<D>(*pin);
+        config.is_like(&like.config) && *window == like.window && self.transport.is_sound()
     }
 }

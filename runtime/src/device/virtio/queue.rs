@@ -82,6 +82,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether it is a queue of at most so many entries that can be served.
+    pub fn is_sound(&self, largest: u16) -> bool {
+        let fits = self.size.is_power_of_two() && self.size <= largest;
+        self.largest == largest && (fits || !self.enabled) && self.outstanding <= largest
+    }
+
     fn slot(&self, index: u16) -> u64 {
         u64::from(index & (self.size - 1))
     }
@@ -213,7 +219,6 @@ impl Queues<'_> {
     /// # Errors
     /// If the queue cannot be followed.
     pub fn pop(&mut self, queue: usize) -> Result<Option<Chain>, Broken> {
-        // A machine that was loaded may lack it.
         let queue = self.queues.get_mut(queue).ok_or(Broken)?;
         queue.pop(self.rules, self.memory)
     }

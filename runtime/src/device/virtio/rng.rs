@@ -4,6 +4,7 @@
 use super::{Broken, Order, Queues, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::Backends;
+use crate::sound::{Sound, is_count};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -68,5 +69,11 @@ impl VirtioDevice for Entropy {
             queues.push(0, chain.head, bytes.len() as u32)?;
         }
         Ok(())
+    }
+}
+
+impl Sound for Entropy {
+    fn is_sound(&self) -> bool {
+        is_count(self.given)
     }
 }

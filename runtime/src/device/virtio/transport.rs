@@ -5,6 +5,7 @@ use super::{Broken, Order, VirtioDevice};
 use crate::clock::Nanos;
 use crate::device::disk::Disks;
 use crate::device::{Outside, Width};
+use crate::sound::Sound;
 use serde::{Deserialize, Serialize};
 use virtio_bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FAILED, VIRTIO_CONFIG_S_FEATURES_OK,
@@ -251,5 +252,14 @@ impl<D: VirtioDevice> Transport<D> {
 
     pub fn reconnect(&mut self, disk: usize, outside: &mut Outside<'_>) {
         self.device.reconnect(disk, self.rules().order, outside);
+    }
+}
+
+impl<D: VirtioDevice> Sound for Transport<D> {
+    fn is_sound(&self) -> bool {
+        let mut queues = self.queues.iter().zip(D::QUEUES);
+        self.device.is_sound()
+            && self.queues.len() == D::QUEUES.len()
+            && queues.all(|(queue, &largest)| queue.is_sound(largest))
     }
 }

@@ -62,6 +62,7 @@ fn nonsense_is_harmless() {
             );
         }
         if step % 1000 == 0 {
+            assert_eq!(guest.board.unsound(), None);
             guest.board.console().take_output();
             guest.board.take_request();
         }

@@ -4,7 +4,7 @@ use super::*;
 
 /// What a guest does at a step, from a random number.
 #[derive(Clone, Copy)]
-struct Step {
+pub(super) struct Step {
     pa: Pa,
     width: Width,
     value: u32,
@@ -26,7 +26,7 @@ const WINDOWS: [(u64, u64); 10] = [
 ];
 
 impl Step {
-    fn new(random: &mut u64) -> Self {
+    pub(super) fn new(random: &mut u64) -> Self {
         *random ^= *random << 13;
         *random ^= *random >> 7;
         *random ^= *random << 17;
@@ -44,7 +44,7 @@ impl Step {
 
 impl Guest {
     /// Does a step, and says what can be seen of it.
-    fn step(&mut self, step: Step) -> impl PartialEq + std::fmt::Debug + use<> {
+    pub(super) fn step(&mut self, step: Step) -> impl PartialEq + std::fmt::Debug + use<> {
         let Step {
             pa, width, value, ..
         } = step;
@@ -108,6 +108,7 @@ fn a_restored_board_answers_as_the_original() {
             assert_eq!(original.step(step), copy.step(step), "at {}", step.pa);
         }
         assert_eq!(original.memory.0, copy.memory.0);
+        assert_eq!(original.board.unsound(), None);
         let accesses: Vec<_> = copy.board.accesses().collect();
         assert!(original.board.accesses().eq(accesses));
     }

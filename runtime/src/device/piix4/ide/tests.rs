@@ -41,6 +41,12 @@ impl Disk {
     }
 }
 
+impl Sound for Disk {
+    fn is_sound(&self) -> bool {
+        true
+    }
+}
+
 impl Device for Disk {
     fn reset(&mut self) {
         self.done = 0;

@@ -14,7 +14,7 @@ use virtio_bindings::virtio_blk::{
 /// The bytes of the head.
 const HEAD: u64 = 16;
 /// The most data of a request.
-const LONGEST: u64 = super::PIECES as u64 * super::PIECE as u64;
+pub(super) const LONGEST: u64 = super::PIECES as u64 * super::PIECE as u64;
 
 /// How a request ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
