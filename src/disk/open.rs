@@ -13,7 +13,7 @@ use mirrorball_runtime::device::disk::SECTOR;
 use super::error::OpenError;
 use super::header::{Header, MAGIC};
 use super::medium::Medium;
-use super::qcow2::{self, Base, Layer};
+use super::qcow2::{self, Base, Image, Layer};
 use super::raw::Raw;
 use super::storage::ImageFile;
 use super::{Format, lock};
@@ -124,7 +124,10 @@ impl Opened {
                 let failed = |source| io_error(Path::new(&path), source);
                 Box::new(Raw::new(self.file).map_err(failed)?)
             }
-            Format::Qcow2 => Box::new(self.qcow2(backing, MOST)?),
+            Format::Qcow2 => {
+                let cluster = self.header()?.cluster;
+                Box::new(Image::new(self.qcow2(backing, MOST)?, cluster))
+            }
         };
         match medium.size() {
             0 => Err(OpenError::Empty { path }),

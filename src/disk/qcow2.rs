@@ -1,5 +1,6 @@
 //! qcow2 images, by the library `imago`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -59,38 +60,81 @@ pub(super) fn create(file: File, size: u64, base: Option<Base>) -> io::Result<()
     .create()
 }
 
-impl Medium for Layer {
+/// An image that a guest has.
+///
+/// Each table of clusters has a stretch of the disk. The library puts a new table into place before the
+/// file says that the table's cluster is taken: in a later run, another one would be put there. So
+/// the first write to each stretch is followed by all that the library holds back.
+#[derive(Debug)]
+pub(super) struct Image {
+    layer: Layer,
+    /// The bytes of a stretch, or a part of them.
+    stretch: u64,
+    /// The stretches that were written to.
+    begun: BTreeSet<u64>,
+}
+
+impl Image {
+    /// The image `layer`, with clusters of so many bytes.
+    pub(super) fn new(layer: Layer, cluster: u64) -> Self {
+        Self {
+            layer,
+            // A table is a cluster with entries of 8 bytes, or of 16.
+            stretch: cluster * (cluster / 16),
+            begun: BTreeSet::new(),
+        }
+    }
+
+    /// Has the file be whole after something in `range` was written.
+    fn settle(&mut self, range: Range<u64>) -> io::Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let stretches = range.start / self.stretch..=(range.end - 1) / self.stretch;
+        match stretches.filter(|&it| self.begun.insert(it)).count() {
+            0 => Ok(()),
+            _ => self.layer.flush(),
+        }
+    }
+}
+
+impl Medium for Image {
     fn size(&self) -> u64 {
-        Layer::size(self)
+        self.layer.size()
     }
 
     fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        Layer::read(self, into, at)
+        self.layer.read(into, at)
     }
 
     fn write(&mut self, at: u64, data: &[u8]) -> io::Result<()> {
-        Layer::write(self, data, at)
+        self.layer.write(data, at)?;
+        self.settle(at..at + data.len() as u64)
     }
 
     fn zero(&mut self, range: Range<u64>) -> io::Result<()> {
-        match self.write_zeroes(range.start, range.end - range.start) {
+        let layer = &self.layer;
+        match layer.write_zeroes(range.start, range.end - range.start) {
             Err(error) if error.kind() == ErrorKind::Unsupported => {
-                with_zeros(range, |at, zeros| Layer::write(self, zeros, at))
+                with_zeros(range.clone(), |at, zeros| layer.write(zeros, at))
             }
             ended => ended,
-        }
+        }?;
+        self.settle(range)
     }
 
     fn discard(&mut self, range: Range<u64>) -> io::Result<()> {
-        match self.discard_to_any(range.start, range.end - range.start) {
+        let bytes = range.end - range.start;
+        match self.layer.discard_to_any(range.start, bytes) {
             Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
             ended => ended,
-        }
+        }?;
+        self.settle(range)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         // The tables that it has in memory, and then what the host has.
-        Layer::flush(self)?;
-        self.sync()
+        self.layer.flush()?;
+        self.layer.sync()
     }
 }

@@ -80,6 +80,22 @@ fn kinds(folder: &TempDir) -> Vec<Box<dyn Disk>> {
     ]
 }
 
+#[test]
+fn a_qcow2_image_is_whole_before_it_is_flushed() {
+    let folder = folder();
+    let path = image(&folder, "a.qcow2", None);
+    let mut disk = open(&path, Access::Write);
+    write(&mut *disk, 0, &[7; 512]).unwrap();
+    // As the file would be left if the process ended now.
+    let bytes = fs::read(&path).unwrap();
+    let long = |at: u64| u64::from_be_bytes(bytes[at as usize..][..8].try_into().unwrap());
+    let cluster_bits = bytes[23];
+    let table = long(long(40)) & 0x00ff_ffff_ffff_fe00;
+    assert_ne!(table, 0, "it is in place");
+    let count = (long(long(48)) + 2 * (table >> cluster_bits)) as usize;
+    assert_ne!(bytes[count..count + 2], [0, 0], "its cluster is taken");
+}
+
 /// Random commands, against a memory that is the disk. What was discarded is undefined: zeros are
 /// written there.
 #[test]
