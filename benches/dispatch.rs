@@ -63,7 +63,7 @@ fn transitions(criterion: &mut Criterion) {
     );
     // Never hot: each block comes from the dispatcher, and is interpreted.
     let mut cold = Jit::new(JitConfig {
-        hot: u32::MAX,
+        hot: Some(u32::MAX),
         baseline: 0,
         ..JitConfig::default()
     })

@@ -46,6 +46,8 @@ pub mod interp;
 pub mod translate;
 
 #[cfg(feature = "program")]
+pub mod bisect;
+#[cfg(feature = "program")]
 pub mod cli;
 #[cfg(feature = "program")]
 pub mod console;
@@ -77,6 +79,8 @@ pub mod report;
 pub mod sandbox;
 #[cfg(feature = "program")]
 pub mod snapshot;
+#[cfg(feature = "program")]
+pub mod state;
 #[cfg(feature = "program")]
 pub mod timeline;
 #[cfg(feature = "program")]

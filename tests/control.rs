@@ -18,7 +18,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use mirrorball::control::{
-    Claimed, ControlError, Machines, MonitorStatus, Process, Saves, Server, VmState, VmStatus,
+    Claimed, ControlError, Machines, MonitorStatus, Process, Saves, Server, Talks, VmState,
+    VmStatus,
 };
 
 /// One VM that does what it is told.
@@ -39,6 +40,10 @@ impl Machines for One {
     }
 
     fn save(&self, _name: &str) -> Result<Box<dyn Saves>, ControlError> {
+        Err(ControlError::Unsupported("not yet".to_owned()))
+    }
+
+    fn debug(&self, _name: &str, _history: u64) -> Result<Box<dyn Talks>, ControlError> {
         Err(ControlError::Unsupported("not yet".to_owned()))
     }
 

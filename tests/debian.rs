@@ -5,6 +5,12 @@
 //! every run. Kernel and initrd are fetched if they are not there yet.
 
 mod common;
+#[path = "debian/disk.rs"]
+mod disk;
+#[path = "debian/killed.rs"]
+mod killed;
+#[path = "debian/tap.rs"]
+mod tap;
 
 use common::{cannot_run, project};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -28,6 +34,15 @@ fn main() -> ExitCode {
         Trial::ignorable_test("programs are measured", programs_are_measured),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
         Trial::ignorable_test("drivers of virtio devices find them", drivers),
+        Trial::ignorable_test(
+            "files on a disk outlive the machine",
+            disk::files_outlive_the_machine,
+        ),
+        Trial::ignorable_test(
+            "a disk has what was stored when the monitor was killed",
+            killed::nothing_is_lost,
+        ),
+        Trial::ignorable_test("a tap device leads to the host", tap::leads_to_the_host),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {
             let in_little = |policy| vec!["--cache-bytes", "256K", "--cache-policy", policy];
             alike_for_a_while(&["flush", "fifo", "least-used"].map(in_little))
@@ -86,9 +101,9 @@ const COMMANDS: [(&str, &str); 9] = [
 
 /// The session as a script. An answer stands between two lines that the echo of what is typed
 /// does not contain.
-fn script() -> String {
+fn script(commands: &[(&str, &str)]) -> String {
     let mut script = String::from("wait \"~ # \"\n");
-    for (name, command) in COMMANDS {
+    for (name, command) in commands {
         let _ = write!(
             script,
             "send \"echo '<'{name}; {command}; echo '>'{name}\\n\"\n\
@@ -176,7 +191,7 @@ fn debian(engine: &str, arguments: &[&str]) -> Result<Output, String> {
 
 fn session(engine: &str) -> Result<Session, String> {
     let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
-    file.write_all(script().as_bytes())
+    file.write_all(script(&COMMANDS).as_bytes())
         .map_err(|error| error.to_string())?;
     let path = file.path().display().to_string();
     let output = debian(engine, &["--script", &path, "--ps"])?;
@@ -230,7 +245,7 @@ fn qemu() -> Result<Session, String> {
         let _ = child.kill();
         child.wait().ok().and_then(|status| status.code())
     });
-    let script = Script::parse("session", &script()).map_err(|error| error.to_string())?;
+    let script = Script::parse("session", &script(&COMMANDS)).map_err(|error| error.to_string())?;
     let (mut script, _) = ScriptRunner::start(script);
     let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stdout.read(&mut buffer) {

@@ -311,7 +311,7 @@ fn code_that_comes_and_goes() {
     let expected = ROUNDS * 8 * (1 + 1 + 0x100);
     for hot in [1, 3, 20, 200] {
         let config = JitConfig {
-            hot,
+            hot: Some(hot),
             ..JitConfig::default()
         };
         let mut vm = program(&code);

@@ -1,4 +1,5 @@
-//! `mirrorball trace`: the tour's system calls and TLB misses, as text and as exit codes.
+//! `mirrorball trace`, `bisect` and `inspect --at`: what the tour does at some instruction, as text and as
+//! exit codes.
 
 mod common;
 
@@ -142,4 +143,98 @@ fn a_guest_without_such_events_is_told_of() {
         USAGE,
         &["/no/kernel"],
     );
+}
+
+/// The instructions after which the tour's machine first differs from one with a second-level TLB.
+#[test]
+fn the_first_miss_that_a_second_level_tlb_spares_is_found_and_shown() {
+    let output = mirrorball(&["bisect", "--a", "second-tlb=0", "--b", "second-tlb=1024"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(13), "{text}");
+    let parts = [
+        "alike after ",
+        "user mode",
+        "\n=> 0x",
+        "machine a took an exception: TlbRefill",
+        "goes on at 0x80000000\n",
+        "  pc  ",
+        "80000000",
+        "  entryhi",
+    ];
+    has_in_order(&text, &parts);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let count: u64 = words[2].parse().expect("a count");
+    assert_eq!(words[6], (count + 1).to_string(), "{text}");
+    let pc = words[words.iter().position(|&word| word == "=>").unwrap() + 1];
+    // The same machine at the same moment, without the other one.
+    let at = count.to_string();
+    let shown = mirrorball(&["inspect", "--at", &at, "--second-tlb", "0", pc]);
+    assert_eq!(
+        shown.status.code(),
+        Some(2),
+        "an address is behind an image"
+    );
+    let shown = mirrorball(&["inspect", "--at", &at, "--second-tlb", "1024"]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    let first = format!("after {count} instructions and ");
+    has_in_order(
+        &shown,
+        &[
+            &first,
+            "user mode",
+            "$sp",
+            "entryhi",
+            &format!("=> {pc}"),
+            "Guest",
+            "Cranelift IR",
+        ],
+    );
+}
+
+#[test]
+fn runs_that_do_the_same_have_no_difference() {
+    let arguments = [
+        "bisect",
+        "--a",
+        "engine=interp",
+        "--b",
+        "engine=jit",
+        "--every",
+        "1M",
+    ];
+    let output = mirrorball(&arguments);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    has_in_order(&text, &["no difference in ", " instructions: powered off"]);
+    let output = mirrorball(&[&arguments[..], &["--limit", "2M", "--log"]].concat());
+    let (text, log) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    has_in_order(
+        &String::from_utf8_lossy(&text),
+        &["no difference in 2000000 instr", "(3 probes)"],
+    );
+    assert_eq!(log.lines().count(), 3, "{log}");
+}
+
+#[test]
+fn what_cannot_be_compared_or_shown_says_why() {
+    refused(&["bisect", "--a", "engine=jit"], USAGE, &["--b"]);
+    refused(&["bisect", "--b", "engin=jit"], USAGE, &["engin", "engine"]);
+    refused(
+        &["bisect", "--b", "memory=64M"],
+        USAGE,
+        &["256M and 64M", "--a and --b"],
+    );
+    refused(
+        &["bisect", "--b", "realtime=on"],
+        USAGE,
+        &["machine b cannot go back"],
+    );
+    refused(
+        &["inspect", "--at", "1G"],
+        USAGE,
+        &["powered off", "before 1000000000"],
+    );
+    let image = "guests/prebuilt/hello.el.elf";
+    let arguments = ["inspect", image, "0x80100000", "--memory", "64M"];
+    refused(&arguments, USAGE, &["memory", "--at COUNT"]);
 }

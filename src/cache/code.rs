@@ -5,8 +5,9 @@
 //! nothing. Links are kept in both directions, so that no cell ever leads to code that is gone.
 
 use super::arena::ArenaError;
-use super::blocks::{BlockId, BlockKey};
+use super::blocks::BlockId;
 use super::glue::{self, GlueError, Placed};
+use super::key::BlockKey;
 use super::perf::{self, Name};
 use super::units::{NoPlace, Policy, Units};
 use crate::translate::baseline::UNRUN;

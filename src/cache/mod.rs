@@ -4,6 +4,7 @@ pub mod arena;
 pub mod blocks;
 pub mod code;
 pub mod glue;
+pub mod key;
 pub mod perf;
 pub mod persist;
 mod slots;

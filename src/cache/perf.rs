@@ -4,7 +4,7 @@
 //! says where code was placed; where code was placed later over other code, perf cannot tell the two
 //! apart.
 
-use super::blocks::BlockKey;
+use super::key::BlockKey;
 use std::fmt::{self, Display, Formatter};
 use std::fs::{File, OpenOptions};
 use std::io::Write;

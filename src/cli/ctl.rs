@@ -1,5 +1,7 @@
 //! `mirrorball ctl`: asks a running monitor, or has it do something.
 
+mod debugger;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -90,6 +92,9 @@ enum Question {
         /// The file
         file: PathBuf,
     },
+    /// Wait for GDB at PLACE, for a VM that runs: it stands still when GDB connects, and goes on when
+    /// GDB lets it or leaves. Other VMs run on. docs/debugging.md tells more
+    Gdb(debugger::GdbArgs),
     /// The address spaces that a VM's guest uses: its processes, as far as can be seen
     Ps {
         /// Its name
@@ -117,6 +122,7 @@ pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
         Question::Share { vm, n } => act(vm, Action::Share(*n)),
         Question::Memory { vm, size } => act(vm, Action::MemoryTarget(*size)),
         Question::Snapshot { vm, file } => save(&client, vm, file),
+        Question::Gdb(args) => return debugger::execute(&client, args),
         Question::Ps { vm } => answer(json, client.processes(vm), |list| processes(list)),
         Question::Metrics if json => answer(json, client.status(), |_| String::new()),
         Question::Metrics => client.metrics().map_err(CliError::from),

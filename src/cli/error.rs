@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::Exit;
 use super::fetch::FetchError;
+use crate::bisect::BisectError;
 use crate::cache::perf::PerfMapError;
 use crate::control::{ClientError, SocketError};
 use crate::disk::{MarkError, OpenError};
@@ -54,6 +55,18 @@ pub enum CliError {
         "--profile and --trace-file are for one machine without --gdb; run the one that is to be seen alone,"
     )]
     SeeingOfMany,
+    #[error("{0} is for a guest that runs; add --at COUNT, or leave it out")]
+    NotRun(&'static str),
+    #[error(
+        "the machine has ended ({how}) after {count} instructions, before {at}; name an earlier count"
+    )]
+    Over {
+        how: &'static str,
+        count: u64,
+        at: u64,
+    },
+    #[error(transparent)]
+    Bisect(#[from] BisectError),
     #[error(transparent)]
     Symbols(#[from] SymbolError),
     #[error("--record is for a machine whose time is the instruction count; leave out --realtime")]
@@ -70,6 +83,8 @@ pub enum CliError {
     DebuggerOfMany,
     #[error(transparent)]
     Debugger(#[from] ListenError),
+    #[error("cannot hand on what the debugger says: {0}; connect it again")]
+    Relay(#[source] io::Error),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error("the host has no memory for the machine: {0}; give less --memory")]
@@ -151,6 +166,8 @@ impl CliError {
             Self::Spec(error) if error.is_usage() => Exit::Usage,
             Self::Start(error) if error.is_usage() => Exit::Usage,
             Self::Disk(error) if error.is_usage() => Exit::Usage,
+            Self::Bisect(error) if error.is_usage() => Exit::Usage,
+            Self::Bisect(_) => Exit::Host,
             Self::Spec(_) | Self::Start(_) | Self::Disk(_) => Exit::Host,
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
@@ -160,6 +177,7 @@ impl CliError {
             Self::Fleet(error) if error.is_usage() => Exit::Usage,
             Self::Debugger(error) if error.is_usage() => Exit::Usage,
             Self::Fleet(_)
+            | Self::Relay(_)
             | Self::Debugger(_)
             | Self::NoThread(_)
             | Self::NoSignals(_)
@@ -176,6 +194,8 @@ impl CliError {
             | Self::SnapshotOfMany
             | Self::UntilOfMany
             | Self::Past { .. }
+            | Self::NotRun(_)
+            | Self::Over { .. }
             | Self::RecordOfOne
             | Self::SeeingOfMany
             | Self::Symbols(_)

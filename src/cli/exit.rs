@@ -22,7 +22,7 @@ pub enum Exit {
     /// The guest waits for an interrupt that cannot come.
     Stopped = 12,
     /// Runs that must end alike do not: the engines that `--engine lockstep` compares, or the
-    /// settings that `bench` and `tune` do.
+    /// settings that `bench`, `tune` and `bisect` do.
     Difference = 13,
     /// The machine stopped before the script was finished.
     Script = 14,
@@ -54,7 +54,7 @@ impl Exit {
         ),
         (
             Self::Difference,
-            "lockstep found a difference; in bench and tune: settings ended differently",
+            "lockstep found a difference, or bisect; in bench and tune: settings ended differently",
         ),
         (
             Self::Script,

@@ -1,7 +1,10 @@
-//! `mirrorball inspect`: a block of guest code and what the JIT makes of it.
+//! `mirrorball inspect`: a block of guest code and what the JIT makes of it, of an image, or of a machine
+//! at some instruction of a run.
+
+mod at;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -12,12 +15,14 @@ use mirrorball_runtime::cpu::cp0::STATUS_CU1;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
 use super::program::extent;
-use super::switches::InspectSwitches;
+use super::run::SandboxMode;
+use super::switches::RunSwitches;
 use super::{CliError, Exit, print};
 use crate::engine::jit::JitError;
 use crate::image::{self, Image, MemorySize};
 use crate::interp::block::Source;
 use crate::isa::disasm::listing;
+use crate::machine::table::{Table as _, Taker};
 use crate::machine::{RtcStart, values};
 use crate::translate::host::Host;
 use crate::translate::{Explained, Region, TranslateError, Translator};
@@ -25,22 +30,52 @@ use crate::translate::{Explained, Region, TranslateError, Translator};
 /// Show a block of guest code, its Cranelift IR and its host code side by side
 ///
 /// Side by side if the terminal is wide enough, else one after the other. The block is that of
-/// kernel code which may use the FPU, if the CPU has one.
+/// kernel code which may use the FPU, if the CPU has one. With --at COUNT the guest runs as `run` would
+/// have it, until COUNT instructions have run: what is shown then is the machine's state, the code
+/// around its program counter, and the block there, or at ADDRESS.
 #[derive(Debug, Args)]
+#[command(
+    after_long_help = EXAMPLES,
+    mut_arg("console", |arg| arg.help(CONSOLE).long_help(CONSOLE))
+)]
 pub(super) struct InspectArgs {
-    /// ELF executable, or a flat binary with --flat
-    image: PathBuf,
-    #[command(flatten)]
-    machine: InspectSwitches,
+    /// ELF executable, or a flat binary with --flat; with --at, by default the tour
+    #[arg(required_unless_present = "at")]
+    image: Option<PathBuf>,
     /// Virtual address of the block's first instruction
-    #[arg(value_parser = values::address)]
-    address: Va,
+    #[arg(value_parser = values::address, required_unless_present = "at")]
+    address: Option<Va>,
+    /// Run the guest, and show it after COUNT instructions
+    #[arg(long, value_name = "COUNT", value_parser = values::count)]
+    at: Option<u64>,
     /// Show the code for another host: x86_64, aarch64 or riscv64, or a triple such as
     /// aarch64-unknown-linux-gnu. It is for any CPU of that kind; without this switch it is for this
     /// one
     #[arg(long, value_name = "HOST")]
     target: Option<Host>,
+    /// What the process leaves itself before a guest runs: strict is the files and system calls
+    /// that it needs, off is everything that the user may do
+    #[arg(long, value_name = "MODE", value_enum, default_value = "strict")]
+    sandbox: SandboxMode,
+    #[command(flatten)]
+    machine: RunSwitches,
 }
+
+/// What help says of the console, which is elsewhere by default than that of `run`.
+const CONSOLE: &str = "Where the guest's console goes: file:PATH [default: none]";
+
+const EXAMPLES: &str = "\
+Examples:
+  mirrorball inspect kernel.elf 0x80100120
+      the block at that address of an image
+  mirrorball inspect --at 1M
+      the tour after a million instructions
+  mirrorball inspect vmlinux --initrd initrd.gz --append console=ttyS0 --at 3914028341
+      a kernel at the instruction that `bisect` has found
+  mirrorball inspect --replay bug.record --at 5G --target aarch64
+      a recorded run, with the code that a host of another kind would run
+
+The count is that of --hash, --until, and GDB's 'monitor count'.";
 
 /// What the JIT makes of a block.
 struct Findings {
@@ -60,14 +95,28 @@ const REPEATS: usize = 9;
 
 /// Shows what the arguments ask for.
 pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
-    let image = args.machine.0.open(&args.image)?;
-    let address = args.address;
+    if let Some(count) = args.at {
+        return at::execute(args, count);
+    }
+    match (&args.image, args.address) {
+        (Some(path), Some(address)) => of_image(args, path, address),
+        _ => Err(CliError::NoImage),
+    }
+}
+
+/// Shows the block at `address` of the image at `path`.
+fn of_image(args: &InspectArgs, path: &Path, address: Va) -> Result<Exit, CliError> {
+    let settings = &args.machine.0;
+    if let Some(setting) = settings.said_beyond(Taker::Inspect) {
+        return Err(CliError::NotRun(setting));
+    }
+    let image = settings.open(path)?;
     let place = place(&image, address).ok_or_else(|| CliError::NoCode {
-        image: args.image.display().to_string(),
+        image: path.display().to_string(),
         address,
         code: extent(&image),
     })?;
-    let model = args.machine.0.cpu();
+    let model = settings.cpu();
     let memory = MemorySize::default();
     let mut vm = Vm::new(VmConfig {
         model,
@@ -82,9 +131,14 @@ pub(super) fn execute(args: &InspectArgs) -> Result<Exit, CliError> {
         vm.cpu.cp0.status |= STATUS_CU1;
         vm.select_space();
     }
-    let host = args.target.clone().unwrap_or(Host::This);
-    let findings = look(&vm, address, place, host).map_err(JitError::from)?;
-    print(&render(&findings, width()))
+    print(&block(&vm, address, place, args.target.clone())?)
+}
+
+/// The block at `address`, which is at `place` in memory, as the host `target` or this one would run it.
+fn block(vm: &Vm, address: Va, place: Pa, target: Option<Host>) -> Result<String, CliError> {
+    let host = target.unwrap_or(Host::This);
+    let findings = look(vm, address, place, host).map_err(JitError::from)?;
+    Ok(render(&findings, width()))
 }
 
 /// Where the instruction at `address` is in memory.

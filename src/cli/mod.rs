@@ -5,6 +5,7 @@
 //! else.
 
 mod bench;
+mod bisect;
 mod ctl;
 mod disasm;
 mod disk;
@@ -56,6 +57,7 @@ enum Command {
     Disasm(disasm::DisasmArgs),
     Inspect(inspect::InspectArgs),
     Trace(Box<trace::TraceArgs>),
+    Bisect(Box<bisect::BisectArgs>),
     Bench(Box<bench::BenchArgs>),
     Tune(Box<tune::TuneArgs>),
     Fetch(fetch::FetchArgs),
@@ -106,6 +108,7 @@ fn obey() -> ExitCode {
         Command::Disasm(args) => disasm::execute(&args),
         Command::Inspect(args) => inspect::execute(&args),
         Command::Trace(args) => trace::execute(&args),
+        Command::Bisect(args) => bisect::execute(&args),
         Command::Bench(args) => bench::execute(&args),
         Command::Tune(args) => tune::execute(*args),
         Command::Fetch(args) => fetch::execute(&args),

@@ -48,7 +48,7 @@ const ROWS: &[(&[&str], &str)] = &[
     (
         &["-netdev", "-nic", "-net"],
         "write --net user, or --net user,hostfwd=tcp::2222-:22 for a way to the guest's port 22; \
-         --net subnet=NAME connects machines",
+         --net subnet=NAME connects machines, --net tap=NAME takes a tap device",
     ),
     (
         &["-device"],

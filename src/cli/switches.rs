@@ -17,7 +17,6 @@ pub(super) struct Switches<S, const TAKER: u8>(pub S);
 pub(super) type RunSwitches = Switches<Settings, { Taker::Run as u8 }>;
 pub(super) type MonitorSwitches = Switches<MonitorSettings, { Taker::Run as u8 }>;
 pub(super) type TraceSwitches = Switches<Settings, { Taker::Trace as u8 }>;
-pub(super) type InspectSwitches = Switches<Settings, { Taker::Inspect as u8 }>;
 pub(super) type DisasmSwitches = Switches<Settings, { Taker::Disasm as u8 }>;
 pub(super) type MeasureSwitches = Switches<Settings, { Taker::Measure as u8 }>;
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -270,6 +271,16 @@ pub struct MemoryTargetRequest {
     pub bytes: u64,
 }
 
+/// A request to debug a VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DebugRequest {
+    /// How much of the VM's past to keep in the host's memory, in bytes, so that it can go back; 0 keeps
+    /// none.
+    pub history: u64,
+}
+
 /// Why something could not be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(utoipa::ToSchema))]
@@ -326,6 +337,12 @@ pub trait Machines: Send + Sync {
     /// When there is no such VM, it is in no state for this, or a value is out of range.
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError>;
 
+    /// A debugger for a VM, about `history` bytes of whose past are kept from now on.
+    ///
+    /// # Errors
+    /// When there is no such VM, it has a debugger, or it has ended.
+    fn debug(&self, name: &str, history: u64) -> Result<Box<dyn Talks>, ControlError>;
+
     /// A VM as it is now, to be written while it runs on.
     ///
     /// # Errors
@@ -340,4 +357,10 @@ pub trait Saves {
     /// # Errors
     /// When it cannot be had, or `out` takes no more.
     fn write(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// What a connection is for once it speaks another protocol.
+pub trait Talks: Send {
+    /// Speaks it on `stream`, until the other side leaves.
+    fn talk(self: Box<Self>, stream: UnixStream);
 }

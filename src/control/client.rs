@@ -14,10 +14,11 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::api::{
-    Action, Failure, MemoryTargetRequest, MonitorStatus, Process, ShareRequest, StateAction,
-    StateRequest, VmStatus,
+    Action, DebugRequest, Failure, MemoryTargetRequest, MonitorStatus, Process, ShareRequest,
+    StateAction, StateRequest, VmStatus,
 };
 use super::http::{Connection, HttpError, Request, reason};
+use super::routes::GDB;
 
 /// How long an answer may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -154,6 +155,7 @@ impl Client {
         let request = Request {
             method: "GET".to_owned(),
             target: path(name, "/snapshot"),
+            upgrade: None,
             body: Vec::new(),
         };
         let sent = connection.write(&request.to_bytes());
@@ -163,6 +165,34 @@ impl Client {
             Ok(Err((status, body))) => Err(self.refused(status, &body)),
             Err(error) => Err(self.broken(error)),
         }
+    }
+
+    /// A connection that speaks GDB's remote protocol with a VM, about `history` bytes of whose past are
+    /// kept meanwhile.
+    ///
+    /// # Errors
+    /// When no monitor answers, or the monitor refuses.
+    pub fn debug(&self, name: &str, history: u64) -> Result<UnixStream, ClientError> {
+        let stream = UnixStream::connect(&self.socket).map_err(|error| self.failed(error))?;
+        let mut connection = Connection::new(&stream, TIME);
+        let body = serde_json::to_vec(&DebugRequest { history });
+        let request = Request {
+            method: "POST".to_owned(),
+            target: path(name, "/gdb"),
+            upgrade: Some(GDB.to_owned()),
+            body: body.map_err(|error| self.failed(error.into()))?,
+        };
+        let sent = connection.write(&request.to_bytes());
+        sent.map_err(|error| self.failed(error))?;
+        match connection.switch() {
+            Ok(Ok(())) => {}
+            Ok(Err((status, body))) => return Err(self.refused(status, &body)),
+            Err(error) => return Err(self.broken(error)),
+        }
+        let timeless = stream.set_read_timeout(None);
+        let timeless = timeless.and_then(|()| stream.set_write_timeout(None));
+        timeless.map_err(|error| self.failed(error))?;
+        Ok(stream)
     }
 
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {
@@ -190,6 +220,7 @@ impl Client {
         let request = Request {
             method: method.to_owned(),
             target: target.to_owned(),
+            upgrade: None,
             body,
         };
         // A server that refuses early does not take the rest, and still answers.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::api::Saves;
+use super::api::{Saves, Talks};
 
 /// The most bytes of a message before its body.
 pub(super) const MOST_HEAD: usize = 8 << 10;
@@ -81,6 +81,8 @@ pub struct Request {
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// The protocol that is to be spoken behind the answer.
+    pub upgrade: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -90,6 +92,8 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// What writes it.
     Stream(Box<dyn Saves>),
+    /// None: what is behind the answer is another protocol.
+    Talk(Box<dyn Talks>),
 }
 
 /// An answer.
@@ -262,6 +266,24 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Reads the head of an answer behind which another protocol is spoken; the other side waits then for
+    /// this one to begin. An answer that refuses is returned with its status.
+    pub fn switch(&mut self) -> Result<Result<(), (u16, Vec<u8>)>, HttpError> {
+        let mut bytes = Vec::new();
+        loop {
+            let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+            let mut answer = httparse::Response::new(&mut headers);
+            match answer.parse(&bytes)? {
+                httparse::Status::Complete(_) if answer.code == Some(101) => return Ok(Ok(())),
+                httparse::Status::Complete(_) => return self.answer_from(bytes).map(Err),
+                httparse::Status::Partial if bytes.len() > MOST_HEAD => {
+                    return Err(HttpError::Head);
+                }
+                httparse::Status::Partial => self.read_more(&mut bytes)?,
+            }
+        }
+    }
+
     fn read_more(&mut self, bytes: &mut Vec<u8>) -> Result<(), HttpError> {
         match self.read_some(bytes)? {
             0 => Err(HttpError::Ended),
@@ -318,6 +340,9 @@ fn request_head(bytes: &[u8]) -> Result<Option<(Request, usize, usize)>, HttpErr
     let request = Request {
         method: request.method.unwrap_or_default().to_owned(),
         target: request.path.unwrap_or_default().to_owned(),
+        upgrade: header(request.headers, "upgrade")
+            .next()
+            .map(|value| String::from_utf8_lossy(value).into_owned()),
         body: Vec::new(),
     };
     Ok(Some((request, start, length)))
@@ -358,10 +383,16 @@ impl Request {
         let Self {
             method,
             target,
+            upgrade,
             body,
         } = self;
-        let mut bytes =
-            format!("{method} {target} HTTP/1.1\r\nHost: mirrorball\r\nConnection: close\r\n");
+        let connection = match upgrade {
+            Some(protocol) => format!("Upgrade\r\nUpgrade: {protocol}"),
+            None => "close".to_owned(),
+        };
+        let mut bytes = format!(
+            "{method} {target} HTTP/1.1\r\nHost: mirrorball\r\nConnection: {connection}\r\n"
+        );
         if !body.is_empty() {
             bytes += "Content-Type: application/json\r\n";
         }
@@ -375,6 +406,12 @@ impl Request {
 impl Answer {
     /// What is sent before the body, and with it if that is known and not `head_only`.
     pub fn to_bytes(&self, head_only: bool) -> Vec<u8> {
+        if let Content::Talk(_) = self.body {
+            let (status, kind) = (self.status, self.kind);
+            let reason = reason(status);
+            let head = format!("HTTP/1.1 {status} {reason}\r\nConnection: Upgrade\r\n");
+            return format!("{head}Upgrade: {kind}\r\n\r\n").into_bytes();
+        }
         let mut bytes = format!(
             "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nConnection: close\r\n",
             self.status,
@@ -399,6 +436,7 @@ impl Answer {
 /// What a status is called.
 pub(super) const fn reason(status: u16) -> &'static str {
     match status {
+        101 => "Switching Protocols",
         200 => "OK",
         400 => "Bad Request",
         404 => "Not Found",
@@ -406,6 +444,7 @@ pub(super) const fn reason(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         413 => "Content Too Large",
+        426 => "Upgrade Required",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         _ => "Internal Server Error",

@@ -19,7 +19,9 @@ pub mod socket;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod testing;
 
-pub use api::{Action, ControlError, Machines, MonitorStatus, Process, Saves, VmState, VmStatus};
+pub use api::{
+    Action, ControlError, Machines, MonitorStatus, Process, Saves, Talks, VmState, VmStatus,
+};
 pub use client::{Client, ClientError};
 pub use server::Server;
 pub use socket::{Claimed, SocketError};

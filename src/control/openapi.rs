@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{Array, KnownFormat, Object, ObjectBuilder, SchemaF
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, Paths, Ref, Required};
 
 use super::api::{
-    BalloonStatus, CodeCacheStatus, Failure, HostMemory, MachineMemory, MemoryStatus,
+    BalloonStatus, CodeCacheStatus, DebugRequest, Failure, HostMemory, MachineMemory, MemoryStatus,
     MemoryTargetRequest, MonitorStatus, Process, ShareRequest, StateAction, StateRequest, VmState,
     VmStatus,
 };
@@ -23,8 +23,16 @@ fn of(name: &str) -> Ref {
     Ref::from_schema_name(name)
 }
 
-fn operation(route: &Route) -> OperationBuilder {
+/// The status and the body of an answer that does what was asked.
+fn done(route: &Route) -> (&'static str, ResponseBuilder) {
+    let response = ResponseBuilder::new();
     let content = match route.answer {
+        Shape::Protocol(name) => {
+            let about = format!(
+                "The connection speaks {name} from now on; the request has Upgrade: {name}"
+            );
+            return ("101", response.description(about));
+        }
         Shape::One(name) => (JSON, Content::new(Some(of(name)))),
         Shape::Many(name) => (JSON, Content::new(Some(Array::new(of(name))))),
         Shape::Metrics => {
@@ -39,14 +47,17 @@ fn operation(route: &Route) -> OperationBuilder {
             ("application/octet-stream", content)
         }
     };
+    (
+        "200",
+        response.description("Done").content(content.0, content.1),
+    )
+}
+
+fn operation(route: &Route) -> OperationBuilder {
+    let (status, response) = done(route);
     let mut operation = OperationBuilder::new()
         .summary(Some(route.summary))
-        .response(
-            "200",
-            ResponseBuilder::new()
-                .description("Done")
-                .content(content.0, content.1),
-        )
+        .response(status, response)
         .response(
             "default",
             ResponseBuilder::new()
@@ -77,6 +88,7 @@ fn document() -> String {
         let method = match route.method {
             "GET" => HttpMethod::Get,
             "PUT" => HttpMethod::Put,
+            "POST" => HttpMethod::Post,
             other => panic!("{other} is new"),
         };
         paths.add_path_operation(route.path, vec![method], operation(route));
@@ -95,6 +107,7 @@ fn document() -> String {
         .schema_from::<StateRequest>()
         .schema_from::<ShareRequest>()
         .schema_from::<MemoryTargetRequest>()
+        .schema_from::<DebugRequest>()
         .schema_from::<Failure>();
     let info = InfoBuilder::new()
         .title("mirrorball control socket")

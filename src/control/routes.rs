@@ -6,13 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{
-    Action, ControlError, Failure, Machines, MemoryTargetRequest, ShareRequest, StateRequest,
+    Action, ControlError, DebugRequest, Failure, Machines, MemoryTargetRequest, ShareRequest,
+    StateRequest,
 };
 use super::http::{Answer, Content, Request};
 use super::metrics;
 
 const JSON: &str = "application/json";
 const SNAPSHOT: &str = "application/octet-stream";
+/// GDB's remote protocol.
+pub(super) const GDB: &str = "gdb-remote";
 
 /// What a body holds, by the name of its type in [`super::api`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +28,13 @@ pub enum Shape {
     Metrics,
     /// A snapshot, as `mirrorball run --restore` reads it.
     Snapshot,
+    /// None: behind it the connection speaks this protocol, which the request asks for by Upgrade.
+    Protocol(&'static str),
 }
 
 /// A way to ask.
 pub struct Route {
-    /// The method: GET or PUT.
+    /// The method: GET, PUT or POST.
     pub method: &'static str,
     /// The path, with `{name}` for a VM's name.
     pub path: &'static str,
@@ -102,6 +107,20 @@ pub const ROUTES: &[Route] = &[
             Ok(Body {
                 kind: SNAPSHOT,
                 content: Content::Stream(machines.save(name)?),
+            })
+        },
+    },
+    Route {
+        method: "POST",
+        path: "/vms/{name}/gdb",
+        summary: "Debug the VM: it stands still from then on, and goes on when the debugger lets it, or leaves",
+        request: Some("DebugRequest"),
+        answer: Shape::Protocol(GDB),
+        handle: |machines, name, body| {
+            let request: DebugRequest = parsed(body)?;
+            Ok(Body {
+                kind: GDB,
+                content: Content::Talk(machines.debug(name, request.history)?),
             })
         },
     },
@@ -223,9 +242,16 @@ pub(crate) fn answer(machines: &dyn Machines, request: &Request) -> Answer {
         answer.allow = Some(allow);
         return answer;
     };
+    let status_done = match route.answer {
+        Shape::Protocol(protocol) if request.upgrade.as_deref() != Some(protocol) => {
+            return failure(426, &format!("this path takes Upgrade: {protocol}"));
+        }
+        Shape::Protocol(_) => 101,
+        _ => 200,
+    };
     match (route.handle)(machines, name, &request.body) {
         Ok(body) => Answer {
-            status: 200,
+            status: status_done,
             kind: body.kind,
             allow: None,
             body: body.content,

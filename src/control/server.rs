@@ -183,6 +183,14 @@ fn converse(caller: &Caller, machines: &dyn Machines) {
             let head_only = request.method == "HEAD";
             let answer = answer(machines, &request);
             let bytes = answer.to_bytes(head_only);
+            if let Content::Talk(talk) = answer.body {
+                caller.streams.store(true, Ordering::Relaxed);
+                if let (Ok(()), Ok(stream)) = (connection.write(&bytes), stream.try_clone()) {
+                    talk.talk(stream);
+                }
+                let _ = stream.shutdown(Shutdown::Both);
+                return;
+            }
             if let (Content::Stream(body), false) = (answer.body, head_only) {
                 caller.streams.store(true, Ordering::Relaxed);
                 // A client that is gone needs no more of it.

@@ -1,11 +1,12 @@
 //! Machines that only seem to run, for tests of what looks at them.
 
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::api::{
     Action, BalloonStatus, CodeCacheStatus, ControlError, HostMemory, MachineMemory, Machines,
-    MemoryStatus, MonitorStatus, Process, Saves, VmState, VmStatus,
+    MemoryStatus, MonitorStatus, Process, Saves, Talks, VmState, VmStatus,
 };
 
 const MIB: u64 = 1 << 20;
@@ -110,6 +111,19 @@ impl Fake {
     }
 }
 
+/// A protocol in which what is said comes back.
+struct Echo;
+
+impl Talks for Echo {
+    fn talk(self: Box<Self>, mut stream: UnixStream) {
+        let Ok(mut other) = stream.try_clone() else {
+            return;
+        };
+        let _ = stream.set_read_timeout(None);
+        let _ = io::copy(&mut stream, &mut other);
+    }
+}
+
 /// So many bytes, in pieces.
 struct Large(u64);
 
@@ -147,6 +161,12 @@ impl Machines for Fake {
         let vm = self.vm(name);
         let vm = vm.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))?;
         Ok(Box::new(Large(vm.memory.private)))
+    }
+
+    fn debug(&self, name: &str, _history: u64) -> Result<Box<dyn Talks>, ControlError> {
+        let vm = self.vm(name);
+        vm.ok_or_else(|| ControlError::NoSuchVm(name.to_owned()))?;
+        Ok(Box::new(Echo))
     }
 
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {

@@ -6,8 +6,9 @@
 //! translated the others find in the [`Store`], if they share that as well.
 
 use super::queue::{JobId, Queue};
-use crate::cache::blocks::BlockKey;
+use super::room::{Room, Work};
 use crate::cache::code::TranslationId;
+use crate::cache::key::BlockKey;
 use crate::cache::persist::{Store, Wanted};
 use crate::interp::block::Source;
 use crate::translate::{Region, TranslateError, Translation, Translator};
@@ -77,8 +78,7 @@ pub struct CompilePool {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
     engines: AtomicU64,
-    /// Whether the host has threads for it beside those that run guests.
-    spare: bool,
+    room: Arc<Room>,
 }
 
 /// What each thread of each pool does first.
@@ -91,7 +91,8 @@ pub fn when_started(started: fn()) {
 }
 
 impl CompilePool {
-    /// A thread for one engine, which runs its guest on one thread.
+    /// A thread for one engine, which runs its guest on one thread. If the host has more, this is the
+    /// translator's own until it is seen to be another's.
     ///
     /// # Errors
     /// As [`CompilePool::new`].
@@ -110,21 +111,24 @@ impl CompilePool {
 
     fn build(threads: usize, spare: bool) -> Result<Arc<Self>, CompilePoolError> {
         let mut pool = Self {
-            spare,
+            room: Arc::new(Room::new(spare)),
             queue: Arc::default(),
             threads: Vec::new(),
             engines: AtomicU64::new(0),
         };
         for _ in 0..threads.max(1) {
             let mut translator = Translator::new()?;
-            let queue = Arc::clone(&pool.queue);
+            let (queue, room) = (Arc::clone(&pool.queue), Arc::clone(&pool.room));
             let work = move || {
                 if let Some(started) = STARTED.get() {
                     started();
                 }
                 while let Some(CompileJob { job, store, to }) = queue.pop() {
+                    let work = Work::begin();
+                    let done = translate(&mut translator, store.as_ref(), job);
+                    work.end(&room);
                     // An engine that is gone wants nothing any more.
-                    let _ = to.send(translate(&mut translator, store.as_ref(), job));
+                    let _ = to.send(done);
                 }
             };
             let thread = std::thread::Builder::new().name("translate".into());
@@ -180,7 +184,7 @@ fn outcome(translator: &mut Translator, store: Option<&Store>, job: &Job) -> Out
 
 /// Where the jobs of an engine are done.
 enum Place {
-    /// At once.
+    /// At once, which takes time from the guest.
     Here(Box<Translator>),
     /// In a pool, where the engine has this number.
     CompilePool(Arc<CompilePool>, u64),
@@ -277,9 +281,9 @@ impl Compiler {
         Holding::new(self.waiting, MOST_WAITING)
     }
 
-    /// Whether the host has threads for translating beside those that run guests.
+    /// Whether the host has cores for translating beside those that run guests.
     pub fn is_spare(&self) -> bool {
-        matches!(&self.place, Place::CompilePool(pool, _) if pool.spare)
+        matches!(&self.place, Place::CompilePool(pool, _) if pool.room.is_spare())
     }
 
     /// Whether there are threads, with time for what is not urgent.

@@ -1,9 +1,8 @@
 //! Heat: how often a block was interpreted, and at which heat something is to be done for it.
 
-use super::jit::Jit;
+use super::jit::{Jit, JitConfig};
 use crate::cache::blocks::{BlockId, Cached, Keep};
 use crate::cache::code::TranslationId;
-use crate::cache::persist::Store;
 use mirrorball_runtime::vm::Vm;
 use std::mem::offset_of;
 
@@ -136,15 +135,16 @@ impl Jit {
         if extra.code == 0 && self.config.baseline > 0 && extra.heat >= self.config.baseline {
             self.translate_alone(vm, id);
         }
+        let usual = self.hot();
         let extra = &mut self.blocks.get_mut(id).extra;
-        let hot = extra.threshold(self.config.hot);
+        let hot = extra.threshold(usual);
         let baseline = match self.config.baseline {
             0 => u32::MAX,
             baseline => baseline,
         };
         let first = match &self.store {
             Some(_) => 0,
-            None => (self.config.hot / EARLY + 1).min(baseline),
+            None => (usual / EARLY + 1).min(baseline),
         };
         extra.due = if extra.declined {
             u32::MAX
@@ -171,7 +171,7 @@ impl Jit {
 
     /// Grants the baseline's code for block `id` runs until it is looked after again.
     pub(super) fn grant(&mut self, id: BlockId) {
-        let granted = (self.config.hot / GRANTS).clamp(16, i16::MAX as u32) as i16;
+        let granted = (self.hot() / GRANTS).clamp(16, i16::MAX as u32) as i16;
         self.blocks.get_mut(id).extra.granted = granted;
         self.blocks.set_runs(id, granted);
     }
@@ -190,7 +190,7 @@ impl Jit {
     /// Has the region translated that starts with block `id`, if it is hot and has not just been
     /// found in the store.
     fn translate_if_hot(&mut self, vm: &mut Vm, id: BlockId) {
-        let (extra, hot) = (&self.blocks.get(id).extra, self.config.hot);
+        let (extra, hot) = (&self.blocks.get(id).extra, self.hot());
         let heat = extra.heat.max(extra.wanted);
         let threshold = extra.threshold(hot);
         let is_hot = heat > threshold || heat > threshold / EARLY && self.translates_early();
@@ -200,10 +200,18 @@ impl Jit {
     }
 
     /// Whether blocks are translated before they are hot: while the thread that does it has time
-    /// and takes none from guests, or for the runs that follow.
+    /// and takes none from guests.
     fn translates_early(&self) -> bool {
-        let lasts = self.store.as_ref().is_some_and(Store::lasts);
-        self.compiler.has_time() && (lasts || self.compiler.is_spare())
+        self.compiler.has_time() && self.compiler.is_spare()
+    }
+
+    /// How often a block runs before it is hot.
+    pub(super) fn hot(&self) -> u32 {
+        let fitting = match self.compiler.is_spare() {
+            true => JitConfig::SPARE,
+            false => JitConfig::DEAR,
+        };
+        self.config.hot.unwrap_or(fitting)
     }
 }
 

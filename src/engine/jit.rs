@@ -27,8 +27,10 @@ use std::time::Duration;
 /// How the JIT is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct JitConfig {
-    /// How often a block is interpreted before it is translated.
-    pub hot: u32,
+    /// How often a block runs before it is translated with those around it. If it is not said,
+    /// [`SPARE`](Self::SPARE) while the host has cores for translating beside the guests,
+    /// [`DEAR`](Self::DEAR) while it has none.
+    pub hot: Option<u32>,
     /// How often a block is interpreted before the baseline translates it; 0 is never.
     pub baseline: u32,
     /// The most guest instructions in a region; 1 translates block by block.
@@ -40,15 +42,16 @@ pub struct JitConfig {
 }
 
 impl JitConfig {
-    /// How often a block runs before it is translated where translating takes time from guests: it
-    /// must be worth more then.
+    /// How often a block runs before it is translated where that takes no time from guests.
+    pub const SPARE: u32 = 1000;
+    /// How often where it does: it must be worth more then.
     pub const DEAR: u32 = 8000;
 
     /// The usual, for translating beside the guest or not.
     #[must_use]
     pub fn new(background: bool) -> Self {
         Self {
-            hot: if background { 1000 } else { Self::DEAR },
+            hot: None,
             baseline: 32,
             region: 200,
             background,

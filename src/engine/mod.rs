@@ -6,6 +6,7 @@ pub mod interpreter;
 pub mod jit;
 pub mod lockstep;
 mod queue;
+mod room;
 mod spin;
 mod sweep;
 mod translations;

@@ -4,8 +4,9 @@
 use super::compiler::{Job, Outcome};
 use super::heat::{COVERED, Extra};
 use super::jit::Jit;
-use crate::cache::blocks::{BlockId, BlockKey, Cached};
+use crate::cache::blocks::{BlockId, Cached};
 use crate::cache::code::{Entry, TranslationId};
+use crate::cache::key::BlockKey;
 use crate::cache::perf::{self, Name};
 use crate::cache::persist::record::Member;
 use crate::cache::persist::{Stored, Wanted};
@@ -59,7 +60,7 @@ impl Jit {
         let mut region = Region::of_block(vm, source);
         let store = self.store.as_ref();
         let seen = store.map_or(0, |store| store.count(Wanted::entry(key, &region)));
-        let (blocks, warm) = (&self.blocks, self.config.hot.min(heat) / WARM);
+        let (blocks, warm) = (&self.blocks, self.hot().min(heat) / WARM);
         region.grow(most >> halved, |pc| {
             let other = key.at(pc);
             let heat = self.heat(blocks.by_key(&other)?);
@@ -215,7 +216,7 @@ impl Jit {
                 Outcome::Overtaken => {
                     self.forget(id);
                     // One more run, and it is looked for in the store.
-                    self.blocks.get_mut(block).extra.heat = self.config.hot;
+                    self.blocks.get_mut(block).extra.heat = self.hot();
                 }
                 Outcome::Refused(error) => {
                     tracing::warn!("{error}");
@@ -380,13 +381,14 @@ impl Jit {
             })
             .map(|(id, _)| id)
             .collect();
+        let hot = self.hot();
         for id in wrong {
             let Some(entry) = self.forget(id) else {
                 continue;
             };
             self.counters.remade += 1;
             if let Some(cached) = self.blocks.try_get_mut(entry.block) {
-                cached.extra.heat = self.config.hot.saturating_mul(COVERED);
+                cached.extra.heat = hot.saturating_mul(COVERED);
             }
         }
     }

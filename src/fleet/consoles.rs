@@ -186,14 +186,14 @@ impl Consoles {
     }
 
     /// Makes the terminal what it was, and waits until what was printed is written; not for ever
-    /// for what machines printed that were stopped.
-    pub fn close(&self) {
+    /// for what machines printed that were stopped. Says, by machine, what the host refused to write.
+    pub fn close(&self) -> Vec<io::Result<()>> {
         lock(&self.terminal).take();
-        for session in &self.sessions {
+        let finish = |session: &SharedSession| {
             let stopped = session.0.stopped.load(Ordering::Relaxed);
-            // A failure has ended the machine.
-            let _ = session.session().finish(stopped);
-        }
+            session.session().finish(stopped)
+        };
+        self.sessions.iter().map(finish).collect()
     }
 }
 

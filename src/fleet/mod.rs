@@ -7,13 +7,14 @@
 
 mod consoles;
 mod debugged;
+mod desks;
 mod saving;
 mod watch;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Outcome;
@@ -30,12 +31,13 @@ use crate::console::script::Unfinished;
 use crate::engine::compiler::{CompilePool, CompilePoolError};
 use crate::engine::{AnyEngine, Jit};
 use crate::folder::FolderError;
-use crate::gdb::Desk;
+use crate::gdb::Ending;
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
 use crate::net::NetError;
 pub use consoles::{ConsoleError, Consoles, SharedSession};
 pub use debugged::Debugged;
+pub use desks::{Desks, NoDesk};
 pub use watch::Watch;
 
 /// Pages a second that are looked at for equal ones, for one page after each slice: a slice takes
@@ -98,6 +100,9 @@ pub struct Ended<'a> {
 
 /// What wants to know what becomes of machines.
 pub trait Audience: Send + Sync {
+    /// The exit code of a run that ends like this.
+    fn exit_code(&self, outcome: Outcome) -> u8;
+
     /// Machine `number` is at its end.
     fn ended(&self, number: usize, ended: &Ended<'_>);
 
@@ -116,8 +121,8 @@ pub struct Fleet {
     /// What is wrong with a store only its machines suffer from.
     stores: HashMap<Kin, Result<Store, String>>,
     audience: Box<dyn Audience>,
-    /// The machine that has a debugger, and where the two meet.
-    debugged: OnceLock<(usize, Arc<Desk>)>,
+    /// Where machines meet their debuggers.
+    desks: Desks,
 }
 
 fn kin(spec: &MachineSpec) -> Kin {
@@ -182,7 +187,7 @@ impl Fleet {
             pool,
             stores,
             audience,
-            debugged: OnceLock::new(),
+            desks: Desks::default(),
         };
         let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
         monitor.fleet().consoles.connect(&monitor);
@@ -217,20 +222,18 @@ impl Fleet {
         &self.specs[number]
     }
 
-    /// Machine `number` meets its debugger at this desk. There is one that does.
-    pub fn debug(&self, number: usize, desk: Arc<Desk>) {
-        let _ = self.debugged.set((number, desk));
+    /// Where machines meet their debuggers.
+    pub const fn desks(&self) -> &Desks {
+        &self.desks
     }
 
-    /// Where machine `number` meets its debugger, if it has one.
-    fn desk(&self, number: usize) -> Option<&Desk> {
-        let (debugged, desk) = self.debugged.get()?;
-        (*debugged == number).then_some(desk)
-    }
-
-    /// Waits until what was printed is written, and makes the terminal what it was.
-    pub fn close(&self) {
-        self.consoles.close();
+    /// Waits until what was printed is written, and makes the terminal what it was. Says, by machine,
+    /// what the host refused to write.
+    pub fn close(&self) -> Vec<Result<(), StartError>> {
+        let written = self.consoles.close().into_iter().zip(&self.specs);
+        written
+            .map(|(written, spec)| written.map_err(|error| spec.output_failed(error)))
+            .collect()
     }
 
     /// The machines.
@@ -247,7 +250,7 @@ impl Fleet {
     ) -> Result<Machine<AnyEngine, SharedSession>, StartError> {
         let spec = &self.specs[number];
         let mut vm = spec.vm_in(Arc::clone(memory))?;
-        if let Some(desk) = self.desk(number) {
+        if let Some(desk) = self.desks.of(number) {
             desk.prepare(&mut vm, spec.stays().is_some());
         }
         Ok(Machine {
@@ -298,6 +301,10 @@ impl Guests for Fleet {
         cpu_time: Duration,
     ) {
         machine.host.ended(outcome == Some(Outcome::Quit));
+        if let Some(desk) = self.desks.of(number) {
+            let code = |outcome| Ending::Exit(self.audience.exit_code(outcome));
+            desk.ended(outcome.map_or(Ending::Crash, code));
+        }
         let ended = Ended {
             spec: &self.specs[number],
             machine: &machine,
@@ -317,7 +324,7 @@ impl Guests for Fleet {
     }
 
     fn stopped(&self, number: usize) {
-        if let Some(desk) = self.desk(number) {
+        if let Some(desk) = self.desks.of(number) {
             desk.stopped();
         }
     }

@@ -10,13 +10,14 @@ use mirrorball_runtime::addr::PAGE_SIZE;
 use mirrorball_runtime::monitor::{Balloon, Command, CommandError, Phase, Standing};
 use mirrorball_runtime::vm::Vm;
 
+use super::debugged::Attached;
 use super::saving::Running;
 use super::{FleetMonitor, lock};
 use crate::control::api::{
     BalloonStatus, CodeCacheStatus, HostMemory, MachineMemory, MemoryStatus,
 };
 use crate::control::{
-    Action, ControlError, Machines, MonitorStatus, Process, Saves, VmState, VmStatus,
+    Action, ControlError, Machines, MonitorStatus, Process, Saves, Talks, VmState, VmStatus,
 };
 use crate::machine::{EngineKind, values};
 use crate::report;
@@ -235,6 +236,12 @@ impl Machines for Watch {
         let number = self.number(name)?;
         let running = Running::freeze(&self.monitor, number)?;
         Ok(Box::new(running))
+    }
+
+    fn debug(&self, name: &str, history: u64) -> Result<Box<dyn Talks>, ControlError> {
+        let number = self.number(name)?;
+        let attached = Attached::new(&self.monitor, number, history)?;
+        Ok(Box::new(attached))
     }
 
     fn act(&self, name: &str, action: Action) -> Result<VmStatus, ControlError> {

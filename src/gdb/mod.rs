@@ -16,5 +16,6 @@ mod subject;
 mod target;
 
 pub use place::{GdbPlace, ListenError, Listener, PlaceError};
-pub use server::Server;
+pub use registers::system as system_registers;
+pub use server::{Server, converse};
 pub use subject::{Desk, Ending, Subject};

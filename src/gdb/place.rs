@@ -144,7 +144,10 @@ impl Listener {
     }
 
     /// The next client.
-    pub(super) fn accept(&self) -> io::Result<File> {
+    ///
+    /// # Errors
+    /// When the host lets none in.
+    pub fn accept(&self) -> io::Result<File> {
         let stream: OwnedFd = match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept()?;

@@ -59,6 +59,11 @@ pub(super) const OWN: [(&str, Register); 25] = [
 /// How many there are.
 const COUNT: usize = FIRST_OWN + OWN.len();
 
+/// The registers that are neither general ones nor those of the FPU, by name.
+pub fn system() -> impl Iterator<Item = (&'static str, Register)> {
+    SPECIAL.into_iter().chain(OWN)
+}
+
 /// The number of a register.
 #[derive(Clone, Copy, Debug)]
 pub struct Number(usize);

@@ -1,5 +1,6 @@
 //! The thread that waits for debuggers. One is served at a time; the next waits until it has left.
 
+use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -41,10 +42,7 @@ impl Server {
                         continue;
                     }
                     match listener.accept() {
-                        // What fails here is told of, and ends this client's session alone.
-                        Ok(stream) => drop(catch_unwind(AssertUnwindSafe(|| {
-                            serve(stream, &subject, &at);
-                        }))),
+                        Ok(stream) => converse(stream, &subject, &at),
                         Err(_) => thread::sleep(PAUSE),
                     }
                 }
@@ -54,6 +52,14 @@ impl Server {
             thread: Some(thread),
         })
     }
+}
+
+/// Serves the one debugger of `subject` at `stream`, until it leaves. What fails here is told of, and ends
+/// this client's session alone.
+pub fn converse(stream: File, subject: &Arc<dyn Subject>, desk: &Arc<Desk>) {
+    drop(catch_unwind(AssertUnwindSafe(|| {
+        serve(stream, subject, desk);
+    })));
 }
 
 impl Drop for Server {

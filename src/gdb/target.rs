@@ -122,7 +122,8 @@ impl Debuggee {
             return;
         }
         let why = self.subject.stays();
-        let forgets = "--gdb-history 0 keeps nothing of its past".to_owned();
+        let forgets =
+            "nothing of its past is kept; --gdb-history or ctl gdb --history does".to_owned();
         self.refusal = why.or_else(|| self.desk.forgets().then_some(forgets));
         self.refusal
             .get_or_insert("there is no machine now".to_owned());

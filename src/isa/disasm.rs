@@ -56,7 +56,12 @@ pub fn listing(words: impl IntoIterator<Item = u32>, pc: u32) -> String {
     text
 }
 
-fn gpr(number: u32) -> String {
+/// The name of a general register.
+///
+/// # Panics
+/// If there is no register of this number.
+#[must_use]
+pub fn gpr(number: u32) -> String {
     format!("${}", REGISTERS[number as usize])
 }
 

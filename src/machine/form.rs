@@ -283,7 +283,7 @@ const FOLDER_WORDS: &str = "PATH,KEY=VALUE,.. with keys tag and readonly";
 const MAC_WORDS: &str = "six pairs of hexadecimal digits, as in 52:54:00:12:34:56";
 const FORWARD_WORDS: &str = "tcp:[ADDRESS]:PORT-[GUEST]:PORT, as in tcp::2222-:22";
 const NET_WORDS: &str =
-    "user or subnet=NAME, and KEY=VALUE,.. with keys hostfwd (of user), mac and pcap";
+    "user, subnet=NAME or tap=NAME, and KEY=VALUE,.. with keys hostfwd (of user), mac and pcap";
 const SEED_WORDS: &str = "64 hexadecimal digits, or host";
 const CONSOLE_WORDS: &str = "terminal, none, file:PATH or socket:PATH";
 

@@ -1,5 +1,5 @@
-//! What users say of a network port, `user,KEY=VALUE,..` or `subnet=NAME,KEY=VALUE,..`, and what it
-//! comes to.
+//! What users say of a network port, `user,KEY=VALUE,..`, `subnet=NAME,KEY=VALUE,..` or
+//! `tap=NAME,KEY=VALUE,..`, and what it comes to.
 
 use std::path::PathBuf;
 
@@ -31,6 +31,9 @@ settings! {
     /// The machines of this run that name the same subnet.
     subnet: String, NAME => { name: "subnet" }
 
+    /// A tap device of the host's, which root has made.
+    tap: String, NAME => { name: "tap" }
+
     /// A port of the host that leads to one of the guest, with user; any number of them.
     hostfwd: Vec<String>, FORWARD => { name: "hostfwd" }
 
@@ -50,10 +53,12 @@ pub(super) fn parse(given: &Given<'_>) -> Result<NetSettings, ValueError> {
     short::read(&mut settings, given, None)
         .map_err(|problem| ValueError::Part(problem.to_string()))?;
     let user = said(&settings.user).unwrap_or(false);
-    let wrong = match (user, &settings.subnet, &settings.hostfwd) {
-        (true, Some(_), _) => "is user or a subnet; leave one of them out",
-        (false, None, _) => "say what it is connected to: user, or subnet=NAME",
-        (false, Some(_), Some(_)) => "hostfwd is for user; leave it out",
+    let named = [&settings.subnet, &settings.tap];
+    let kinds = named.into_iter().flatten().count() + usize::from(user);
+    let wrong = match (kinds, user, &settings.hostfwd) {
+        (0, ..) => "say what it is connected to: user, subnet=NAME or tap=NAME",
+        (2.., ..) => "is user, a subnet or a tap device; leave the others out",
+        (1, false, Some(_)) => "hostfwd is for user; leave it out",
         _ => return Ok(settings),
     };
     Err(ValueError::Part(wrong.to_owned()))
@@ -84,9 +89,10 @@ impl NetSettings {
         port: u8,
         files: &mut Files,
     ) -> Result<NetSpec, SpecError> {
-        let kind = match said(&self.subnet) {
-            Some(name) => Kind::Subnet(name.clone(), files.subnet(name)),
-            None => Kind::User(self.forwards()?),
+        let kind = match (said(&self.subnet), said(&self.tap)) {
+            (Some(name), _) => Kind::Subnet(name.clone(), files.subnet(name)),
+            (_, Some(name)) => Kind::Tap(name),
+            _ => Kind::User(self.forwards()?),
         };
         let mac = said(&self.mac).unwrap_or_else(|| default_mac(machine, port));
         Ok(NetSpec::new(kind, mac, said(&self.pcap)))

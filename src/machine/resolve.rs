@@ -338,7 +338,7 @@ fn default_model() -> &'static Model {
 fn rtc_beside(networks: &[NetSpec]) -> RtcStart {
     let reaches_out = networks
         .iter()
-        .any(|net| matches!(net.kind, net::Kind::User(_)));
+        .any(|net| matches!(net.kind, net::Kind::User(_) | net::Kind::Tap(_)));
     if reaches_out {
         RtcStart::Now
     } else {

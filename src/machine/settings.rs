@@ -106,7 +106,7 @@ settings! {
     }
 
     /// A network port: user for a network with a way out, subnet=NAME for one of the machines of this
-    /// run, and after commas what else there is to say of it, as in user,hostfwd=tcp::2222-:22. A
+    /// run, tap=NAME for a tap device of the host's, and after commas what else there is to say of it, as in user,hostfwd=tcp::2222-:22. A
     /// machine has up to 4, in this order.
     net: Vec<NetSettings>, NET => {
         name: "net", default: "no network",
@@ -208,7 +208,7 @@ settings! {
 
     /// Translate a block when it has run N times.
     hot: u32, number::<1, { u32::MAX as i64 }>() => {
-        name: "hot", default: "1000, or 8000 with jit-threads 0 and several machines",
+        name: "hot", default: "1000, or 8000 while translating takes time from guests",
         takers: RUN, heading: "Control"
     }
 

@@ -248,7 +248,7 @@ impl MachineSpec {
         pool: Option<Arc<CompilePool>>,
         store: Option<Store>,
     ) -> Result<AnyEngine, StartError> {
-        let config = self.jit_config(pool.is_some());
+        let config = self.jit_config();
         let jit = || Jit::among(config, pool, store);
         Ok(match self.engine {
             EngineKind::Interp => {
@@ -262,11 +262,11 @@ impl MachineSpec {
         })
     }
 
-    /// How the JIT is set, alone or among others whose guests want the same host threads.
-    fn jit_config(&self, among: bool) -> JitConfig {
-        let default = JitConfig::new(self.background && !among);
+    /// How the JIT is set.
+    fn jit_config(&self) -> JitConfig {
+        let default = JitConfig::new(self.background);
         JitConfig {
-            hot: self.hot.unwrap_or(default.hot),
+            hot: self.hot,
             baseline: self.baseline.unwrap_or(default.baseline),
             region: self.region.map_or(default.region, |most| most as usize),
             background: self.background,

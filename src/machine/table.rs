@@ -158,6 +158,14 @@ pub trait Table: Clone + Default + 'static {
         said.next().map(|row| row.entry.name)
     }
 
+    /// The first setting that is said although it is none of this command's.
+    #[must_use]
+    fn said_beyond(&self, taker: Taker) -> Option<&'static str> {
+        let mut said = Self::ROWS.iter().filter(|row| (row.is_said)(self));
+        let beyond = said.find(|row| !row.entry.takers.contains(&taker));
+        beyond.map(|row| row.entry.name)
+    }
+
     /// Whether nothing is said.
     #[must_use]
     fn is_empty(&self) -> bool {

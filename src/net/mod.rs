@@ -3,13 +3,16 @@
 //! A [`NetSpec`] says what a port is connected to. [`NetSpec::start`] makes that, once for all machines
 //! that have the port one after the other, and [`NetSpec::open`] gives a machine its end of it. Frames
 //! go by a `wire` in each direction, a queue of bounded size. There is a network of the host's, which
-//! needs no rights and no other program (`user`), and a `switch` between machines of one monitor.
+//! needs no rights and no other program (`user`), a `tap` device of the host's, and a `switch` between
+//! machines of one monitor.
 //! What goes through a port can be captured (`capture`).
 
+mod bell;
 mod capture;
 mod error;
 mod forward;
 mod switch;
+mod tap;
 mod user;
 mod wire;
 
@@ -26,6 +29,7 @@ use capture::{Capture, Captured};
 pub use error::NetError;
 pub use forward::{Forward, NoForward};
 pub use switch::Switch;
+use tap::Tap;
 use user::UserNetwork;
 use wire::Wire;
 
@@ -53,6 +57,8 @@ pub enum Kind {
     User(Vec<Forward>),
     /// The machines of this monitor that are connected to the same switch.
     Subnet(String, Arc<Switch>),
+    /// A tap device of the host's that is there, by its name.
+    Tap(String),
 }
 
 impl fmt::Display for Kind {
@@ -63,6 +69,7 @@ impl fmt::Display for Kind {
                 forwards.iter().try_for_each(|it| write!(f, ",{it}"))
             }
             Self::Subnet(name, _) => write!(f, "subnet={name}"),
+            Self::Tap(name) => write!(f, "tap={name}"),
         }
     }
 }
@@ -86,8 +93,16 @@ struct Started {
     inlet: Arc<Wire>,
     outlet: Arc<dyn Outlet>,
     capture: Option<Capture>,
-    /// The network of the host's, whose thread ends with this.
-    _user: Option<UserNetwork>,
+    /// The most bytes of a packet.
+    mtu: u16,
+    /// What has a thread, which ends with this.
+    _threaded: Option<Threaded>,
+}
+
+/// A network that has a thread.
+enum Threaded {
+    User(#[expect(dead_code, reason = "it is kept for its end")] UserNetwork),
+    Tap(#[expect(dead_code, reason = "it is kept for its end")] Tap),
 }
 
 /// What a network port is.
@@ -146,7 +161,7 @@ impl NetSpec {
             let end = End {
                 port: Port {
                     mac: self.mac,
-                    mtu: MTU,
+                    mtu: started.mtu,
                 },
                 inlet: Arc::clone(&started.inlet),
                 outlet: Arc::clone(&started.outlet),
@@ -198,7 +213,18 @@ impl NetSpec {
                     inlet: Arc::clone(user.to_guest()),
                     outlet: user.outlet(),
                     capture,
-                    _user: Some(user),
+                    mtu: MTU,
+                    _threaded: Some(Threaded::User(user)),
+                }
+            }
+            Kind::Tap(name) => {
+                let tap = Tap::start(name, confined)?;
+                Started {
+                    inlet: Arc::clone(tap.to_guest()),
+                    outlet: tap.outlet(),
+                    capture,
+                    mtu: tap.mtu,
+                    _threaded: Some(Threaded::Tap(tap)),
                 }
             }
             Kind::Subnet(_, switch) => {
@@ -207,7 +233,8 @@ impl NetSpec {
                     inlet,
                     outlet: Arc::new(port),
                     capture,
-                    _user: None,
+                    mtu: MTU,
+                    _threaded: None,
                 }
             }
         })

@@ -28,6 +28,8 @@ pub enum Duty {
     Files,
     /// It is the way between a guest's network and the host's.
     Network,
+    /// It reads frames from a tap device, which is open.
+    Tap,
 }
 
 /// When a call is allowed.
@@ -173,6 +175,13 @@ const NETWORK: Group = &[
     (libc::SYS_setsockopt, ALWAYS),
 ];
 
+/// A descriptor that is open.
+const TAP: Group = &[
+    (libc::SYS_read, ALWAYS),
+    (libc::SYS_poll, ALWAYS),
+    (libc::SYS_ppoll, ALWAYS),
+];
+
 /// The files of a folder, by names in it.
 const FILES: Group = &[
     (libc::SYS_openat, ALWAYS),
@@ -261,6 +270,7 @@ impl Duty {
             Self::Debug => &[THREAD, SERVE, SWAP],
             Self::Files => &[THREAD, APPEND, FILES],
             Self::Network => &[THREAD, NETWORK],
+            Self::Tap => &[THREAD, TAP],
         }
     }
 

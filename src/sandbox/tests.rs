@@ -54,6 +54,7 @@ fn no_duty_lets_a_thread_start_programs_or_listen() {
         Duty::Debug,
         Duty::Files,
         Duty::Network,
+        Duty::Tap,
     ];
     for duty in all {
         apart(|| {
@@ -111,6 +112,7 @@ fn one_duty_reaches_the_network_and_no_files() {
         Duty::Serve,
         Duty::Debug,
         Duty::Files,
+        Duty::Tap,
     ] {
         apart(|| {
             calls::confine(duty).unwrap();

@@ -70,7 +70,7 @@ impl fmt::Display for Kind {
 /// A JIT that translates what has run once, at once.
 pub fn eager_jit() -> Jit {
     Jit::new(JitConfig {
-        hot: 1,
+        hot: Some(1),
         background: false,
         ..JitConfig::default()
     })
@@ -80,7 +80,7 @@ pub fn eager_jit() -> Jit {
 /// A JIT in which the baseline translates what has run once, and nothing else is translated.
 fn baseline_jit() -> Jit {
     Jit::new(JitConfig {
-        hot: u32::MAX,
+        hot: Some(u32::MAX),
         baseline: 1,
         background: false,
         ..JitConfig::default()

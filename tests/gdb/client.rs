@@ -81,7 +81,7 @@ pub struct Client {
 }
 
 impl Client {
-    fn new(stream: UnixStream) -> Self {
+    pub fn new(stream: UnixStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         Self { stream }
     }

@@ -111,7 +111,7 @@ impl Manner {
     /// A JIT that is set so.
     pub fn jit(self) -> Jit {
         let config = JitConfig {
-            hot: self.hot,
+            hot: Some(self.hot),
             baseline: self.baseline,
             region: self.region,
             background: false,

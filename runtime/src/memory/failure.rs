@@ -10,6 +10,9 @@ pub enum HostFailure {
     /// The store that the machine was loaded from does not give a page.
     #[error("a page cannot be read from the snapshot: {0}")]
     Store(String),
+    /// The host does not map what the software TLB is made of.
+    #[error("the host refused a mapping for the software TLB: {0}; run fewer machines")]
+    Mapping(String),
     /// There is no frame, not even of those in reserve.
     #[error("machine memory has no frame left for a page")]
     Frames,

@@ -79,7 +79,7 @@ impl Kept {
     }
 }
 
-fn or_zeros(content: Option<Cow<'_, Content>>) -> Cow<'_, Content> {
+pub(super) fn or_zeros(content: Option<Cow<'_, Content>>) -> Cow<'_, Content> {
     const ZEROS: &Content = &[0; PAGE_SIZE as usize];
     content.unwrap_or(Cow::Borrowed(ZEROS))
 }

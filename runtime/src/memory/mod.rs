@@ -2,6 +2,7 @@
 //! besides present: shared, swapped, in a snapshot, given away.
 
 mod backmap;
+mod differing;
 mod failure;
 mod frozen;
 mod homes;
@@ -16,6 +17,7 @@ pub mod swap;
 mod window;
 
 pub use backmap::{Frame, User, VmId};
+pub use differing::differing;
 pub use failure::HostFailure;
 pub use frozen::{Busy, Frozen};
 pub use homes::Home;

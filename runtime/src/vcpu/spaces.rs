@@ -58,6 +58,9 @@ impl Vcpu {
         } else {
             self.soft.select(new)
         };
+        if self.soft.refused().is_some() {
+            self.request_stop();
+        }
         old.map(|old| SpaceChange { old, new })
     }
 

@@ -124,6 +124,12 @@ impl Arrivals {
         self.past = Some(Past::default());
     }
 
+    /// The past is kept no more. What is recorded to arrive arrives still.
+    pub(super) fn end_past(&mut self) {
+        self.begin_past();
+        self.past = None;
+    }
+
     /// How much of the past has arrived by now.
     pub(super) fn arrived(&self) -> usize {
         self.past.as_ref().map_or(0, |past| past.arrived)

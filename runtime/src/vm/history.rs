@@ -50,6 +50,8 @@ pub(super) struct History {
     shown: u64,
     /// Whether a debugger has changed something: what was before does not lead here.
     changed: bool,
+    /// Whether it is kept no longer than until the machine is where it was before it went back.
+    ends: bool,
     /// How the machine is going back, if it is.
     pub(super) travel: Option<Travel>,
     /// Why it stands where it went back to.
@@ -69,6 +71,7 @@ impl History {
             printed: 0,
             shown: 0,
             changed: true,
+            ends: false,
             travel: None,
             arrived: None,
             undone: None,
@@ -170,9 +173,18 @@ impl DerefMut for Timeline<'_> {
 }
 
 impl Timeline<'_> {
-    /// Keeps the past from now on.
+    /// Keeps the past from now on. A past that is still kept goes on.
     pub(super) fn begin(&mut self, budget: u64) {
-        self.history = Some(Box::new(History::new(budget)));
+        let new = || Box::new(History::new(budget));
+        let history = self.history.get_or_insert_with(new);
+        (history.budget, history.ends) = (budget, false);
+    }
+
+    /// Keeps the past no longer than it is needed: a machine that has gone back finds its way by it.
+    pub(super) fn end(&mut self) {
+        if let Some(history) = &mut self.history {
+            history.ends = true;
+        }
     }
 
     /// How many of `bytes` that the guest printed were not shown before.
@@ -184,10 +196,14 @@ impl Timeline<'_> {
     /// Makes a checkpoint if one is due. Called between two slices.
     pub(super) fn keep_up(&mut self) {
         let vm = &mut *self.0;
+        let is_past = vm.is_past();
         let Some(history) = &mut vm.history else {
             return;
         };
-        if history.changed || vm.arrivals.is_past_full() {
+        if history.ends && !is_past {
+            vm.history = None;
+            vm.arrivals.end_past();
+        } else if history.changed || vm.arrivals.is_past_full() {
             let budget = history.budget;
             let (printed, travel) = (history.printed, history.travel.take());
             **history = History::new(budget);

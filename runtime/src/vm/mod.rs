@@ -36,7 +36,7 @@ use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::{HostFailure, Ram, Stored};
 use crate::mmu::soft::SoftTlb;
-use crate::vcpu::Vcpu;
+use crate::vcpu::{Goal, Vcpu};
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use debug::{Edit, Standstill};
 use history::{History, Timeline};
@@ -475,6 +475,11 @@ impl Vm {
         Timeline(self).begin(budget);
     }
 
+    /// Keeps the machine's past no more. If the machine has gone back, it first comes to where it was.
+    pub fn forget_history(&mut self) {
+        Timeline(self).end();
+    }
+
     /// What there is of the machine's past, if it is kept.
     #[must_use]
     pub fn past(&self) -> Option<PastFacts> {
@@ -484,6 +489,17 @@ impl Vm {
     /// Has the machine go back when it goes on next. False if its past is not kept.
     pub fn go_back(&mut self, back: Back) -> bool {
         Timeline(self).set_out(back)
+    }
+
+    /// Makes a checkpoint of the machine as it is, if its past is kept.
+    pub fn make_checkpoint(&mut self) {
+        Timeline(self).make_checkpoint();
+    }
+
+    /// Makes the machine, between two runs, what it was at its last checkpoint that is not behind `count`.
+    /// Says how many instructions had run there; `None` if there is no such checkpoint.
+    pub fn return_to(&mut self, count: u64) -> Option<u64> {
+        Timeline(self).return_to(count, Goal::None)
     }
 
     /// Has what arrives from now on recorded, and the end of the run, which is this machine's

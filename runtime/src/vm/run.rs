@@ -13,6 +13,7 @@ use crate::clock::{Cycles, INSTRUCTIONS_PER_SECOND, Nanos};
 use crate::cpu::exception::Exception;
 use crate::device::Backends;
 use crate::exit::{Exit, Outcome};
+use crate::memory::HostFailure;
 use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
 
@@ -384,6 +385,9 @@ impl Vm {
 
     /// The same without the console. To do it twice is to do it once.
     pub(super) fn serve_devices(&mut self) -> Option<Outcome> {
+        if let Some(errno) = self.cpu.soft_tlb().refused() {
+            self.ram.fail(HostFailure::Mapping(errno.to_string()));
+        }
         if self.ram.failure().is_some() {
             return Some(Outcome::HostFailure);
         }

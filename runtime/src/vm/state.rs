@@ -2,8 +2,8 @@
 
 use super::Vm;
 use crate::addr::{PAGE_SIZE, Pa};
-use crate::memory::Ram;
 use crate::memory::share::is_zero;
+use crate::memory::{Ram, differing};
 use crate::vcpu::Vcpu;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
@@ -26,16 +26,26 @@ pub fn hash(vm: &Vm) -> u64 {
 
 /// Feeds everything that the CPU is to `hasher`.
 pub fn hash_registers(cpu: &Vcpu, hasher: &mut impl Hasher) {
+    hash_timeless(cpu, hasher);
+    if !cpu.second.is_empty() {
+        cpu.second.hash(hasher);
+    }
+    cpu.now(0).hash(hasher);
+}
+
+/// Feeds what software can see of the CPU to `hasher`: all but the second level of its TLB.
+pub fn hash_visible(cpu: &Vcpu, hasher: &mut impl Hasher) {
+    hash_timeless(cpu, hasher);
+    cpu.now(0).hash(hasher);
+}
+
+fn hash_timeless(cpu: &Vcpu, hasher: &mut impl Hasher) {
     cpu.gpr[..32].hash(hasher);
     (cpu.hi, cpu.lo, cpu.pc).hash(hasher);
     (cpu.fcsr.0, cpu.fpr).hash(hasher);
     (cpu.ll_bit, cpu.ll_value, cpu.linked()).hash(hasher);
     cpu.cp0.hash(hasher);
     cpu.tlb.hash(hasher);
-    if !cpu.second.is_empty() {
-        cpu.second.hash(hasher);
-    }
-    cpu.now(0).hash(hasher);
 }
 
 /// The first difference between two CPUs, as a line of text.
@@ -90,22 +100,18 @@ pub fn compare_memory(a: &Ram, b: &Ram, places: &[(Pa, u8)]) -> Option<String> {
     })
 }
 
-/// The first page where two memories differ.
+/// The first byte where two memories differ.
 #[must_use]
 pub fn compare_all_memory(a: &Ram, b: &Ram) -> Option<String> {
+    let page = differing(a, b).next()?;
     let (mut left, mut right) = ([0; PAGE_SIZE as usize], [0; PAGE_SIZE as usize]);
-    let pages = a.contents().chain(b.contents());
-    for (pa, _) in pages {
-        a.read_physical(pa, &mut left);
-        b.read_physical(pa, &mut right);
-        if let Some(at) = left.iter().zip(&right).position(|(a, b)| a != b) {
-            return Some(format!(
-                "memory at {}: {:02x} against {:02x}",
-                Pa(pa.0 + at as u64),
-                left[at],
-                right[at]
-            ));
-        }
-    }
-    None
+    a.read_physical(page, &mut left);
+    b.read_physical(page, &mut right);
+    let at = left.iter().zip(&right).position(|(a, b)| a != b)?;
+    Some(format!(
+        "memory at {}: {:02x} against {:02x}",
+        Pa(page.0 + at as u64),
+        left[at],
+        right[at]
+    ))
 }

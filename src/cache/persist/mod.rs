@@ -13,7 +13,7 @@ pub mod space;
 pub use file::make_folder;
 pub use space::KeySpace;
 
-use super::blocks::BlockKey;
+use super::key::BlockKey;
 use crate::translate::site::{self, Sites};
 use crate::translate::{CODE_ALIGNMENT, Region, Translation};
 use file::{CodeFile, Scan};

@@ -9,7 +9,7 @@
 //! elsewhere does not pass for one of ours. Nothing is believed before its sum is checked.
 
 use super::space::{Hash, KeySpace};
-use crate::cache::blocks::BlockKey;
+use crate::cache::key::BlockKey;
 use crate::interp::block::Source;
 use crate::translate::site::{self, Sites};
 use crate::translate::{Region, Translation};

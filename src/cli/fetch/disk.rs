@@ -32,8 +32,33 @@ const LOG: &str = "install.log";
 /// Downloaded packages, until the disk is made.
 const DOWNLOADS: &str = "packages";
 
-/// Lists, packages, initrd, and what the guest tells of.
-const STEPS: usize = 3 + 6;
+/// Where the kernel and the initrd go that boot any disk.
+pub(super) const BOOT: &str = "boot";
+
+/// Lists, packages, initrd.
+const BOOT_STEPS: usize = 3;
+/// The same, and what the guest tells of.
+const STEPS: usize = BOOT_STEPS + 6;
+
+/// Makes a kernel and an initrd that boot a disk, in a folder in `to`, unless they are there; answers
+/// with what it did.
+pub(super) fn bring_boot(to: &Path, mirror: &str) -> Result<String, FetchError> {
+    let home = to.join(BOOT);
+    let label = recipe::label();
+    if home.join(KERNEL).exists() && initrd::is_whole(&home.join(INITRD), &label) {
+        return Ok("were there already".to_owned());
+    }
+    let work = staging(&home)?;
+    let mut making = Making::new(&home, work.path(), BOOT_STEPS);
+    let archive = making.archive(mirror)?;
+    making.progress.next("fetching packages");
+    making.boot_packages(&archive)?;
+    making.progress.next("making the initrd");
+    let tree = making.boot_tree()?;
+    making.boot_files(&tree, &label)?;
+    making.keep(&[KERNEL, INITRD])?;
+    Ok("are here".to_owned())
+}
 
 /// Makes the disk, and what boots it, in a folder in `to`, unless they are there; answers with what
 /// it did.
@@ -45,26 +70,26 @@ pub(super) fn bring(to: &Path, mirror: &str) -> Result<String, FetchError> {
         return Ok("was there already".to_owned());
     }
     let work = staging(&home)?;
-    let mut making = Making {
-        progress: Progress::counting("step", STEPS),
-        root: work.path().join("root"),
-        work: work.path(),
-        downloads: home.join(DOWNLOADS),
-        home: &home,
-    };
-    let count = making.packages(mirror)?;
-    making.boot_files(&label)?;
+    let mut making = Making::new(&home, work.path(), STEPS);
+    let archive = making.archive(mirror)?;
+    let names = archive.files(PACKAGES)?;
+    making
+        .progress
+        .next(&format!("fetching {} packages", names.len()));
+    archive.collect(PACKAGES, &making.downloads)?;
+    let kernel = making.boot_packages(&archive)?;
+    making.progress.next("making the initrd");
+    making.packages(&names, kernel)?;
+    let mut tree = making.boot_tree()?;
+    let base = archive.files(BASE)?.join("\n");
+    tree.file("base", 0o644, &base);
+    making.boot_files(&tree, &label)?;
     making.disk()?;
-    for name in [KERNEL, INITRD, DISK] {
-        let path = home.join(name);
-        fs::rename(work.path().join(name), &path).map_err(failed(&path))?;
-    }
-    let downloads = home.join(DOWNLOADS);
-    fs::remove_dir_all(&downloads).map_err(failed(&downloads))?;
-    Ok(format!("is here, with {count} packages"))
+    making.keep(&[KERNEL, INITRD, DISK])?;
+    Ok(format!("is here, with {} packages", names.len()))
 }
 
-/// A disk that is being made.
+/// A disk that is being made, or what boots one.
 struct Making<'a> {
     progress: Progress<std::io::Stderr>,
     /// Where all is that goes if it fails.
@@ -75,66 +100,91 @@ struct Making<'a> {
     home: &'a Path,
 }
 
-impl Making<'_> {
-    /// Downloads packages, and makes a disk of them for the guest; answers how many there are.
-    fn packages(&mut self, mirror: &str) -> Result<usize, FetchError> {
-        self.progress.next("fetching package lists");
-        let archive = Archive::open(mirror, self.work.join("apt"), "apt-get")?;
-        let names = archive.files(PACKAGES)?;
-        let base = archive.files(BASE)?;
-        let others = [BOOT_PACKAGES, &[KERNEL_PACKAGE]].concat();
-        let boot = archive.files(&others)?;
-        self.progress
-            .next(&format!("fetching {} packages", names.len()));
-        archive.collect(PACKAGES, &self.downloads)?;
-        archive.collect(&others, &self.downloads)?;
-
-        self.progress.next("making the initrd");
-        let mut tree = Tree::default();
-        for name in &names {
-            tree.copy(name, 0o644, self.downloads.join(name));
+impl<'a> Making<'a> {
+    fn new(home: &'a Path, work: &'a Path, steps: usize) -> Self {
+        Self {
+            progress: Progress::counting("step", steps),
+            root: work.join("root"),
+            work,
+            downloads: home.join(DOWNLOADS),
+            home,
         }
-        for name in &boot {
+    }
+
+    fn archive(&mut self, mirror: &str) -> Result<Archive, FetchError> {
+        self.progress.next("fetching package lists");
+        Archive::open(mirror, self.work.join("apt"), "apt-get")
+    }
+
+    /// Downloads and unpacks the packages that boot a disk; answers where the kernel's is.
+    fn boot_packages(&self, archive: &Archive) -> Result<PathBuf, FetchError> {
+        let wanted = [BOOT_PACKAGES, &[KERNEL_PACKAGE]].concat();
+        archive.collect(&wanted, &self.downloads)?;
+        let mut kernel = None;
+        for name in &archive.files(&wanted)? {
             let deb = self.downloads.join(name);
             if name.starts_with("linux-image-6") {
-                tree.copy("kernel", 0o644, deb.clone());
+                kernel = Some(deb.clone());
             } else if !BOOT_PACKAGES.contains(&name.split('_').next().unwrap_or_default()) {
                 continue;
             }
             apt::unpack(&deb, &self.root, name)?;
         }
-        let path = self.work.join("packages.img");
-        tree.write_disk(&path).map_err(failed(&path))?;
-        let path = self.work.join("base");
-        fs::write(&path, base.join("\n")).map_err(failed(&path))?;
-        Ok(names.len())
+        kernel.ok_or_else(|| Self::missing("linux-image-6*"))
     }
 
-    /// Makes the initrd, and takes the kernel, out of the unpacked packages.
-    fn boot_files(&self, label: &str) -> Result<(), FetchError> {
-        let missing = |what: &str| FetchError::Missing {
+    /// Makes a disk of the packages, for the guest that installs them.
+    fn packages(&self, names: &[String], kernel: PathBuf) -> Result<(), FetchError> {
+        let mut tree = Tree::default();
+        for name in names {
+            tree.copy(name, 0o644, self.downloads.join(name));
+        }
+        tree.copy("kernel", 0o644, kernel);
+        let path = self.work.join("packages.img");
+        tree.write_disk(&path).map_err(failed(&path))
+    }
+
+    fn missing(what: &str) -> FetchError {
+        FetchError::Missing {
             package: KERNEL_PACKAGE.to_owned(),
             what: what.to_owned(),
-        };
-        let kernel = find(&self.root.join("boot"), |name| name.starts_with("vmlinuz-"));
-        let kernel = kernel.ok_or_else(|| missing("boot/vmlinuz-*"))?;
+        }
+    }
+
+    /// The initrd, out of the unpacked packages.
+    fn boot_tree(&self) -> Result<Tree, FetchError> {
         let modules = find(&self.root.join("lib/modules"), |_| true);
-        let modules = modules.ok_or_else(|| missing("lib/modules"))?;
+        let modules = modules.ok_or_else(|| Self::missing("lib/modules"))?;
         let mut tree = Tree::default();
         let left_out = |path: &str| !KEPT.iter().any(|kept| recipe::keeps(kept, path));
         tree.add(&self.root, left_out)
             .map_err(|(path, error)| failed(&path)(error))?;
         recipe::add_own(&mut tree);
-        tree.copy("base", 0o644, self.work.join("base"));
         for module in MODULES {
             let name = Path::new(module).file_name().unwrap_or_default();
             let path = format!("lib/modules/{}.ko", name.to_string_lossy());
             tree.copy(&path, 0o644, modules.join(format!("kernel/{module}.ko")));
         }
+        Ok(tree)
+    }
+
+    /// Writes the initrd, and takes the kernel out of the unpacked packages.
+    fn boot_files(&self, tree: &Tree, label: &str) -> Result<(), FetchError> {
+        let kernel = find(&self.root.join("boot"), |name| name.starts_with("vmlinuz-"));
+        let kernel = kernel.ok_or_else(|| Self::missing("boot/vmlinuz-*"))?;
         let path = self.work.join(INITRD);
         tree.write(&path, label).map_err(failed(&path))?;
         let path = self.work.join(KERNEL);
         fs::rename(&kernel, &path).map_err(failed(&path))
+    }
+
+    /// Moves the files with these names to their folder, where no packages are needed any more.
+    fn keep(&self, names: &[&str]) -> Result<(), FetchError> {
+        for name in names {
+            let path = self.home.join(name);
+            fs::rename(self.work.join(name), &path).map_err(failed(&path))?;
+        }
+        fs::remove_dir_all(&self.downloads).map_err(failed(&self.downloads))
     }
 
     /// Has a guest install the packages on a new disk.

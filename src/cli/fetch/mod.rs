@@ -43,7 +43,8 @@ enum Guest {
 /// They come out of the package debian-installer-12-netboot-mipsel (98 MB) as files vmlinux and
 /// initrd.gz, without root. With --programs, programs.gz is made as well: an initrd with shells,
 /// compilers, interpreters and other programs out of Debian's packages for mipsel (50 MB), which
-/// 'bench --programs' measures. With --disk, the folder disk has a disk of 4 GB with a whole Debian:
+/// 'bench --programs' measures. With --boot, the folder boot has a kernel, and an initrd that starts
+/// /sbin/init on the first disk, whatever is on it in ext4 (50 MB). With --disk, the folder disk has a disk of 4 GB with a whole Debian:
 /// systemd, a login prompt, apt, gcc and an ssh server. A guest of mirrorball's own installs its
 /// packages (80 MB) and takes some minutes for that. What is there already is left as it is. It takes apt-get with the
 /// package lists of Debian 12, or the package itself (--deb); --programs fetches lists of its own.
@@ -59,6 +60,9 @@ struct DebianArgs {
     /// Make programs.gz, an initrd with Debian's programs, as well
     #[arg(long)]
     programs: bool,
+    /// Make a kernel and an initrd that boot a disk of your own as well
+    #[arg(long)]
+    boot: bool,
     /// Make a disk with a whole Debian on it as well
     #[arg(long)]
     disk: bool,
@@ -101,6 +105,16 @@ pub(super) fn execute(args: &FetchArgs) -> Result<Exit, CliError> {
              mirrorball run {} --initrd {} --append 'console=ttyS0'",
             kernel.display(),
             to.join(programs::PROGRAMS).display()
+        );
+    }
+    if args.boot {
+        let news = disk::bring_boot(&to, &args.mirror)?;
+        let at = |name| to.join(disk::BOOT).join(name).display().to_string();
+        println!(
+            "A kernel and an initrd for a disk of your own {news}. To boot one with ext4 on it:\n  \
+             mirrorball run {} --initrd {} --disk FILE --append console=ttyS0",
+            at(disk::KERNEL),
+            at(disk::INITRD)
         );
     }
     if args.disk {

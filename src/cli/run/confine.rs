@@ -38,19 +38,22 @@ pub struct Reach {
 impl Reach {
     /// What is written while `guests` run, beside the outputs that the user named.
     pub(super) fn new(outputs: Vec<PathBuf>, guests: &Guests, perf_map: bool) -> Self {
-        let mut written = outputs;
+        let mut reach = Self::of(outputs, guests.machines());
         if perf_map || env::var_os(RECORDS).is_some() {
-            written.push(perf::folder());
+            reach.written.push(perf::folder());
         }
+        if let Guests::Many(monitor, _) = guests {
+            reach.sockets.extend(monitor.control.clone());
+            let swap = monitor.swap.as_ref();
+            reach.written.extend(swap.map(|swap| swap.folder.clone()));
+        }
+        reach
+    }
+
+    /// What is reached while `machines` run without a monitor, beside these outputs.
+    pub(in crate::cli) fn of(outputs: Vec<PathBuf>, machines: &[MachineSpec]) -> Self {
+        let mut written = outputs;
         let mut sockets = Vec::new();
-        let machines = match guests {
-            Guests::One(machine) => std::slice::from_ref(&**machine),
-            Guests::Many(monitor, machines) => {
-                sockets.extend(monitor.control.clone());
-                written.extend(monitor.swap.as_ref().map(|swap| swap.folder.clone()));
-                machines
-            }
-        };
         written.extend(machines.iter().filter_map(code_cache));
         let disks = || machines.iter().flat_map(|machine| &machine.disks);
         written.extend(disks().filter_map(DiskSpec::written));
@@ -72,7 +75,7 @@ impl Reach {
 
     /// Confines this thread, and those that it starts from now on. What the host's kernel cannot
     /// enforce is said on standard error.
-    pub(super) fn confine(&self) {
+    pub(in crate::cli) fn confine(&self) {
         for path in &self.sockets {
             // What is in the way is told when the socket is made.
             let _ = Claimed::make_way(path);

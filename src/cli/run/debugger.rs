@@ -38,7 +38,7 @@ pub(super) struct DebuggerArgs {
 }
 
 /// Reads a size, which may be 0.
-fn history(text: &str) -> Result<u64, values::ValueError> {
+pub(in crate::cli) fn history(text: &str) -> Result<u64, values::ValueError> {
     match text {
         "0" => Ok(0),
         text => values::size(text),
@@ -102,7 +102,8 @@ pub struct Debugger {
 impl Debugger {
     /// Serves debuggers of the one machine of `monitor`, which does not run yet.
     pub fn start(self, monitor: &Arc<FleetMonitor>) -> Result<Server, CliError> {
-        monitor.fleet().debug(0, Arc::clone(&self.desk));
+        // There is no other yet.
+        let _ = monitor.fleet().desks().open(0, &self.desk);
         let subject = Arc::new(Debugged::new(Arc::clone(monitor), 0));
         Server::start(self.listener, subject, self.desk).map_err(CliError::NoThread)
     }

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mirrorball_runtime::exit::Outcome;
+
 use super::debugger::Debugger;
 use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
 use crate::console::{Waker, end_orderly};
 use crate::control::{Claimed, Server};
 use crate::fleet::{Audience, Ended, Fleet, Watch};
-use crate::gdb::{Desk, Ending};
 use crate::machine::{MachineSpec, MonitorSpec};
 
 /// What became of each machine, so far.
@@ -18,18 +19,15 @@ type Ends = Arc<Mutex<Vec<Option<Result<End, CliError>>>>>;
 struct Keeper {
     hashed: bool,
     ends: Ends,
-    /// Where the one machine meets its debugger, if it has one.
-    desk: Option<Arc<Desk>>,
 }
 
 impl Audience for Keeper {
+    fn exit_code(&self, outcome: Outcome) -> u8 {
+        Exit::from(outcome) as u8
+    }
+
     fn ended(&self, number: usize, ended: &Ended<'_>) {
         let machine = ended.machine;
-        if let Some(desk) = &self.desk {
-            desk.ended(ended.outcome.map_or(Ending::Crash, |outcome| {
-                Ending::Exit(Exit::from(outcome) as u8)
-            }));
-        }
         let end = ended.outcome.map_or(Err(CliError::Crashed), |outcome| {
             let time = ended.cpu_time;
             let mut end = End::gather(&machine.vm, &machine.engine, time, outcome, self.hashed);
@@ -66,7 +64,6 @@ pub fn run_many(
     let keeper = Keeper {
         hashed: true,
         ends: Arc::clone(&ends),
-        desk: debugger.as_ref().map(|debugger| Arc::clone(&debugger.desk)),
     };
     let monitor = Fleet::monitor(&monitor, machines, Box::new(keeper))?;
     let ends_all = Arc::downgrade(&monitor);
@@ -87,13 +84,14 @@ pub fn run_many(
     monitor.run();
     drop((server, debugger));
     reports.tell_of_monitor(monitor.memory(), monitor.switches());
-    monitor.fleet().close();
+    let written = monitor.fleet().close();
     let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-    let ends = names.into_iter().zip(ends.drain(..));
+    let ends = names.into_iter().zip(ends.drain(..)).zip(written);
     let finished: Vec<Finished> = ends
-        .map(|(name, end)| Finished {
-            name,
-            end: end.unwrap_or(Err(CliError::NotStarted)),
+        .map(|((name, end), written)| {
+            let end = end.unwrap_or(Err(CliError::NotStarted));
+            let end = written.map_err(CliError::from).and(end);
+            Finished { name, end }
         })
         .collect();
     reports.tell_all(&finished)

@@ -17,6 +17,8 @@ mod seeing;
 mod several;
 
 pub(super) use args::RunArgs;
+pub(super) use confine::{Reach, SandboxMode};
+pub(super) use debugger::history;
 pub use debugger::{Debugger, DebuggerSpec};
 pub(super) use guide::guide;
 pub use many::run_many;

@@ -26,6 +26,7 @@ fn a_request_is_read_as_it_was_sent() {
     let sent = Request {
         method: "PUT".to_owned(),
         target: "/vms/a%20b/share?x".to_owned(),
+        upgrade: Some("gdb-remote".to_owned()),
         body: vec![b'x'; 5000],
     };
     assert_eq!(request(&sent.to_bytes()).unwrap(), sent);

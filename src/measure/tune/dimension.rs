@@ -22,7 +22,7 @@ static KNOWN: &[Known] = &[
         switch: "hot",
         meaning: "how often a block is interpreted before it is translated",
         values: &["30", "100", "300", "1000", "3000", "10000"],
-        default: |config| config.hot.to_string(),
+        default: |config| config.hot.unwrap_or(JitConfig::SPARE).to_string(),
     },
     Known {
         switch: "region",

@@ -1,7 +1,7 @@
 //! The thread of a user network.
 
 use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::device::network::Frame;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::outside::Outside;
 use super::{Gateway, Listener};
 use crate::console::Waker;
+use crate::net::bell::Bell;
 use crate::net::wire::Wire;
 use crate::net::{Forward, NetError, Outlet};
 use crate::sandbox::{self, Duty};
@@ -24,7 +25,7 @@ struct Shared {
     from_guest: Arc<Wire>,
     to_guest: Arc<Wire>,
     /// The thread is to look.
-    bell: Arc<OwnedFd>,
+    bell: Bell,
     ends: AtomicBool,
     /// A machine has begun or gone.
     anew: AtomicBool,
@@ -38,14 +39,6 @@ struct Shared {
 pub(in crate::net) struct UserNetwork {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
-}
-
-fn ringer(bell: &Arc<OwnedFd>) -> Waker {
-    let bell = Arc::clone(bell);
-    Waker::new(move || {
-        // It is full only if it has been rung very often.
-        let _ = rustix::io::write(&*bell, &1_u64.to_ne_bytes());
-    })
 }
 
 fn listen(forward: &Forward) -> Result<Listener, NetError> {
@@ -63,13 +56,12 @@ impl UserNetwork {
     pub fn start(forwards: &[Forward], confined: bool) -> Result<Self, NetError> {
         let listeners = forwards.iter().map(listen).collect::<Result<_, _>>()?;
         let failed = |error: rustix::io::Errno| NetError::Thread(error.into());
-        let bell = eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).map_err(failed)?;
-        let bell = Arc::new(bell);
+        let bell = Bell::new().map_err(failed)?;
         let mut seed = [0; 8];
         getrandom(&mut seed, GetRandomFlags::empty()).map_err(failed)?;
         let shared = Arc::new(Shared {
-            from_guest: Arc::new(Wire::new(ringer(&bell), Waker::none())),
-            to_guest: Arc::new(Wire::new(Waker::none(), ringer(&bell))),
+            from_guest: Arc::new(Wire::new(bell.ringer(), Waker::none())),
+            to_guest: Arc::new(Wire::new(Waker::none(), bell.ringer())),
             bell,
             ends: AtomicBool::new(false),
             anew: AtomicBool::new(false),
@@ -111,7 +103,7 @@ impl UserNetwork {
 impl Shared {
     fn heed_machines(&self) {
         self.anew.store(true, Ordering::Release);
-        ringer(&self.bell).wake();
+        self.bell.ring();
     }
 }
 
@@ -145,7 +137,7 @@ impl Outlet for Shared {
 impl Drop for UserNetwork {
     fn drop(&mut self) {
         self.shared.ends.store(true, Ordering::Release);
-        ringer(&self.shared.bell).wake();
+        self.shared.bell.ring();
         if let Some(thread) = self.thread.take() {
             // A panic in it was told when it happened.
             let _ = thread.join();
@@ -165,7 +157,7 @@ fn run(mut gateway: Gateway, shared: &Shared) {
 }
 
 /// Waits until there is something to do, for `delay` at most.
-fn wait(gateway: &Gateway, bell: &OwnedFd, delay: Option<Duration>) {
+fn wait(gateway: &Gateway, bell: &Bell, delay: Option<Duration>) {
     let bell_rings = PollFd::from_borrowed_fd(bell.as_fd(), PollFlags::IN);
     let sockets = gateway.sockets();
     let sockets = sockets.map(|(descriptor, flags)| PollFd::from_borrowed_fd(descriptor, flags));
@@ -176,6 +168,5 @@ fn wait(gateway: &Gateway, bell: &OwnedFd, delay: Option<Duration>) {
     });
     // If it is interrupted, there is a look more.
     let _ = poll(&mut all, time.as_ref());
-    // Only what has been rung is there to be read.
-    let _ = rustix::io::read(bell, &mut [0_u8; 8]);
+    bell.hush();
 }

@@ -98,11 +98,7 @@ impl Fleet for Pair {
         vm.select_space();
         guest.enter(&mut vm);
         let (pool, store) = (Arc::clone(&self.pool), self.store.clone());
-        let config = JitConfig {
-            hot: JitConfig::DEAR,
-            ..JitConfig::new(true)
-        };
-        let jit = Jit::among(config, Some(pool), Some(store));
+        let jit = Jit::among(JitConfig::new(true), Some(pool), Some(store));
         Ok(Machine {
             vm,
             engine: AnyEngine::Jit(Box::new(jit.map_err(|error| error.to_string())?)),

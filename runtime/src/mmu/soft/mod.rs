@@ -76,6 +76,13 @@ impl SoftTlb {
         }
     }
 
+    /// What the host said if it did not map what a space shows of code. Then code for another mode
+    /// may be found: the machine has to end.
+    #[must_use]
+    pub fn refused(&self) -> Option<Errno> {
+        self.kernel.refused()
+    }
+
     /// The space of `key`, if there is one.
     pub fn find(&mut self, key: SpaceKey) -> Option<&mut Space> {
         if key.mode.is_kernel() {

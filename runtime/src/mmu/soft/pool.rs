@@ -52,6 +52,8 @@ pub struct Direct {
 /// The Status bits that say which instructions there are.
 const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
 const CODE_TABLES: usize = 1 << STATUSES.len();
+/// Where the first of these tables is in the file.
+const CODE_TABLE: u64 = 2 * DIRECT_BYTES as u64;
 /// Where the file ends: after the tables for reading, for writing, and the slots.
 pub(super) const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
 
@@ -88,13 +90,14 @@ impl Direct {
     fn code_of(key: SpaceKey) -> u64 {
         let bits = STATUSES.iter().enumerate();
         let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
-        (2 * DIRECT_BYTES + index.sum::<usize>() * CODE_BYTES) as u64
+        CODE_TABLE + (index.sum::<usize>() * CODE_BYTES) as u64
     }
 
     /// Empties what lies behind an offset in the file.
     fn empty(&self, start: u64) {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let emptied = fallocate(&self.file, flags, start, DIRECT_END - start);
+        // The host needs nothing for it. What stayed there might lead to another machine's memory.
         assert!(
             emptied.is_ok(),
             "the host empties memory of its own: {emptied:?}"
@@ -103,7 +106,7 @@ impl Direct {
 
     /// Forgets which code pages there are.
     pub fn clear_code(&mut self) {
-        self.empty(2 * DIRECT_BYTES as u64);
+        self.empty(CODE_TABLE);
     }
 
     /// Empties all tables.
@@ -145,13 +148,15 @@ pub struct Pool {
     uses: Vec<Use>,
     /// The space that was last entered, by ASID.
     hints: [u8; 256],
-    /// Which slots of kseg0 and kseg1 each place shows: where they are in the file; 0 is none.
+    /// Which slots of kseg0 and kseg1 each place shows: where they are in the file.
     shows: [u64; SPACES],
     clock: u64,
     /// How often the spaces were cleared since those that rested were given up.
     clears: u32,
     /// When that was.
     given_up: u64,
+    /// What the host said if it did not map what a space shows.
+    refused: Option<Errno>,
 }
 
 #[derive(Clone, Copy)]
@@ -172,10 +177,11 @@ impl Pool {
             memory: reserve(SPACES)?,
             uses: Vec::with_capacity(SPACES),
             hints: [0; 256],
-            shows: [0; SPACES],
+            shows: [CODE_TABLE; SPACES],
             clock: 0,
             clears: 0,
             given_up: 0,
+            refused: None,
         };
         for space in (0..SPACES).map(|index| pool.place(index).cast::<u8>()) {
             let Some(direct) = direct else { break };
@@ -186,6 +192,12 @@ impl Pool {
                 // SAFETY: the place is inside the mapping that was just made, on page boundaries
                 // of it, and nothing refers to it yet.
                 unsafe { direct.map(space.add(table + DIRECT_START), DIRECT_BYTES, from as u64)? };
+            }
+            // What it shows of code is mapped in its place: the host has room for that from now on.
+            // SAFETY: as above.
+            unsafe {
+                let slots = space.add(offset_of!(Space, code) + CODE_START);
+                direct.map(slots, CODE_BYTES, CODE_TABLE)?;
             }
         }
         Ok(pool)
@@ -257,11 +269,16 @@ impl Pool {
             let slots = table.add(offset_of!(Space, code) + CODE_START);
             direct.map(slots, CODE_BYTES, from)
         };
-        assert!(
-            mapped.is_ok(),
-            "the host maps what it has mapped before: {mapped:?}"
-        );
-        self.shows[index] = from;
+        match mapped {
+            Ok(()) => self.shows[index] = from,
+            Err(errno) => self.refused = Some(errno),
+        }
+    }
+
+    /// What the host said if it did not map what a space shows. Then code of another mode may be found
+    /// in kseg0 and kseg1: the machine has to end.
+    pub fn refused(&self) -> Option<Errno> {
+        self.refused
     }
 
     /// The space of `key`, if it is in use.

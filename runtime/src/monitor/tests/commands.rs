@@ -99,16 +99,14 @@ fn one_that_runs_has_done_what_it_was_told_when_the_command_comes_back() {
 #[test]
 fn many_may_tell_and_look_at_once() {
     let monitor = crowd(&[100, 100]);
-    let looks = AtomicU64::new(0);
     beside(&monitor, || {
         thread::scope(|scope| {
             for number in [0, 0, 1, 1] {
-                let (monitor, looks) = (&monitor, &looks);
+                let monitor = &monitor;
                 scope.spawn(move || {
                     for share in 1..100 {
                         monitor.command(number, Command::Share(share)).unwrap();
-                        let seen = monitor.look(number, |vm| vm.cpu.retired());
-                        looks.fetch_add(u64::from(seen.is_some()), Ordering::Relaxed);
+                        monitor.look(number, |vm| vm.cpu.retired());
                         monitor.command(number, Command::Pause).unwrap();
                         monitor.command(number, Command::Resume).unwrap();
                     }
@@ -118,9 +116,14 @@ fn many_may_tell_and_look_at_once() {
         for number in [0, 1] {
             assert_eq!(monitor.standing(number).share, 99);
             assert_ne!(monitor.standing(number).phase, Phase::Paused);
+            // On a busy host it may have had no turn yet, in which it is made.
+            let looked = (0..10_000).any(|_| {
+                thread::sleep(Duration::from_millis(1));
+                monitor.look(number, |vm| vm.cpu.retired()).is_some()
+            });
+            assert!(looked);
         }
     });
-    assert!(looks.load(Ordering::Relaxed) > 0);
 }
 
 /// A guest whose console is not read holds no thread: others run, and it does what it is told.

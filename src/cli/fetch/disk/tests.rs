@@ -35,15 +35,10 @@ fn the_initrd_has_what_it_needs_and_no_more() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "x").unwrap();
     }
-    fs::write(folder.path().join("base"), "a.deb").unwrap();
-    let making = Making {
-        progress: Progress::counting("step", STEPS),
-        work: folder.path(),
-        downloads: folder.path().join(DOWNLOADS),
-        home: folder.path(),
-        root,
-    };
-    making.boot_files("label").unwrap();
+    let making = Making::new(folder.path(), folder.path(), STEPS);
+    let mut tree = making.boot_tree().unwrap();
+    tree.file("base", 0o644, "a.deb");
+    making.boot_files(&tree, "label").unwrap();
     assert!(folder.path().join(KERNEL).exists());
     assert!(initrd::is_whole(&folder.path().join(INITRD), "label"));
     let bytes = fs::read(folder.path().join(INITRD)).unwrap();

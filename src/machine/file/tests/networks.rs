@@ -9,11 +9,15 @@ fn each_mistake_about_networks_has_its_line() {
         ),
         (
             "'mac=52:54:00:00:00:01'",
-            "net = \"mac=52:54:00:00:00:01\": say what it is connected to: user, or subnet=NAME",
+            "net = \"mac=52:54:00:00:00:01\": say what it is connected to: user, subnet=NAME or tap=NAME",
         ),
         (
             "'user,subnet=lan'",
-            "net = \"user,subnet=lan\": is user or a subnet; leave one of them out",
+            "net = \"user,subnet=lan\": is user, a subnet or a tap device; leave the others out",
+        ),
+        (
+            "'tap=tap0,subnet=lan'",
+            "net = \"tap=tap0,subnet=lan\": is user, a subnet or a tap device; leave the others out",
         ),
         (
             "'subnet=lan,hostfwd=tcp::1-:2'",
