@@ -8,6 +8,7 @@ use super::super::testing::{self, Fake};
 use super::super::{Claimed, Server};
 use super::*;
 use crate::control::VmState;
+use std::net::Shutdown;
 
 struct Bench {
     _folder: tempfile::TempDir,
@@ -54,6 +55,7 @@ fn a_connection_can_become_a_console() {
     let bench = bench();
     let mut console = bench.client.attach("web").unwrap();
     console.write_all(b"x").unwrap();
+    console.shutdown(Shutdown::Write).unwrap();
     let mut echo = Vec::new();
     console.read_to_end(&mut echo).unwrap();
     assert_eq!(echo, b"x");
