@@ -1,6 +1,7 @@
 //! Client and server with each other, and the server with clients that are up to no good.
 
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,6 @@ use super::super::testing::{self, Fake};
 use super::super::{Claimed, Server};
 use super::*;
 use crate::control::VmState;
-use std::net::Shutdown;
 
 struct Bench {
     _folder: tempfile::TempDir,
