@@ -60,23 +60,9 @@ const REGISTERS: u64 = 0x1f00_0000;
 const BOOT_ROM: u64 = rom::BOOT_ROM.0;
 /// What the boot ROM holds where software looks for the revision of board and core card.
 pub const REVISION: u32 = 0x0000_0420;
-/// Below this, an address without a device reads as zero; above, nothing answers.
-const QUIET_END: u64 = 0x2000_0000;
-
 /// Whether the guest uses its virtio console.
 fn listens(console: &VirtioPci<Console>) -> bool {
     console.is_served() && console.device().is_used()
-}
-
-/// Where an access goes.
-enum Place {
-    Gt(u64),
-    Port(u64),
-    PciMemory(u64),
-    Board(u64),
-    Rom(u64),
-    Flash(u64),
-    Nothing,
 }
 
 /// A Malta board. It is plain data: what was saved of it can be restored, and goes on as it would
@@ -409,113 +395,6 @@ impl Malta {
     /// The counters behind [`Malta::accesses`], to be set back or moved on.
     pub fn accesses_mut(&mut self) -> &mut Accesses {
         &mut self.accesses
-    }
-
-    /// Reads `width` at `pa`, which is not memory.
-    ///
-    /// # Errors
-    ///
-    /// Fails where no part of the board answers.
-    pub fn read(&mut self, pa: Pa, width: Width, now: Nanos) -> Result<u32, BusError> {
-        let value = match self.place(pa)? {
-            Place::Gt(offset) => {
-                let value = self.read_gt(offset, width, now);
-                self.to_cpu(value, width)
-            }
-            Place::Port(port) => {
-                let value = self.read_port(port, width, now);
-                self.to_cpu(value, width)
-            }
-            Place::Board(offset) => self.read_board(offset, width, now),
-            Place::Rom(offset) => self.read_rom(offset, width),
-            Place::Flash(offset) => self.read_flash(offset, width, now),
-            Place::PciMemory(address) => {
-                let value = self.read_memory(address, width, now);
-                self.to_cpu(value, width)
-            }
-            Place::Nothing => {
-                self.accesses.count_read(Chip::Unclaimed);
-                0
-            }
-        };
-        Ok(value & width.mask())
-    }
-
-    /// Writes `value` to `pa`, which is not memory.
-    ///
-    /// # Errors
-    ///
-    /// Fails where no part of the board answers.
-    pub fn write(
-        &mut self,
-        pa: Pa,
-        width: Width,
-        value: u32,
-        outside: &mut Outside<'_>,
-        now: Nanos,
-    ) -> Result<(), BusError> {
-        let value = value & width.mask();
-        let swapped = self.to_cpu(value, width);
-        match self.place(pa)? {
-            Place::Gt(offset) => self.write_gt(offset, width, swapped, outside, now),
-            Place::Port(port) => self.write_port(port, width, swapped, outside, now),
-            Place::PciMemory(address) => self.write_memory(address, width, swapped, outside, now),
-            Place::Board(offset) => self.write_board(offset, width, value, outside, now),
-            Place::Flash(offset) => self.write_flash(offset, width, value, outside, now),
-            Place::Rom(_) => self.accesses.count_write(Chip::Rom),
-            Place::Nothing => self.accesses.count_write(Chip::Unclaimed),
-        }
-        Ok(())
-    }
-
-    /// Before which moment every read of `width` at `pa` gives what it gives `now` and changes
-    /// nothing, as long as there is no write; `None` if that cannot be said. Ports alone are asked.
-    pub fn steady_until(&mut self, pa: Pa, width: Width, now: Nanos) -> Option<Nanos> {
-        match self.place(pa) {
-            Ok(Place::Port(port)) if width == Width::Byte => self.port_steady_until(port, now),
-            _ => None,
-        }
-    }
-
-    /// Whether writing `value` to `pa` would change nothing, now and as long as nothing else is
-    /// written. Then it counts as written.
-    pub fn ignores(&mut self, pa: Pa, width: Width, value: u32) -> bool {
-        match self.place(pa) {
-            Ok(Place::Port(port)) if width == Width::Byte => {
-                self.port_ignores(port, value & width.mask())
-            }
-            _ => false,
-        }
-    }
-
-    /// Between a little-endian bus and the CPU, either way.
-    fn to_cpu(&self, value: u32, width: Width) -> u32 {
-        if self.big_endian {
-            value.swap_bytes() >> (32 - 8 * width.bytes())
-        } else {
-            value
-        }
-    }
-
-    fn place(&self, pa: Pa) -> Result<Place, BusError> {
-        let at = pa.0;
-        if let Some(offset) = self.chips.gt.register_window().offset(at) {
-            return Ok(Place::Gt(offset));
-        }
-        if let Some(port) = self.chips.gt.io_window().offset(at) {
-            return Ok(Place::Port(port));
-        }
-        let memory = self.chips.gt.memory_windows();
-        if memory.iter().any(|window| window.offset(at).is_some()) {
-            return Ok(Place::PciMemory(at));
-        }
-        match at {
-            QUIET_END.. => Err(BusError(pa)),
-            BOOT_ROM.. => Ok(Place::Rom(at - BOOT_ROM)),
-            REGISTERS.. => Ok(Place::Board(at - REGISTERS)),
-            FLASH.. => Ok(Place::Flash(at - FLASH)),
-            _ => Ok(Place::Nothing),
-        }
     }
 
     fn propagate_all(&mut self) {

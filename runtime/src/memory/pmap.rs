@@ -484,10 +484,8 @@ impl Pmap {
     pub fn touched(&self) -> impl Iterator<Item = (Pa, Page)> + '_ {
         let (low, ram, all) = (self.low_pages(), self.rom.first, self.entries.len());
         let indices = (0..low).chain(ram..all).chain(low..ram);
-        let pages = indices.map(|index| (index, self.entries[index].page));
-        pages
-            .filter(|&(_, page)| page != Page::Absent)
-            .map(|(index, page)| (self.address(index), page))
+        let pages = indices.map(|index| (self.address(index), self.entries[index].page));
+        pages.filter(|&(_, page)| page != Page::Absent)
     }
 
     /// The bytes of RAM.

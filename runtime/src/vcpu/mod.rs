@@ -13,6 +13,7 @@ use crate::clock::{Cycles, Nanos};
 use crate::cpu::exception::Exception;
 use crate::cpu::model::Model;
 use crate::cpu::{Cpu, STOP_CODE, STOP_SERVE};
+use crate::memory::machine::MachineMemoryError;
 use crate::memory::{Ram, Window};
 use crate::mmu::second::SecondTlb;
 use crate::mmu::segment::Mode;
@@ -84,19 +85,33 @@ pub(crate) struct Idle {
     pub yielded: bool,
 }
 
+/// Why there are no tables for the software TLB.
+fn no_tables(error: Errno) -> MachineMemoryError {
+    match error {
+        Errno::FBIG => MachineMemoryError::FileSize {
+            bytes: SoftTlb::FILE_BYTES,
+        },
+        error => MachineMemoryError::Tables(error.into()),
+    }
+}
+
 impl Vcpu {
     /// A CPU after reset, with a second-level TLB of `second` entries, in a machine with this RAM.
     ///
     /// # Errors
     /// When the host has no memory for its tables.
-    pub fn new(model: &'static Model, second: usize, ram: &Ram) -> Result<Self, Errno> {
+    pub fn new(
+        model: &'static Model,
+        second: usize,
+        ram: &Ram,
+    ) -> Result<Self, MachineMemoryError> {
         let mut cpu = Self {
             regs: Cpu::new(model, ram.big_endian()),
             space: std::ptr::null_mut(),
             window: ram.window(),
             tlb: Tlb::new(model.tlb_entries),
             second: SecondTlb::new(second, model.tlb_entries),
-            soft: SoftTlb::new()?,
+            soft: SoftTlb::new().map_err(no_tables)?,
             previous_space: std::ptr::null_mut(),
             refilling: None,
             modified: Vec::new(),

@@ -6,9 +6,13 @@
 
 mod access;
 pub mod arrivals;
+mod config;
+mod connect;
 mod console;
+mod counters;
 pub mod debug;
 mod dma;
+mod engine;
 pub mod firmware;
 mod history;
 pub mod host;
@@ -25,124 +29,37 @@ use crate::account::{Account, Holding, Kind};
 use crate::board::malta::{Malta, MaltaConfig};
 use crate::clock::Cycles;
 use crate::cpu::exception::Exception;
-use crate::cpu::model::Model;
 use crate::device::disk::{Bus, Disk, Disks};
 use crate::device::folder::Folder;
 use crate::device::network::Network;
 use crate::device::stroke::Stroke;
 use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
-use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, Number, WORK_MOST};
+use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
-use crate::memory::{HostFailure, Ram, Stored};
-use crate::mmu::soft::SoftTlb;
+use crate::memory::{Ram, Stored};
 use crate::vcpu::{Goal, Vcpu};
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use debug::{Edit, Standstill};
 use history::{History, Timeline};
 use idle::{IdleBackoff, Lag};
 use run::TYPED_AHEAD;
-use rustix::io::Errno;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 pub use crate::vcpu::Spin;
+pub use config::VmConfig;
+pub use connect::{ConnectError, NoFolder, NoPort};
 pub use console::Console;
+pub use counters::Counters;
+pub use engine::{Engine, Rest};
 pub use history::PastFacts;
 pub use hypercall::{Hypercall, hypercall};
-pub use run::{Engine, Rest};
-pub use saved::{LoadError, SavedVm};
+pub use saved::{LoadError, SavedVm, TwinError};
 pub use travel::Back;
 pub use view::View;
 use witness::{Happening, Witness};
-
-/// What a machine is made of.
-#[derive(Clone, Debug)]
-pub struct VmConfig {
-    /// The CPU model.
-    pub model: &'static Model,
-    /// Bytes of RAM.
-    pub memory: u64,
-    /// The byte order of CPU and memory.
-    pub big_endian: bool,
-    /// Entries of the machine's second-level TLB; 0 for the bare CPU. It spares the guest refills,
-    /// and so decides on its instruction count.
-    pub second_tlb: usize,
-    /// Whether the guest may make hypercalls. If not, HYPCALL is a reserved instruction.
-    pub hypercalls: bool,
-    /// What the real-time clock shows at the start, in seconds since 1970.
-    pub rtc_base: u64,
-}
-
-/// Events that the monitor counts.
-#[derive(Clone, Debug, Default)]
-pub struct Counters {
-    /// Exceptions by Cause.ExcCode.
-    pub exceptions: [u64; 32],
-    /// TLB refills, by load (0) and store (1).
-    pub refills: [u64; 2],
-    /// Accesses that missed the software TLB.
-    pub soft_misses: u64,
-    /// Accesses that went to a device.
-    pub device_accesses: u64,
-    /// Entries that TLBWR displaced and the second-level TLB kept.
-    pub second_kept: u64,
-    /// TLB entries written.
-    pub tlb_writes: u64,
-    /// Changes of address space or mode.
-    pub space_switches: u64,
-    /// Stores that hit code.
-    pub code_writes: u64,
-    /// Returns from the engine, by [`Exit`](crate::exit::Exit).
-    pub exits: [u64; 4],
-    /// Bytes that the guest wrote to its console.
-    pub console_bytes: u64,
-    /// Times that WAIT skipped to the next event.
-    pub waits: u64,
-    /// Hypercalls, by [`Number`], those in batches included.
-    pub hypercalls: [u64; Number::ALL.len()],
-    /// Hypercalls that were refused, those included that do not exist.
-    pub hypercalls_refused: u64,
-    /// Times that rounds of a loop that changes nothing were skipped.
-    pub spins: u64,
-    /// The instructions of these rounds.
-    pub spun: u64,
-    /// Host time spent asleep.
-    pub slept: Duration,
-}
-
-/// Why a machine cannot have a twin.
-#[derive(Debug, thiserror::Error)]
-pub enum TwinError {
-    /// It cannot be saved.
-    #[error(transparent)]
-    Save(#[from] HostFailure),
-    /// It cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The host has no memory for it.
-    #[error(transparent)]
-    Memory(#[from] MachineMemoryError),
-}
-
-/// An image cannot be put behind a disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "the board has no place for disk {0} on this bus, of this size and with this serial number"
-)]
-pub struct ConnectError(pub usize);
-
-/// A network cannot be put behind a port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the board has no place for network port {0} with this address")]
-pub struct NoPort(pub usize);
-
-/// A folder cannot be put behind a device.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the board has no place for folder {0} with this tag")]
-pub struct NoFolder(pub usize);
 
 /// A virtual machine.
 #[repr(C)]
@@ -181,16 +98,6 @@ pub struct Vm {
     witness: Option<Box<dyn Witness>>,
 }
 
-/// Why there are no tables for the software TLB.
-fn no_tables(error: Errno) -> MachineMemoryError {
-    match error {
-        Errno::FBIG => MachineMemoryError::FileSize {
-            bytes: SoftTlb::FILE_BYTES,
-        },
-        error => MachineMemoryError::Tables(error.into()),
-    }
-}
-
 impl Vm {
     /// A machine after reset, with machine memory of its own.
     ///
@@ -210,7 +117,7 @@ impl Vm {
         memory: Arc<MachineMemory>,
     ) -> Result<Box<Self>, MachineMemoryError> {
         let ram = Ram::new(config.memory, config.big_endian, memory);
-        let cpu = Vcpu::new(config.model, config.second_tlb, &ram).map_err(no_tables)?;
+        let cpu = Vcpu::new(config.model, config.second_tlb, &ram)?;
         let board = Malta::new(&MaltaConfig {
             big_endian: config.big_endian,
             rtc_base: config.rtc_base,

@@ -2,6 +2,7 @@
 
 use super::access::NEVER;
 use super::arrivals::Arrived;
+use super::engine::{Engine, Rest};
 use super::history::Timeline;
 use super::host::{Host, Input, Nowhere};
 use super::idle::Lag;
@@ -16,21 +17,6 @@ use crate::exit::{Exit, Outcome};
 use crate::memory::HostFailure;
 use crate::vcpu::{Goal, StopCause};
 use std::time::Instant;
-
-/// What executes guest instructions.
-pub trait Engine {
-    /// Runs the machine's CPU from an instruction boundary until `cpu.left` is used up, or
-    /// something asks for attention (`cpu.stop`, which the engine clears), or WAIT. Comes back at
-    /// an instruction boundary, never between a branch and its delay slot.
-    fn run(&mut self, vm: &mut Vm) -> Exit;
-
-    /// Whether the guest, at its program counter, goes round in a loop that changes nothing. Leaves
-    /// the machine as it is, but for counting one round's accesses to devices. An engine that does
-    /// not look runs every round.
-    fn spin(&mut self, _vm: &mut Vm) -> Option<Spin> {
-        None
-    }
-}
 
 /// The longest run of cycles between two looks at the console.
 const SLICE: u64 = 1 << 20;
@@ -50,23 +36,6 @@ const LONGEST_WAIT: u64 = INSTRUCTIONS_PER_SECOND;
 const FAR: u64 = 1 << 60;
 /// A guest that waited for so long without being woken waits for nothing.
 const FOREVER: Nanos = Nanos(300 * Nanos::SECOND.0);
-
-/// Why a machine came to rest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Rest {
-    /// Its slice is used up, it yields, it wants more of machine memory than there is, or what it
-    /// printed waits for a reader.
-    Slice,
-    /// It waits for an interrupt, or for typed input. As much of this time as has passed by
-    /// then is to be passed on by [`Vm::pass`].
-    Idle(Nanos),
-    /// It has come to the moment at which a disk shows a result that the host does not have yet.
-    Disk,
-    /// Its debugger wants to look: see [`StopPoints::cause`](crate::vcpu::StopPoints::cause).
-    Stopped,
-    /// It is at its end.
-    Ended(Outcome),
-}
 
 impl Vm {
     /// Runs the machine until its end, or until `limit` instructions have run.

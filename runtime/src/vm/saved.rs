@@ -9,9 +9,9 @@ use super::{Vm, VmConfig};
 use crate::addr::{PAGE_BITS, PAGE_SIZE, Pa};
 use crate::board::malta::Malta;
 use crate::cpu::model::Model;
-use crate::memory::Ram;
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
 use crate::memory::pmap::MOST_RAM;
+use crate::memory::{HostFailure, Ram};
 use crate::mmu::second::MOST_ENTRIES;
 use crate::sound::Sound;
 use crate::vcpu::CpuState;
@@ -41,6 +41,20 @@ pub enum LoadError {
     #[error("the saved {0} does not fit the saved machine")]
     Shape(&'static str),
     /// The host has no memory for the machine.
+    #[error(transparent)]
+    Memory(#[from] MachineMemoryError),
+}
+
+/// Why a machine cannot have a twin.
+#[derive(Debug, thiserror::Error)]
+pub enum TwinError {
+    /// It cannot be saved.
+    #[error(transparent)]
+    Save(#[from] HostFailure),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The host has no memory for it.
     #[error(transparent)]
     Memory(#[from] MachineMemoryError),
 }
