@@ -6,7 +6,7 @@
 
 use std::borrow::Borrow;
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -133,10 +133,13 @@ impl Hub {
     /// Has one more client, which speaks as [`attach`](super::attach::attach) does.
     ///
     /// # Errors
-    /// When the host has no thread for it.
+    /// When the host has no thread for it, or had none, or the console is closed.
     pub fn join(&self, client: UnixStream) -> io::Result<()> {
         let mut state = self.0.lock();
         self.serve(&mut state, None)?;
+        if state.ended {
+            return Err(ErrorKind::NotConnected.into());
+        }
         state.newcomers.push(client);
         self.0.ring(&mut state);
         Ok(())
@@ -152,8 +155,9 @@ impl Hub {
         let thread = thread.spawn(move || {
             narrow(Duty::Serve);
             exchange.run(socket.as_deref().map(Borrow::borrow));
-        })?;
-        state.thread = Some(thread);
+        });
+        state.ended |= thread.is_err();
+        state.thread = Some(thread?);
         Ok(())
     }
 
