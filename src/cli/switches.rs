@@ -1,14 +1,17 @@
 //! The switches that commands have from the table of settings.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::slice;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::CliError;
 use crate::machine::form::{Allowed, Given};
 use crate::machine::table::{Action, Entry, Row, Table, Taker};
-use crate::machine::{MonitorSettings, Settings};
+use crate::machine::{At, ConsoleSpec, Files, MachineSpec, MonitorSettings, Settings, Uses};
 
 /// The settings that the switches of a command say, of those that the table gives it.
 #[derive(Clone, Debug)]
@@ -27,6 +30,28 @@ impl<S: Table, const TAKER: u8> Switches<S, TAKER> {
         S::ROWS
             .iter()
             .filter(move |row| row.entry.takers.iter().any(taken))
+    }
+}
+
+impl<const TAKER: u8> Switches<Settings, TAKER> {
+    /// The one machine with this image that they describe. Its console is nowhere unless they say where.
+    ///
+    /// # Errors
+    /// If there is no such machine, or its outputs would overwrite what it reads or each other.
+    pub fn machine(&self, image: Option<&Path>) -> Result<MachineSpec, CliError> {
+        let mut settings = self.0.clone();
+        settings.image = image.map(|image| At::switch(image.to_owned()));
+        let nowhere = At::switch(ConsoleSpec::None);
+        settings.console.get_or_insert(nowhere);
+        let mut files = Files::default();
+        let machine = settings.machine(&mut files)?;
+        let mut uses = Uses::default();
+        files.note(&mut uses);
+        uses.consoles(slice::from_ref(&machine));
+        uses.disks(slice::from_ref(&machine));
+        uses.captures(slice::from_ref(&machine));
+        uses.are_apart()?;
+        Ok(machine)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `mirrorball trace`: a system call or a TLB miss of a guest, step by step.
 
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use mirrorball_runtime::addr::Va;
@@ -9,7 +8,7 @@ use mirrorball_runtime::exit::Outcome;
 
 use super::switches::TraceSwitches;
 use super::{CliError, Exit, complain, print};
-use crate::machine::{At, ConsoleSpec, Files, MachineSpec, Uses, values};
+use crate::machine::values;
 use crate::trace::{Asked, Flow, Recorder, render};
 
 /// What can be followed.
@@ -74,22 +73,6 @@ is not there, the entry that it writes is invalid, and the access comes back for
 Then the software TLB, which holds what the guest's TLB allows, already has the page.";
 
 impl TraceArgs {
-    fn spec(&self) -> Result<MachineSpec, CliError> {
-        let mut settings = self.machine.0.clone();
-        settings.image = self.image.clone().map(At::switch);
-        settings
-            .console
-            .get_or_insert(At::switch(ConsoleSpec::None));
-        let mut files = Files::default();
-        let machine = settings.machine(&mut files)?;
-        let mut uses = Uses::default();
-        files.note(&mut uses);
-        uses.consoles(slice::from_ref(&machine));
-        uses.disks(slice::from_ref(&machine));
-        uses.are_apart()?;
-        Ok(machine)
-    }
-
     fn asked(&self) -> Asked {
         Asked {
             flow: match self.flow {
@@ -105,7 +88,7 @@ impl TraceArgs {
 
 /// Follows what the arguments ask for.
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
-    let mut machine = args.spec()?;
+    let mut machine = args.machine.machine(args.image.as_deref())?;
     let mut vm = machine.vm()?;
     let asked = args.asked();
     let mut recorder = Recorder::new(machine.engine()?, asked, &mut vm);

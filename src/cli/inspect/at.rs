@@ -9,7 +9,7 @@ use mirrorball_runtime::vm::Vm;
 use super::{InspectArgs, block};
 use crate::cli::run::{Reach, SandboxMode};
 use crate::cli::{CliError, Exit, print};
-use crate::machine::{At, ConsoleSpec, Files, MachineSpec, Uses};
+use crate::machine::MachineSpec;
 use crate::report::outcome_name;
 use crate::state::{around, table, task};
 use crate::translate::host::Host;
@@ -17,30 +17,10 @@ use crate::translate::host::Host;
 /// The instructions before and behind the next one that are shown.
 const SHOWN: (u32, u32) = (8, 4);
 
-impl InspectArgs {
-    /// The machine that is to run.
-    fn spec(&self) -> Result<MachineSpec, CliError> {
-        let mut settings = self.machine.0.clone();
-        settings.image = self.image.clone().map(At::switch);
-        settings
-            .console
-            .get_or_insert(At::switch(ConsoleSpec::None));
-        let mut files = Files::default();
-        let mut machine = settings.machine(&mut files)?;
-        machine.ends();
-        let mut uses = Uses::default();
-        files.note(&mut uses);
-        uses.consoles(slice::from_ref(&machine));
-        uses.disks(slice::from_ref(&machine));
-        uses.captures(slice::from_ref(&machine));
-        uses.are_apart()?;
-        Ok(machine)
-    }
-}
-
 /// Shows the machine after `count` instructions.
 pub(super) fn execute(args: &InspectArgs, count: u64) -> Result<Exit, CliError> {
-    let machine = args.spec()?;
+    let mut machine = args.machine.machine(args.image.as_deref())?;
+    machine.ends();
     let strict = args.sandbox == SandboxMode::Strict;
     machine.start_networks(strict)?;
     if strict {
