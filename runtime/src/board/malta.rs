@@ -254,6 +254,15 @@ impl Malta {
         })
     }
 
+    /// Whether data is on its way between a device and the guest: from or to a disk, or by a serial
+    /// line. How long that takes is up to the device's model.
+    pub fn transfers(&mut self) -> bool {
+        CHIPS.iter().any(|&chip| {
+            let device = self.chips.device(chip);
+            device.is_some_and(|device| device.transfers())
+        })
+    }
+
     /// Puts a disk into its slot, or finds it there with the same shape; says whether it is there
     /// now.
     pub fn fit_disk(&mut self, number: usize, bus: Bus, disk: &dyn Disk) -> bool {

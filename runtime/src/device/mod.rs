@@ -182,6 +182,11 @@ pub trait Device: Sound {
     fn deadline(&self) -> Option<Nanos> {
         None
     }
+    /// Whether the deadline is the end of a transfer, as opposed to a time that the guest has set. An
+    /// idle guest does not wait for it in the host's time.
+    fn transfers(&self) -> bool {
+        false
+    }
     /// Lets time pass: does what was due at or before `now`.
     fn advance(&mut self, _now: Nanos) {}
     /// Whether the device has something to read from memory or to write there. The board asks

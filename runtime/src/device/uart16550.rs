@@ -157,12 +157,6 @@ impl Uart16550 {
         std::mem::take(&mut self.output)
     }
 
-    /// Whether bytes are on their way to the guest, or in the FIFO until it is told of them.
-    #[must_use]
-    pub fn is_receiving(&self) -> bool {
-        self.deadline().is_some()
-    }
-
     /// What was sent and not taken yet.
     #[must_use]
     pub fn output(&self) -> &[u8] {
@@ -409,6 +403,10 @@ impl Device for Uart16550 {
 
     fn deadline(&self) -> Option<Nanos> {
         [self.arrival, self.timeout].into_iter().flatten().min()
+    }
+
+    fn transfers(&self) -> bool {
+        self.deadline().is_some()
     }
 
     fn advance(&mut self, now: Nanos) {

@@ -306,13 +306,18 @@ impl Vm {
         listens || self.arrivals.next_at() != u64::MAX
     }
 
-    /// Whether the host is to wait while the guest is in WAIT. It does not wait for bytes that were
-    /// typed and arrive at the speed of a serial line, nor for a guest that nothing can wake.
+    /// Whether the host is to wait while the guest is in WAIT: not for a guest that nothing can wake.
     fn is_waited_for(&mut self, host: &dyn Host) -> bool {
-        let realtime = host.clock().is_some();
-        let on_the_way = self.board.console().is_receiving() && !realtime;
         let deaf = self.cpu.is_deaf() && !host.may_type();
-        host.keeps_time() && !on_the_way && !deaf && !self.is_past()
+        !deaf && self.waits_in_host_time(host)
+    }
+
+    /// Whether an idle guest's time passes on the host's clock. It passes at once while a disk or a serial
+    /// line moves data: what that takes the host is waited for anyway, and the host would wake
+    /// later than it is asked to.
+    fn waits_in_host_time(&mut self, host: &dyn Host) -> bool {
+        let realtime = host.clock().is_some();
+        host.keeps_time() && !self.is_past() && (realtime || !self.board.transfers())
     }
 
     /// The guest is idle for `span`: a rest for what the host has to wait for of it. What the guest
@@ -437,7 +442,7 @@ impl Vm {
             .min(limit.saturating_sub(self.cpu.retired()))
             .min(LONGEST_WAIT);
         let rounds = span / spin.period;
-        if rounds > 0 && spin.until == NEVER && host.keeps_time() && !self.is_past() {
+        if rounds > 0 && spin.until == NEVER && self.waits_in_host_time(host) {
             self.cpu.idle.spinning = Some(spin);
             let rest = self.rest(Cycles(rounds * spin.period));
             // If it goes on at once, what passes next is not time of this loop.

@@ -123,6 +123,10 @@ impl<C: Channel> Device for Ide<C> {
         self.channels.iter().filter_map(Device::deadline).min()
     }
 
+    fn transfers(&self) -> bool {
+        self.deadline().is_some()
+    }
+
     fn advance(&mut self, now: Nanos) {
         for channel in &mut self.channels {
             channel.advance(now);

@@ -149,6 +149,10 @@ impl<D: VirtioDevice> Device for VirtioPci<D> {
         self.transport.device.deadline()
     }
 
+    fn transfers(&self) -> bool {
+        self.deadline().is_some()
+    }
+
     fn advance(&mut self, now: Nanos) {
         self.transport.device.advance(now);
     }
