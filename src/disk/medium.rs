@@ -1,17 +1,30 @@
 //! What holds the bytes of a disk.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use rustix::io::{ReadWriteFlags, preadv2};
 
 /// As many zeros as are written at once.
 const CHUNK: u64 = 1 << 20;
 
-/// What holds the bytes of a disk. One thread uses it, job after job.
+/// Which bytes a read gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reach {
+    /// All, however long the host takes.
+    Anywhere,
+    /// Those that the host has in memory. For others the read fails as one that would block.
+    AtHand,
+}
+
+/// What holds the bytes of a disk. One thread at a time uses it, job after job.
 pub(super) trait Medium: Send {
     /// How many bytes there are.
     fn size(&self) -> u64;
     /// Fills `into` with the bytes from `at` on.
-    fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<()>;
+    fn read(&mut self, at: u64, into: &mut [u8], reach: Reach) -> io::Result<()>;
     /// Has the bytes from `at` on be `data`.
     fn write(&mut self, at: u64, data: &[u8]) -> io::Result<()>;
     /// Has the bytes in `range` be zero.
@@ -20,6 +33,23 @@ pub(super) trait Medium: Send {
     fn discard(&mut self, range: Range<u64>) -> io::Result<()>;
     /// Sees to it that all that was written survives a crash of the host.
     fn flush(&mut self) -> io::Result<()>;
+}
+
+/// Fills `into` with the bytes of a file from `at` on.
+pub(super) fn read_file(file: &File, at: u64, into: &mut [u8], reach: Reach) -> io::Result<()> {
+    if reach == Reach::Anywhere {
+        return file.read_exact_at(into, at);
+    }
+    let whole = into.len();
+    match preadv2(
+        file,
+        &mut [IoSliceMut::new(into)],
+        at,
+        ReadWriteFlags::NOWAIT,
+    )? {
+        read if read == whole => Ok(()),
+        _ => Err(io::ErrorKind::WouldBlock.into()),
+    }
 }
 
 /// Calls `write` with a place and zeros for it until `range` is covered.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use imago::qcow2::Qcow2;
 use imago::{DenyImplicitOpenGate, FormatAccess, FormatCreateBuilder, FormatDriverBuilder};
 
-use super::medium::{Medium, with_zeros};
+use super::medium::{Medium, Reach, with_zeros};
 use super::storage::ImageFile;
 
 /// An image of any format, as the library has it.
@@ -103,8 +103,12 @@ impl Medium for Image {
         self.layer.size()
     }
 
-    fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        self.layer.read(into, at)
+    fn read(&mut self, at: u64, into: &mut [u8], reach: Reach) -> io::Result<()> {
+        match reach {
+            Reach::Anywhere => self.layer.read(into, at),
+            // The library does not say.
+            Reach::AtHand => Err(ErrorKind::WouldBlock.into()),
+        }
     }
 
     fn write(&mut self, at: u64, data: &[u8]) -> io::Result<()> {

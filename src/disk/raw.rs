@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
-use super::medium::{Medium, with_zeros};
+use super::medium::{Medium, Reach, read_file, with_zeros};
 
 /// A raw image.
 #[derive(Debug)]
@@ -43,8 +43,8 @@ impl Medium for Raw {
         self.size
     }
 
-    fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(into, at)
+    fn read(&mut self, at: u64, into: &mut [u8], reach: Reach) -> io::Result<()> {
+        read_file(&self.file, at, into, reach)
     }
 
     fn write(&mut self, at: u64, data: &[u8]) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
-use super::medium::{Medium, with_zeros};
+use super::medium::{Medium, Reach, read_file, with_zeros};
 
 /// The unit in which the temporary file stands for the image.
 const BLOCK: u64 = 4096;
@@ -48,7 +48,7 @@ impl Snapshot {
             let whole = range.start <= bytes.start && bytes.end <= range.end;
             if !whole && !self.is_written(block) {
                 let mut old = vec![0; (bytes.end - bytes.start) as usize];
-                self.base.read(bytes.start, &mut old)?;
+                self.base.read(bytes.start, &mut old, Reach::Anywhere)?;
                 self.written.write_all_at(&old, bytes.start)?;
                 self.mark(block);
             }
@@ -82,7 +82,7 @@ impl Medium for Snapshot {
         self.base.size()
     }
 
-    fn read(&mut self, at: u64, into: &mut [u8]) -> io::Result<()> {
+    fn read(&mut self, at: u64, into: &mut [u8], reach: Reach) -> io::Result<()> {
         let (mut at, mut rest) = (at, into);
         while !rest.is_empty() {
             // As far as the blocks come from the same place.
@@ -94,8 +94,8 @@ impl Medium for Snapshot {
             }
             let (part, more) = rest.split_at_mut((next.min(end) - at) as usize);
             match written {
-                true => self.written.read_exact_at(part, at)?,
-                false => self.base.read(at, part)?,
+                true => read_file(&self.written, at, part, reach)?,
+                false => self.base.read(at, part, reach)?,
             }
             (at, rest) = (next, more);
         }

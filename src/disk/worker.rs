@@ -3,12 +3,13 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mirrorball_runtime::device::disk::{Command, Disk, DiskError, Job, Reply, SECTOR};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::medium::Medium;
+use super::medium::{Medium, Reach};
 use super::report::Report;
 
 /// What a guest sees of a disk, whatever it does with it.
@@ -20,10 +21,16 @@ pub(super) struct Face {
     pub flushes: bool,
 }
 
+/// The longest read that is done at once if the host has the bytes in memory: to wake a thread, and to be
+/// woken by it, takes longer than to copy so many.
+const SHORT: u32 = 128 << 10;
+
 /// A disk whose image a thread of its own works on.
 pub(super) struct HostDisk {
     face: Face,
     sectors: u64,
+    /// The thread has it while it does a job.
+    worker: Arc<Mutex<Worker>>,
     /// Nothing once the disk is given up.
     jobs: Option<Sender<(Job, Command)>>,
     replies: Receiver<(Job, Reply)>,
@@ -39,25 +46,37 @@ impl HostDisk {
         let (jobs, asked) = channel();
         let (answer, replies) = channel();
         let sectors = medium.size() / SECTOR;
-        let mut worker = Worker {
+        let worker = Arc::new(Mutex::new(Worker {
             medium,
             writes: !face.read_only,
             flushes: face.flushes,
             report,
             flush_failed: false,
-        };
+        }));
+        let works = Arc::clone(&worker);
         let thread = thread::Builder::new()
             .name("disk".to_owned())
-            .spawn(move || worker.work(&asked, &answer))?;
+            .spawn(move || work(&works, &asked, &answer))?;
         Ok(Self {
             face,
             sectors,
+            worker,
             jobs: Some(jobs),
             replies,
             running: FxHashSet::default(),
             ended: FxHashMap::default(),
             thread: Some(thread),
         })
+    }
+
+    /// What is to be read, if that is short, the host has it in memory, and nothing is to be done before.
+    fn at_hand(&self, command: &Command) -> Option<Vec<u8>> {
+        match *command {
+            Command::Read { sector, bytes } if bytes <= SHORT && self.running.is_empty() => {
+                self.worker.try_lock().ok()?.at_hand(sector, bytes)
+            }
+            _ => None,
+        }
     }
 
     fn note(&mut self, (job, reply): (Job, Reply)) {
@@ -80,6 +99,10 @@ impl Disk for HostDisk {
     }
 
     fn start(&mut self, job: Job, command: Command) {
+        if let Some(data) = self.at_hand(&command) {
+            self.ended.insert(job, Ok(data));
+            return;
+        }
         let sent = self.jobs.as_ref().map(|jobs| jobs.send((job, command)));
         if matches!(sent, Some(Ok(()))) {
             self.running.insert(job);
@@ -129,17 +152,37 @@ struct Worker {
     flush_failed: bool,
 }
 
-impl Worker {
-    fn work(&mut self, asked: &Receiver<(Job, Command)>, answer: &Sender<(Job, Reply)>) {
-        for (job, command) in asked {
-            if answer.send((job, self.reply(command))).is_err() {
-                break;
-            }
+/// Does the jobs that come in, until no more can; then closes the image.
+fn work(worker: &Mutex<Worker>, asked: &Receiver<(Job, Command)>, answer: &Sender<(Job, Reply)>) {
+    let worker = || worker.lock().unwrap_or_else(PoisonError::into_inner);
+    for (job, command) in asked {
+        let reply = worker().reply(command);
+        if answer.send((job, reply)).is_err() {
+            break;
         }
+    }
+    worker().close();
+}
+
+impl Worker {
+    fn close(&mut self) {
         if self.writes {
             let closed = self.attempt(|worker| worker.medium.flush());
             closed.unwrap_or_else(|error| self.report.failed("close it", &error));
         }
+    }
+
+    /// These bytes, if the host has them in memory.
+    fn at_hand(&mut self, sector: u64, bytes: u32) -> Option<Vec<u8>> {
+        let read = self.attempt(|worker| worker.read(sector, bytes, Reach::AtHand));
+        read.ok()
+    }
+
+    fn read(&mut self, sector: u64, bytes: u32, reach: Reach) -> io::Result<Vec<u8>> {
+        let range = self.range(sector, u64::from(bytes))?;
+        let mut data = vec![0; bytes as usize];
+        self.medium.read(range.start, &mut data, reach)?;
+        Ok(data)
     }
 
     fn reply(&mut self, command: Command) -> Reply {
@@ -170,12 +213,7 @@ impl Worker {
 
     fn perform(&mut self, command: Command) -> io::Result<Vec<u8>> {
         match command {
-            Command::Read { sector, bytes } => {
-                let range = self.range(sector, u64::from(bytes))?;
-                let mut data = vec![0; bytes as usize];
-                self.medium.read(range.start, &mut data)?;
-                return Ok(data);
-            }
+            Command::Read { sector, bytes } => return self.read(sector, bytes, Reach::Anywhere),
             Command::Write { sector, data } => {
                 let range = self.writable(sector, data.len() as u64)?;
                 self.medium.write(range.start, &data)?;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 
-use super::super::medium::Medium;
+use super::super::medium::{Medium, Reach};
 use super::*;
 
 /// A medium that does what a test says.
@@ -20,8 +20,14 @@ impl Medium for Bad {
         DISK
     }
 
-    fn read(&mut self, at: u64, _: &mut [u8]) -> io::Result<()> {
+    fn read(&mut self, at: u64, _: &mut [u8], reach: Reach) -> io::Result<()> {
         assert!(at != 512, "as a library might");
+        if reach == Reach::AtHand {
+            return match at {
+                1024 => Ok(()),
+                _ => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
         if let Some(gate) = &self.gate {
             gate.recv().map_err(io::Error::other)?;
         }
@@ -113,6 +119,24 @@ fn jobs_run_beside_the_guest() {
         std::thread::yield_now();
     }
     assert!(disk.finish(2).is_ok());
+}
+
+#[test]
+fn what_the_host_has_in_memory_is_read_at_once_but_not_before_its_turn() {
+    let (open, gate) = mpsc::channel();
+    let mut disk = disk(&Arc::default(), Some(gate), true);
+    for (job, sector) in [(1, 2), (2, 0), (3, 2)] {
+        disk.start(job, Command::Read { sector, bytes: 512 });
+    }
+    assert!(disk.ended(1), "no thread is asked");
+    assert_eq!(disk.finish(1).unwrap().len(), 512);
+    assert!(
+        !disk.ended(2) && !disk.ended(3),
+        "jobs begin in their order"
+    );
+    [open.send(()), open.send(())].map(Result::unwrap);
+    assert!(disk.finish(2).is_ok());
+    assert!(disk.finish(3).is_ok());
 }
 
 #[test]
