@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::measure::{MachineArgs, verdict, verdict_of_programs};
+use super::slurm::SlurmArgs;
 use super::{CliError, Exit, fetch, print};
 use crate::measure::programs::{self, ProgramCampaign, list};
 use crate::measure::{MeasureError, Runner, Setting, bench};
@@ -41,7 +42,7 @@ pub(super) struct BenchArgs {
     qemu: bool,
     /// Measure programs in one guest: Debian's kernel and programs.gz, which 'fetch debian
     /// --programs' brings, unless a kernel and --initrd are given [default setting: jit]
-    #[arg(long, conflicts_with_all = ["script", "limit"], help_heading = "Programs")]
+    #[arg(long, conflicts_with_all = ["script", "limit", "slurm"], help_heading = "Programs")]
     programs: bool,
     /// Measure only programs whose names match PATTERN, where * stands for anything. Once for each
     /// pattern
@@ -62,6 +63,9 @@ pub(super) struct BenchArgs {
 
     #[command(flatten)]
     machine: MachineArgs,
+
+    #[command(flatten)]
+    cluster: SlurmArgs,
 
     /// Write all results to FILE, as JSON
     #[arg(long, value_name = "FILE", help_heading = "Reports")]
@@ -88,6 +92,8 @@ Examples:
       some of them, twice in one guest: whether the second time is slower
   mirrorball bench kernel.elf --limit 300M --json results.json
       the first 300 million instructions
+  mirrorball bench 'bench-*.u.el' -s jit --qemu --slurm runs --sbatch '--partition=short --exclusive'
+      the runs as jobs of a Slurm cluster, kept in the folder runs
 
 Close what else runs on the host. A difference that is smaller than the spread is none.";
 
@@ -115,8 +121,11 @@ pub(super) fn execute(args: &BenchArgs) -> Result<Exit, CliError> {
     let campaign = args
         .machine
         .campaign(&args.guest, settings, baseline, rounds)?;
+    if args.cluster.is_aside(&campaign)? {
+        return Ok(Exit::Done);
+    }
     let [json, svg] = args.machine.open(&campaign, reports)?;
-    let results = campaign.run()?;
+    let results = args.cluster.measure(&campaign)?;
     if let Some(json) = json {
         json.write(&results.to_json()?)?;
     }

@@ -131,6 +131,10 @@ pub enum CliError {
     NotStarted,
     #[error("setting '{setting}': {problem}")]
     Setting { setting: String, problem: String },
+    #[error("--sbatch {0:?} has a quote that is not closed")]
+    Quote(String),
+    #[error("{0:?}: is no text, as a job's command line has to be; name it otherwise")]
+    Word(String),
     #[error("{0}")]
     Guests(String),
     #[error("{0}")]
@@ -206,6 +210,8 @@ impl CliError {
             | Self::DebuggerOfMany
             | Self::OutFile(_)
             | Self::Setting { .. }
+            | Self::Quote(_)
+            | Self::Word(_)
             | Self::NoCode { .. } => Exit::Usage,
         }
     }

@@ -18,6 +18,7 @@ mod pages;
 mod program;
 mod qemu;
 pub mod run;
+mod slurm;
 mod switches;
 mod top;
 mod trace;

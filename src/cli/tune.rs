@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::measure::{MachineArgs, verdict};
+use super::slurm::SlurmArgs;
 use super::{CliError, Exit, print};
 use crate::measure::MeasureError;
 use crate::measure::tune::page::{self, Page};
@@ -36,6 +37,9 @@ pub(super) struct TuneArgs {
     #[command(flatten)]
     machine: MachineArgs,
 
+    #[command(flatten)]
+    cluster: SlurmArgs,
+
     /// Write the page to FILE
     #[arg(
         long,
@@ -60,6 +64,8 @@ Examples:
   mirrorball tune guests/debian/cache/vmlinux --initrd guests/debian/cache/initrd.gz \\
       --append 'console=ttyS0 rdinit=/bin/sh' --limit 500M --rounds 1
       the first 500 million instructions of a Linux boot
+  mirrorball tune bench-sort.u.el --slurm runs --sbatch '--partition=short --time=10' --dry-run
+      what would be submitted to a Slurm cluster
 
 A guest that runs for less than a second is mostly start-up and translation. Close what else runs
 on the host, and give more --rounds where the best setting is hard to tell from the default.";
@@ -77,12 +83,15 @@ pub(super) fn execute(args: TuneArgs) -> Result<Exit, CliError> {
         let name = guests.into_iter().next().unwrap_or_default();
         return Err(MeasureError::ManyGuests(name).into());
     };
+    if args.cluster.is_aside(&campaign)? {
+        return Ok(Exit::Done);
+    }
     let reports = [
         ("the page", Some(&args.html)),
         ("the JSON", args.json.as_ref()),
     ];
     let [html, json] = args.machine.open(&campaign, reports)?;
-    let results = campaign.run()?;
+    let results = args.cluster.measure(&campaign)?;
     let best = &campaign.settings[Sweep::best(&results)];
     let script = args.machine.script();
     let command = campaign

@@ -1,11 +1,13 @@
 //! A measurement: every guest with every setting, in turn and several times.
 
 use std::fs;
+use std::io::Stderr;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::process::{self, End as Ended, Finished};
@@ -33,11 +35,15 @@ pub struct Campaign {
 }
 
 /// What a run took, and what it reported.
-struct Run {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Run {
     wall: f64,
     cpu: f64,
     record: Option<Record>,
 }
+
+/// The runs of a guest: those with each setting, in the order of the settings.
+pub(super) type Runs = Vec<Vec<Run>>;
 
 impl Campaign {
     /// How many runs there are to do.
@@ -52,17 +58,33 @@ impl Campaign {
     /// When QEMU is not installed, the only guest fails, or the host does. That settings end
     /// differently, or that one of several guests fails, is no error here: the results say so.
     pub fn run(&self) -> Result<Results, MeasureError> {
-        let mut results = self.blank()?;
         let mut progress = Progress::new(self.runs());
+        self.results(|guest| {
+            let runs = self.in_turn(guest, &mut progress);
+            if runs.is_err() {
+                progress.skip(self.settings.len() * self.rounds);
+            }
+            runs
+        })
+    }
+
+    /// Results of the runs that `runs` does or has of each guest.
+    ///
+    /// # Errors
+    /// As those of [`Campaign::run`].
+    pub(super) fn results(
+        &self,
+        mut runs: impl FnMut(&Guest) -> Result<Runs, MeasureError>,
+    ) -> Result<Results, MeasureError> {
+        let mut results = self.blank()?;
         for guest in &self.guests.all {
-            let measured = self.measure(guest, &mut results.differences, |setting| {
-                progress.next(&format!("{} in {setting}", guest.name));
-            });
-            match measured {
-                Ok(measured) => results.guests.push(measured),
+            match runs(guest) {
+                Ok(runs) => {
+                    results.differences.extend(self.differences(guest, &runs));
+                    results.guests.push(self.gathered(guest, runs));
+                }
                 // The others are worth having; a guest alone is not.
                 Err(error @ MeasureError::Run { .. }) if self.guests.all.len() > 1 => {
-                    progress.skip(self.settings.len() * self.rounds);
                     results.failures.push(error.to_string());
                 }
                 Err(error) => return Err(error),
@@ -106,44 +128,56 @@ impl Campaign {
         Ok(version)
     }
 
-    /// Runs a guest with every setting.
-    fn measure(
+    /// Runs a guest with every setting in turn, and again.
+    fn in_turn(
         &self,
         guest: &Guest,
-        differences: &mut Vec<Difference>,
-        mut next: impl FnMut(&Setting),
-    ) -> Result<GuestResults, MeasureError> {
-        let mut runs: Vec<Vec<Run>> = self.settings.iter().map(|_| Vec::new()).collect();
-        let mut first: Option<End> = None;
+        progress: &mut Progress<Stderr>,
+    ) -> Result<Runs, MeasureError> {
+        let mut runs: Runs = self.settings.iter().map(|_| Vec::new()).collect();
         for _ in 0..self.rounds {
             for (setting, runs) in self.settings.iter().zip(&mut runs) {
-                next(setting);
-                let run = self.run_once(guest, setting)?;
-                if let Some(record) = &run.record {
-                    let found = End::new(&setting.name, record);
-                    let expected = first.get_or_insert_with(|| found.clone());
-                    if !found.is_like(expected) {
-                        differences.push(Difference {
-                            guest: guest.name.clone(),
-                            expected: expected.clone(),
-                            found,
-                        });
-                    }
-                }
-                runs.push(run);
+                progress.next(&format!("{} in {setting}", guest.name));
+                runs.push(self.run_once(guest, setting)?);
             }
         }
+        Ok(runs)
+    }
+
+    /// Which runs of a guest ended differently from its first.
+    fn differences(&self, guest: &Guest, runs: &Runs) -> Vec<Difference> {
+        let in_turn = (0..self.rounds).flat_map(|round| {
+            let of_round = move |(setting, runs): (&Setting, &Vec<Run>)| {
+                let record = runs.get(round)?.record.as_ref()?;
+                Some(End::new(&setting.name, record))
+            };
+            self.settings.iter().zip(runs).filter_map(of_round)
+        });
+        let mut ends = in_turn.collect::<Vec<_>>().into_iter();
+        let Some(expected) = ends.next() else {
+            return Vec::new();
+        };
+        let different = ends.filter(|found| !found.is_like(&expected));
+        let difference = |found| Difference {
+            guest: guest.name.clone(),
+            expected: expected.clone(),
+            found,
+        };
+        different.map(difference).collect()
+    }
+
+    fn gathered(&self, guest: &Guest, runs: Runs) -> GuestResults {
         let mut results = GuestResults {
             name: guest.name.clone(),
             image: guest.path.display().to_string(),
             measured: self.settings.iter().zip(runs).map(gather).collect(),
         };
         results.compare(self.baseline);
-        Ok(results)
+        results
     }
 
     /// Runs a guest to its end.
-    fn run_once(&self, guest: &Guest, setting: &Setting) -> Result<Run, MeasureError> {
+    pub(super) fn run_once(&self, guest: &Guest, setting: &Setting) -> Result<Run, MeasureError> {
         let file = NamedTempFile::new()?;
         let failed = |problem: String| MeasureError::Run {
             guest: guest.name.clone(),
@@ -257,7 +291,7 @@ fn info(setting: &Setting) -> SettingInfo {
 }
 
 /// The host's CPU, as it calls itself.
-fn host() -> String {
+pub(super) fn host() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
         .lines()

@@ -4,7 +4,7 @@
 //! A [`Campaign`] is what to measure: [`Guest`]s, [`Setting`]s, the [`Machine`] around them, how
 //! often. [`Campaign::run`] measures it and gives [`Results`], which know whether all settings
 //! ended alike. [`mod@bench`] shows results of guests side by side; [`programs`] are commands in one
-//! guest, measured one by one; [`tune`] sweeps over settings of one guest.
+//! guest, measured one by one; [`tune`] sweeps over settings of one guest; [`slurm`] has a cluster do the runs.
 
 pub mod bench;
 mod campaign;
@@ -16,6 +16,7 @@ mod progress;
 mod qemu;
 mod results;
 mod setting;
+pub mod slurm;
 mod statistics;
 pub mod tune;
 
@@ -76,6 +77,16 @@ pub enum MeasureError {
         setting: String,
         problem: String,
     },
+    #[error("{0} is not there; give --slurm where Slurm's commands are, on a host of the cluster")]
+    NoSlurm(&'static str),
+    #[error("{command} failed: {said}")]
+    Slurm { command: &'static str, said: String },
+    #[error("{0}: holds runs of another measurement; name another folder, or remove this one")]
+    OtherRuns(String),
+    #[error("there is no run {point}: the last one is {last}")]
+    NoPoint { point: usize, last: usize },
+    #[error(transparent)]
+    OutFile(#[from] crate::report::OutFileError),
     #[error("the host refused what measuring needs: {0}")]
     Host(#[from] io::Error),
 }
@@ -95,6 +106,8 @@ impl MeasureError {
                 | Self::Dimension(_)
                 | Self::ManyGuests(_)
                 | Self::NoProgram { .. }
+                | Self::OtherRuns(_)
+                | Self::NoPoint { .. }
         )
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 mod failing;
 mod images;
+mod slurm;
 
 use common::program::{Folder, HOST, USAGE, command, mirrorball, refused};
 use common::project;
