@@ -134,9 +134,10 @@ fn what_the_host_has_in_memory_is_read_at_once_but_not_before_its_turn() {
         !disk.ended(2) && !disk.ended(3),
         "jobs begin in their order"
     );
-    [open.send(()), open.send(())].map(Result::unwrap);
-    assert!(disk.finish(2).is_ok());
-    assert!(disk.finish(3).is_ok());
+    for job in [2, 3] {
+        open.send(()).unwrap();
+        assert!(disk.finish(job).is_ok());
+    }
 }
 
 #[test]
