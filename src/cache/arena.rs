@@ -1,16 +1,24 @@
-//! Memory for translated code: shared memory without a name, mapped twice.
+//! Memory for translated code: a file in memory that is mapped once, to be read and executed.
 //!
-//! Through one mapping code is written, through the other it is executed: no page is ever
-//! writable and executable at once (W^X). What lies where is not the arena's business. It is no file,
-//! as perf looks for names of code only in memory that is none.
+//! There is no mapping through which code could be written: it is written to the file, by the one
+//! descriptor that there is. What lies where is not the arena's business.
+//!
+//! perf looks for names of code only in memory that is no file. Where they are wanted, the arena is
+//! shared memory that is mapped twice, to be executed and to be written to.
 
+use super::perf;
 use crate::translate::CODE_ALIGNMENT;
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider};
 use cranelift_module::ModuleResult;
-use rustix::mm::{self, Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+use rustix::{fs, mm};
 use std::ffi::c_void;
+use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::ptr::{null_mut, with_exposed_provenance, with_exposed_provenance_mut};
 
 /// Why there is no memory for code.
@@ -23,7 +31,23 @@ pub struct ArenaError {
     source: std::io::Error,
 }
 
-/// A mapping of the memory.
+impl ArenaError {
+    fn of(bytes: usize) -> impl Fn(Errno) -> Self {
+        move |error| Self {
+            bytes,
+            source: error.into(),
+        }
+    }
+}
+
+/// Why code is not where it was to be written.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the host refused to write translated code: {0}; use less --cache-bytes or --engine interp"
+)]
+pub struct WriteError(#[from] Error);
+
+/// A mapping of memory.
 struct View {
     start: usize,
     bytes: usize,
@@ -35,6 +59,13 @@ impl View {
             start: start.expose_provenance(),
             bytes,
         }
+    }
+
+    /// A mapping of new memory that is no file.
+    fn anonymous(bytes: usize, rights: ProtFlags, flags: MapFlags) -> Result<Self, Errno> {
+        // SAFETY: a new mapping is in the way of none.
+        let start = unsafe { mm::mmap_anonymous(null_mut(), bytes, rights, flags) };
+        Ok(Self::new(start?, bytes))
     }
 
     fn pointer(&self) -> *mut c_void {
@@ -55,11 +86,22 @@ impl Drop for View {
     }
 }
 
+/// How the memory of an arena is written.
+enum Way {
+    /// By the descriptor of the file that it is.
+    File(File),
+    /// By a second mapping.
+    Mapping(View),
+}
+
 /// Memory for translated code, by offset.
 pub struct Arena {
-    writable: View,
-    executable: View,
+    code: View,
+    way: Way,
 }
+
+/// What code is mapped for.
+const RUN: ProtFlags = ProtFlags::READ.union(ProtFlags::EXEC);
 
 impl Arena {
     /// Memory for `bytes` of code, a multiple of the host's page. The host backs it as it is used.
@@ -67,95 +109,140 @@ impl Arena {
     /// # Errors
     /// If the host refuses.
     pub fn new(bytes: usize) -> Result<Self, ArenaError> {
-        let failed = |error: rustix::io::Errno| ArenaError {
-            bytes,
-            source: error.into(),
+        let arena = if perf::wants_names() {
+            Self::mapped_twice(bytes)
+        } else {
+            Self::in_file(bytes)
         };
-        let run = ProtFlags::READ | ProtFlags::EXEC;
+        arena.map_err(ArenaError::of(bytes))
+    }
+
+    fn in_file(bytes: usize) -> Result<Self, Errno> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = fs::memfd_create("mirrorball-code", flags)?;
+        fs::ftruncate(&file, bytes as u64)?;
+        let seals = SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        fs::fcntl_add_seals(&file, seals)?;
         // SAFETY: a new mapping is in the way of none.
-        let start = unsafe { mm::mmap_anonymous(null_mut(), bytes, run, MapFlags::SHARED) };
-        let executable = View::new(start.map_err(failed)?, bytes);
-        // SAFETY: the old size is 0, which leaves the mapping and makes another one of its memory.
-        let start = unsafe { mm::mremap(executable.pointer(), 0, bytes, MremapFlags::MAYMOVE) };
-        let writable = View::new(start.map_err(failed)?, bytes);
-        let write = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: the mapping is new, and nothing refers to it.
-        unsafe { mm::mprotect(writable.pointer(), bytes, write) }.map_err(failed)?;
+        let start = unsafe { mm::mmap(null_mut(), bytes, RUN, MapFlags::SHARED, &file, 0) };
         Ok(Self {
-            writable,
-            executable,
+            code: View::new(start?, bytes),
+            way: Way::File(file.into()),
         })
     }
 
-    fn writable(&mut self) -> &mut [u8] {
-        let View { start, bytes } = self.writable;
-        // SAFETY: the mapping has so many bytes, can be written to, and is the arena's alone.
-        unsafe { std::slice::from_raw_parts_mut(with_exposed_provenance_mut(start), bytes) }
+    fn mapped_twice(bytes: usize) -> Result<Self, Errno> {
+        let code = View::anonymous(bytes, RUN, MapFlags::SHARED)?;
+        // SAFETY: the old size is 0, which leaves the mapping and makes another one of its memory.
+        let start = unsafe { mm::mremap(code.pointer(), 0, bytes, MremapFlags::MAYMOVE) };
+        let writable = View::new(start?, bytes);
+        let write = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the mapping is new, and nothing refers to it.
+        unsafe { mm::mprotect(writable.pointer(), bytes, write) }?;
+        Ok(Self {
+            code,
+            way: Way::Mapping(writable),
+        })
     }
 
     /// What is executed: all of the memory.
     #[must_use]
     pub fn code(&self) -> &[u8] {
-        self.executable.get()
+        self.code.get()
     }
 
-    /// Writes `bytes` at `offset`, and says where they can be executed. `None` if the arena does
-    /// not reach so far.
-    pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<usize> {
-        let end = offset.checked_add(bytes.len())?;
-        self.writable().get_mut(offset..end)?.copy_from_slice(bytes);
-        Some(self.address(offset))
-    }
-
-    /// What there is of the arena from `offset` on, for a module of Cranelift's JIT to fill.
-    pub fn rest(&mut self, offset: usize) -> Piece {
-        let address = self.address(offset);
-        let free = self.writable().get_mut(offset..).unwrap_or_default();
-        let start = free.as_mut_ptr().expose_provenance();
-        Piece {
-            free: start..start + free.len(),
-            written_to_run: address.wrapping_sub(start),
+    /// Writes `bytes` at `offset`, and says where they can be executed.
+    ///
+    /// # Errors
+    /// If the host refuses, or the arena does not reach so far.
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) -> Result<usize, WriteError> {
+        let end = offset.checked_add(bytes.len());
+        if end.is_none_or(|end| end > self.code.bytes) {
+            return Err(Error::from(ErrorKind::FileTooLarge).into());
         }
+        match &mut self.way {
+            Way::File(file) => file.write_all_at(bytes, offset as u64)?,
+            Way::Mapping(view) => {
+                let place: *mut u8 = with_exposed_provenance_mut(view.start + offset);
+                // SAFETY: the mapping reaches so far, can be written to, and is the arena's alone.
+                unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+            }
+        }
+        Ok(self.address(offset))
     }
 
     /// Where what lies at `offset` is executed.
     #[must_use]
     pub fn address(&self, offset: usize) -> usize {
-        self.executable.start + offset
+        self.code.start + offset
     }
 
     /// The offset of an address that [`Arena::write`] gave.
     #[must_use]
     pub fn offset(&self, address: usize) -> usize {
-        address - self.executable.start
+        address - self.code.start
     }
 
     /// Gives memory back to the host. No code in it may be running or be found again.
     pub fn give_back(&mut self, offset: usize, bytes: usize) {
-        let Some(part) = self.writable().get_mut(offset..offset + bytes) else {
+        if offset + bytes > self.code.bytes {
             return;
-        };
-        let start = part.as_mut_ptr().cast();
+        }
         // A host that will not have it back keeps it: there is less memory and nothing is wrong.
-        // SAFETY: nothing refers to the memory, which is zero afterwards.
-        let _ = unsafe { mm::madvise(start, bytes, Advice::LinuxRemove) };
+        let _ = match &self.way {
+            Way::File(file) => {
+                let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                fs::fallocate(file, hole, offset as u64, bytes as u64)
+            }
+            Way::Mapping(view) => {
+                let start = with_exposed_provenance_mut(view.start + offset);
+                // SAFETY: nothing refers to the memory, which is zero afterwards.
+                unsafe { mm::madvise(start, bytes, Advice::LinuxRemove) }
+            }
+        };
     }
 }
 
-/// A part of an arena that a module fills, and leaves alone once it is finalized. The module writes
-/// to it where it knows it to be, which is not where it runs: so what lies in it refers to itself by
-/// distances, and to all else by addresses.
+/// Memory in which a module makes code before it is written to an arena. The module knows it where
+/// it is made, which is not where it runs: so what lies in it refers to itself by distances, and to
+/// all else by addresses.
+pub struct Draft(View);
+
+impl Draft {
+    /// Memory for so many bytes of code.
+    ///
+    /// # Errors
+    /// If the host refuses.
+    pub fn new(bytes: usize) -> Result<Self, ArenaError> {
+        let write = ProtFlags::READ | ProtFlags::WRITE;
+        let view = View::anonymous(bytes, write, MapFlags::PRIVATE);
+        Ok(Self(view.map_err(ArenaError::of(bytes))?))
+    }
+
+    /// What a module fills, once, and leaves alone when it is finalized.
+    #[must_use]
+    pub fn piece(&self) -> Piece {
+        Piece {
+            free: self.0.start..self.0.start + self.0.bytes,
+        }
+    }
+
+    /// The code. The module that makes it is finalized.
+    #[must_use]
+    pub fn code(&self) -> &[u8] {
+        self.0.get()
+    }
+
+    /// The offset of an address that the module gave.
+    #[must_use]
+    pub fn offset(&self, address: usize) -> usize {
+        address - self.0.start
+    }
+}
+
+/// The memory of a [`Draft`], as a module asks for it.
 pub struct Piece {
     free: Range<usize>,
-    written_to_run: usize,
-}
-
-impl Piece {
-    /// What there is from an address that is written to the one that is executed.
-    #[must_use]
-    pub fn written_to_run(&self) -> usize {
-        self.written_to_run
-    }
 }
 
 impl JITMemoryProvider for Piece {
@@ -177,7 +264,7 @@ impl JITMemoryProvider for Piece {
         Ok(with_exposed_provenance_mut(start))
     }
 
-    // SAFETY: it does nothing: the memory goes with the arena.
+    // SAFETY: it does nothing: the memory goes with the draft.
     unsafe fn free_memory(&mut self) {}
 
     fn finalize(&mut self, _: BranchProtection) -> ModuleResult<()> {
@@ -189,23 +276,43 @@ impl JITMemoryProvider for Piece {
 mod tests {
     use super::*;
 
+    fn both(bytes: usize) -> [Arena; 2] {
+        [Arena::in_file(bytes), Arena::mapped_twice(bytes)].map(Result::unwrap)
+    }
+
     #[test]
     fn what_is_written_can_be_executed_but_not_beyond_the_end() {
-        let mut arena = Arena::new(8192).unwrap();
-        let first = arena.write(0, &[0xc3; 100]).unwrap();
-        assert_eq!(arena.write(4096, &[0xc3]), Some(first + 4096));
-        assert_eq!(arena.offset(first + 4096), 4096);
-        assert_eq!(arena.write(8190, &[0; 3]), None);
-        assert_eq!(arena.write(usize::MAX, &[0; 3]), None);
-        assert_eq!(&arena.code()[..2], [0xc3; 2]);
+        for mut arena in both(8192) {
+            let first = arena.write(0, &[0xc3; 100]).unwrap();
+            assert_eq!(arena.write(4096, &[0xc3]).unwrap(), first + 4096);
+            assert_eq!(arena.offset(first + 4096), 4096);
+            arena.write(8190, &[0; 3]).unwrap_err();
+            arena.write(usize::MAX, &[0; 3]).unwrap_err();
+            assert_eq!(&arena.code()[..2], [0xc3; 2]);
+        }
     }
 
     #[test]
     fn memory_is_given_back() {
-        let mut arena = Arena::new(64 << 10).unwrap();
-        arena.write(0, &[1; 64 << 10]).unwrap();
-        arena.give_back(32 << 10, 32 << 10);
-        // What the host has taken back is zero when it is next looked at.
-        assert_eq!(arena.code()[(32 << 10) - 1..=32 << 10], [1, 0]);
+        for mut arena in both(64 << 10) {
+            arena.write(0, &[1; 64 << 10]).unwrap();
+            arena.give_back(32 << 10, 32 << 10);
+            arena.give_back(32 << 10, 64 << 10);
+            // What the host has taken back is zero when it is next looked at.
+            assert_eq!(arena.code()[(32 << 10) - 1..=32 << 10], [1, 0]);
+        }
+    }
+
+    #[test]
+    fn the_file_keeps_its_size_and_what_the_host_refuses_to_write_is_an_error() {
+        let mut arena = Arena::in_file(8192).unwrap();
+        let Way::File(file) = &arena.way else {
+            panic!("it is a file");
+        };
+        assert!(file.set_len(4096).is_err());
+        assert!(file.set_len(1 << 20).is_err());
+        arena.way = Way::File(File::open("/dev/null").unwrap());
+        let error = arena.write(0, &[0xc3]).unwrap_err();
+        assert!(error.to_string().contains("--cache-bytes"), "{error}");
     }
 }

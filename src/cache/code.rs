@@ -4,7 +4,7 @@
 //! made from is dropped, or its unit is evicted; one that is still being made then comes to
 //! nothing. Links are kept in both directions, so that no cell ever leads to code that is gone.
 
-use super::arena::ArenaError;
+use super::arena::{ArenaError, WriteError};
 use super::blocks::BlockId;
 use super::glue::{self, GlueError, Placed};
 use super::key::BlockKey;
@@ -107,6 +107,8 @@ pub struct CodeCache {
     last: TranslationId,
     /// The functions around translations, in the order of [`Symbol`].
     glue: [Placed; SYMBOLS],
+    /// The first refusal to write.
+    failure: Option<WriteError>,
 }
 
 /// What the functions around translations take at the most.
@@ -120,7 +122,7 @@ impl CodeCache {
     pub fn new(config: CacheConfig, translator: &mut Translator) -> Result<Self, CacheError> {
         let mut units = Units::new(config.bytes, config.unit_bytes, config.policy, GLUE)?;
         let end = units.bytes();
-        let glue = glue::place(translator, units.arena().rest(end))?;
+        let glue = glue::place(translator, units.arena(), end, GLUE)?;
         for Placed {
             symbol,
             address,
@@ -135,7 +137,15 @@ impl CodeCache {
             entries: FxHashMap::default(),
             last: 0,
             glue,
+            failure: None,
         })
+    }
+
+    /// Why the host did not write what was to be written, if that has happened. Then a link may lead
+    /// to code that is gone: none of it is to be entered any more.
+    #[must_use]
+    pub fn failure(&self) -> Option<&WriteError> {
+        self.failure.as_ref()
     }
 
     /// Where the functions around translations are, in the order of [`Symbol`].
@@ -214,25 +224,33 @@ impl CodeCache {
         let bytes = start + made.links.len() * size_of::<Cell>();
         let offset = self.units.reserve(bytes, made.alignment)?;
         let stub = self.symbol(Symbol::Unlinked) as u64;
-        let arena = self.units.arena();
-        let code = arena.write(offset, &made.bytes).ok_or(NoPlace::TooLarge)?;
-        let cells = arena.address(offset + start);
         let cell = |&pc: &u32| [stub, u64::from(pc) << 32 | u64::from(id)];
-        let bytes = made.links.iter().flat_map(cell).flat_map(u64::to_ne_bytes);
-        arena.write(offset + start, &bytes.collect::<Vec<u8>>());
+        let cells = made.links.iter().flat_map(cell).flat_map(u64::to_ne_bytes);
+        let padding = std::iter::repeat_n(0xcc, start - made.bytes.len());
+        let mut whole = Vec::with_capacity(bytes);
+        whole.extend_from_slice(&made.bytes);
+        whole.extend(padding.chain(cells));
+        let code = self.write(offset, &whole).ok_or(NoPlace::Refused)?;
         self.resident[self.units.unit_of(code)].push(id);
         let links = made.links.iter().map(|&pc| Link { pc, to: 0 }).collect();
         if let Some(entry) = self.entries.get_mut(&id) {
-            (entry.code, entry.cells, entry.links) = (code, cells, links);
+            (entry.code, entry.cells, entry.links) = (code, code + start, links);
         }
         Ok(code)
     }
 
-    /// Makes a link, or opens it: the one store.
-    fn write_cell(&mut self, cells: usize, index: usize, code: u64) {
-        let arena = self.units.arena();
-        let at = arena.offset(cells) + index * size_of::<Cell>();
-        arena.write(at, &code.to_ne_bytes());
+    /// Writes to the arena, and says where that is executed, or notes why it is not there.
+    fn write(&mut self, offset: usize, bytes: &[u8]) -> Option<usize> {
+        let written = self.units.arena().write(offset, bytes);
+        written
+            .map_err(|error| self.failure.get_or_insert(error))
+            .ok()
+    }
+
+    /// Makes a link, or opens it: the one store. Says whether it did.
+    fn write_cell(&mut self, cells: usize, index: usize, code: u64) -> bool {
+        let at = self.units.arena().offset(cells) + index * size_of::<Cell>();
+        self.write(at, &code.to_ne_bytes()).is_some()
     }
 
     /// Makes the link of `from` for the guest address `pc` lead to the translation `to`, if that
@@ -248,7 +266,9 @@ impl CodeCache {
             return false;
         };
         let (cells, code) = (source.cells, target.code as u64);
-        self.write_cell(cells, index, code);
+        if !self.write_cell(cells, index, code) {
+            return false;
+        }
         if let Some(source) = self.entries.get_mut(&from) {
             source.links[index].to = to;
         }

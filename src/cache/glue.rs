@@ -1,7 +1,7 @@
 //! The functions around translations, placed where they stay: by a module of Cranelift's JIT, which
 //! compiles those that are generated, and knows those of the program by name.
 
-use super::arena::Piece;
+use super::arena::{Arena, ArenaError, Draft, WriteError};
 use crate::translate::glue::{ALL, Symbol};
 use crate::translate::{TranslateError, Translator};
 use cranelift_codegen::isa::CallConv;
@@ -16,6 +16,12 @@ pub enum GlueError {
     /// One cannot be built.
     #[error(transparent)]
     Translate(#[from] TranslateError),
+    /// There is no memory to make them in.
+    #[error(transparent)]
+    Memory(#[from] ArenaError),
+    /// They cannot be written to the arena.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The module refused one.
     #[error("the code around translations cannot be placed: {0}; use --engine interp")]
     Module(Box<ModuleError>),
@@ -38,15 +44,20 @@ pub struct Placed {
     pub bytes: usize,
 }
 
-/// Compiles them into a piece of the arena, and says where they are, in the order of
-/// [`ALL`]. The module has nothing more to do then: its memory is the arena's.
+/// Compiles them, writes them to the arena at `offset`, where there is room for so many `bytes`,
+/// and says where they are, in the order of [`ALL`]. The module has nothing more to do then.
 ///
 /// # Errors
-/// If Cranelift refuses one, which is a mistake in it.
-pub fn place(translator: &mut Translator, piece: Piece) -> Result<[Placed; SYMBOLS], GlueError> {
-    let written_to_run = piece.written_to_run();
+/// If the host refuses memory, or Cranelift one of them, which is a mistake in it.
+pub fn place(
+    translator: &mut Translator,
+    arena: &mut Arena,
+    offset: usize,
+    bytes: usize,
+) -> Result<[Placed; SYMBOLS], GlueError> {
+    let draft = Draft::new(bytes)?;
     let mut builder = JITBuilder::with_isa(translator.stub_isa(), default_libcall_names());
-    builder.memory_provider(Box::new(piece));
+    builder.memory_provider(Box::new(draft.piece()));
     for symbol in ALL {
         if let Some(address) = symbol.address() {
             builder.symbol(symbol.name(), with_exposed_provenance(address));
@@ -58,14 +69,17 @@ pub fn place(translator: &mut Translator, piece: Piece) -> Result<[Placed; SYMBO
         functions.push(define(&mut module, translator, symbol)?);
     }
     module.finalize_definitions()?;
+    let start = arena.write(offset, draft.code())?;
     Ok(std::array::from_fn(|number| {
         let (function, bytes) = functions[number];
         let address = module.get_address(&function.into()) as usize;
-        // What the module has not compiled is where the program has it.
-        let distance = if bytes == 0 { 0 } else { written_to_run };
         Placed {
             symbol: ALL[number],
-            address: address.wrapping_add(distance),
+            address: match bytes {
+                // What the module has not compiled is where the program has it.
+                0 => address,
+                _ => start + draft.offset(address),
+            },
             bytes,
         }
     }))
@@ -96,10 +110,9 @@ mod tests {
     use crate::cache::arena::Arena;
 
     #[test]
-    fn what_is_generated_lies_in_the_piece_and_the_rest_in_the_program() {
+    fn what_is_generated_lies_in_its_part_of_the_arena_and_the_rest_in_the_program() {
         let mut arena = Arena::new(8192).unwrap();
-        let piece = arena.rest(4096);
-        let placed = place(&mut Translator::new().unwrap(), piece).unwrap();
+        let placed = place(&mut Translator::new().unwrap(), &mut arena, 4096, 4096).unwrap();
         for Placed {
             symbol,
             address,
@@ -118,10 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_that_is_too_small_is_an_error() {
+    fn too_little_room_is_an_error() {
         let mut arena = Arena::new(4096).unwrap();
-        let piece = arena.rest(4096 - 64);
-        let error = place(&mut Translator::new().unwrap(), piece).unwrap_err();
+        let error = place(&mut Translator::new().unwrap(), &mut arena, 4032, 64).unwrap_err();
         assert!(error.to_string().contains("--engine interp"), "{error}");
     }
 }

@@ -79,6 +79,12 @@ pub fn begin() -> Result<(), PerfMapError> {
     Ok(())
 }
 
+/// Whether code is named, which perf looks for only in memory that is no file.
+#[must_use]
+pub fn wants_names() -> bool {
+    MAP.get().is_some()
+}
+
 /// Names code that was placed, if names are wanted.
 pub fn note(address: usize, bytes: usize, name: Name) {
     if let Some(map) = MAP.get() {

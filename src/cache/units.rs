@@ -39,6 +39,8 @@ pub enum NoPlace {
     Full,
     /// It is larger than a unit.
     TooLarge,
+    /// The host refused to write it.
+    Refused,
 }
 
 /// A host page: what is the least that can be given back.
@@ -228,7 +230,7 @@ mod tests {
         }
         let page = vec![1; PAGE];
         for unit in 0..4 {
-            units.arena().write(unit * PAGE, &page);
+            units.arena().write(unit * PAGE, &page).unwrap();
         }
         assert_eq!((units.used(), units.reserve(3000, 64)), (0, Ok(3 * PAGE)));
         assert_eq!(units.reserve(3000, 64), Ok(0));

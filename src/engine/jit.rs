@@ -19,6 +19,7 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::model::Model;
 use mirrorball_runtime::exit::Exit;
+use mirrorball_runtime::memory::HostFailure;
 use mirrorball_runtime::vm::{Engine, Spin, Vm};
 use std::path::Path;
 use std::sync::Arc;
@@ -390,6 +391,9 @@ impl Jit {
             && self.code.link(from, pc, extra.installed())
         {
             self.counters.links += 1;
+        }
+        if let Some(failure) = self.code.failure() {
+            return vm.fail(HostFailure::Code(failure.to_string()));
         }
         let before = vm.cpu.left;
         vm.cpu.code_base = Va(vm.cpu.pc).page().0 as u32;

@@ -95,6 +95,10 @@ impl Lockstep {
                 self.jit.run(vm)
             }
         };
+        if vm.ram.failure().is_some() {
+            // The twin would go on.
+            return Ok(Some(exit));
+        }
         // The twin gets the JIT's horizon, not the cycle that the JIT came to, which can be one
         // later: a device's new deadline stops an engine if it is nearer than the horizon.
         twin.cpu.set_horizon(Cycles(vm.cpu.horizon));

@@ -254,13 +254,14 @@ impl Jit {
         self.grant(id);
     }
 
-    /// Places the code of a translation that was announced, unless it is larger than a unit.
+    /// Places the code of a translation that was announced, unless it is larger than a unit or the
+    /// host refuses.
     fn place(&mut self, id: TranslationId, translation: &Translation) -> Option<usize> {
         loop {
             match self.code.place(id, translation) {
                 Ok(code) => return Some(code),
                 Err(NoPlace::Full) => self.make_room(),
-                Err(NoPlace::TooLarge) => return None,
+                Err(NoPlace::TooLarge | NoPlace::Refused) => return None,
             }
         }
     }

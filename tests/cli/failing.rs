@@ -35,6 +35,10 @@ const CALLS: [(c_long, Errno); 14] = [
 /// The codes that say that it went wrong: the host, an unusable file.
 const FAILED: [i32; 2] = [1, 2];
 
+/// How many calls of a kind fail each in turn. Of those after them, which are writes of translated code,
+/// every one that is an eighth further on does.
+const EACH: usize = 100;
+
 /// The longest that a run may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -184,7 +188,8 @@ fn fail_each(arguments: &[&str]) {
     let mut complaints = Vec::new();
     let mut failed = 0;
     for (call, errno) in CALLS {
-        for number in 1.. {
+        let mut number = 1;
+        loop {
             let run = Run::new(
                 arguments,
                 Failing {
@@ -203,6 +208,7 @@ fn fail_each(arguments: &[&str]) {
                 break;
             }
             failed += 1;
+            number += if number < EACH { 1 } else { number / 8 };
         }
     }
     assert!(failed > 50, "{failed} calls failed");
@@ -229,6 +235,23 @@ fn each_call_of_a_run_with_files_may_fail() {
         &code,
     ];
     fail_each(&[&["run", hello, "--memory", "8M"][..], &files].concat());
+}
+
+#[test]
+fn code_that_cannot_be_written_ends_the_machine() {
+    // The functions around translations, and later a translation or a link.
+    for number in [1, 200] {
+        let (call, errno) = (libc::SYS_pwrite64, Errno::ENOSPC);
+        let failing = Failing {
+            call,
+            errno,
+            number,
+        };
+        let Run { status, said, .. } = Run::new(&["run"], failing);
+        assert!(matches!(status, WaitStatus::Exited(_, 1 | 2)), "{status:?}");
+        let reason = "the host refused to write translated code: No space left";
+        assert!(said.contains(reason), "{number}: {said}");
+    }
 }
 
 #[test]

@@ -91,6 +91,32 @@ fn every_thread_is_confined() {
     assert!(left.is_empty(), "the sockets are removed: {left:?}");
 }
 
+/// The rights of a process's mappings of memory that it could share, by the file that this is.
+fn shared_mappings(pid: u32) -> BTreeMap<String, Vec<String>> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("it runs");
+    let mut files = BTreeMap::<String, Vec<String>>::new();
+    for line in maps.lines() {
+        let [_, rights, _, device, inode, ..] = line.split_whitespace().collect::<Vec<_>>()[..]
+        else {
+            panic!("{line}");
+        };
+        if rights.ends_with('s') {
+            let file = format!("{device} {inode}");
+            files.entry(file).or_default().push(rights.into());
+        }
+    }
+    files
+}
+
+#[test]
+fn code_is_mapped_once_and_not_to_be_written() {
+    let (monitor, _) = start(&[]);
+    let files = shared_mappings(monitor.process.id());
+    let is_code = |rights: &&Vec<String>| rights.iter().any(|rights| rights.contains('x'));
+    let code: Vec<_> = files.values().filter(is_code).collect();
+    assert_eq!(code, [&["r-xs"]; 2], "one for each machine: {files:?}");
+}
+
 #[test]
 fn the_sandbox_can_be_left_out() {
     let (_monitor, threads) = start(&["--sandbox", "off"]);

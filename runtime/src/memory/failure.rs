@@ -13,6 +13,9 @@ pub enum HostFailure {
     /// The host does not map what the software TLB is made of.
     #[error("the host refused a mapping for the software TLB: {0}; run fewer machines")]
     Mapping(String),
+    /// The host does not write the code that was made of the guest's.
+    #[error("{0}")]
+    Code(String),
     /// There is no frame, not even of those in reserve.
     #[error("machine memory has no frame left for a page")]
     Frames,

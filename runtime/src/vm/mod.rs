@@ -38,7 +38,7 @@ use crate::device::{Backends, Outside};
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
-use crate::memory::{Ram, Stored};
+use crate::memory::{HostFailure, Ram, Stored};
 use crate::vcpu::{Goal, Vcpu};
 use arrivals::{Arrivals, Arrived, Earlier, Recorder};
 use debug::{Edit, Standstill};
@@ -166,6 +166,11 @@ impl Vm {
         self.arrivals.keep();
         self.edits = Some(Vec::new());
         Ok(twin)
+    }
+
+    /// Notes that the host failed the engine. The machine ends before its next instruction.
+    pub fn fail(&mut self, failure: HostFailure) {
+        self.view().fail(failure);
     }
 
     /// Gives a machine that was loaded, and has not run, the content of its RAM.
