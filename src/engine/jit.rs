@@ -3,7 +3,7 @@
 use super::compiler::{CompilePool, CompilePoolError, Compiler};
 use super::heat::Extra;
 use super::spin;
-use super::sweep::Sweeping;
+use super::sweep::{self, Sweeping};
 use crate::cache::blocks::{BlockId, Blocks, BlocksError};
 use crate::cache::code::{CacheConfig, CacheError, CodeCache, TranslationId};
 use crate::cache::persist::{KeySpace, PersistError, Store};
@@ -443,7 +443,7 @@ impl Engine for Jit {
         }
         self.install_done(vm);
         if self.blocks.bytes() > self.sweeping.at {
-            self.sweep(vm);
+            sweep::sweep(self, vm);
         }
         let mut carry = Carry::default();
         while vm.cpu.left > 0 {

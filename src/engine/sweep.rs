@@ -67,41 +67,39 @@ fn runs(extra: &Extra) -> Option<u32> {
     (!translated).then(|| extra.heat.saturating_sub(extra.swept))
 }
 
-impl Jit {
-    /// Sweeps predecoded blocks.
-    #[cold]
-    pub(super) fn sweep(&mut self, vm: &mut Vm) {
-        let (predecoded, again) = (self.blocks.predecoded(), self.blocks.predecoded_again());
-        let wanted = self.sweeping.adapt(predecoded, again);
-        if self.blocks.bytes() > wanted {
-            self.counters.sweeps += 1;
-            let least = self.least_runs(wanted);
-            self.blocks.drop_others(vm, |Cached { extra, .. }| {
-                let kept = runs(extra).is_none_or(|runs| runs >= least);
-                extra.swept = extra.heat;
-                kept
-            });
-        }
-        self.sweeping.done(self.blocks.bytes());
-    }
-
-    /// How often a block must have run to stay, if no more than these bytes are to be left.
-    fn least_runs(&self, wanted: usize) -> u32 {
-        // What there is to gain from each.
-        let mut gains = [0; RUNS.len()];
-        for cached in self.blocks.iter() {
-            let runs = runs(&cached.extra).unwrap_or(u32::MAX);
-            if let Some(place) = RUNS.iter().position(|&least| runs < least) {
-                gains[place] += Blocks::bytes_of(cached);
-            }
-        }
-        let mut left = self.blocks.bytes();
-        let enough = gains.iter().position(|&gain| {
-            left -= gain;
-            left <= wanted
+/// Sweeps predecoded blocks.
+#[cold]
+pub(super) fn sweep(jit: &mut Jit, vm: &mut Vm) {
+    let (predecoded, again) = (jit.blocks.predecoded(), jit.blocks.predecoded_again());
+    let wanted = jit.sweeping.adapt(predecoded, again);
+    if jit.blocks.bytes() > wanted {
+        jit.counters.sweeps += 1;
+        let least = least_runs(&jit.blocks, wanted);
+        jit.blocks.drop_others(vm, |Cached { extra, .. }| {
+            let kept = runs(extra).is_none_or(|runs| runs >= least);
+            extra.swept = extra.heat;
+            kept
         });
-        RUNS[enough.unwrap_or(RUNS.len() - 1)]
     }
+    jit.sweeping.done(jit.blocks.bytes());
+}
+
+/// How often a block must have run to stay, if no more than these bytes are to be left.
+fn least_runs(blocks: &Blocks<Extra>, wanted: usize) -> u32 {
+    // What there is to gain from each.
+    let mut gains = [0; RUNS.len()];
+    for cached in blocks.iter() {
+        let runs = runs(&cached.extra).unwrap_or(u32::MAX);
+        if let Some(place) = RUNS.iter().position(|&least| runs < least) {
+            gains[place] += Blocks::bytes_of(cached);
+        }
+    }
+    let mut left = blocks.bytes();
+    let enough = gains.iter().position(|&gain| {
+        left -= gain;
+        left <= wanted
+    });
+    RUNS[enough.unwrap_or(RUNS.len() - 1)]
 }
 
 #[cfg(test)]

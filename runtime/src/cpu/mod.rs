@@ -247,6 +247,12 @@ impl Cpu {
         }))
     }
 
+    /// Brings FCSR's Cause up to date. What translated code returns to does this first.
+    #[inline]
+    pub fn materialize_cause(&mut self) {
+        self.deferred.settle(&mut self.fcsr);
+    }
+
     /// Whether FPU registers are 64 bits wide (Status.FR).
     #[inline]
     #[must_use]

@@ -1,5 +1,6 @@
 //! What may be asked of a running monitor, and how a machine is held to be told of it.
 
+use super::reclaim::Keeper;
 use super::{Fleet, Monitor, Phase, lock};
 use crate::device::i8042::Button;
 use crate::exit::Outcome;
@@ -145,7 +146,7 @@ impl<F: Fleet> Monitor<F> {
             Command::Share(share) => lock(&self.state).queue.set_share(number, share),
             Command::Target(pages) => {
                 lock(&self.state).tasks[number].target = pages;
-                self.ask_anew(number);
+                Keeper(self).ask_anew(number);
             }
             Command::Start if !ended => return Err(CommandError::Running),
             Command::Start | Command::Reset => return Ok(self.empty(number)),

@@ -391,13 +391,6 @@ impl<F: Fleet> Monitor<F> {
         });
         self.alarm.store(next, Ordering::Relaxed);
     }
-
-    fn set_active(&self, number: usize, used: u64, resident: u64) {
-        let active = used * 1000 / resident.max(1);
-        self.slots[number]
-            .active
-            .store(active.min(1000), Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]

@@ -30,15 +30,18 @@ pub(super) const ASKED_FOR: u64 = 8;
 /// Pages that no machine is asked to go below.
 pub(super) const LEAST_PAGES: u64 = 64;
 
-impl<F: Fleet> Monitor<F> {
+/// What looks after the memory of a monitor's machines.
+pub(super) struct Keeper<'a, F: Fleet>(pub &'a Monitor<F>);
+
+impl<F: Fleet> Keeper<'_, F> {
     /// After a slice of so many instructions: shares pages, and heeds the machine's target.
     pub(super) fn tend(&self, number: usize, vm: &mut Vm, ran: u64, target: Option<u64>) {
-        let slot = &self.slots[number];
+        let slot = &self.0.slots[number];
         let slices = slot.slices.fetch_add(1, Ordering::Relaxed);
-        if self.config.share_pages > 0 {
+        if self.0.config.share_pages > 0 {
             // A machine that is idle nearly all the time is looked at as slowly.
-            let most = self.config.share_pages as u64;
-            let pages = (most * ran / self.config.slice).clamp(1, most);
+            let most = self.0.config.share_pages as u64;
+            let pages = (most * ran / self.0.config.slice).clamp(1, most);
             let gain = vm.ram.share_some(pages as usize, false);
             if gain.round && slices >= EPOCH_SLICES {
                 self.begin_epoch(number, vm);
@@ -64,7 +67,7 @@ impl<F: Fleet> Monitor<F> {
     /// Takes the pages beyond a machine's target, unless that was in vain often enough: looking for
     /// them costs the guest its translations of addresses.
     fn take_surplus(&self, number: usize, vm: &mut Vm, surplus: u64) {
-        let in_vain = &self.slots[number].in_vain;
+        let in_vain = &self.0.slots[number].in_vain;
         if in_vain.load(Ordering::Relaxed) >= ATTEMPTS {
             return;
         }
@@ -78,13 +81,13 @@ impl<F: Fleet> Monitor<F> {
                  asked no more until the target changes",
                 self.why_none()
             );
-            self.fleet.notice(number, &text);
+            self.0.fleet.notice(number, &text);
         }
     }
 
     /// A machine has another target, or is another machine.
     pub(super) fn ask_anew(&self, number: usize) {
-        let slot = &self.slots[number];
+        let slot = &self.0.slots[number];
         slot.asked.store(0, Ordering::Relaxed);
         slot.in_vain.store(0, Ordering::Relaxed);
     }
@@ -94,7 +97,7 @@ impl<F: Fleet> Monitor<F> {
     fn surplus(&self, vm: &Vm, target: Option<u64>) -> u64 {
         let resident = vm.ram.page_counts().resident();
         let beyond = target.map_or(0, |target| resident.saturating_sub(target.max(LEAST_PAGES)));
-        if self.memory.missing(self.memory.limit() / SCARCE) > 0 {
+        if self.0.memory.missing(self.0.memory.limit() / SCARCE) > 0 {
             beyond.max(resident / ASKED_FOR)
         } else {
             beyond
@@ -103,13 +106,16 @@ impl<F: Fleet> Monitor<F> {
 
     /// Whether no machine has to be asked for memory for now.
     pub(super) fn has_room(&self) -> bool {
-        self.memory.missing(SPARE) == 0
+        self.0.memory.missing(SPARE) == 0
     }
 
     fn begin_epoch(&self, number: usize, vm: &mut Vm) {
         let used = vm.view().begin_epoch();
-        self.set_active(number, used, vm.ram.pages_touched());
-        self.slots[number].slices.store(0, Ordering::Relaxed);
+        let active = used * 1000 / vm.ram.pages_touched().max(1);
+        self.0.slots[number]
+            .active
+            .store(active.min(1000), Ordering::Relaxed);
+        self.0.slots[number].slices.store(0, Ordering::Relaxed);
     }
 
     /// Takes what it can of a quota from a machine that is held.
@@ -126,14 +132,14 @@ impl<F: Fleet> Monitor<F> {
     /// The lower, the rather pages are taken from the machine: its share for each page that it
     /// holds, idle ones counted several times.
     pub(super) fn claim(&self, share: u32, number: usize, pages: u64) -> u64 {
-        let active = self.slots[number].active.load(Ordering::Relaxed);
+        let active = self.0.slots[number].active.load(Ordering::Relaxed);
         let cost = pages * (active + IDLE_COST * (1000 - active)) / 1000;
         (u64::from(share) << 32) / cost.max(1)
     }
 
     /// The same for all that a machine holds, in memory and in the swap file.
     pub(super) fn claim_to_all(&self, state: &State, number: usize) -> u64 {
-        let pages = lock(&self.slots[number].snapshot).pages;
+        let pages = lock(&self.0.slots[number].snapshot).pages;
         let pages = pages.resident() + pages.swapped;
         self.claim(state.queue.share(number), number, pages)
     }
@@ -141,14 +147,14 @@ impl<F: Fleet> Monitor<F> {
     /// The machine that holds most for its share, of those whose share is smaller than this one's
     /// and that hold more.
     pub(super) fn greediest_below(&self, number: usize) -> Option<usize> {
-        let state = lock(&self.state);
+        let state = lock(&self.0.state);
         let share = |number| state.queue.share(number);
-        let held = |number: usize| lock(&self.slots[number].snapshot).pages.resident();
+        let held = |number: usize| lock(&self.0.slots[number].snapshot).pages.resident();
         let gives_way = |&other: &usize| {
             let ended = matches!(state.tasks[other].phase, Phase::Ended(_));
             !ended && share(other) < share(number) && held(other) > held(number)
         };
-        let others = (0..self.slots.len()).filter(gives_way);
+        let others = (0..self.0.slots.len()).filter(gives_way);
         others.min_by_key(|&other| self.claim_to_all(&state, other))
     }
 
@@ -158,11 +164,11 @@ impl<F: Fleet> Monitor<F> {
     /// # Errors
     /// Says why memory is still short.
     pub(super) fn reclaim(&self, number: usize, vm: &mut Vm) -> Result<(), String> {
-        let share = |number| lock(&self.state).queue.share(number);
-        let mut victims: Vec<(u64, usize)> = (0..self.slots.len())
+        let share = |number| lock(&self.0.state).queue.share(number);
+        let mut victims: Vec<(u64, usize)> = (0..self.0.slots.len())
             .filter(|&other| other != number)
             .map(|other| {
-                let pages = lock(&self.slots[other].snapshot).pages.resident();
+                let pages = lock(&self.0.slots[other].snapshot).pages.resident();
                 (self.claim(share(other), other, pages), other)
             })
             .collect();
@@ -170,7 +176,7 @@ impl<F: Fleet> Monitor<F> {
         victims.push((self.claim(share(number), number, pages), number));
         victims.sort_unstable();
         for (_, victim) in victims {
-            let missing = self.memory.missing(SPARE);
+            let missing = self.0.memory.missing(SPARE);
             if missing == 0 {
                 break;
             }
@@ -178,7 +184,7 @@ impl<F: Fleet> Monitor<F> {
                 self.take(number, vm, Quota::Frames(missing));
                 continue;
             }
-            let held = self.slots[victim].machine.try_lock();
+            let held = self.0.slots[victim].machine.try_lock();
             let mut held = match held {
                 Ok(held) => held,
                 Err(TryLockError::Poisoned(held)) => held.into_inner(),
@@ -186,10 +192,10 @@ impl<F: Fleet> Monitor<F> {
             };
             if let Some(machine) = held.as_mut() {
                 self.take(victim, &mut machine.vm, Quota::Frames(missing));
-                lock(&self.slots[victim].snapshot).pages = machine.vm.ram.page_counts();
+                lock(&self.0.slots[victim].snapshot).pages = machine.vm.ram.page_counts();
             }
         }
-        if !self.memory.is_short() {
+        if !self.0.memory.is_short() {
             return Ok(());
         }
         Err(self.why_none())
@@ -197,7 +203,7 @@ impl<F: Fleet> Monitor<F> {
 
     /// Why no pages can be swapped out.
     fn why_none(&self) -> String {
-        let swap = self.memory.swap().counters();
+        let swap = self.0.memory.swap().counters();
         match swap.refused {
             Some(why) => format!("the swap file cannot be written: {why}"),
             None if swap.limit == 0 => "there is no swap file (--swap)".into(),

@@ -1,5 +1,6 @@
 //! A machine's turn: slice by slice, until something comes between.
 
+use super::reclaim::Keeper;
 use super::task::Turn;
 use super::{Balloon, Fleet, Machine, Monitor, Snapshot, lock};
 use crate::account::Kind;
@@ -69,34 +70,37 @@ impl Span {
     }
 }
 
-impl<F: Fleet> Monitor<F> {
+/// The machines of a fleet.
+type MachineOf<F> = Machine<<F as Fleet>::Engine, <F as Fleet>::Host>;
+
+impl Turn {
     /// Runs a machine, which is made first if there is none, and leaves its snapshot.
-    pub(super) fn run_turn(&self, turn: &Turn) -> End {
-        let slot = &self.slots[turn.number];
+    pub(super) fn run<F: Fleet>(&self, monitor: &Monitor<F>) -> End {
+        let slot = &monitor.slots[self.number];
         let mut held = lock(&slot.machine);
-        let run = || match self.made(turn.number, &mut held) {
-            Ok(machine) => self.slices(turn, machine),
+        let run = || match self.made(monitor, &mut held) {
+            Ok(machine) => self.slices(monitor, machine),
             Err(why) => End::Failed(why),
         };
         let end = catch_unwind(AssertUnwindSafe(run)).unwrap_or(End::Crashed);
         slot.leash.end();
         if let Some(machine) = held.as_ref() {
-            *lock(&slot.snapshot) = self.snapshot(machine);
+            *lock(&slot.snapshot) = snapshot(monitor, machine);
         }
         end
     }
 
     /// The machine in a slot that this thread holds.
-    fn made<'a>(
+    fn made<'a, F: Fleet>(
         &self,
-        number: usize,
-        held: &'a mut Option<Machine<F::Engine, F::Host>>,
-    ) -> Result<&'a mut Machine<F::Engine, F::Host>, String> {
+        monitor: &Monitor<F>,
+        held: &'a mut Option<MachineOf<F>>,
+    ) -> Result<&'a mut MachineOf<F>, String> {
         if held.is_none() {
-            let mut machine = self.fleet.make(number, &self.memory)?;
+            let mut machine = monitor.fleet.make(self.number, &monitor.memory)?;
             let vm = &mut machine.vm;
-            let _ = vm.come_back_by(self.slots[number].leash.flag());
-            if self.config.share_pages > 0 {
+            let _ = vm.come_back_by(monitor.slots[self.number].leash.flag());
+            if monitor.config.share_pages > 0 {
                 // What was loaded others may have as well.
                 vm.view().begin_epoch();
                 vm.ram.share_some(usize::MAX, true);
@@ -108,26 +112,26 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// Runs a machine until something comes between.
-    fn slices(&self, turn: &Turn, machine: &mut Machine<F::Engine, F::Host>) -> End {
-        if let Some(passed) = turn.passed {
+    fn slices<F: Fleet>(&self, monitor: &Monitor<F>, machine: &mut MachineOf<F>) -> End {
+        if let Some(passed) = self.passed {
             machine.vm.pass(passed);
         }
-        let news = |engine: &F::Engine| self.fleet.engine_facts(engine).news();
-        let mut span = Span::new(turn.span, news(&machine.engine));
-        let mut hungry = turn.hungry;
+        let news = |engine: &F::Engine| monitor.fleet.engine_facts(engine).news();
+        let mut span = Span::new(self.span, news(&machine.engine));
+        let mut hungry = self.hungry;
         loop {
             if machine.host.is_full() {
                 return End::Full;
             }
             // A machine that needs no more than it has goes on, even if there is no more.
-            if self.memory.is_short()
-                && let Err(why) = self.reclaim(turn.number, &mut machine.vm)
+            if monitor.memory.is_short()
+                && let Err(why) = Keeper(monitor).reclaim(self.number, &mut machine.vm)
                 && hungry
             {
                 return End::Starved(why);
             }
             let shortages = machine.vm.ram.shortages();
-            match self.slice(turn, machine) {
+            match self.slice(monitor, machine) {
                 Rest::Slice => hungry = machine.vm.ram.shortages() != shortages,
                 Rest::Idle(span) => return End::Idle(span),
                 Rest::Disk => return End::Disk,
@@ -135,7 +139,7 @@ impl<F: Fleet> Monitor<F> {
                 Rest::Ended(outcome) => return End::Ended(outcome),
             }
             let yielded = machine.vm.cpu.take_yielded();
-            let over = yielded || self.comes_between(turn.number);
+            let over = yielded || self.is_cut_short(monitor);
             if over || span.is_over(news(&machine.engine)) {
                 return if hungry { End::Hungry } else { End::Slice };
             }
@@ -143,7 +147,7 @@ impl<F: Fleet> Monitor<F> {
     }
 
     /// One slice, and what comes after it.
-    fn slice(&self, turn: &Turn, machine: &mut Machine<F::Engine, F::Host>) -> Rest {
+    fn slice<F: Fleet>(&self, monitor: &Monitor<F>, machine: &mut MachineOf<F>) -> Rest {
         let Machine {
             vm,
             engine,
@@ -151,35 +155,36 @@ impl<F: Fleet> Monitor<F> {
             limit,
         } = machine;
         let before = vm.cpu.retired();
-        let leash = &self.slots[turn.number].leash;
-        leash.begin(self.start.elapsed(), &self.watcher);
-        let rest = vm.run_slice(engine, host, *limit, self.config.slice);
+        let leash = &monitor.slots[self.number].leash;
+        leash.begin(monitor.start.elapsed(), &monitor.watcher);
+        let rest = vm.run_slice(engine, host, *limit, monitor.config.slice);
         let ran = vm.cpu.retired() - before;
-        self.tend(turn.number, vm, ran, turn.target);
+        Keeper(monitor).tend(self.number, vm, ran, self.target);
         rest
     }
 
-    /// Whether the machine's turn is to end before its time.
-    fn comes_between(&self, number: usize) -> bool {
-        let state = lock(&self.state);
-        self.is_hurried() || state.quit || state.tasks[number].is_awaited()
+    /// Whether the turn is to end before its time.
+    fn is_cut_short<F: Fleet>(&self, monitor: &Monitor<F>) -> bool {
+        let state = lock(&monitor.state);
+        monitor.is_hurried() || state.quit || state.tasks[self.number].is_awaited()
     }
+}
 
-    fn snapshot(&self, machine: &Machine<F::Engine, F::Host>) -> Snapshot {
-        let engine = self.fleet.engine_facts(&machine.engine);
-        let mut account = machine.vm.account();
-        account.add_all(&engine.account);
-        account.add(Kind::Console, machine.host.held());
-        let vm = &machine.vm;
-        Snapshot {
-            counters: vm.counters.clone(),
-            instructions: vm.cpu.retired(),
-            guest_time: vm.cpu.now(0).to_nanos(),
-            pages: vm.ram.page_counts(),
-            memory: vm.config().memory,
-            balloon: vm.board.balloon().map(|it| Balloon::of(it.device())),
-            engine,
-            account,
-        }
+/// What others may know of a machine.
+fn snapshot<F: Fleet>(monitor: &Monitor<F>, machine: &MachineOf<F>) -> Snapshot {
+    let engine = monitor.fleet.engine_facts(&machine.engine);
+    let mut account = machine.vm.account();
+    account.add_all(&engine.account);
+    account.add(Kind::Console, machine.host.held());
+    let vm = &machine.vm;
+    Snapshot {
+        counters: vm.counters.clone(),
+        instructions: vm.cpu.retired(),
+        guest_time: vm.cpu.now(0).to_nanos(),
+        pages: vm.ram.page_counts(),
+        memory: vm.config().memory,
+        balloon: vm.board.balloon().map(|it| Balloon::of(it.device())),
+        engine,
+        account,
     }
 }

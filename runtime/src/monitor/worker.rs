@@ -3,6 +3,7 @@
 //! A switch is a choice and two pointers: everything of a machine, privileged state included, is
 //! in its slot and stays there.
 
+use super::reclaim::Keeper;
 use super::task::{State, Turn};
 use super::turn::End;
 use super::{Fleet, Monitor, Phase, Snapshot, lock};
@@ -106,7 +107,7 @@ impl<F: Fleet> Monitor<F> {
     /// Ends the machine that holds most for its share, when none can go on for want of memory.
     fn end_greediest<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.asked_in_vain = 0;
-        let claim = |number: &usize| self.claim_to_all(&state, *number);
+        let claim = |number: &usize| Keeper(self).claim_to_all(&state, *number);
         let Some(number) = state.starving().min_by_key(claim) else {
             return state;
         };
@@ -145,7 +146,7 @@ impl<F: Fleet> Monitor<F> {
     fn turn(&self, turn: &Turn) {
         let mut hold = self.holding(turn.number, Phase::Ready);
         let start = thread_time();
-        let end = self.run_turn(turn);
+        let end = turn.run(self);
         let nanos = thread_time().saturating_sub(start);
         let despairs = self.note_hunger(turn.number, &end);
         lock(&self.state).charge(turn.number, nanos);
@@ -191,7 +192,7 @@ impl<F: Fleet> Monitor<F> {
     /// Notes whether a machine needs memory, and tells once that it has to wait for it. Says whether
     /// it has waited for long enough.
     fn note_hunger(&self, number: usize, end: &End) -> bool {
-        let room = self.has_room();
+        let room = Keeper(self).has_room();
         let mut state = lock(&self.state);
         let starved = matches!(end, End::Starved(_));
         state.asked_in_vain = if starved { state.asked_in_vain + 1 } else { 0 };
@@ -216,7 +217,7 @@ impl<F: Fleet> Monitor<F> {
     /// Ends the machine of a smaller share that holds most for it, if there is one: a machine of a
     /// larger share has waited for memory in vain.
     fn end_for(&self, number: usize) {
-        let Some(greediest) = self.greediest_below(number) else {
+        let Some(greediest) = Keeper(self).greediest_below(number) else {
             return;
         };
         lock(&self.state).tasks[number].asked_in_vain = 0;
@@ -233,7 +234,7 @@ impl<F: Fleet> Monitor<F> {
     pub(super) fn empty(&self, number: usize) -> Phase {
         *lock(&self.slots[number].machine) = None;
         *lock(&self.slots[number].snapshot) = Snapshot::default();
-        self.ask_anew(number);
+        Keeper(self).ask_anew(number);
         let mut state = lock(&self.state);
         state.rouse(number, Instant::now());
         let task = &mut state.tasks[number];

@@ -243,7 +243,7 @@ impl Baseline<'_> {
         if flow.has_slot() {
             return self.branch(i);
         }
-        if self.alu(i) || self.access(i) {
+        if self.alu(i) || memory::access(self, i) {
             return;
         }
         self.interpret(i, self.next);

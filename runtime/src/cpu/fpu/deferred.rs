@@ -5,9 +5,9 @@
 //! anyway, it leaves open: it notes which operation was the last, and on what. Where Cause is
 //! wanted after all, the operation is done once more, here.
 //!
-//! Outside translated code nothing is ever deferred: see [`Cpu::materialize_cause`].
+//! Outside translated code nothing is ever deferred: see
+//! [`Cpu::materialize_cause`](crate::cpu::Cpu::materialize_cause).
 
-use super::super::Cpu;
 use super::*;
 
 /// The last operation, if FCSR's Cause does not tell yet what it raised.
@@ -100,13 +100,13 @@ operations! {
     FloorLD floor_l_d u64 0;
 }
 
-impl Cpu {
-    /// Brings Cause up to date. What translated code returns to does this first.
+impl Deferred {
+    /// Brings Cause up to date: nothing is deferred any more.
     #[inline]
-    pub fn materialize_cause(&mut self) {
-        if self.deferred.operation != Operation::None {
-            self.deferred.materialize(&mut self.fcsr);
-            self.deferred.operation = Operation::None;
+    pub(in super::super) fn settle(&mut self, fcsr: &mut Fcsr) {
+        if self.operation != Operation::None {
+            self.materialize(fcsr);
+            self.operation = Operation::None;
         }
     }
 }
@@ -114,6 +114,7 @@ impl Cpu {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::Cpu;
     use crate::cpu::model::MODELS;
 
     #[test]
