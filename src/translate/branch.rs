@@ -1,6 +1,7 @@
 //! Jumps and branches, with their delay slots.
 
 use super::emit::{Emitter, Instruction, Next};
+use super::fpu;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
 
@@ -53,7 +54,7 @@ fn branch(e: &mut Emitter<'_>, condition: Value, target: u32) {
 
 /// A branch whose delay slot runs only if it is taken.
 fn branch_likely(e: &mut Emitter<'_>, condition: Value, target: u32) {
-    e.materialize_cause();
+    fpu::materialize_cause(e);
     e.write_back_early();
     let (taken, skipped) = (e.b.create_block(), e.b.create_block());
     e.b.ins().brif(condition, taken, &[], skipped, &[]);
@@ -109,8 +110,8 @@ fn with_zero_linking(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> 
 }
 
 /// Whether an FPU condition code has the wanted value.
-fn fpu_condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
-    let condition = e.fpu_condition(i.fields.cc());
+fn condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
+    let condition = fpu::condition(e, i.fields.cc());
     if wanted {
         condition
     } else {
@@ -122,12 +123,12 @@ fn fpu_condition(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) -> Value {
 macro_rules! fpu_branches {
     ($($name:ident $likely:ident $wanted:literal;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            let condition = fpu_condition(e, i, $wanted);
+            let condition = condition(e, i, $wanted);
             branch(e, condition, i.fields.branch_target(i.pc));
         }
 
         pub fn $likely(e: &mut Emitter<'_>, i: &Instruction) {
-            let condition = fpu_condition(e, i, $wanted);
+            let condition = condition(e, i, $wanted);
             branch_likely(e, condition, i.fields.branch_target(i.pc));
         })*
     };

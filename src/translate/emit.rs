@@ -178,7 +178,7 @@ impl<'a> Emitter<'a> {
         let loops = Loops::of(&successors, checkpoints.back());
         let flow = RegisterFlow::of(region, &successors, loops, self.eager);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
-        self.enter_fpu();
+        fpu::enter(&mut self);
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
             self.b.switch_to_block(self.headers[index]);
@@ -186,7 +186,7 @@ impl<'a> Emitter<'a> {
             self.keeps = (0..region.blocks.len())
                 .map(|next| flow.keeps(index, next))
                 .collect();
-            self.enter_fpu_block();
+            fpu::enter_block(&mut self);
             self.block(source, checkpoints.need(index));
         }
         self.b.seal_all_blocks();

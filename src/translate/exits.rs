@@ -6,6 +6,7 @@
 //! code table of the current space. What is found nowhere goes back to the dispatcher.
 
 use super::emit::{Emitter, Next};
+use super::fpu;
 use super::glue;
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -33,7 +34,7 @@ pub const INTERPRET: u64 = 1 << 32;
 impl Emitter<'_> {
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
-        self.store_cause();
+        fpu::store_cause(self);
         self.write_back_early();
         match self.next {
             Next::To(pc) => self.go_to(pc),
@@ -85,7 +86,7 @@ impl Emitter<'_> {
     /// Ends the current path after an instruction that may have changed mode or address space:
     /// nothing is known of the target but its address.
     pub fn go_on_anywhere(&mut self, computed: bool) {
-        self.store_cause();
+        fpu::store_cause(self);
         let pc = match self.next {
             Next::To(pc) if !computed => self.address(pc),
             _ => {

@@ -3,6 +3,7 @@
 
 use super::calls::Call;
 use super::emit::{Emitter, Instruction, Next};
+use super::fpu;
 use super::site::Expectation;
 use crate::isa::{Insn, State};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -44,7 +45,7 @@ impl Emitter<'_> {
 
     fn call_interpreter(&mut self, i: &Instruction, expectation: Option<Expectation>) {
         self.registers.write_back(&mut self.b, self.vm);
-        self.store_cause();
+        fpu::store_cause(self);
         self.store_left();
         if i.op.owed == 1 {
             let pc = self.next_pc();
@@ -81,7 +82,7 @@ impl Emitter<'_> {
         self.interpret(i);
         self.registers.clean();
         self.registers.reload(&mut self.b, self.vm, i.written());
-        self.fpu_interpreted(i);
+        fpu::interpreted(self, i);
     }
 
     /// Lets the interpreter execute an instruction that may change anything, and mostly does not:

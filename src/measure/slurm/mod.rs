@@ -2,7 +2,7 @@
 //!
 //! A *point* is a guest with a setting: all its runs are one job, which is this program with the same
 //! arguments and the number of the point. It leaves its runs in a file of the folder that all hosts
-//! see ([`Points`]). What is missing there when the jobs have ended is submitted once more. The
+//! see (`points`). What is missing there when the jobs have ended is submitted once more. The
 //! results are made of the files, as if the runs had been done here.
 
 mod points;

@@ -1,7 +1,9 @@
 //! Arithmetic. MIPS32 Volume II, "FPU Arithmetic".
 
 use super::Format;
+use super::cause::defer;
 use super::checks::{Kind, Rounded, checked, or_interpret};
+use super::{load_fpr, read_fpr, write_fpr};
 use crate::translate::emit::{Emitter, Instruction};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -43,8 +45,8 @@ fn finish(
 ) {
     let format = rounded.format;
     let result = checked(e, i, &[rounded], format, rounded.result);
-    e.write_fpr(format, i.fields.sa(), result);
-    e.defer(operation, operands);
+    write_fpr(e, format, i.fields.sa(), result);
+    defer(e, operation, operands);
 }
 
 /// Operations on two registers.
@@ -52,7 +54,7 @@ macro_rules! binary {
     ($($name:ident $compute:ident $format:ident $operation:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
             let format = Format::$format;
-            let (a, b) = (e.read_fpr(format, i.fields.rd()), e.read_fpr(format, i.fields.rt()));
+            let (a, b) = (read_fpr(e, format, i.fields.rd()), read_fpr(e, format, i.fields.rt()));
             let rounded = $compute(e, format, a, b);
             finish(e, i, rounded, Operation::$operation, &[a, b]);
         })*
@@ -74,14 +76,14 @@ binary! {
 macro_rules! unary {
     ($($root:ident $recip:ident $format:ident $constant:ident $sqrt:ident $div:ident;)*) => {
         $(pub fn $root(e: &mut Emitter<'_>, i: &Instruction) {
-            let a = e.read_fpr(Format::$format, i.fields.rd());
+            let a = read_fpr(e, Format::$format, i.fields.rd());
             let rounded = sqrt(e, Format::$format, a);
             finish(e, i, rounded, Operation::$sqrt, &[a]);
         }
 
         pub fn $recip(e: &mut Emitter<'_>, i: &Instruction) {
             let one = e.b.ins().$constant(1.0);
-            let a = e.read_fpr(Format::$format, i.fields.rd());
+            let a = read_fpr(e, Format::$format, i.fields.rd());
             let rounded = div(e, Format::$format, one, a);
             finish(e, i, rounded, Operation::$div, &[one, a]);
         })*
@@ -102,7 +104,7 @@ fn multiply_add(
     negated: bool,
     operation: Operation,
 ) {
-    let [r, s, t] = [i.fields.rs(), i.fields.rd(), i.fields.rt()].map(|n| e.read_fpr(format, n));
+    let [r, s, t] = [i.fields.rs(), i.fields.rd(), i.fields.rt()].map(|n| read_fpr(e, format, n));
     let product = mul(e, format, s, t);
     let sum = then(e, format, product.result, r);
     let result = if negated {
@@ -111,8 +113,8 @@ fn multiply_add(
         sum.result
     };
     let result = checked(e, i, &[product, sum], format, result);
-    e.write_fpr(format, i.fields.sa(), result);
-    e.defer(operation, &[r, s, t]);
+    write_fpr(e, format, i.fields.sa(), result);
+    defer(e, operation, &[r, s, t]);
 }
 
 /// Multiply-adds.
@@ -143,13 +145,13 @@ fn signed(
     change: fn(&mut Emitter<'_>, Value) -> Value,
     operation: Operation,
 ) {
-    let a = e.read_fpr(format, i.fields.rd());
+    let a = read_fpr(e, format, i.fields.rd());
     let result = change(e, a);
     let number = e.b.ins().fcmp(FloatCC::Ordered, a, a);
     let fd = i.fields.sa();
-    let result = or_interpret(e, i, number, result, |e| e.load_fpr(format, fd));
-    e.write_fpr(format, fd, result);
-    e.defer(operation, &[a]);
+    let result = or_interpret(e, i, number, result, |e| load_fpr(e, format, fd));
+    write_fpr(e, format, fd, result);
+    defer(e, operation, &[a]);
 }
 
 /// Signs.

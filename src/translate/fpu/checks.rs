@@ -6,6 +6,8 @@
 
 use super::Format;
 use super::cause::ordinary_exponents;
+use super::cause::{fcsr, limit};
+use super::{load_fpr, pattern_of};
 use crate::translate::emit::{Emitter, Instruction};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, Value, types};
@@ -53,7 +55,7 @@ impl Rounded {
 
     /// Whether the result needs no second look.
     fn is_ordinary(&self, e: &mut Emitter<'_>) -> Value {
-        let limit = e.limit(self.format);
+        let limit = limit(e, self.format);
         e.b.ins()
             .icmp(IntCC::UnsignedLessThan, self.exponent, limit)
     }
@@ -147,7 +149,7 @@ fn exponent(e: &mut Emitter<'_>, format: Format, value: Value) -> Value {
         Format::S => (32, 23),
         Format::D => (64, 52),
     };
-    let pattern = e.pattern_of(format, value);
+    let pattern = pattern_of(e, format, value);
     let magnitude = e.b.ins().iadd(pattern, pattern);
     debug_assert!(fraction < width);
     let field = e.b.ins().ushr_imm_s(magnitude, fraction + 1);
@@ -198,7 +200,7 @@ impl Ways {
 
     /// Goes on only if FCSR asks for nothing more than the common case.
     pub fn expect_common_modes(&mut self, e: &mut Emitter<'_>) {
-        let limit = e.limit(Format::D);
+        let limit = limit(e, Format::D);
         self.expect(e, limit);
     }
 
@@ -226,7 +228,7 @@ impl Ways {
         e.b.ins().jump(self.done, &arguments);
         if let Some(second_look) = self.second_look {
             e.begin(second_look);
-            let fcsr = e.fcsr();
+            let fcsr = fcsr(e);
             let modes = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::MODES));
             let plain = e.b.ins().icmp_imm_s(IntCC::Equal, modes, 0);
             let flag = e.b.ins().band_imm_s(fcsr, i64::from(Fcsr::FLAG_INEXACT));
@@ -292,6 +294,6 @@ pub fn checked(
         })
     };
     ways.join(e, i, result, acceptable, |e| {
-        e.load_fpr(format, i.fields.sa())
+        load_fpr(e, format, i.fields.sa())
     })
 }

@@ -1,38 +1,40 @@
 //! Conversions between the formats of numbers and integers. MIPS32 Volume II, "FPU Convert".
 
 use super::Format;
+use super::cause::defer;
 use super::checks::{Kind, Rounded, Ways, checked, or_interpret};
+use super::{load_fpr, pattern_of, read_fpr, read_fpr_pattern, write_fpr, write_fpr_pattern};
 use crate::translate::emit::{Emitter, Instruction};
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use mirrorball_runtime::cpu::fpu::Operation;
 
 pub fn cvt_s_d(e: &mut Emitter<'_>, i: &Instruction) {
-    let a = e.read_fpr(Format::D, i.fields.rd());
+    let a = read_fpr(e, Format::D, i.fields.rd());
     let result = e.b.ins().fdemote(types::F32, a);
     let rounded = Rounded::new(e, Format::S, Kind::Narrowed(a), result);
     let result = checked(e, i, &[rounded], Format::S, result);
-    e.write_fpr(Format::S, i.fields.sa(), result);
-    e.defer(Operation::CvtSD, &[a]);
+    write_fpr(e, Format::S, i.fields.sa(), result);
+    defer(e, Operation::CvtSD, &[a]);
 }
 
 /// Exact, unless the operand is a NaN.
 pub fn cvt_d_s(e: &mut Emitter<'_>, i: &Instruction) {
-    let a = e.read_fpr(Format::S, i.fields.rd());
+    let a = read_fpr(e, Format::S, i.fields.rd());
     let result = e.b.ins().fpromote(types::F64, a);
     let number = e.b.ins().fcmp(FloatCC::Ordered, a, a);
     let fd = i.fields.sa();
-    let result = or_interpret(e, i, number, result, |e| e.load_fpr(Format::D, fd));
-    e.write_fpr(Format::D, fd, result);
-    e.defer(Operation::CvtDS, &[a]);
+    let result = or_interpret(e, i, number, result, |e| load_fpr(e, Format::D, fd));
+    write_fpr(e, Format::D, fd, result);
+    defer(e, Operation::CvtDS, &[a]);
 }
 
 /// Always exact.
 pub fn cvt_d_w(e: &mut Emitter<'_>, i: &Instruction) {
-    let a = e.read_fpr_pattern(Format::S, i.fields.rd());
+    let a = read_fpr_pattern(e, Format::S, i.fields.rd());
     let result = e.b.ins().fcvt_from_sint(types::F64, a);
-    e.write_fpr(Format::D, i.fields.sa(), result);
-    e.defer(Operation::Exact, &[]);
+    write_fpr(e, Format::D, i.fields.sa(), result);
+    defer(e, Operation::Exact, &[]);
 }
 
 /// From an integer that has more bits than the format's numbers. A second look is content if
@@ -44,7 +46,7 @@ fn from_integer(
     operation: Operation,
     is_exact: fn(&mut Emitter<'_>, Value, Value) -> Option<Value>,
 ) {
-    let a = e.read_fpr_pattern(from, i.fields.rd());
+    let a = read_fpr_pattern(e, from, i.fields.rd());
     let result = e.b.ins().fcvt_from_sint(to.number(), a);
     let mut ways = Ways::new(e);
     ways.expect_common_modes(e);
@@ -53,9 +55,9 @@ fn from_integer(
         None => inexact,
     };
     let fd = i.fields.sa();
-    let result = ways.join(e, i, result, acceptable, |e| e.load_fpr(to, fd));
-    e.write_fpr(to, fd, result);
-    e.defer(operation, &[a]);
+    let result = ways.join(e, i, result, acceptable, |e| load_fpr(e, to, fd));
+    write_fpr(e, to, fd, result);
+    defer(e, operation, &[a]);
 }
 
 pub fn cvt_s_w(e: &mut Emitter<'_>, i: &Instruction) {
@@ -88,7 +90,7 @@ fn to_integer(
     operation: Operation,
     round: fn(&mut Emitter<'_>, Value) -> Value,
 ) {
-    let a = e.read_fpr(from, i.fields.rd());
+    let a = read_fpr(e, from, i.fields.rd());
     let rounded = round(e, a);
     let magnitude = e.b.ins().fabs(rounded);
     let most = match (from, to) {
@@ -110,11 +112,11 @@ fn to_integer(
     };
     let fd = i.fields.sa();
     let result = ways.join(e, i, result, acceptable, |e| {
-        let value = e.load_fpr(to, fd);
-        e.pattern_of(to, value)
+        let value = load_fpr(e, to, fd);
+        pattern_of(e, to, value)
     });
-    e.write_fpr_pattern(to, fd, result);
-    e.defer(operation, &[a]);
+    write_fpr_pattern(e, to, fd, result);
+    defer(e, operation, &[a]);
 }
 
 /// Conversions to integers. CVT comes here only while FCSR says to round to nearest.

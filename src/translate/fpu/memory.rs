@@ -2,6 +2,7 @@
 //! "FPU Load, Store".
 
 use super::Format;
+use super::{load_fpr, number_of, pattern_of, read_fpr, write_fpr};
 use crate::translate::emit::{Emitter, Instruction};
 use crate::translate::memory::{
     Place, access, access_only, address, load_as_it_is, load_at, order, store_at,
@@ -12,24 +13,24 @@ fn load(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, registe
     let hit = |e: &mut Emitter<'_>, place: Place| {
         Some(if e.region.big_endian {
             let pattern = load_at(e, place, format.pattern());
-            e.number_of(format, pattern)
+            number_of(e, format, pattern)
         } else {
             load_as_it_is(e, place, format.number())
         })
     };
     debug_assert_eq!(format.pattern().bytes(), i.memory().bytes());
     let value = access(e, i, va, Some(format.number()), hit, |e| {
-        Some(e.load_fpr(format, register))
+        Some(load_fpr(e, format, register))
     });
     if let Some(value) = value {
-        e.write_fpr(format, register, value);
+        write_fpr(e, format, register, value);
     }
 }
 
 fn store(e: &mut Emitter<'_>, i: &Instruction, va: Value, format: Format, register: u32) {
-    let mut value = e.read_fpr(format, register);
+    let mut value = read_fpr(e, format, register);
     if e.region.big_endian {
-        let pattern = e.pattern_of(format, value);
+        let pattern = pattern_of(e, format, value);
         value = order(e, pattern, format.pattern());
     }
     debug_assert_eq!(format.pattern().bytes(), i.memory().bytes());

@@ -22,6 +22,7 @@ mod operands;
 mod registers;
 
 pub use arith::*;
+pub use cause::{materialize_cause, store_cause};
 pub use compare::*;
 pub use convert::*;
 pub use memory::*;
@@ -115,93 +116,91 @@ impl Fpu {
     }
 }
 
-impl Emitter<'_> {
-    /// Loads what the region keeps as SSA values throughout.
-    pub fn enter_fpu(&mut self) {
-        self.fpu.registers.preload(&mut self.b, self.vm);
-    }
+/// Loads what the region keeps as SSA values throughout.
+pub fn enter(e: &mut Emitter<'_>) {
+    e.fpu.registers.preload(&mut e.b, e.vm);
+}
 
-    /// The state at the entry of a block.
-    pub fn enter_fpu_block(&mut self) {
-        self.fpu.registers.enter();
-        self.fpu.cause = Cause::default();
-        self.fpu.conditions = [None; 8];
-    }
+/// The state at the entry of a block.
+pub fn enter_block(e: &mut Emitter<'_>) {
+    e.fpu.registers.enter();
+    e.fpu.cause = Cause::default();
+    e.fpu.conditions = [None; 8];
+}
 
-    /// The state behind an instruction that the interpreter has executed.
-    pub fn fpu_interpreted(&mut self, i: &Instruction) {
-        self.fpu.cause = Cause::default();
-        if i.insn.info().access(State::Fcsr).is_some() {
-            self.fpu.conditions = [None; 8];
-        }
-        if let Some(place) = operands::written(i.insn, i.fields, self.region.fr) {
-            self.fpu.registers.reload(&mut self.b, self.vm, place);
-        }
+/// The state behind an instruction that the interpreter has executed.
+pub fn interpreted(e: &mut Emitter<'_>, i: &Instruction) {
+    e.fpu.cause = Cause::default();
+    if i.insn.info().access(State::Fcsr).is_some() {
+        e.fpu.conditions = [None; 8];
     }
+    if let Some(place) = operands::written(i.insn, i.fields, e.region.fr) {
+        e.fpu.registers.reload(&mut e.b, e.vm, place);
+    }
+}
 
-    /// Reads a part of the FPU's registers.
-    fn read_place(&mut self, place: Place) -> Value {
-        let fr = self.region.fr;
-        debug_assert!(self.may(|i| operands::read(i.insn, i.fields, fr).any(|read| read == place)));
-        self.fpu.registers.read(&mut self.b, self.vm, place)
-    }
+/// Reads a part of the FPU's registers.
+fn read_place(e: &mut Emitter<'_>, place: Place) -> Value {
+    let fr = e.region.fr;
+    debug_assert!(e.may(|i| operands::read(i.insn, i.fields, fr).any(|read| read == place)));
+    e.fpu.registers.read(&mut e.b, e.vm, place)
+}
 
-    /// Writes a part of the FPU's registers.
-    fn write_place(&mut self, place: Place, value: Value) {
-        let fr = self.region.fr;
-        debug_assert!(self.may(|i| operands::written(i.insn, i.fields, fr) == Some(place)));
-        self.fpu.registers.write(&mut self.b, self.vm, place, value);
-    }
+/// Writes a part of the FPU's registers.
+fn write_place(e: &mut Emitter<'_>, place: Place, value: Value) {
+    let fr = e.region.fr;
+    debug_assert!(e.may(|i| operands::written(i.insn, i.fields, fr) == Some(place)));
+    e.fpu.registers.write(&mut e.b, e.vm, place, value);
+}
 
-    /// Reads an FPU register as a number.
-    fn read_fpr(&mut self, format: Format, n: u32) -> Value {
-        self.read_place(operands::place(self.region.fr, format, n))
-    }
+/// Reads an FPU register as a number.
+fn read_fpr(e: &mut Emitter<'_>, format: Format, n: u32) -> Value {
+    read_place(e, operands::place(e.region.fr, format, n))
+}
 
-    /// Reads an FPU register as a pattern.
-    fn read_fpr_pattern(&mut self, format: Format, n: u32) -> Value {
-        let value = self.read_fpr(format, n);
-        self.pattern_of(format, value)
-    }
+/// Reads an FPU register as a pattern.
+fn read_fpr_pattern(e: &mut Emitter<'_>, format: Format, n: u32) -> Value {
+    let value = read_fpr(e, format, n);
+    pattern_of(e, format, value)
+}
 
-    /// Writes a number into an FPU register.
-    fn write_fpr(&mut self, format: Format, n: u32, value: Value) {
-        self.write_place(operands::place(self.region.fr, format, n), value);
-    }
+/// Writes a number into an FPU register.
+fn write_fpr(e: &mut Emitter<'_>, format: Format, n: u32, value: Value) {
+    write_place(e, operands::place(e.region.fr, format, n), value);
+}
 
-    /// Writes a pattern into an FPU register.
-    fn write_fpr_pattern(&mut self, format: Format, n: u32, value: Value) {
-        let value = self.number_of(format, value);
-        self.write_fpr(format, n, value);
-    }
+/// Writes a pattern into an FPU register.
+fn write_fpr_pattern(e: &mut Emitter<'_>, format: Format, n: u32, value: Value) {
+    let value = number_of(e, format, value);
+    write_fpr(e, format, n, value);
+}
 
-    /// Loads an FPU register from the CPU, past what is known of it.
-    fn load_fpr(&mut self, format: Format, n: u32) -> Value {
-        let place = operands::place(self.region.fr, format, n);
-        self.load_cpu(format.number(), place.offset())
-    }
+/// Loads an FPU register from the CPU, past what is known of it.
+fn load_fpr(e: &mut Emitter<'_>, format: Format, n: u32) -> Value {
+    let place = operands::place(e.region.fr, format, n);
+    e.load_cpu(format.number(), place.offset())
+}
 
-    /// A number's pattern.
-    fn pattern_of(&mut self, format: Format, value: Value) -> Value {
-        registers::cast(&mut self.b, format.pattern(), value)
-    }
+/// A number's pattern.
+fn pattern_of(e: &mut Emitter<'_>, format: Format, value: Value) -> Value {
+    registers::cast(&mut e.b, format.pattern(), value)
+}
 
-    /// The number that has a pattern.
-    fn number_of(&mut self, format: Format, value: Value) -> Value {
-        registers::cast(&mut self.b, format.number(), value)
-    }
+/// The number that has a pattern.
+fn number_of(e: &mut Emitter<'_>, format: Format, value: Value) -> Value {
+    registers::cast(&mut e.b, format.number(), value)
+}
 
-    /// Reads the upper half of a 64-bit register as a pattern.
-    fn read_fpr_upper(&mut self, n: u32) -> Value {
-        let place = operands::place(self.region.fr, Format::D, n).part(Part::High);
-        let value = self.read_place(place);
-        self.pattern_of(Format::S, value)
-    }
+/// Reads the upper half of a 64-bit register as a pattern.
+fn read_fpr_upper(e: &mut Emitter<'_>, n: u32) -> Value {
+    let place = operands::place(e.region.fr, Format::D, n).part(Part::High);
+    let value = read_place(e, place);
+    pattern_of(e, Format::S, value)
+}
 
-    /// Writes the upper half of a 64-bit register.
-    fn write_fpr_upper(&mut self, n: u32, value: Value) {
-        let place = operands::place(self.region.fr, Format::D, n).part(Part::High);
-        let value = self.number_of(Format::S, value);
-        self.write_place(place, value);
-    }
+/// Writes the upper half of a 64-bit register.
+fn write_fpr_upper(e: &mut Emitter<'_>, n: u32, value: Value) {
+    let place = operands::place(e.region.fr, Format::D, n).part(Part::High);
+    let value = number_of(e, Format::S, value);
+    write_place(e, place, value);
 }
