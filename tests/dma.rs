@@ -3,15 +3,19 @@
 
 mod common;
 
-use common::{ENGINES, End, Kind, boot, loaded, project, run};
+use common::asm::{NOP, WAIT, ZERO, beq};
+use common::{ENGINES, End, Kind, boot, loaded, place, project, run};
+use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::board::malta::{Malta, MaltaConfig};
 use mirrorball_runtime::clock::Nanos;
 use mirrorball_runtime::device::disk::{Bus, Command, Disk, Job, MemoryDisk, Reply};
 use mirrorball_runtime::device::folder::Folder;
 use mirrorball_runtime::device::network::{Frame, Mac, Network, Port};
+use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::arrivals::Arrived;
+use mirrorball_runtime::vm::host::{Host, Input};
 use mirrorball_runtime::vm::{SavedVm, Vm};
 use std::collections::VecDeque;
 use std::fs;
@@ -54,6 +58,8 @@ fn a_big_endian_guest_sees_what_dma_wrote() {
 }
 
 const SERIAL: &str = "serial-1";
+/// Where no guest has anything.
+const IDLE: u32 = 0x8070_0000;
 
 /// A disk that takes its time: a job has ended when that was asked several times. It counts the
 /// jobs. Clones of it are the same disk.
@@ -153,6 +159,54 @@ fn a_little_endian_guest_drives_a_disk() {
 #[test]
 fn a_big_endian_guest_drives_a_disk() {
     a_disk_is_the_same_in_all_engines("vmm-disk.eb");
+}
+
+/// A terminal at which something may be typed, until an idle guest waits in the host's time.
+#[derive(Default)]
+struct Watched {
+    waited: Option<Nanos>,
+}
+
+impl Host for Watched {
+    fn output(&mut self, _: &[u8]) -> Vec<Stroke> {
+        Vec::new()
+    }
+
+    fn input(&mut self, _: usize) -> Input {
+        match self.waited {
+            None => Input::Typed(Vec::new()),
+            Some(_) => Input::Quit,
+        }
+    }
+
+    fn idle(&mut self, span: Nanos) -> Nanos {
+        self.waited = Some(span);
+        span
+    }
+
+    fn may_type(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_idle_guest_does_not_wait_in_host_time_for_a_disk() {
+    let mut vm = with_disk("vmm-disk.el", Box::new(scratch()));
+    let mut counts = (1..).map(|n| n * 9973);
+    while !vm.board.transfers() {
+        let count = counts.next().expect("there is no end of them");
+        assert_eq!(run(Kind::Jit, &mut vm, count).outcome, Outcome::Limit);
+    }
+    let due = vm.board.deadline().expect("something is on its way");
+    // From here on it is idle, in a place of its own.
+    place(&mut vm, IDLE, &[WAIT, beq(ZERO, ZERO, -2), NOP]);
+    vm.cpu.pc = Va(IDLE.into()).0;
+    let (mut engine, mut host) = (Kind::Jit.engine(), Watched::default());
+    let outcome = vm.run(&mut engine, &mut host, LIMIT);
+    assert_eq!(outcome, Outcome::Quit);
+    let waited = host.waited.expect("it waits for what may be typed");
+    let began = Nanos(vm.cpu.now(0).to_nanos().0 - waited.0);
+    assert!(began >= due, "{began:?} is before {due:?}");
 }
 
 /// A machine that is saved again and again, also with requests on their way, ends as one that never
