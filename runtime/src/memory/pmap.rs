@@ -406,6 +406,13 @@ impl Pmap {
         }
     }
 
+    /// Whether any space may have permission to read or write at a mapped address.
+    #[must_use]
+    pub fn is_mapped(&self, pa: Pa) -> bool {
+        let entry = self.index(pa).map(|index| &self.entries[index]);
+        entry.is_some_and(|entry| entry.read || entry.mapped)
+    }
+
     /// Whether any space may have permission to read or write at a mapped address. It is about to
     /// be taken back.
     pub fn take_mappings(&mut self, pa: Pa) -> bool {
