@@ -87,7 +87,7 @@ fn header(state: &State) -> Vec<Text<'static>> {
             monitor.uptime_seconds,
             monitor.host_threads,
             state.switches,
-            state.vms().len()
+            vms.len()
         )),
         Text::from(format!(
             "memory {} of {}, {} free  sharing saves {}, disk reads found {}  swap {} of {}",
