@@ -280,6 +280,7 @@ fn show(vm: &VmStatus) -> String {
     for (name, count) in [
         ("TLB refills", vm.tlb_refills),
         ("software-TLB misses", vm.soft_tlb_misses),
+        ("pages from disks that were there already", vm.shared_reads),
         ("device accesses", vm.device_accesses),
     ] {
         rows.push((name.to_owned(), count.to_string()));

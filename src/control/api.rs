@@ -132,6 +132,9 @@ pub struct VmStatus {
     pub tlb_refills: u64,
     /// Accesses that the software TLB could not answer.
     pub soft_tlb_misses: u64,
+    /// Pages that devices wrote, disks above all, and that share the memory of a page which was the
+    /// same already.
+    pub shared_reads: u64,
     /// Accesses to device registers.
     pub device_accesses: u64,
     /// Its translated code; null if its engine translates nothing.

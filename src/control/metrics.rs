@@ -99,6 +99,11 @@ const VM: &[Row<VmStatus>] = &[
         |vm| Some(vm.soft_tlb_misses as f64),
     ),
     (
+        "vm_shared_reads_total",
+        "Pages that devices wrote and that share the memory of a page which was the same already.",
+        |vm| Some(vm.shared_reads as f64),
+    ),
+    (
         "vm_device_accesses_total",
         "Accesses to device registers.",
         |vm| Some(vm.device_accesses as f64),

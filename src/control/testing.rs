@@ -75,6 +75,7 @@ fn web() -> VmStatus {
         exceptions: [("Sys".to_owned(), 5000)].into(),
         tlb_refills: 7000,
         soft_tlb_misses: 8000,
+        shared_reads: 256,
         device_accesses: 600,
         code_cache: Some(CodeCacheStatus {
             bytes: 3 * MIB,

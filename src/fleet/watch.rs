@@ -137,6 +137,7 @@ impl Watch {
             exceptions: report::exception_counts(counters).collect(),
             tlb_refills: counters.refills.iter().sum(),
             soft_tlb_misses: counters.soft_misses,
+            shared_reads: counters.shared_reads,
             device_accesses: counters.device_accesses,
             code_cache: (spec.engine != EngineKind::Interp).then_some(CodeCacheStatus {
                 bytes: snapshot.account.of(Kind::Code).bytes,

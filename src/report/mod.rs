@@ -63,6 +63,9 @@ pub struct Report {
     pub space_switches: u64,
     /// Stores that hit code.
     pub code_writes: u64,
+    /// Pages that devices wrote and that share the frame of a page which was the same already.
+    #[serde(default)]
+    pub shared_reads: u64,
     /// Hypercalls, by kind.
     #[serde(default)]
     pub hypercalls: Vec<Count>,
@@ -325,6 +328,7 @@ impl Report {
             soft_misses: counters.soft_misses,
             space_switches: counters.space_switches,
             code_writes: counters.code_writes,
+            shared_reads: counters.shared_reads,
             hypercalls: Number::ALL
                 .map(Number::name)
                 .into_iter()

@@ -186,6 +186,10 @@ fn memory(rows: &mut Rows, report: &Report) {
     rows.count("software-TLB misses", report.soft_misses);
     rows.count("address-space switches", report.space_switches);
     rows.count("stores that hit code", report.code_writes);
+    rows.count(
+        "pages from disks that were there already",
+        report.shared_reads,
+    );
 }
 
 fn host_memory(rows: &mut Rows, report: &Report) {

@@ -8,6 +8,7 @@ mod common;
 mod confined;
 mod consoles;
 mod crowd;
+mod disks;
 mod failures;
 mod isolation;
 mod killed;

@@ -4,6 +4,7 @@
 //! own when it is first written to. Only what runs or holds the VM touches its map.
 
 mod counts;
+mod entry;
 pub mod rom;
 mod words;
 
@@ -16,6 +17,7 @@ use super::store::{PageStore, StoredPage};
 use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 pub use counts::PageCounts;
+use entry::Entry;
 use rom::Rom;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
@@ -48,20 +50,6 @@ pub enum Page {
     Stored(StoredPage),
     /// Given to the monitor by the guest. It reads as zeros.
     Ballooned,
-}
-
-/// A page and what is known of it.
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    page: Page,
-    /// Whether translations or predecoded blocks were made from this page.
-    code: bool,
-    /// Whether a space may have permission to write to the page at a mapped address.
-    mapped: bool,
-    /// Whether a space may have permission to read the page at a mapped address.
-    read: bool,
-    /// Whether the page was used in this epoch.
-    used: bool,
 }
 
 /// A page that may be accessed.
@@ -399,11 +387,15 @@ impl Pmap {
     /// a mapped one.
     pub fn note_space(&mut self, pa: Pa, direct: bool, writable: bool) {
         if let Some(index) = self.index(pa) {
-            let entry = &mut self.entries[index];
-            entry.used = true;
-            entry.read |= !direct;
-            entry.mapped |= !direct && writable;
+            self.entries[index].note_space(direct, writable);
         }
+    }
+
+    /// Whether any space may have permission to read or write at a mapped address.
+    #[must_use]
+    pub fn is_mapped(&self, pa: Pa) -> bool {
+        let entry = self.index(pa).map(|index| &self.entries[index]);
+        entry.is_some_and(Entry::is_mapped)
     }
 
     /// Whether any space may have permission to read or write at a mapped address. It is about to
@@ -412,8 +404,7 @@ impl Pmap {
         let Some(index) = self.index(pa) else {
             return false;
         };
-        let entry = &mut self.entries[index];
-        std::mem::take(&mut entry.read) | std::mem::take(&mut entry.mapped)
+        self.entries[index].take_mappings()
     }
 
     /// Whether the page was used since the epoch began. If not, no space leads to it.
@@ -423,12 +414,8 @@ impl Pmap {
 
     /// Begins an epoch: no space leads anywhere, and no page was used. Says how many were.
     pub fn begin_epoch(&mut self) -> u64 {
-        let mut used = 0;
-        for entry in &mut self.entries {
-            used += u64::from(entry.used);
-            (entry.used, entry.read, entry.mapped) = (false, false, false);
-        }
-        used
+        let entries = self.entries.iter_mut();
+        entries.map(|entry| u64::from(entry.begin_epoch())).sum()
     }
 
     /// Whether code was made from the page of `pa`.

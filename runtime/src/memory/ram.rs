@@ -175,12 +175,22 @@ impl Ram {
         self.pmap.write(pa, &self.machine)
     }
 
-    /// Gives the page of `pa`, which was never touched, these bytes by sharing a frame that has
-    /// them. False if they are not a whole page, or no such frame is known.
-    pub(crate) fn adopt(&mut self, pa: Pa, bytes: &[u8]) -> bool {
-        bytes
-            .try_into()
-            .is_ok_and(|content| self.pmap.adopt(pa, content, &self.machine))
+    /// Whether the page of `pa` is to be shared when it is written whole. One that processes may
+    /// have mapped is not: to find the ways that lead there takes longer than to copy it.
+    pub(crate) fn shares_at_once(&self, pa: Pa) -> bool {
+        self.machine.shares().shares_at_once() && !self.pmap.is_mapped(pa)
+    }
+
+    /// A shared frame with this content, which has this hash, for the page of `pa`: the caller makes
+    /// the page that.
+    pub(crate) fn find_alike(&self, pa: Pa, content: &Content, hash: u64) -> Option<Frame> {
+        self.pmap.find_alike(pa, content, hash, &self.machine)
+    }
+
+    /// Has others share the page of `pa`, to which no space leads, when they write the same. Its
+    /// content has this hash.
+    pub(crate) fn publish(&mut self, pa: Pa, hash: u64) {
+        self.pmap.publish(pa, hash, &self.machine);
     }
 
     /// The host address of a machine address.
@@ -194,9 +204,9 @@ impl Ram {
         self.machine.write(access.ma, bytes);
     }
 
-    /// Makes the page of `pa`, to which no space leads, what `page` says: `Zero` or `Ballooned`.
-    pub(crate) fn empty(&mut self, pa: Pa, page: Page) {
-        self.pmap.empty(pa, &self.machine, page);
+    /// Makes the page of `pa`, to which no space leads, what `page` says, without its old content.
+    pub(crate) fn replace(&mut self, pa: Pa, page: Page) {
+        self.pmap.replace(pa, &self.machine, page);
     }
 
     /// The host address of a frame.

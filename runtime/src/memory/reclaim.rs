@@ -5,9 +5,10 @@
 //! to them, so that there is nothing to be taken back. The hands of two clocks, one for sharing
 //! and one for swapping, go round over the pages.
 
+use super::backmap::Frame;
 use super::machine::MachineMemory;
 use super::pmap::{Page, Pmap};
-use super::share::{Offer, hash, is_zero};
+use super::share::{Content, Offer, hash, is_zero};
 use crate::addr::Pa;
 
 /// What a look at some pages brought.
@@ -203,31 +204,32 @@ impl Pmap {
 
     /// Gives back what holds the content of the page of `pa`, which is another from now on. No
     /// space may lead to it.
-    pub fn empty(&mut self, pa: Pa, machine: &MachineMemory, page: Page) {
+    pub fn replace(&mut self, pa: Pa, machine: &MachineMemory, page: Page) {
         if let Some(index) = self.index(pa) {
             self.give_back(index, machine);
             self.set(index, page);
         }
     }
 
-    /// Makes an untouched page one with this content if that is in a shared frame already.
-    pub fn adopt(
-        &mut self,
+    /// A shared frame with this content, which has this hash, for the page of `pa`: the caller makes
+    /// the page that.
+    pub fn find_alike(
+        &self,
         pa: Pa,
-        content: &super::share::Content,
+        content: &Content,
+        hash: u64,
         machine: &MachineMemory,
-    ) -> bool {
-        let Some(index) = self
-            .index(pa)
-            .filter(|&index| self.page_at(index) == Some(Page::Absent))
-        else {
-            return false;
-        };
-        let found = machine.shares().find(machine, self.user(index), content);
-        if let Some(frame) = found {
-            self.set(index, Page::Shared(frame));
+    ) -> Option<Frame> {
+        let user = self.user(self.index(pa)?);
+        machine.shares().find(machine, user, content, hash)
+    }
+
+    /// Has others share the page of `pa` when they write the same, whose content has this hash. No
+    /// space may lead to it.
+    pub fn publish(&mut self, pa: Pa, hash: u64, machine: &MachineMemory) {
+        if let Some(index) = self.index(pa) {
+            self.offer(index, machine, hash, true);
         }
-        found.is_some()
     }
 
     /// Gives everything back, its home as well: no space leads there any more.

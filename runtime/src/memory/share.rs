@@ -9,7 +9,7 @@ use super::backmap::{Frame, User, VmId};
 use super::machine::MachineMemory;
 use crate::addr::{PAGE_SIZE, Pa};
 use rustc_hash::FxHashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -56,6 +56,7 @@ struct Tables {
 pub struct Shares {
     tables: Mutex<Tables>,
     broken: AtomicU64,
+    at_once: AtomicBool,
 }
 
 /// What became of a page that was offered.
@@ -127,10 +128,27 @@ impl Shares {
         self.tables().join(frame, user);
     }
 
-    /// A shared frame with this content, which `user` uses from now on.
-    pub fn find(&self, memory: &MachineMemory, user: User, content: &Content) -> Option<Frame> {
+    /// From now on, pages that are written whole are shared when they are written.
+    pub fn share_at_once(&self) {
+        self.at_once.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they are.
+    #[must_use]
+    pub fn shares_at_once(&self) -> bool {
+        self.at_once.load(Ordering::Relaxed)
+    }
+
+    /// A shared frame with this content, which has this hash, and which `user` uses from now on.
+    pub fn find(
+        &self,
+        memory: &MachineMemory,
+        user: User,
+        content: &Content,
+        hash: u64,
+    ) -> Option<Frame> {
         let mut tables = self.tables();
-        let frame = *tables.by_hash.get(&hash(content))?;
+        let frame = *tables.by_hash.get(&hash)?;
         if memory.frame(frame) != content {
             return None;
         }

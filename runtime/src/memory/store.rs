@@ -80,15 +80,14 @@ impl Pmap {
         }
         let content = self.stored(page)?;
         let user = self.user(index);
-        if let Some(frame) = machine.shares().find(machine, user, &content) {
+        let hash = hash(&content);
+        if let Some(frame) = machine.shares().find(machine, user, &content, hash) {
             self.set(index, Page::Shared(frame));
             return Ok(());
         }
         let frame = self.frame_for(index, machine)?;
         machine.write(frame.ma(), &content);
-        let offer = machine
-            .shares()
-            .offer(machine, user, frame, hash(&content), true);
+        let offer = machine.shares().offer(machine, user, frame, hash, true);
         let page = match offer {
             Offer::Alone => Page::Private(frame),
             Offer::Published => Page::Shared(frame),

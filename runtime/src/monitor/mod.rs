@@ -269,6 +269,9 @@ impl<F: Fleet> Monitor<F> {
         memory: Arc<MachineMemory>,
         shares: &[u32],
     ) -> Self {
+        if config.share_pages > 0 {
+            memory.shares().share_at_once();
+        }
         let slot = || Slot {
             machine: Mutex::new(None),
             snapshot: Mutex::default(),

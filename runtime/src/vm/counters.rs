@@ -24,6 +24,9 @@ pub struct Counters {
     pub code_writes: u64,
     /// Returns from the engine, by [`Exit`](crate::exit::Exit).
     pub exits: [u64; 4],
+    /// Whole pages that devices wrote, disks above all, and that share the frame of a page which was
+    /// the same already.
+    pub shared_reads: u64,
     /// Bytes that the guest wrote to its console.
     pub console_bytes: u64,
     /// Times that WAIT skipped to the next event.

@@ -18,7 +18,7 @@ const REVISION: (Pa, u32) = (Pa(BOOT_ROM.0 + 0x10), malta::REVISION);
 impl View<'_> {
     /// Writes bytes that nothing refuses.
     fn change(&mut self, pa: Pa, bytes: &[u8]) {
-        self.write_physical(pa, bytes);
+        self.counters.shared_reads += self.write_pages(pa, bytes);
         if let Some(written) = &mut self.ram.written {
             let places = (pa.0..).step_by(COMPARED).map(Pa);
             let sizes = bytes.chunks(COMPARED).map(|piece| piece.len() as u8);
@@ -81,49 +81,4 @@ impl Memory for View<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cpu::model::Model;
-    use crate::vm::{Vm, VmConfig};
-
-    const PAGE: Pa = Pa(0x4000);
-
-    fn machine() -> Box<Vm> {
-        let config = VmConfig {
-            model: Model::find("24Kf").expect("it is there"),
-            memory: 1 << 20,
-            big_endian: false,
-            second_tlb: 0,
-            hypercalls: true,
-            rtc_base: 0,
-        };
-        Vm::new(config).expect("there is memory for it")
-    }
-
-    /// The pages that are in frames, and those in the balloon.
-    fn counts(vm: &Vm) -> (u64, u64) {
-        let counts = vm.ram.page_counts();
-        (counts.resident(), counts.ballooned)
-    }
-
-    #[test]
-    fn a_page_without_use_has_no_frame() {
-        let mut vm = machine();
-        let mut word = [0; 4];
-        vm.view().write(PAGE, b"full").expect("it is RAM");
-        assert_eq!(counts(&vm), (1, 0));
-        vm.view().decide(PAGE, Fate::Given).expect("it is RAM");
-        assert_eq!((counts(&vm), vm.ram.pages_given()), ((0, 1), 1));
-        vm.view().read(PAGE, &mut word).expect("it is RAM");
-        assert_eq!(word, [0; 4]);
-        vm.view().write(PAGE, b"used").expect("it is RAM");
-        vm.view().decide(PAGE, Fate::Wanted).expect("it is RAM");
-        vm.view().read(PAGE, &mut word).expect("it is RAM");
-        assert_eq!(&word, b"used");
-        assert_eq!((counts(&vm), vm.ram.pages_given()), ((1, 0), 0));
-        vm.view().decide(PAGE, Fate::Free).expect("it is RAM");
-        assert_eq!(counts(&vm), (0, 0));
-        let outside = vm.view().decide(Pa(1 << 20), Fate::Given);
-        assert_eq!(outside, Err(NoMemory(Pa(1 << 20))));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 use super::Counters;
 use crate::addr::{PAGE_SIZE, Pa};
 use crate::memory::pmap::{Access, Page};
+use crate::memory::share::{Content, hash, is_zero};
 use crate::memory::{Busy, Frozen, HostFailure, Kept, Quota, Ram, Tally};
 use crate::vcpu::Vcpu;
 
@@ -158,21 +159,50 @@ impl View<'_> {
     /// Writes `bytes` into RAM at `pa`, as DMA and image loading do. Bytes outside RAM are
     /// dropped, as nothing answers there.
     pub fn write_physical(&mut self, pa: Pa, bytes: &[u8]) {
+        self.write_pages(pa, bytes);
+    }
+
+    /// The same. Says how many whole pages were found to be like others, whose frames they share.
+    pub(super) fn write_pages(&mut self, pa: Pa, bytes: &[u8]) -> u64 {
         let mut at = pa;
         let mut rest = bytes;
+        let mut alike = 0;
         while !rest.is_empty() {
             let room = (PAGE_SIZE - at.page_offset()) as usize;
             let (now, later) = rest.split_at(room.min(rest.len()));
-            self.write_in_page(at, now);
+            match now.try_into() {
+                Ok(content) if self.ram.shares_at_once(at) => {
+                    alike += u64::from(self.write_shared(at, content));
+                }
+                _ => self.write_in_page(at, now),
+            }
             at = Pa(at.0.wrapping_add(now.len() as u64));
             rest = later;
         }
+        alike
+    }
+
+    /// Writes a whole page by sharing the frame of one that is like it. If there is none, those
+    /// that are written later share the frame of this one. Says whether there was one.
+    fn write_shared(&mut self, pa: Pa, content: &Content) -> bool {
+        if is_zero(content) {
+            self.zero_page(pa);
+            return false;
+        }
+        let hash = hash(content);
+        if let Some(frame) = self.ram.find_alike(pa, content, hash) {
+            self.replace_page(pa, Page::Shared(frame));
+            return true;
+        }
+        self.write_in_page(pa, content);
+        if let Some(access) = self.ram.pmap.resident(pa) {
+            self.revoke(pa, self.ram.host(access.ma));
+            self.ram.publish(pa, hash);
+        }
+        false
     }
 
     fn write_in_page(&mut self, pa: Pa, bytes: &[u8]) {
-        if self.ram.adopt(pa, bytes) {
-            return;
-        }
         match self.page_to_write(pa) {
             Ok(Some(access)) => {
                 self.ram.put(access, bytes);
@@ -196,10 +226,9 @@ impl View<'_> {
         }
     }
 
-    /// Makes the page of `pa`, which is RAM, read as zeros at every address until something is
-    /// stored to it, and takes its frame back. For code that was made from it, it was a store to
-    /// all of it. `page` is what it is from now on: `Zero` or `Ballooned`.
-    fn empty_page(&mut self, pa: Pa, page: Page) {
+    /// Makes the page of `pa`, which is RAM, something else at every address, and takes its frame
+    /// back. For code that was made from it, it was a store to all of it.
+    fn replace_page(&mut self, pa: Pa, page: Page) {
         let pa = pa.page();
         // What was never touched is zeros, and no code was made from it.
         if page == Page::Zero && self.ram.pmap.page(pa) == Some(Page::Absent) {
@@ -209,18 +238,18 @@ impl View<'_> {
         if let Some(access) = self.ram.pmap.resident(pa) {
             self.revoke(pa, self.ram.host(access.ma));
         }
-        self.ram.empty(pa, page);
+        self.ram.replace(pa, page);
     }
 
     /// The guest needs nothing of what the page holds: it is zero from now on, and in no frame.
     pub fn zero_page(&mut self, pa: Pa) {
-        self.empty_page(pa, Page::Zero);
+        self.replace_page(pa, Page::Zero);
     }
 
     /// The guest gives the page to the monitor, and will not use it before it has taken it back.
     /// If it does nevertheless, it finds a page of zeros, which counts as given still.
     pub fn give_page(&mut self, pa: Pa) {
-        self.empty_page(pa, Page::Ballooned);
+        self.replace_page(pa, Page::Ballooned);
         self.ram.given.insert(pa.page_number() as u32);
     }
 

@@ -44,7 +44,7 @@ fn a_line_says_what_a_vm_does_a_second() {
     assert!(lines[0].contains("50 switches/s  2 VMs"), "{text}");
     assert_eq!(
         lines[1],
-        "memory 96M of 256M, 160M free  sharing saves 24M  swap 4096K of 64M"
+        "memory 96M of 256M, 160M free  sharing saves 24M, disk reads found 1024K  swap 4096K of 64M"
     );
     let web: Vec<_> = lines[4].split_whitespace().collect();
     assert_eq!(

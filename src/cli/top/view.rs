@@ -7,6 +7,8 @@ use ratatui::style::Stylize;
 use ratatui::text::Line as Text;
 use ratatui::widgets::{Block, Clear, Paragraph, Row, Table, TableState};
 
+use mirrorball_runtime::addr::PAGE_SIZE;
+
 use super::ctl::bytes;
 use super::keys::{Line, State};
 
@@ -76,6 +78,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &State, keys: bool) {
 fn header(state: &State) -> Vec<Text<'static>> {
     let monitor = &state.monitor;
     let memory = &monitor.machine_memory;
+    let vms = state.vms();
+    let reads: u64 = vms.iter().map(|line| line.vm.shared_reads).sum();
     vec![
         Text::from(format!(
             "mirrorball {}  up {:.0} s  {} host threads  {:.0} switches/s  {} VMs",
@@ -83,14 +87,15 @@ fn header(state: &State) -> Vec<Text<'static>> {
             monitor.uptime_seconds,
             monitor.host_threads,
             state.switches,
-            state.vms().len()
+            vms.len()
         )),
         Text::from(format!(
-            "memory {} of {}, {} free  sharing saves {}  swap {} of {}",
+            "memory {} of {}, {} free  sharing saves {}, disk reads found {}  swap {} of {}",
             bytes(memory.used),
             bytes(memory.limit),
             bytes(memory.free),
             bytes(memory.shared_saved),
+            bytes(reads * PAGE_SIZE),
             bytes(memory.swap_used),
             bytes(memory.swap_limit)
         )),
