@@ -11,6 +11,8 @@ mod disk;
 mod killed;
 #[path = "debian/qemu.rs"]
 mod qemu;
+#[path = "debian/saved.rs"]
+mod saved;
 #[path = "debian/tap.rs"]
 mod tap;
 
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
         Trial::ignorable_test(
             "a disk has what was stored when the monitor was killed",
             killed::nothing_is_lost,
+        ),
+        Trial::ignorable_test(
+            "the boot goes on from any count at which it is saved",
+            saved::goes_on_from_any_count,
         ),
         Trial::ignorable_test("a tap device leads to the host", tap::leads_to_the_host),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {

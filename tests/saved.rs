@@ -4,7 +4,7 @@
 mod common;
 
 use common::program::{Folder, USAGE, mirrorball, refused};
-use common::{End, Kind, boot_with, loaded, project, run};
+use common::{End, Kind, boot_with, loaded, project, run, saved_counts};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::SavedVm;
 use std::fs;
@@ -13,13 +13,6 @@ use std::fs;
 const LIMIT: u64 = 20_000_000;
 /// A second-level TLB that guests fill.
 const SECOND_TLB: usize = 64;
-
-/// How many instructions a guest runs before it is saved, for so many times.
-fn counts(seed: u64, end: u64) -> Vec<u64> {
-    let times = std::env::var("SAVED_COUNTS").map_or(2, |n| n.parse().expect("a number"));
-    let mut rng = fastrand::Rng::with_seed(seed);
-    (0..times).map(|_| rng.u64(1..end)).collect()
-}
 
 /// The end of a guest that is saved and loaded at `count`.
 fn interrupted(name: &str, image: &[u8], count: u64) -> End {
@@ -48,7 +41,7 @@ fn a_loaded_machine_ends_as_the_one_that_was_saved() {
         let name = path.file_name().expect("a name").to_string_lossy();
         let image = fs::read(&path).expect("an image");
         let end = run(Kind::Jit, &mut boot_with(&name, &image, SECOND_TLB), LIMIT);
-        for count in counts(seed as u64, end.instructions) {
+        for count in saved_counts(seed as u64, end.instructions) {
             assert_eq!(interrupted(&name, &image, count), end, "{name} at {count}");
             saved += 1;
         }

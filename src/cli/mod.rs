@@ -119,12 +119,15 @@ fn obey() -> ExitCode {
         Command::Completions(args) => pages::complete(&args),
         Command::Man(args) => pages::write(&args),
     };
-    ended
-        .unwrap_or_else(|error| {
-            complain(&error.to_string());
-            error.exit()
-        })
-        .into()
+    code(ended).into()
+}
+
+/// The exit code of what ended so. A failure is told.
+fn code(ended: Result<Exit, CliError>) -> Exit {
+    ended.unwrap_or_else(|error| {
+        complain(&error.to_string());
+        error.exit()
+    })
 }
 
 /// Prints `message` as the one line that a failure is told by.
@@ -146,10 +149,15 @@ fn say(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Prints `text` on standard output. A reader that has seen enough is no error.
+/// Prints `text` on standard output.
 fn print(text: &str) -> Result<Exit, CliError> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    taken(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Whether standard output took what was printed. A reader that has seen enough is no error.
+fn taken(printed: io::Result<()>) -> Result<Exit, CliError> {
+    match printed {
         Err(error) if error.kind() != IoErrorKind::BrokenPipe => Err(CliError::Output(error)),
         _ => Ok(Exit::Done),
     }
@@ -189,8 +197,7 @@ fn refuse(error: &clap::Error, arguments: &[OsString]) -> Exit {
     }
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let _ = error.print();
-            Exit::Done
+            code(taken(error.print().and_then(|()| io::stdout().flush())))
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();

@@ -331,6 +331,9 @@ fn output_that_is_not_taken_ends_the_run() {
     if full().is_ok() {
         for arguments in [
             &["run"][..],
+            &["--help"],
+            &["run", "-h"],
+            &["--version"],
             &["disasm", "guests/prebuilt/hello.el.elf"],
             &["inspect", "guests/prebuilt/hello.el.elf", "0x80100000"],
         ] {

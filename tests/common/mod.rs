@@ -153,6 +153,13 @@ pub fn run(kind: Kind, vm: &mut Vm, limit: u64) -> End {
     }
 }
 
+/// How many instructions a guest runs before it is saved: so many times as `SAVED_COUNTS` says.
+pub fn saved_counts(seed: u64, end: u64) -> Vec<u64> {
+    let times = env::var("SAVED_COUNTS").map_or(2, |n| n.parse().expect("a number"));
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..times).map(|_| rng.u64(1..end)).collect()
+}
+
 /// The machine that was saved, after its way through a file.
 pub fn loaded(vm: SavedVm, memory: Frozen) -> Box<Vm> {
     let mut file = tempfile::NamedTempFile::new().expect("a file");

@@ -10,11 +10,11 @@
 
 use super::backmap::{Backmap, Frame, Use, User, VmId};
 use super::homes::{self, Home, Homes};
+use super::reserved::Private;
 use super::share::{Content, Shares};
 use super::swap::SwapFile;
 use super::window::Window;
 use crate::addr::{Ma, PAGE_BITS, PAGE_SIZE};
-use memmap2::{Advice, MmapOptions, MmapRaw};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -98,7 +98,7 @@ impl Pool {
 /// The frames of the host's memory.
 #[derive(Debug)]
 pub struct MachineMemory {
-    map: MmapRaw,
+    map: Private,
     backmap: Backmap,
     pool: Mutex<Pool>,
     several: bool,
@@ -147,11 +147,7 @@ impl MachineMemory {
         let homes: u64 = homes.map(|pages| u64::from(homes::frames(pages))).sum();
         let most = u32::MAX - end;
         let frames = end + u32::try_from(homes).unwrap_or(most).min(most);
-        let reserve = |frames: u32| {
-            let mut options = MmapOptions::new();
-            let options = options.len((frames as usize) << PAGE_BITS);
-            options.no_reserve_swap().map_anon()
-        };
+        let reserve = |frames: u32| Private::new((frames as usize) << PAGE_BITS);
         // A host that is short of address space has none for homes.
         let (map, frames) = match reserve(frames) {
             Ok(map) => (map, frames),
@@ -160,11 +156,8 @@ impl MachineMemory {
                 end,
             ),
         };
-        // Guests' memory is theirs, and large: a host that cannot leave it out of core dumps has it
-        // in them.
-        let _ = map.advise(Advice::DontDump);
         Ok(Self {
-            map: map.into(),
+            map,
             backmap: Backmap::new(frames),
             pool: Mutex::new(Pool {
                 spare: Vec::new(),
@@ -313,10 +306,8 @@ impl MachineMemory {
     /// Lets the host have memory that is not used. If it takes it, it is zero when it is next
     /// touched.
     fn return_to_host(&self, frame: Frame, bytes: usize) -> bool {
-        let host = self.host(frame.ma()).cast();
-        let advice = rustix::mm::Advice::LinuxDontNeed;
         // SAFETY: whole pages inside the mapping, which are not used.
-        unsafe { rustix::mm::madvise(host, bytes, advice).is_ok() }
+        unsafe { Private::take_back(self.host(frame.ma()), bytes) }
     }
 
     /// Says that the frame is private to `user`.
@@ -396,10 +387,10 @@ impl MachineMemory {
     /// If `ma` is not an address of this memory, which would be the monitor's own mistake.
     #[must_use]
     pub fn host(&self, ma: Ma) -> *mut u8 {
-        assert!(ma.0 < self.map.len() as u64);
+        assert!(ma.0 < self.map.bytes() as u64);
         // SAFETY: the offset is inside the mapping. Guest memory is only ever accessed through
         // raw pointers made here while the VM runs, never through references that overlap.
-        unsafe { self.map.as_mut_ptr().add(ma.0 as usize) }
+        unsafe { self.map.start().add(ma.0 as usize) }
     }
 
     /// The bytes of a frame, which are not written meanwhile: the caller holds the VM that it is

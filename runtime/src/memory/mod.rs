@@ -11,6 +11,7 @@ pub mod machine;
 pub mod pmap;
 mod ram;
 mod reclaim;
+pub(crate) mod reserved;
 pub mod share;
 mod store;
 pub mod swap;

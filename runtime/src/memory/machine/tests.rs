@@ -50,6 +50,7 @@ fn a_page_at_home_finds_the_frame_zeroed_there_unless_another_has_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes minutes")]
 fn many_freed_frames_go_back_to_the_host_and_come_zero_again() {
     let memory = MachineMemory::new(4096 * PAGE_SIZE).unwrap();
     let frames: Vec<_> = (0..4000)
@@ -67,6 +68,7 @@ fn many_freed_frames_go_back_to_the_host_and_come_zero_again() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it takes a minute")]
 fn beyond_the_limit_memory_is_short_and_then_there_is_an_end() {
     let memory = MachineMemory::new(100 * PAGE_SIZE).unwrap();
     let mut frames: Vec<_> = (0..100)

@@ -5,10 +5,9 @@
 //! the translated code for each instruction word. So what the engine makes from a page is found at
 //! once by all spaces that map the page, and one store makes or removes it for all of them.
 
-use super::pool::{release, reserve};
 use crate::addr::{PAGE_SIZE, Va};
+use crate::memory::reserved::{release, reserve, take_back};
 use rustix::io::Errno;
-use rustix::mm::{Advice, madvise};
 use std::ptr::NonNull;
 
 /// The instruction words of a page.
@@ -152,13 +151,7 @@ impl CodePages {
     pub fn give_back(&mut self, slot: CodeSlot) {
         self.page_mut(slot).codes.fill(0);
         // SAFETY: the page is this value's own, and all zero it is a code page.
-        let _ = unsafe {
-            madvise(
-                self.place(slot).cast(),
-                size_of::<CodePage>(),
-                Advice::LinuxRemove,
-            )
-        };
+        let _ = unsafe { take_back(self.place(slot).cast(), size_of::<CodePage>()) };
         self.free.push(slot);
     }
 
@@ -186,8 +179,10 @@ impl CodePages {
 
 impl Drop for CodePages {
     fn drop(&mut self) {
-        release(self.memory, CODE_PAGES);
-        release(self.runs, CODE_BLOCKS);
+        // SAFETY: the memory is this value's own, which is gone now.
+        unsafe { release(self.memory, CODE_PAGES) };
+        // SAFETY: as above.
+        unsafe { release(self.runs, CODE_BLOCKS) };
     }
 }
 

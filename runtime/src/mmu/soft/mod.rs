@@ -288,6 +288,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
     fn tables_have_a_bound() {
         let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];
@@ -319,6 +320,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
     fn what_a_space_had_under_another_key_counts_as_well() {
         let mut soft = SoftTlb::new().unwrap();
         let mut page = [0u8; 4096];

@@ -8,12 +8,10 @@ use super::SpaceKey;
 use super::space::Space;
 use crate::addr::{PAGE_BITS, VA_PAGES};
 use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, fstat, ftruncate, memfd_create};
+use crate::memory::reserved::{MOST_VIEWS, Viewed, release, reserve, take_back};
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use std::mem::offset_of;
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 /// Spaces are given up at one in so many clearings.
 pub const CLEARS: u32 = 16;
@@ -46,34 +44,16 @@ const OWN_PARTS: [(usize, usize); 6] = {
 /// What all spaces of the kernel share: the tables of kseg0 and kseg1, for reading and writing, and
 /// for code a table for each set of Status bits that spaces differ in.
 pub struct Direct {
-    file: OwnedFd,
+    tables: Viewed,
 }
 
 /// The Status bits that say which instructions there are.
 const STATUSES: [u32; 3] = [STATUS_CU0, STATUS_CU1, STATUS_FR];
 const CODE_TABLES: usize = 1 << STATUSES.len();
-/// Where the first of these tables is in the file.
+/// Where the first of these tables is.
 const CODE_TABLE: u64 = 2 * DIRECT_BYTES as u64;
-/// Where the file ends: after the tables for reading, for writing, and the slots.
+/// Where all of this ends: after the tables for reading, for writing, and the slots.
 pub(super) const DIRECT_END: u64 = (2 * DIRECT_BYTES + CODE_TABLES * CODE_BYTES) as u64;
-
-/// Memory that is zero, and there when it is touched: shared memory, though no other process has
-/// it. Of private memory the host would map zeros when it is first read, and stop all threads to
-/// change that when it is then written to.
-pub(super) fn reserve<T>(count: usize) -> Result<NonNull<T>, Errno> {
-    let protection = ProtFlags::READ | ProtFlags::WRITE;
-    let flags = MapFlags::SHARED | MapFlags::NORESERVE;
-    // SAFETY: a mapping where the host likes it.
-    let memory = unsafe { mmap_anonymous(null_mut(), count * size_of::<T>(), protection, flags)? };
-    NonNull::new(memory.cast()).ok_or(Errno::NOMEM)
-}
-
-/// Gives memory back that was reserved for `count` of a type.
-pub(super) fn release<T>(memory: NonNull<T>, count: usize) {
-    // SAFETY: the mapping is the caller's own, and nothing has a pointer into it any more.
-    let unmapped = unsafe { munmap(memory.as_ptr().cast(), count * size_of::<T>()) };
-    debug_assert!(unmapped.is_ok());
-}
 
 impl Direct {
     /// Empty tables.
@@ -81,27 +61,22 @@ impl Direct {
     /// # Errors
     /// What the host said.
     pub fn new() -> Result<Self, Errno> {
-        let file = memfd_create("mirrorball-kseg", MemfdFlags::CLOEXEC)?;
-        ftruncate(&file, DIRECT_END)?;
-        Ok(Self { file })
+        let tables = Viewed::new(DIRECT_END)?;
+        Ok(Self { tables })
     }
 
-    /// Where in the file the slots for spaces of this key are.
+    /// Where in the tables the slots for spaces of this key are.
     fn code_of(key: SpaceKey) -> u64 {
         let bits = STATUSES.iter().enumerate();
         let index = bits.map(|(bit, status)| usize::from(key.status & status != 0) << bit);
         CODE_TABLE + (index.sum::<usize>() * CODE_BYTES) as u64
     }
 
-    /// Empties what lies behind an offset in the file.
-    fn empty(&self, start: u64) {
-        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        let emptied = fallocate(&self.file, flags, start, DIRECT_END - start);
-        // The host needs nothing for it. What stayed there might lead to another machine's memory.
-        assert!(
-            emptied.is_ok(),
-            "the host empties memory of its own: {emptied:?}"
-        );
+    /// Empties what lies behind an offset.
+    fn empty(&mut self, start: u64) {
+        // SAFETY: it is seen in spaces of the pool alone, which hands no reference to one out
+        // without one to itself.
+        unsafe { self.tables.empty(start) };
     }
 
     /// Forgets which code pages there are.
@@ -116,28 +91,16 @@ impl Direct {
 
     /// The bytes that the host backs.
     pub fn bytes(&self) -> usize {
-        fstat(&self.file).map_or(0, |stat| stat.st_blocks as usize * 512)
+        self.tables.backed()
     }
 
-    /// Maps a part of the file into a table at `place`.
+    /// Lets a part of the tables be seen at `place`.
     ///
     /// # Safety
     /// The memory at `place` is part of a reserved space that nothing refers to.
     unsafe fn map(&self, place: *mut u8, bytes: usize, from: u64) -> Result<(), Errno> {
-        let protection = ProtFlags::READ | ProtFlags::WRITE;
-        let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
         // SAFETY: as the caller says.
-        unsafe {
-            mmap(
-                place.cast(),
-                bytes,
-                protection,
-                flags,
-                self.file.as_fd(),
-                from,
-            )?
-        };
-        Ok(())
+        unsafe { self.tables.show(place, bytes, from) }
     }
 }
 
@@ -146,9 +109,11 @@ pub struct Pool {
     memory: NonNull<Space>,
     /// What each space in use is found and given up by.
     uses: Vec<Use>,
+    /// How many there can be.
+    most: usize,
     /// The space that was last entered, by ASID.
     hints: [u8; 256],
-    /// Which slots of kseg0 and kseg1 each place shows: where they are in the file.
+    /// Which slots of kseg0 and kseg1 each place shows.
     shows: [u64; SPACES],
     clock: u64,
     /// How often the spaces were cleared since those that rested were given up.
@@ -173,9 +138,11 @@ impl Pool {
     /// # Errors
     /// What the host said.
     pub fn new(direct: Option<&Direct>) -> Result<Self, Errno> {
+        let most = direct.and(MOST_VIEWS).unwrap_or(SPACES);
         let pool = Self {
             memory: reserve(SPACES)?,
             uses: Vec::with_capacity(SPACES),
+            most,
             hints: [0; 256],
             shows: [CODE_TABLE; SPACES],
             clock: 0,
@@ -183,7 +150,7 @@ impl Pool {
             given_up: 0,
             refused: None,
         };
-        for space in (0..SPACES).map(|index| pool.place(index).cast::<u8>()) {
+        for space in (0..most).map(|index| pool.place(index).cast::<u8>()) {
             let Some(direct) = direct else { break };
             for (table, from) in [
                 (offset_of!(Space, read), 0),
@@ -243,7 +210,7 @@ impl Pool {
         // Free places come first.
         let oldest = uses.min_by_key(|(_, used)| used.key.map(|_| used.last));
         let index = match oldest {
-            Some((index, used)) if used.key.is_none() || self.uses.len() == SPACES => index,
+            Some((index, used)) if used.key.is_none() || self.uses.len() == self.most => index,
             _ => {
                 self.uses.push(Use { key: None, last: 0 });
                 self.uses.len() - 1
@@ -337,7 +304,7 @@ impl Pool {
             for (start, bytes) in OWN_PARTS {
                 // SAFETY: the part is the pool's own, on page boundaries, and empty. If the host
                 // does not take it, it stays as it is.
-                let _ = unsafe { madvise(place.add(start).cast(), bytes, Advice::LinuxRemove) };
+                let _ = unsafe { take_back(place.add(start), bytes) };
             }
             self.space(index).note_returned();
         }
@@ -349,7 +316,7 @@ impl Pool {
     fn return_to_host(&self, index: usize) -> bool {
         let place = self.place(index).cast();
         // SAFETY: the place is the pool's own, and all zero it is a valid space.
-        unsafe { madvise(place, size_of::<Space>(), Advice::LinuxRemove).is_ok() }
+        unsafe { take_back(place, size_of::<Space>()) }
     }
 
     /// The spaces in use.
@@ -360,6 +327,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        release(self.memory, SPACES);
+        // SAFETY: the memory is the pool's own, which is gone now.
+        unsafe { release(self.memory, SPACES) };
     }
 }
