@@ -36,7 +36,7 @@ mod tests {
     use mirrorball_runtime::cpu::exception::Exception;
     use mirrorball_runtime::mmu::Access;
 
-    fn text(flow: Flow, sequence: &Sequence) -> String {
+    fn told(flow: Flow, sequence: &Sequence) -> String {
         render(&Story::of(flow, Under::Monitor, sequence))
     }
 
@@ -72,7 +72,7 @@ mod tests {
             asid: 3,
             same: true,
         };
-        let text = text(
+        let text = told(
             Flow::Syscall,
             &sequence(vec![
                 Event::Call {
@@ -119,10 +119,10 @@ mod tests {
             asid: 3,
             same: true,
         };
-        let text = text(Flow::Tlb, &sequence(vec![resume.clone(), again(false)]));
+        let text = told(Flow::Tlb, &sequence(vec![resume.clone(), again(false)]));
         assert_eq!(steps(&text), [(1, 0), (2, 64)], "{text}");
         assert!(text.contains("The monitor is not asked."), "{text}");
-        let text = text(Flow::Tlb, &sequence(vec![resume, again(true)]));
+        let text = told(Flow::Tlb, &sequence(vec![resume, again(true)]));
         assert_eq!(steps(&text), [(1, 0)], "{text}");
     }
 
@@ -132,6 +132,6 @@ mod tests {
             whole: false,
             ..sequence(Vec::new())
         };
-        assert!(text(Flow::Tlb, &cut).ends_with("the machine ended before the sequence did\n"));
+        assert!(told(Flow::Tlb, &cut).ends_with("the machine ended before the sequence did\n"));
     }
 }
