@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Trial::ignorable_test("the answers are those under QEMU", qemu::same_answers),
         Trial::ignorable_test("the shell and its programs are seen", processes),
         Trial::ignorable_test("a system call and a TLB miss are followed", flows),
+        Trial::ignorable_test("one process of all is followed", one_process),
         Trial::ignorable_test("programs are measured", programs_are_measured),
         Trial::ignorable_test("the first 300 million instructions in lockstep", lockstep),
         Trial::ignorable_test("drivers of virtio devices find them", drivers),
@@ -328,6 +329,25 @@ fn flows() -> Result<Completion, Failed> {
         let all = parts.iter().all(|part| text.contains(part));
         check(all, || text.to_string())?;
     }
+    Ok(Completion::Completed)
+}
+
+/// The first system calls of the shell, and no other process's.
+fn one_process() -> Result<Completion, Failed> {
+    if let Err(reason) = DEBIAN.clone() {
+        return cannot_run(&reason);
+    }
+    let output = mirrorball()
+        .args(["trace", "guests/debian/cache/vmlinux", "--append", APPEND])
+        .args(["--initrd", "guests/debian/cache/initrd.gz"])
+        .args(["--flow", "syscall", "--process", "sh", "--count", "3"])
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let titles = text.lines().filter(|line| line.starts_with("System call "));
+    let titles: Vec<&str> = titles.collect();
+    let right = titles.len() == 3 && titles.iter().all(|title| title.contains("process \"sh\""));
+    check(output.status.success() && right, || text.to_string())?;
     Ok(Completion::Completed)
 }
 

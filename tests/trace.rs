@@ -127,6 +127,149 @@ fn what_is_shown_is_the_same_each_time_and_can_be_picked() {
     assert_eq!(trace(&["--flow", "syscall", "--at", &pc[..10]]), first);
 }
 
+/// The words in each column of what `trace` prints of one event.
+fn columns(text: &str) -> [String; 3] {
+    let part = |line: &str, from: usize, to: usize| {
+        let letters = line.chars().skip(from).take(to - from);
+        letters.collect::<String>()
+    };
+    let rows = text
+        .lines()
+        .skip(3)
+        .filter(|line| !line.starts_with("In all"));
+    let rows: Vec<&str> = rows.collect();
+    [(0, 28), (28, 64), (64, 200)].map(|(from, to)| {
+        let parts = rows.iter().map(|line| part(line, from, to));
+        words(&parts.collect::<Vec<_>>().join(" "))
+    })
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The names of the lanes of a picture, and the words in each.
+fn lanes(svg: &str) -> (Vec<String>, [String; 3]) {
+    let picture = roxmltree::Document::parse(svg).expect("XML");
+    let of = |class: &str| {
+        let all = picture.descendants();
+        let texts = all.filter(|node| node.attribute("class") == Some(class));
+        let texts = texts.flat_map(|node| node.descendants().filter(|node| node.is_text()));
+        let texts = texts.filter_map(|node| node.text());
+        texts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lane = |lane: usize| words(&of(&format!("turn lane{lane}")).join(" "));
+    (of("name"), [0, 1, 2].map(lane))
+}
+
+#[test]
+fn a_picture_has_the_steps_of_the_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("flow.svg");
+    let file = file.to_str().expect("UTF-8");
+    for (arguments, third, parts) in [
+        (
+            &["--flow", "syscall"][..],
+            "Monitor",
+            ["syscall", "mfc0 EPC", "goes on"],
+        ),
+        (
+            &["--flow", "syscall", "--bare"],
+            "Hardware",
+            ["syscall", "eret", "goes on"],
+        ),
+        (
+            &["--flow", "tlb"],
+            "Monitor",
+            [
+                "VPN 0x400 -> PFN 0x",
+                "VPN 0x400 -> machine frame 0x",
+                "once more",
+            ],
+        ),
+        (
+            &["--flow", "tlb", "--bare"],
+            "Hardware",
+            ["VPN 0x400 -> PFN 0x", "TLB: 0x00400000", "once more"],
+        ),
+    ] {
+        let text = trace(&[arguments, &["--svg", file]].concat());
+        let svg = std::fs::read_to_string(file).expect("a picture");
+        let (names, steps) = lanes(&svg);
+        assert_eq!(names, ["Process", "Operating system", third], "{svg}");
+        assert_eq!(steps, columns(&text), "{text}");
+        for part in parts {
+            assert!(
+                steps.iter().any(|lane| lane.contains(part)),
+                "{part} in {steps:?}"
+            );
+        }
+        assert!(!(third == "Hardware" && (text.contains("onitor") || text.contains("oftware"))));
+        assert!(!svg.contains("href"), "{svg}");
+    }
+    let kernel = folder.path().join("kernel");
+    std::fs::copy("guests/prebuilt/hello.el.elf", &kernel).expect("a copy");
+    let kernel = kernel.to_str().expect("UTF-8");
+    let over = ["trace", kernel, "--flow", "tlb", "--svg", kernel];
+    refused(&over, USAGE, &[kernel, "the picture", "the kernel"]);
+}
+
+#[test]
+fn one_process_can_be_followed() {
+    let all = trace(&["--flow", "syscall", "--count", "40"]);
+    let titles = |text: &str| {
+        let titles = text.lines().filter(|line| line.starts_with("System call "));
+        titles.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let asid = |title: &str| {
+        title
+            .rsplit_once("ASID ")
+            .expect("an ASID")
+            .1
+            .split(',')
+            .next()
+            .map(str::to_owned)
+    };
+    let every = titles(&all);
+    let first = asid(&every[0]).expect("an ASID");
+    let other = every
+        .iter()
+        .filter_map(|title| asid(title))
+        .find(|asid| *asid != first);
+    let other = other.expect("the tour has more than one process");
+    for asked in [first, other] {
+        let text = trace(&["--flow", "syscall", "--count", "2", "--process", &asked]);
+        let shown = titles(&text);
+        assert_eq!(shown.len(), 2);
+        assert!(
+            shown
+                .iter()
+                .all(|title| asid(title).as_ref() == Some(&asked)),
+            "{shown:?}"
+        );
+        let behind = |title: &str| title.split_once(", ").map(|(_, after)| after.to_owned());
+        let same = every
+            .iter()
+            .filter(|title| asid(title).as_ref() == Some(&asked));
+        let same: Vec<_> = same.take(2).map(|title| behind(title)).collect();
+        assert_eq!(
+            shown.iter().map(|title| behind(title)).collect::<Vec<_>>(),
+            same
+        );
+    }
+    let output = mirrorball(&["trace", "--flow", "syscall", "--process", "sh"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("after 0 of them"),
+        "the tour's have no names: {said}"
+    );
+    refused(
+        &["trace", "--flow", "tlb", "--process", "256"],
+        USAGE,
+        &["256", "0 to 255"],
+    );
+}
+
 #[test]
 fn a_guest_without_such_events_is_told_of() {
     let hello = "guests/prebuilt/hello.el.elf";

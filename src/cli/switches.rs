@@ -39,6 +39,18 @@ impl<const TAKER: u8> Switches<Settings, TAKER> {
     /// # Errors
     /// If there is no such machine, or its outputs would overwrite what it reads or each other.
     pub fn machine(&self, image: Option<&Path>) -> Result<MachineSpec, CliError> {
+        self.machine_beside(image, None)
+    }
+
+    /// The same for a command that writes a file of its own, if it does: what that is, and its path.
+    ///
+    /// # Errors
+    /// As [`Switches::machine`].
+    pub fn machine_beside(
+        &self,
+        image: Option<&Path>,
+        written: Option<(&'static str, &Path)>,
+    ) -> Result<MachineSpec, CliError> {
         let mut settings = self.0.clone();
         settings.image = image.map(|image| At::switch(image.to_owned()));
         let nowhere = At::switch(ConsoleSpec::None);
@@ -47,6 +59,9 @@ impl<const TAKER: u8> Switches<Settings, TAKER> {
         let machine = settings.machine(&mut files)?;
         let mut uses = Uses::default();
         files.note(&mut uses);
+        if let Some((what, path)) = written {
+            uses.write(what, path);
+        }
         uses.consoles(slice::from_ref(&machine));
         uses.disks(slice::from_ref(&machine));
         uses.captures(slice::from_ref(&machine));

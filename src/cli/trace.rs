@@ -9,7 +9,9 @@ use mirrorball_runtime::exit::Outcome;
 use super::switches::TraceSwitches;
 use super::{CliError, Exit, complain, print};
 use crate::machine::values;
-use crate::trace::{Asked, Flow, Recorder, render};
+use crate::report::OutFile;
+use crate::report::lanes::{self, Lanes, Turn};
+use crate::trace::{Asked, Flow, ProcessAsked, Recorder, Story, Under, render};
 
 /// What can be followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,6 +49,15 @@ pub(super) struct TraceArgs {
     /// Only those of the process's instruction at ADDRESS
     #[arg(long, value_name = "ADDRESS", value_parser = values::address)]
     at: Option<Va>,
+    /// Only those of the process with this name, as a Linux kernel has it, or this address-space id
+    #[arg(long, value_name = "NAME|ASID")]
+    process: Option<ProcessAsked>,
+    /// Show what a machine without a monitor does at the same events: the hardware in the monitor's place
+    #[arg(long)]
+    bare: bool,
+    /// Draw it as well, to FILE, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 
     #[command(flatten)]
     machine: TraceSwitches,
@@ -67,6 +78,12 @@ Examples:
   mirrorball trace kernel.elf --flow tlb --at 0x00400120
       the first miss of the load or store at that address
 
+  mirrorball trace --flow tlb --svg monitor.svg && mirrorball trace --flow tlb --bare --svg bare.svg
+      a TLB miss as a picture: as it is, and as it would be on hardware alone
+  mirrorball trace guests/debian/cache/vmlinux --initrd guests/debian/cache/initrd.gz \\
+      --append 'console=ttyS0 rdinit=/bin/sh' --flow syscall --process sh --svg sh.svg
+      the shell's first system call
+
 What to look for: an exception goes to the guest's own vector, and the guest's kernel cannot tell
 that the CPU's mode is the monitor's doing. A TLB refill handler is a dozen instructions; if the page
 is not there, the entry that it writes is invalid, and the access comes back for the page fault.
@@ -79,18 +96,30 @@ impl TraceArgs {
                 FlowName::Syscall => Flow::Syscall,
                 FlowName::Tlb => Flow::Tlb,
             },
+            process: self.process.clone(),
             at: self.at.map(|at| at.0 as u32),
             skip: self.skip.unwrap_or(0),
             count: self.count,
+        }
+    }
+
+    fn under(&self) -> Under {
+        match self.bare {
+            true => Under::Hardware,
+            false => Under::Monitor,
         }
     }
 }
 
 /// Follows what the arguments ask for.
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
-    let mut machine = args.machine.machine(args.image.as_deref())?;
+    let svg = args.svg.as_deref().map(|path| ("the picture", path));
+    let image = args.image.as_deref();
+    let mut machine = args.machine.machine_beside(image, svg)?;
+    let picture = args.svg.clone().map(OutFile::open).transpose()?;
     let mut vm = machine.vm()?;
     let asked = args.asked();
+    let (flow, count) = (asked.flow, asked.count);
     let mut recorder = Recorder::new(machine.engine()?, asked, &mut vm);
     machine.forget_files();
     let mut session = machine.session()?;
@@ -104,18 +133,35 @@ pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
         .map_err(|error| machine.output_failed(error))?;
     let met = recorder.met();
     let sequences = recorder.finish();
-    let texts: Vec<String> = sequences
+    let stories = sequences
         .iter()
-        .map(|sequence| render(asked.flow, sequence))
-        .collect();
+        .map(|sequence| Story::of(flow, args.under(), sequence));
+    let stories: Vec<Story> = stories.collect();
+    if let Some(picture) = picture {
+        picture.write(&lanes::svg(&stories.iter().map(drawn).collect::<Vec<_>>()))?;
+    }
+    let texts: Vec<String> = stories.iter().map(render).collect();
     print(&texts.join("\n"))?;
-    if outcome == Outcome::Quit || sequences.len() as u64 >= asked.count {
+    if outcome == Outcome::Quit || stories.len() as u64 >= count {
         return Ok(Exit::Done);
     }
     complain(&format!(
-        "the machine ended ({}) after {met} of them, before there were {} to show",
+        "the machine ended ({}) after {met} of them, before there were {count} to show",
         crate::report::outcome_name(outcome),
-        asked.count
     ));
     Ok(Exit::from(outcome))
+}
+
+/// A story as turns in lanes.
+fn drawn(story: &Story) -> Lanes {
+    let turns = story.steps.iter().map(|step| Turn {
+        at: step.at.to_string(),
+        texts: step.texts.to_vec(),
+    });
+    Lanes {
+        title: story.title.clone(),
+        summary: story.totals.clone(),
+        names: story.columns.map(str::to_owned).to_vec(),
+        turns: turns.collect(),
+    }
 }

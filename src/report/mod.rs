@@ -3,13 +3,15 @@
 //!
 //! Each part counts for itself and knows nothing of its readers. [`Report::gather`] collects what
 //! they counted, as plain numbers; [`table`] shows them to people, a [`Record`] holds them in a
-//! file for programs, and [`plot`] draws numbers of any kind.
+//! file for programs, [`plot`] draws numbers of any kind, and [`lanes`] what happens in turns.
 
 pub mod file;
+pub mod lanes;
 pub mod monitor;
 pub mod plot;
 pub mod processes;
 pub mod record;
+mod svg;
 pub mod table;
 
 pub use file::{OutFile, OutFileError};

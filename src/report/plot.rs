@@ -3,7 +3,9 @@
 //! An SVG carries its values twice: as shapes, and as titles that browsers show when one points at
 //! a shape. Numbers go in and text comes out; nothing here knows what is measured.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
+
+use super::svg::{at, frame};
 
 /// Colours that people tell apart whatever their eyes are like (Okabe and Ito).
 pub const COLOURS: [&str; 7] = [
@@ -112,21 +114,12 @@ fn tick(value: f64) -> String {
     }
 }
 
-fn svg(width: f64, height: f64, title: &str, body: &Markup) -> String {
-    let drawing = html! {
-        svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width:.0} {height:.0}"))
-            width=(format!("{width:.0}")) height=(format!("{height:.0}")) role="img" aria-label=(title) {
-            style { (PreEscaped(STYLE)) }
-            rect width="100%" height="100%" fill="#fff" {}
-            (body)
-        }
+fn plot(size: (f64, f64), title: &str, body: &Markup) -> String {
+    let body = html! {
+        rect width="100%" height="100%" fill="#fff" {}
+        (body)
     };
-    drawing.into_string()
-}
-
-/// A coordinate.
-fn at(value: f64) -> String {
-    format!("{value:.1}")
+    frame(size, title, STYLE, &body)
 }
 
 /// The width that `text` takes, roughly: the viewer's fonts are not known here.
@@ -176,7 +169,7 @@ impl Bars {
             }
             line class="axis" x1=(at(left)) x2=(at(left)) y1=(at(top)) y2=(at(bottom)) {}
         };
-        svg(WIDTH, bottom + 46.0, &self.title, &body)
+        plot((WIDTH, bottom + 46.0), &self.title, &body)
     }
 
     fn bar(
@@ -275,7 +268,7 @@ impl Curve {
                 }
             }
         };
-        svg(WIDTH, HEIGHT, &self.title, &body)
+        plot((WIDTH, HEIGHT), &self.title, &body)
     }
 }
 

@@ -3,17 +3,26 @@
 //!
 //! A [`Recorder`] is an engine around another: it lets that one run up to an exception of the kind
 //! that is wanted, and then takes the guest through it one instruction at a time. The events are
-//! data; [`render`] writes them in three columns.
+//! data; [`Story`] tells them in three columns, as the machine that they happened in has them or as
+//! one without a monitor would, and [`render`] writes that as text.
 
 mod privileged;
+mod process;
 mod recorder;
 mod render;
+mod story;
+mod until;
 
 pub use privileged::{Privileged, Tally};
-pub use recorder::{Asked, Recorder, UntilDone};
+pub use process::{NotAProcess, ProcessAsked};
+pub use recorder::{Asked, Recorder};
 pub use render::render;
+pub use story::{Step, Story, Under};
+pub use until::UntilDone;
 
 use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::insight::TaskName;
+use mirrorball_runtime::memory::Frame;
 use mirrorball_runtime::mmu::Access;
 use mirrorball_runtime::mmu::tlb::Entry;
 
@@ -33,6 +42,8 @@ pub struct Sequence {
     pub number: u64,
     /// How many instructions the machine had run.
     pub at: u64,
+    /// The process's name, if the guest is Linux.
+    pub task: Option<TaskName>,
     /// The process's ASID.
     pub asid: u8,
     /// The process's page table, if it is known.
@@ -40,7 +51,16 @@ pub struct Sequence {
     /// Whether it is seen to its end: the machine may have ended before.
     pub whole: bool,
     /// What happened.
-    pub events: Vec<Event>,
+    pub events: Vec<Timed>,
+}
+
+/// An event and when it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// How many instructions the machine had run when it began.
+    pub at: u64,
+    /// The event.
+    pub event: Event,
 }
 
 /// One turn of one of the three.
@@ -76,13 +96,13 @@ pub enum Event {
     /// The operating system runs.
     Kernel(Stage),
     /// The operating system writes an entry of its TLB, by TLBWR if `random`, else by TLBWI.
-    /// `filled` says that the software TLB then allows the access that was refused, `kept` that the
-    /// second level of the TLB may keep what is displaced.
+    /// `page` is the one that was missed, as far as the entry has it; `kept` says that the second level
+    /// of the TLB may keep what is displaced.
     TlbWrite {
         pc: u32,
         random: bool,
         entry: Entry,
-        filled: bool,
+        page: Option<Mapped>,
         kept: bool,
     },
     /// The operating system's instruction at `pc` leaves the kernel.
@@ -98,6 +118,20 @@ pub enum Event {
         soft_misses: u64,
         refused: bool,
     },
+}
+
+/// A page as the operating system maps it, and as the monitor does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// The address of the virtual page.
+    pub virtual_page: u32,
+    /// The address of the physical page that the operating system gives it.
+    pub physical_page: u32,
+    /// Whether the operating system says that it may be used.
+    pub valid: bool,
+    /// The frame of machine memory behind it, if the software TLB then allows the access that was
+    /// refused.
+    pub installed: Option<Frame>,
 }
 
 /// A run of the operating system's instructions, and what the monitor did meanwhile.

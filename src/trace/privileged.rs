@@ -81,6 +81,16 @@ impl Tally {
         *counts.entry(instruction.name()).or_default() += 1;
     }
 
+    /// All of them, whatever did them.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<String, u64> {
+        let mut all = self.alone.clone();
+        for (name, count) in &self.emulated {
+            *all.entry(name.clone()).or_default() += count;
+        }
+        all
+    }
+
     /// How many there are: done by translated code alone, and by the monitor.
     #[must_use]
     pub fn totals(&self) -> [u64; 2] {

@@ -3,14 +3,12 @@
 //! One instruction at a time means that the engine inside is given one cycle: it interprets, and
 //! never parts a branch from its delay slot. The guest runs as it would without a recorder.
 
-use mirrorball_runtime::device::stroke::Stroke;
-use mirrorball_runtime::insight::page_table;
+use mirrorball_runtime::insight::{TaskName, Tasks, page_table};
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::clock::{Cycles, Nanos};
+use mirrorball_runtime::addr::{PAGE_SIZE, Va};
+use mirrorball_runtime::clock::Cycles;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::cp0::{CAUSE_BD, STATUS_EXL, STATUS_KSU_SHIFT};
 use mirrorball_runtime::cpu::exception::Exception;
@@ -19,16 +17,22 @@ use mirrorball_runtime::mmu::Access;
 use mirrorball_runtime::mmu::segment::Mode;
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::mmu::tlb::Entry;
-use mirrorball_runtime::vm::host::{Host, Input};
+use mirrorball_runtime::vm::host::Host;
 use mirrorball_runtime::vm::{Counters, Engine, Spin, Vm};
 
-use super::{Event, Flow, Privileged, Sequence, Stage, Work};
+use super::until::UntilDone;
+use super::{Event, Flow, Mapped, Privileged, ProcessAsked, Sequence, Stage, Timed, Work};
+
+/// The part of an address that says where in its page it is.
+const PAGE_OFFSET: u32 = PAGE_SIZE as u32 - 1;
 
 /// What is to be recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The kind of event.
     pub flow: Flow,
+    /// Only those of this process.
+    pub process: Option<ProcessAsked>,
     /// Only those of the process's instruction at this address.
     pub at: Option<u32>,
     /// How many of those to leave out first.
@@ -43,6 +47,7 @@ pub struct Recorder<E> {
     asked: Asked,
     /// How many events there were.
     met: u64,
+    tasks: Tasks,
     recording: Option<Recording>,
     sequences: Vec<Sequence>,
     done: Rc<Cell<bool>>,
@@ -56,42 +61,25 @@ struct Recording {
     kind: Access,
     address: u32,
     space: SpaceKey,
-    /// The operating system's present run, with the counters at its start.
-    stage: Option<(Stage, Counters)>,
+    stage: Option<Run>,
 }
 
-/// A host that lets the machine go once the recorder is done.
-pub struct UntilDone<'a> {
-    host: &'a mut dyn Host,
-    done: Rc<Cell<bool>>,
+/// The operating system's present run.
+struct Run {
+    stage: Stage,
+    /// The counters at its start.
+    counters: Counters,
+    /// How many instructions the machine had run by then.
+    at: u64,
 }
 
-impl Host for UntilDone<'_> {
-    fn output(&mut self, bytes: &[u8]) -> Vec<Stroke> {
-        self.host.output(bytes)
-    }
-
-    fn is_full(&self) -> bool {
-        self.host.is_full()
-    }
-
-    fn input(&mut self, room: usize) -> Input {
-        if self.done.get() {
-            return Input::Quit;
+impl Run {
+    fn begin(vm: &Vm) -> Self {
+        Self {
+            stage: Stage::default(),
+            counters: vm.counters.clone(),
+            at: vm.cpu.retired(),
         }
-        self.host.input(room)
-    }
-
-    fn idle(&mut self, span: Nanos) -> Nanos {
-        self.host.idle(span)
-    }
-
-    fn clock(&self) -> Option<Duration> {
-        self.host.clock()
-    }
-
-    fn may_type(&self) -> bool {
-        self.host.may_type()
     }
 }
 
@@ -103,22 +91,21 @@ impl<E: Engine> Recorder<E> {
             Flow::Syscall => |exception| exception == Exception::Syscall,
             Flow::Tlb => is_refill,
         });
+        let done = Rc::new(Cell::new(asked.count == 0));
         Self {
             engine,
             asked,
             met: 0,
+            tasks: Tasks::default(),
             recording: None,
             sequences: Vec::new(),
-            done: Rc::new(Cell::new(asked.count == 0)),
+            done,
         }
     }
 
     /// The host to run the machine with, so that it ends when there is nothing more to record.
     pub fn until_done<'a>(&self, host: &'a mut dyn Host) -> UntilDone<'a> {
-        UntilDone {
-            host,
-            done: Rc::clone(&self.done),
-        }
+        UntilDone::new(host, Rc::clone(&self.done))
     }
 
     /// How many events of the kind there were, recorded or not.
@@ -139,22 +126,26 @@ impl<E: Engine> Recorder<E> {
     fn watch(&mut self, vm: &mut Vm) -> Exit {
         let taken = vm.exceptions_taken();
         let exit = self.engine.run(vm);
-        if let Some(exception) = self.count(vm, taken)
+        // Always, as where names are is found while the first task runs.
+        let task = self.tasks.current(&vm.cpu, &vm.ram);
+        if let Some(exception) = self.count(vm, taken, task)
             && self.met > self.asked.skip
         {
-            self.recording = Some(Recording::begin(vm, self.met, exception));
+            self.recording = Some(Recording::begin(vm, self.met, task, exception));
         }
         exit
     }
 
     /// Counts the exception that was just taken, if it is an event of the kind that is wanted;
-    /// `taken` is how many there were before.
-    fn count(&mut self, vm: &Vm, taken: u64) -> Option<Exception> {
+    /// `taken` is how many there were before, `task` the one that runs.
+    fn count(&mut self, vm: &Vm, taken: u64, task: Option<TaskName>) -> Option<Exception> {
+        let is_process = |asked: &ProcessAsked| asked.is(vm.cpu.cp0.asid(), task);
         let exception = vm.cpu.last_exception().filter(|&exception| {
             vm.exceptions_taken() != taken
                 && self.is_wanted(exception)
                 && from_process(vm)
                 && self.asked.at.is_none_or(|at| at == vm.cpu.cp0.epc)
+                && self.asked.process.as_ref().is_none_or(is_process)
         });
         self.met += u64::from(exception.is_some());
         exception
@@ -190,7 +181,8 @@ impl<E: Engine> Engine for Recorder<E> {
             let taken = vm.exceptions_taken();
             let (exit, ended) = recording.step(&mut self.engine, vm);
             // An access may miss again before it succeeds.
-            self.count(vm, taken);
+            let task = self.tasks.current(&vm.cpu, &vm.ram);
+            self.count(vm, taken, task);
             if ended {
                 self.end();
                 return Exit::Stop;
@@ -241,7 +233,7 @@ fn work(before: &Counters, after: &Counters) -> Work {
 
 impl Recording {
     /// The CPU has just taken `exception` for the process's instruction.
-    fn begin(vm: &Vm, number: u64, exception: Exception) -> Self {
+    fn begin(vm: &Vm, number: u64, task: Option<TaskName>, exception: Exception) -> Self {
         let cp0 = &vm.cpu.cp0;
         let argument = |n| vm.cpu.get(Reg::new(n));
         let (pc, address) = (cp0.epc, cp0.bad_vaddr);
@@ -270,10 +262,11 @@ impl Recording {
             sequence: Sequence {
                 number,
                 at: vm.cpu.retired(),
+                task,
                 asid: cp0.asid(),
                 table: page_table(&vm.cpu, &vm.ram),
                 whole: false,
-                events: vec![first],
+                events: Vec::new(),
             },
             pc,
             kind,
@@ -284,14 +277,21 @@ impl Recording {
             },
             stage: None,
         };
+        recording.note(vm, first);
         recording.enter(vm, exception);
         recording
+    }
+
+    /// Adds what has just happened.
+    fn note(&mut self, vm: &Vm, event: Event) {
+        let at = vm.cpu.retired();
+        self.sequence.events.push(Timed { at, event });
     }
 
     /// The CPU has just taken `exception`, and the operating system is about to run.
     fn enter(&mut self, vm: &Vm, exception: Exception) {
         let cp0 = &vm.cpu.cp0;
-        self.sequence.events.push(Event::Exception {
+        let entered = Event::Exception {
             kind: exception,
             epc: cp0.epc,
             cause: cp0.cause(),
@@ -299,8 +299,9 @@ impl Recording {
             address: (exception != Exception::Syscall && exception != Exception::Interrupt)
                 .then_some(cp0.bad_vaddr),
             vector: vm.cpu.pc as u32,
-        });
-        self.stage = Some((Stage::default(), vm.counters.clone()));
+        };
+        self.note(vm, entered);
+        self.stage = Some(Run::begin(vm));
     }
 
     /// Lets one instruction run. Says whether the sequence is at its end.
@@ -328,16 +329,17 @@ impl Recording {
     /// Whether nothing more belongs to the sequence: the process goes on behind a system call, or
     /// another goes on.
     fn is_over(&self, vm: &Vm) -> bool {
-        let Some(Event::Resume { pc, same, .. }) = self.sequence.events.last() else {
+        let last = self.sequence.events.last().map(|timed| &timed.event);
+        let Some(Event::Resume { pc, same, .. }) = last else {
             return false;
         };
-        let call = matches!(self.sequence.events.first(), Some(Event::Call { .. }));
+        let call = !self.is_tlb();
         !vm.cpu.mode().is_kernel() && (call || !same || *pc != self.pc)
     }
 
     /// An instruction of the operating system has run.
     fn after_kernel(&mut self, vm: &mut Vm, before: &Before) {
-        let Some((stage, _)) = &mut self.stage else {
+        let Some(Run { stage, .. }) = &mut self.stage else {
             return;
         };
         let ran = vm.cpu.retired() - before.retired;
@@ -358,20 +360,15 @@ impl Recording {
         let left = !vm.cpu.mode().is_kernel();
         if let Some(random) = wrote.filter(|_| self.is_tlb()) {
             self.close(vm);
-            let kept = random && vm.config().second_tlb > 0;
-            let space = vm.cpu.soft_tlb().find(self.space);
-            let address = Va(self.address.into());
-            self.sequence.events.push(Event::TlbWrite {
+            let written = Event::TlbWrite {
                 pc: before.pc,
                 random,
-                kept,
                 entry: before.entry,
-                filled: space.is_some_and(|space| match self.kind {
-                    Access::Write => space.probe_write(address, 1).is_some(),
-                    Access::Read | Access::Fetch => space.probe_read(address, 1).is_some(),
-                }),
-            });
-            self.stage = Some((Stage::default(), vm.counters.clone()));
+                page: self.mapped(vm, &before.entry),
+                kept: random && vm.config().second_tlb > 0,
+            };
+            self.note(vm, written);
+            self.stage = Some(Run::begin(vm));
         }
         if left {
             self.close(vm);
@@ -380,16 +377,42 @@ impl Recording {
     }
 
     fn is_tlb(&self) -> bool {
-        matches!(self.sequence.events.first(), Some(Event::Access { .. }))
+        let first = self.sequence.events.first();
+        first.is_some_and(|timed| matches!(timed.event, Event::Access { .. }))
+    }
+
+    /// The page that was missed, as `entry` has it, which was just written.
+    fn mapped(&self, vm: &mut Vm, entry: &Entry) -> Option<Mapped> {
+        let address = Va(self.address.into());
+        if !entry.matches(address, self.space.asid) {
+            return None;
+        }
+        let (half, pa) = entry.translate(address);
+        let space = vm.cpu.soft_tlb().find(self.space);
+        let filled = space.is_some_and(|space| match self.kind {
+            Access::Write => space.probe_write(address, 1).is_some(),
+            Access::Read | Access::Fetch => space.probe_read(address, 1).is_some(),
+        });
+        Some(Mapped {
+            virtual_page: self.address & !PAGE_OFFSET,
+            physical_page: pa.0 as u32 & !PAGE_OFFSET,
+            valid: half.valid,
+            installed: filled.then(|| vm.ram.frame(pa)).flatten(),
+        })
     }
 
     /// The operating system's present run is at its end.
     fn close(&mut self, vm: &Vm) {
-        if let Some((mut stage, counters)) = self.stage.take()
+        if let Some(Run {
+            mut stage,
+            counters,
+            at,
+        }) = self.stage.take()
             && stage.instructions > 0
         {
             stage.monitor = work(&counters, &vm.counters);
-            self.sequence.events.push(Event::Kernel(stage));
+            let event = Event::Kernel(stage);
+            self.sequence.events.push(Timed { at, event });
         }
     }
 
@@ -398,21 +421,22 @@ impl Recording {
         let (to, asid) = (vm.cpu.pc as u32, vm.cpu.cp0.asid());
         let same =
             asid == self.sequence.asid && page_table(&vm.cpu, &vm.ram) == self.sequence.table;
-        let events = &mut self.sequence.events;
-        events.push(Event::Return { pc, to, asid });
-        events.push(Event::Resume { pc: to, asid, same });
+        self.note(vm, Event::Return { pc, to, asid });
+        self.note(vm, Event::Resume { pc: to, asid, same });
     }
 
     /// The process has made its access again. Says whether that ends the sequence.
     fn after_process(&mut self, vm: &Vm, before: &Before) -> bool {
         let refused = vm.exceptions_taken() != before.exceptions;
-        self.sequence.events.push(Event::Again {
+        let again = Event::Again {
             pc: self.pc,
             kind: self.kind,
             address: self.address,
             soft_misses: vm.counters.soft_misses - before.soft_misses,
             refused,
-        });
+        };
+        let at = before.retired;
+        self.sequence.events.push(Timed { at, event: again });
         if let Some(exception) = vm.cpu.last_exception().filter(|_| refused) {
             self.address = vm.cpu.cp0.bad_vaddr;
             self.enter(vm, exception);

@@ -146,6 +146,13 @@ impl Ram {
         self.pmap.resident(pa).is_some()
     }
 
+    /// The frame of machine memory that the page of `pa` is in, if it is in one.
+    #[must_use]
+    pub fn frame(&self, pa: Pa) -> Option<Frame> {
+        let access = self.pmap.resident(pa)?;
+        Some(access.ma.into())
+    }
+
     /// Notes that the host failed. The first failure is the cause of those that follow.
     pub(crate) fn fail(&self, failure: HostFailure) {
         let _ = self.failure.set(failure);
