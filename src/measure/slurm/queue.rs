@@ -127,8 +127,8 @@ mod tests {
         let shown = queue.shown(&[0, 1], Path::new("/f/%a.log"));
         assert_eq!(
             shown,
-            "sbatch --parsable --job-name=mirrorball '--array=0-1' --output=/f/%a.log \
-             --open-mode=truncate '--partition=a b' <<'END'\n#!/bin/sh\nexec mirrorball bench -s \
+            "sbatch --parsable '--job-name=mirrorball' '--array=0-1' '--output=/f/%a.log' \
+             '--open-mode=truncate' '--partition=a b' <<'END'\n#!/bin/sh\nexec mirrorball bench -s \
              'jit --hot 7' --point \"$SLURM_ARRAY_TASK_ID\"\nEND\n"
         );
     }
