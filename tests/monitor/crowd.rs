@@ -154,10 +154,17 @@ impl Fleet for Crowd {
         outcome: Option<Outcome>,
         _: Duration,
     ) {
+        let state = state::hash(&machine.vm);
+        let after = outcome.map(|outcome| machine.vm.outcome_after(outcome));
+        if after != outcome
+            && let Some(failure) = machine.vm.ram.failure()
+        {
+            self.notice(number, &format!("ends: {failure}"));
+        }
         let end = End {
-            outcome,
+            outcome: after,
             instructions: machine.vm.cpu.retired(),
-            state: state::hash(&machine.vm),
+            state,
             output: String::from_utf8_lossy(&machine.host.0).into_owned(),
             difference: machine.engine.engine.difference().map(str::to_owned),
         };

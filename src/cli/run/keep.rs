@@ -67,10 +67,11 @@ pub(super) fn end_record(
 }
 
 fn ending(vm: &Vm, outcome: Outcome) -> Ending {
+    let state = state::hash(vm);
     Ending {
-        outcome,
+        outcome: vm.outcome_after(outcome),
         instructions: vm.cpu.retired(),
-        state: state::hash(vm),
+        state,
     }
 }
 

@@ -104,13 +104,14 @@ impl End {
         outcome: Outcome,
         hashed: bool,
     ) -> Self {
+        let state = if hashed { state::hash(vm) } else { 0 };
         Self {
-            outcome,
+            outcome: vm.outcome_after(outcome),
             unfinished: None,
             scripted_out: false,
             difference: engine.difference().map(str::to_owned),
             failure: vm.ram.failure().map(ToString::to_string),
-            state: if hashed { state::hash(vm) } else { 0 },
+            state,
             processes: vm.processes(),
             report: Report::gather(vm, engine, host),
         }
