@@ -72,6 +72,7 @@ mod tests {
     use crate::memory::pmap::{HIGH_BASE, LOW_LIMIT, Pmap};
 
     #[test]
+    #[cfg_attr(miri, ignore = "it takes minutes")]
     fn the_pages_of_rom_are_between_low_and_high_ram_and_are_neither() {
         let bytes = LOW_LIMIT + 2 * PAGE_SIZE;
         let machine = MachineMemory::new(bytes).unwrap();
