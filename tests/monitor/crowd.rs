@@ -155,7 +155,7 @@ impl Fleet for Crowd {
         _: Duration,
     ) {
         let state = state::hash(&machine.vm);
-        let after = outcome.map(|outcome| machine.vm.outcome_after(outcome));
+        let after = outcome.map(|outcome| state::outcome_after(&machine.vm, outcome));
         if after != outcome
             && let Some(failure) = machine.vm.ram.failure()
         {

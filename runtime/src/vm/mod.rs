@@ -35,7 +35,6 @@ use crate::device::network::Network;
 use crate::device::stroke::Stroke;
 use crate::device::virtio::PRINTED;
 use crate::device::{Backends, Outside};
-use crate::exit::Outcome;
 use crate::hypercall::{CONSOLE_MOST, CONSOLE_PIECE, WORK_MOST};
 use crate::insight::{Insight, Process};
 use crate::memory::machine::{MachineMemory, MachineMemoryError};
@@ -167,16 +166,6 @@ impl Vm {
         self.arrivals.keep();
         self.edits = Some(Vec::new());
         Ok(twin)
-    }
-
-    /// How a machine ends that has come to `outcome`, once all of its memory was looked at: what is read
-    /// then may be what the host has lost.
-    #[must_use]
-    pub fn outcome_after(&self, outcome: Outcome) -> Outcome {
-        match self.ram.failure() {
-            Some(_) => Outcome::HostFailure,
-            None => outcome,
-        }
     }
 
     /// Notes that the host failed the engine. The machine ends before its next instruction.

@@ -2,6 +2,7 @@
 
 use super::Vm;
 use crate::addr::{PAGE_SIZE, Pa};
+use crate::exit::Outcome;
 use crate::memory::share::is_zero;
 use crate::memory::{Ram, differing};
 use crate::vcpu::Vcpu;
@@ -22,6 +23,16 @@ pub fn hash(vm: &Vm) -> u64 {
         }
     }
     hasher.finish()
+}
+
+/// How a machine ends that has come to `outcome`, once its [`hash`] was taken: what is read then may be
+/// what the host has lost.
+#[must_use]
+pub fn outcome_after(vm: &Vm, outcome: Outcome) -> Outcome {
+    match vm.ram.failure() {
+        Some(_) => Outcome::HostFailure,
+        None => outcome,
+    }
 }
 
 /// Feeds everything that the CPU is to `hasher`.

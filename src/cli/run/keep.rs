@@ -69,7 +69,7 @@ pub(super) fn end_record(
 fn ending(vm: &Vm, outcome: Outcome) -> Ending {
     let state = state::hash(vm);
     Ending {
-        outcome: vm.outcome_after(outcome),
+        outcome: state::outcome_after(vm, outcome),
         instructions: vm.cpu.retired(),
         state,
     }

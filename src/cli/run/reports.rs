@@ -106,7 +106,7 @@ impl End {
     ) -> Self {
         let state = if hashed { state::hash(vm) } else { 0 };
         Self {
-            outcome: vm.outcome_after(outcome),
+            outcome: state::outcome_after(vm, outcome),
             unfinished: None,
             scripted_out: false,
             difference: engine.difference().map(str::to_owned),
