@@ -41,4 +41,6 @@ pub enum Outcome {
     HostFailure,
     /// It has come to the instruction count to which it was to run.
     Reached,
+    /// It goes on under another monitor.
+    Moved,
 }

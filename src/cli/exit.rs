@@ -41,7 +41,7 @@ impl Exit {
     pub const ALL: [(Self, &'static str); 12] = [
         (
             Self::Done,
-            "the guest powered off, or Ctrl-A x, or --until is reached",
+            "the guest powered off, or Ctrl-A x, or --until is reached, or the machine has moved",
         ),
         (
             Self::Host,
@@ -126,7 +126,7 @@ impl Exit {
 impl From<Outcome> for Exit {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::PowerOff | Outcome::Quit | Outcome::Reached => Self::Done,
+            Outcome::PowerOff | Outcome::Quit | Outcome::Reached | Outcome::Moved => Self::Done,
             Outcome::Reset => Self::Reset,
             Outcome::Limit => Self::Limit,
             Outcome::Halted => Self::Stopped,

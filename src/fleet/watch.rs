@@ -193,7 +193,7 @@ fn state(phase: Phase) -> VmState {
         Phase::Running => VmState::Running,
         Phase::Ready | Phase::Blocked | Phase::Starved { .. } => VmState::Waiting,
         Phase::Idle { .. } => VmState::Idle,
-        Phase::Paused | Phase::Halted => VmState::Paused,
+        Phase::Paused | Phase::Halted | Phase::Parting => VmState::Paused,
         Phase::Ended(_) => VmState::Stopped,
     }
 }

@@ -223,7 +223,9 @@ fn record(file: &NamedTempFile, finished: &Finished, timeout: Duration) -> Resul
     match (&record.unfinished, record.outcome) {
         (Some(unfinished), _) => Err(unfinished.clone()),
         (None, Ending::Halted) => Err("the guest waits for what cannot come".to_owned()),
-        (None, Ending::Difference | Ending::Starved | Ending::HostFailure) => Err(ended(finished)),
+        (None, Ending::Difference | Ending::Starved | Ending::HostFailure | Ending::Moved) => {
+            Err(ended(finished))
+        }
         (
             None,
             Ending::PowerOff | Ending::Reset | Ending::Limit | Ending::Quit | Ending::Reached,

@@ -266,6 +266,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Starved => "out of memory",
         Outcome::HostFailure => "host failure",
         Outcome::Reached => "count reached",
+        Outcome::Moved => "moved",
     }
 }
 

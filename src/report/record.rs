@@ -62,6 +62,8 @@ pub enum Ending {
     HostFailure,
     /// It came to the instruction count of `--until`.
     Reached,
+    /// It goes on under another monitor.
+    Moved,
 }
 
 impl From<Outcome> for Ending {
@@ -76,6 +78,7 @@ impl From<Outcome> for Ending {
             Outcome::Starved => Self::Starved,
             Outcome::HostFailure => Self::HostFailure,
             Outcome::Reached => Self::Reached,
+            Outcome::Moved => Self::Moved,
         }
     }
 }

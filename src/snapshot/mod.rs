@@ -11,7 +11,7 @@ mod write;
 
 pub use format::{Index, SnapshotError};
 pub use read::Snapshot;
-pub use write::Saved;
+pub use write::{Saved, Writer};
 
 #[cfg(any(test, fuzzing))]
 mod made_up;

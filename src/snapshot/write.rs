@@ -1,5 +1,6 @@
 //! Writing a snapshot, from front to back.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use mirrorball_runtime::addr::{PAGE_BITS, PAGE_SIZE};
@@ -34,17 +35,14 @@ impl Saved {
     /// # Errors
     /// If the host does not give a page, or `out` takes no more.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut pages = Pages::new(out)?;
-        for page in self.memory.contents() {
-            let (pa, content) = page.map_err(io::Error::other)?;
-            pages.add((pa.0 >> PAGE_BITS) as u32, &content)?;
-        }
-        pages.finish(self)
+        let mut writer = Writer::new(out)?;
+        writer.add(&self.memory, None)?;
+        writer.finish(&self.name, &self.vm, &self.disks)
     }
 }
 
-/// The part of the file that is written.
-struct Pages<'a> {
+/// A snapshot that is being written. A page may be written again: what is written last counts.
+pub struct Writer<'a> {
     out: &'a mut dyn Write,
     compressor: zstd::bulk::Compressor<'static>,
     /// How many bytes were written.
@@ -53,12 +51,17 @@ struct Pages<'a> {
     filling: Vec<u8>,
     /// The stored pages, by the hash of their content.
     known: FxHashMap<blake3::Hash, u32>,
-    pages: Vec<(u32, u32)>,
+    /// Which stored page each page of RAM is like, unless it is zeros.
+    pages: BTreeMap<u32, u32>,
     chunks: Vec<Chunk>,
 }
 
-impl<'a> Pages<'a> {
-    fn new(out: &'a mut dyn Write) -> io::Result<Self> {
+impl<'a> Writer<'a> {
+    /// Begins a snapshot.
+    ///
+    /// # Errors
+    /// If `out` takes nothing.
+    pub fn new(out: &'a mut dyn Write) -> io::Result<Self> {
         out.write_all(MAGIC)?;
         Ok(Self {
             out,
@@ -66,15 +69,40 @@ impl<'a> Pages<'a> {
             at: MAGIC.len() as u64,
             filling: Vec::with_capacity(CHUNK_PAGES << PAGE_BITS),
             known: FxHashMap::default(),
-            pages: Vec::new(),
+            pages: BTreeMap::new(),
             chunks: Vec::new(),
         })
     }
 
-    fn add(&mut self, number: u32, content: &Content) -> io::Result<()> {
+    /// How many bytes were written so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.at
+    }
+
+    /// Writes the pages of `memory` that may differ from those of `before`, which were written. Says how
+    /// many these are.
+    ///
+    /// # Errors
+    /// If the host does not give a page, or `out` takes no more.
+    pub fn add(&mut self, memory: &Frozen, before: Option<&Frozen>) -> io::Result<u64> {
+        let mut count = 0;
+        for page in memory.changed(before) {
+            let (pa, content) = page.map_err(io::Error::other)?;
+            let number = (pa.0 >> PAGE_BITS) as u32;
+            match content {
+                Some(content) => self.put_page(number, &content)?,
+                None => drop(self.pages.remove(&number)),
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn put_page(&mut self, number: u32, content: &Content) -> io::Result<()> {
         let next = self.known.len() as u32;
         let stored = *self.known.entry(blake3::hash(content)).or_insert(next);
-        self.pages.push((number, stored));
+        self.pages.insert(number, stored);
         if stored == next {
             self.filling.extend_from_slice(content);
         }
@@ -101,15 +129,19 @@ impl<'a> Pages<'a> {
         self.out.write_all(bytes)
     }
 
-    fn finish(mut self, saved: &Saved) -> io::Result<()> {
+    /// Writes the rest: the state of a machine that is called `name` and has these disks.
+    ///
+    /// # Errors
+    /// If `out` takes no more.
+    pub fn finish(mut self, name: &str, vm: &SavedVm, disks: &[Mark]) -> io::Result<()> {
         if !self.filling.is_empty() {
             self.end_chunk()?;
         }
         let index = Index {
-            name: saved.name.clone(),
-            vm: saved.vm.clone(),
-            disks: saved.disks.clone(),
-            pages: std::mem::take(&mut self.pages),
+            name: name.to_owned(),
+            vm: vm.clone(),
+            disks: disks.to_vec(),
+            pages: std::mem::take(&mut self.pages).into_iter().collect(),
             chunks: std::mem::take(&mut self.chunks),
         };
         let index = postcard::to_stdvec(&index).map_err(io::Error::other)?;

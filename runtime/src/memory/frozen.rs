@@ -67,7 +67,32 @@ impl Frozen {
             }
         })
     }
+
+    /// Every page that may hold something else than in `before`, an older copy of the same machine's
+    /// memory, or of zeros without one: in order of address, with its content if it is not zeros.
+    ///
+    /// A frame is never written while a copy has it, and goes to no other page: a page that is in the
+    /// same place in both copies is the same.
+    ///
+    /// # Errors
+    /// For a page that the host does not give.
+    pub fn changed<'a>(
+        &'a self,
+        before: Option<&'a Self>,
+    ) -> impl Iterator<Item = Result<Changed<'a>, HostFailure>> + 'a {
+        let was = move |pa| before.and_then(|before| before.pmap.page(pa));
+        let pages = self.pmap.touched();
+        pages
+            .filter(move |&(pa, page)| was(pa) != Some(page))
+            .map(|(pa, page)| {
+                let content = self.pmap.content(page, &self.machine)?;
+                Ok((pa, content.filter(|content| !is_zero(content))))
+            })
+    }
 }
+
+/// A page that may hold something else than before, and its content if it is not zeros.
+pub type Changed<'a> = (Pa, Option<Cow<'a, Content>>);
 
 impl Drop for Frozen {
     fn drop(&mut self) {
@@ -173,6 +198,31 @@ mod tests {
         assert_eq!(firsts(&second), then, "it outlives its machine");
         drop(second);
         assert_eq!(machine.frames_in_use(), 0);
+    }
+
+    #[test]
+    fn what_was_written_since_a_copy_is_what_differs_from_it() {
+        let mut ram = ram(8);
+        (0..4).for_each(|page| write(&mut ram, page, &[page as u8 + 1]));
+        let changed = |now: &Frozen, before: Option<&Frozen>| {
+            let pages = now.changed(before).map(|page| page.unwrap());
+            let pages = pages.map(|(pa, content)| (pa.page_number(), content.map(|it| it[0])));
+            pages.collect::<Vec<_>>()
+        };
+        let first = ram.freeze().unwrap();
+        let all = [(0, Some(1)), (1, Some(2)), (2, Some(3)), (3, Some(4))];
+        assert_eq!(changed(&first, None), all);
+        assert_eq!(changed(&ram.freeze().unwrap(), Some(&first)), []);
+        write(&mut ram, 1, b"x");
+        write(&mut ram, 2, &[0; PAGE_SIZE as usize]);
+        write(&mut ram, 6, b"y");
+        let second = ram.freeze().unwrap();
+        let since = [(1, Some(b'x')), (2, None), (6, Some(b'y'))];
+        assert_eq!(changed(&second, Some(&first)), since);
+        drop(first);
+        write(&mut ram, 1, b"z");
+        let third = ram.freeze().unwrap();
+        assert_eq!(changed(&third, Some(&second)), [(1, Some(b'z'))]);
     }
 
     #[test]

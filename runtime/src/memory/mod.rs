@@ -20,7 +20,7 @@ mod window;
 pub use backmap::{Frame, User, VmId};
 pub use differing::differing;
 pub use failure::HostFailure;
-pub use frozen::{Busy, Frozen};
+pub use frozen::{Busy, Changed, Frozen};
 pub use homes::Home;
 pub use kept::{Kept, Tally};
 pub use ram::Ram;

@@ -20,6 +20,12 @@ pub enum Command {
     Halt,
     /// Let it go on as far as its debugger wants.
     Continue,
+    /// Have it stand still, as it is to go on under another monitor.
+    Part,
+    /// Let it go on here, as it cannot there.
+    Stay,
+    /// End it, as it goes on there.
+    Leave,
     /// Make it anew, whatever it is doing.
     Reset,
     /// End it.
@@ -48,6 +54,12 @@ pub enum CommandError {
     /// It has not begun to run.
     #[error("the machine has not begun to run; ask again")]
     Fresh,
+    /// It is on its way.
+    #[error("the machine moves to another monitor; wait until it is there")]
+    Parting,
+    /// It is not.
+    #[error("the machine does not move to another monitor")]
+    Settled,
     /// What reaches it is known.
     #[error("the machine is what it was in an earlier run; nothing else reaches it")]
     Replayed,
@@ -110,6 +122,7 @@ impl<F: Fleet> Monitor<F> {
             Phase::Ended(_) => return Err(CommandError::Ended),
             Phase::Paused => return Err(CommandError::Paused),
             Phase::Halted => return Err(CommandError::Halted),
+            Phase::Parting => return Err(CommandError::Parting),
             _ => {}
         }
         let mut machine = lock(&self.slots[hold.number].machine);
@@ -148,11 +161,14 @@ impl<F: Fleet> Monitor<F> {
                 lock(&self.state).tasks[number].target = pages;
                 Keeper(self).ask_anew(number);
             }
+            _ if phase == Phase::Parting => return self.obey_parting(number, command),
+            Command::Stay | Command::Leave => return Err(CommandError::Settled),
             Command::Start if !ended => return Err(CommandError::Running),
             Command::Start | Command::Reset => return Ok(self.empty(number)),
             _ if ended => return Err(CommandError::Ended),
             Command::Stop => return Ok(self.end(number, Some(Outcome::Quit))),
             Command::Halt => return Ok(self.halt(number, phase)),
+            Command::Part => return self.part(number, phase),
             Command::Continue if phase == Phase::Halted => {
                 lock(&self.state).rouse(number, Instant::now());
                 return Ok(Phase::Ready);
@@ -170,20 +186,51 @@ impl<F: Fleet> Monitor<F> {
         Ok(phase)
     }
 
+    /// Has a machine do what it is told that may go on under another monitor.
+    fn obey_parting(&self, number: usize, command: Command) -> Result<Phase, CommandError> {
+        match command {
+            Command::Stay => {
+                lock(&self.state).rouse(number, Instant::now());
+                Ok(Phase::Ready)
+            }
+            Command::Leave => Ok(self.end(number, Some(Outcome::Moved))),
+            _ => Err(CommandError::Parting),
+        }
+    }
+
+    /// Stops a machine that is to go on under another monitor.
+    fn part(&self, number: usize, phase: Phase) -> Result<Phase, CommandError> {
+        match phase {
+            Phase::Paused => return Err(CommandError::Paused),
+            Phase::Halted => return Err(CommandError::Halted),
+            _ if lock(&self.slots[number].machine).is_none() => return Err(CommandError::Fresh),
+            _ => {}
+        }
+        self.pass_time(number);
+        Ok(Phase::Parting)
+    }
+
     /// Stops a machine for its debugger, with all shown that it has printed.
     fn halt(&self, number: usize, phase: Phase) -> Phase {
         if phase == Phase::Halted {
             return phase;
         }
-        lock(&self.state).rouse(number, Instant::now());
-        let passed = lock(&self.state).tasks[number].passed.take();
+        self.pass_time(number);
         if let Some(machine) = lock(&self.slots[number].machine).as_mut() {
-            if let Some(passed) = passed {
-                machine.vm.pass(passed);
-            }
             machine.vm.stand_still(&mut machine.host);
         }
         Phase::Halted
+    }
+
+    /// Has the time until now pass for an idle machine.
+    fn pass_time(&self, number: usize) {
+        lock(&self.state).rouse(number, Instant::now());
+        let passed = lock(&self.state).tasks[number].passed.take();
+        if let (Some(machine), Some(passed)) =
+            (lock(&self.slots[number].machine).as_mut(), passed)
+        {
+            machine.vm.pass(passed);
+        }
     }
 
     /// The time until now is the last that passes for an idle machine.

@@ -155,6 +155,8 @@ pub enum Phase {
     Paused,
     /// It stands still for its debugger.
     Halted,
+    /// It stands still until it is known whether it goes on under another monitor.
+    Parting,
     /// Its console has no room: nothing reads what it printed.
     Blocked,
     /// There is no machine memory for it.
@@ -350,6 +352,16 @@ impl<F: Fleet> Monitor<F> {
         let _hold = self.visit(number);
         let mut machine = lock(&self.slots[number].machine);
         machine.as_mut().map(|machine| change(&mut machine.vm))
+    }
+
+    /// Makes machine `number`, if there is none yet, before its first turn.
+    ///
+    /// # Errors
+    /// Says in a line why there is none.
+    pub fn prepare(&self, number: usize) -> Result<(), String> {
+        let _hold = self.visit(number);
+        let mut machine = lock(&self.slots[number].machine);
+        turn::made(self, number, &mut machine).map(drop)
     }
 
     /// Wakes machine `number` if it waits for the world outside: something was typed, or there is

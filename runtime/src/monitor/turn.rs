@@ -78,7 +78,7 @@ impl Turn {
     pub(super) fn run<F: Fleet>(&self, monitor: &Monitor<F>) -> End {
         let slot = &monitor.slots[self.number];
         let mut held = lock(&slot.machine);
-        let run = || match self.made(monitor, &mut held) {
+        let run = || match made(monitor, self.number, &mut held) {
             Ok(machine) => self.slices(monitor, machine),
             Err(why) => End::Failed(why),
         };
@@ -88,27 +88,6 @@ impl Turn {
             *lock(&slot.snapshot) = snapshot(monitor, machine);
         }
         end
-    }
-
-    /// The machine in a slot that this thread holds.
-    fn made<'a, F: Fleet>(
-        &self,
-        monitor: &Monitor<F>,
-        held: &'a mut Option<MachineOf<F>>,
-    ) -> Result<&'a mut MachineOf<F>, String> {
-        if held.is_none() {
-            let mut machine = monitor.fleet.make(self.number, &monitor.memory)?;
-            let vm = &mut machine.vm;
-            let _ = vm.come_back_by(monitor.slots[self.number].leash.flag());
-            if monitor.config.share_pages > 0 {
-                // What was loaded others may have as well.
-                vm.view().begin_epoch();
-                vm.ram.share_some(usize::MAX, true);
-            }
-            *held = Some(machine);
-        }
-        held.as_mut()
-            .ok_or_else(|| "there is no machine".to_owned())
     }
 
     /// Runs a machine until something comes between.
@@ -168,6 +147,27 @@ impl Turn {
         let state = lock(&monitor.state);
         monitor.is_hurried() || state.quit || state.tasks[self.number].is_awaited()
     }
+}
+
+/// The machine in a slot that this thread holds, which is made if there is none.
+pub(super) fn made<'a, F: Fleet>(
+    monitor: &Monitor<F>,
+    number: usize,
+    held: &'a mut Option<MachineOf<F>>,
+) -> Result<&'a mut MachineOf<F>, String> {
+    if held.is_none() {
+        let mut machine = monitor.fleet.make(number, &monitor.memory)?;
+        let vm = &mut machine.vm;
+        let _ = vm.come_back_by(monitor.slots[number].leash.flag());
+        if monitor.config.share_pages > 0 {
+            // What was loaded others may have as well.
+            vm.view().begin_epoch();
+            vm.ram.share_some(usize::MAX, true);
+        }
+        *held = Some(machine);
+    }
+    held.as_mut()
+        .ok_or_else(|| "there is no machine".to_owned())
 }
 
 /// What others may know of a machine.
