@@ -68,6 +68,8 @@ pub mod machine;
 #[cfg(feature = "program")]
 pub mod measure;
 #[cfg(feature = "program")]
+pub mod migration;
+#[cfg(feature = "program")]
 pub mod net;
 #[cfg(feature = "program")]
 pub mod profile;

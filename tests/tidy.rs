@@ -63,6 +63,7 @@ const LAYERS: &[&[&str]] = &[
     &["machine"],
     &["report"],
     &["control"],
+    &["migration"],
     &["gdb"],
     &["state"],
     &["bisect"],

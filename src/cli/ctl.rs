@@ -1,6 +1,7 @@
 //! `mirrorball ctl`: asks a running monitor, or has it do something.
 
 mod debugger;
+mod migrate;
 mod shutdown;
 
 use std::io;
@@ -128,6 +129,12 @@ enum Question {
         /// The file
         file: PathBuf,
     },
+    /// Have a VM go on under another monitor while it runs: no byte that is typed is lost, and it stands
+    /// still for some milliseconds. docs/migration.md tells more
+    ///
+    /// Example: `mirrorball run --incoming there.in --control there.sock` waits, on this host or behind a
+    /// socket that `ssh -L` forwards, and `mirrorball ctl migrate web --to there.in` moves web.
+    Migrate(migrate::MigrateArgs),
     /// Wait for GDB at PLACE, for a VM that runs: it stands still when GDB connects, and goes on when
     /// GDB lets it or leaves. Other VMs run on. docs/debugging.md tells more
     Gdb(debugger::GdbArgs),
@@ -164,6 +171,7 @@ pub(super) fn execute(args: &CtlArgs) -> Result<Exit, CliError> {
         Question::Share { vm, n } => act(vm, Action::Share(*n)),
         Question::Memory { vm, size } => act(vm, Action::MemoryTarget(*size)),
         Question::Snapshot { vm, file } => save(&client, vm, file),
+        Question::Migrate(args) => migrate::execute(&client, json, args),
         Question::Gdb(args) => return debugger::execute(&client, args),
         Question::Ps { vm } => answer(json, client.processes(vm), |list| processes(list)),
         Question::Metrics if json => answer(json, client.status(), |_| String::new()),
@@ -178,7 +186,7 @@ fn attach(client: &Client, vm: &str) -> Result<Exit, CliError> {
     complain(&format!("at the console of {vm}; Ctrl-A d detaches"));
     match console::attach::attach(stream).map_err(CliError::Attach)? {
         Left::Detached => complain(&format!("detached; {vm} runs on")),
-        Left::Ended => complain(&format!("{vm} and its monitor have ended")),
+        Left::Ended => complain(&format!("the console of {vm} has ended")),
     }
     Ok(Exit::Done)
 }

@@ -20,6 +20,7 @@ use crate::image::{FileError, ImageError};
 use crate::machine::{SpecError, StartError};
 use crate::measure::programs::Disagreement;
 use crate::measure::{Difference, MeasureError};
+use crate::migration::{CarryError, IncomingError};
 use crate::profile::SymbolError;
 use crate::record::RecordError;
 use crate::report::OutFileError;
@@ -109,6 +110,16 @@ pub enum CliError {
     Socket(#[from] SocketError),
     #[error(transparent)]
     Client(#[from] ClientError),
+    #[error(
+        "{socket}: no monitor waits there: {source}; start one with `mirrorball run --incoming`"
+    )]
+    NoneWaits { socket: String, source: io::Error },
+    #[error(transparent)]
+    Carry(#[from] CarryError),
+    #[error(transparent)]
+    Incoming(#[from] IncomingError),
+    #[error("--incoming is for one machine that comes with all that it is made of; leave out {0}")]
+    IncomingOne(&'static str),
     #[error("cannot show the console on this terminal: {0}")]
     Attach(#[source] io::Error),
     #[error("cannot show VMs on this terminal: {0}; --once prints a table anywhere")]
@@ -178,6 +189,9 @@ impl CliError {
             Self::Fetch(error) => error.exit(),
             Self::Measure(error) if error.is_usage() => Exit::Usage,
             Self::Client(error) if error.is_usage() => Exit::Usage,
+            Self::Incoming(error) if error.is_usage() => Exit::Usage,
+            Self::NoneWaits { .. } | Self::IncomingOne(_) => Exit::Usage,
+            Self::Carry(_) | Self::Incoming(_) => Exit::Host,
             Self::Socket(error) if error.is_usage() => Exit::Usage,
             Self::Socket(_) | Self::Client(_) | Self::Top(_) | Self::Attach(_) => Exit::Host,
             Self::Fleet(error) if error.is_usage() => Exit::Usage,

@@ -7,12 +7,17 @@ use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Waker;
 use super::escape::{ATTACHED_HELP, Command, Escape, Typed, read_keys};
 use super::frames::Said;
+use super::gate::Gate;
 use super::raw;
 use super::terminal::raw_stdin;
+
+/// How long it may take to say what was typed when the console goes.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// Why a console is shown no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +86,18 @@ pub fn attach(stream: UnixStream) -> io::Result<Left> {
     raw::when_resized(Waker::new(move || resized.say_size()));
     teller.say_size();
     let listener = teller.clone();
+    let gate = Gate::default();
+    let input = gate.before(io::stdin());
     thread::Builder::new()
         .name("keys".to_owned())
-        .spawn(move || listener.listen(io::stdin().lock(), escape))?;
+        .spawn(move || listener.listen(input, escape))?;
     show(&stream, io::stdout())?;
+    // What was read is said, and the rest is for what reads standard input next.
+    let end = Instant::now() + LAST_WORDS;
+    while !gate.close() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let _ = stream.shutdown(Shutdown::Both);
     drop(raw);
     Ok(match teller.detached.load(Ordering::Relaxed) {
         true => Left::Detached,

@@ -5,6 +5,7 @@
 //! too: while that is full they are not read.
 
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
@@ -56,6 +57,8 @@ struct Client {
     at: u64,
     /// Whether it may send more.
     sends: bool,
+    /// Whether it was told that no more comes.
+    parted: bool,
 }
 
 impl Client {
@@ -81,6 +84,17 @@ impl Client {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
             }
+        }
+    }
+
+    /// Lets it know that no more comes, once it has all. It goes when it has sent what it has to send.
+    fn part(&mut self, end: u64) {
+        if self.at >= end && self.greeting.is_empty() && !self.parted {
+            let _ = self.stream.shutdown(Shutdown::Write);
+            self.parted = true;
+        }
+        if self.parted && !self.sends {
+            self.at = u64::MAX;
         }
     }
 
@@ -188,7 +202,14 @@ impl Exchange {
         let shared = &*self.shared;
         self.clients
             .retain_mut(|client| client.at != u64::MAX && client.send(shared));
-        shared.lock().clients = self.clients.len();
+        let mut state = shared.lock();
+        if state.parting {
+            let end = state.ring.end();
+            self.clients.iter_mut().for_each(|client| client.part(end));
+            self.clients.retain(|client| client.at != u64::MAX);
+        }
+        state.clients = self.clients.len();
+        state.owing = self.typist.is_stalled();
         ended
     }
 
@@ -228,6 +249,7 @@ impl Exchange {
     fn accept(&mut self, listener: &UnixListener) {
         loop {
             match listener.accept() {
+                Ok(_) if self.shared.lock().parting => {}
                 Ok((stream, _)) => self.welcome(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => {
@@ -246,6 +268,7 @@ impl Exchange {
             greeting: Vec::new(),
             at: 0,
             sends: true,
+            parted: false,
         });
     }
 
@@ -269,6 +292,7 @@ impl Exchange {
             greeting: greeting.into_bytes(),
             at,
             sends: true,
+            parted: false,
         });
     }
 

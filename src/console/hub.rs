@@ -71,6 +71,10 @@ pub(super) struct State {
     /// Whether the thread has been told that there is something new.
     pub rung: bool,
     pub ended: bool,
+    /// Whether the machine goes elsewhere: clients are told so, and what they have sent is still typed.
+    pub parting: bool,
+    /// Whether something that clients have sent is not typed yet.
+    pub owing: bool,
     /// What the thread needs, until it is there.
     waiting: Option<(UnixStream, Keys)>,
     thread: Option<JoinHandle<()>>,
@@ -116,6 +120,8 @@ impl Hub {
             clients: 0,
             rung: false,
             ended: false,
+            parting: false,
+            owing: false,
             waiting: Some((rung, keys)),
             thread: None,
         });
@@ -137,7 +143,7 @@ impl Hub {
     pub fn join(&self, client: UnixStream) -> io::Result<()> {
         let mut state = self.0.lock();
         self.serve(&mut state, None)?;
-        if state.ended {
+        if state.ended || state.parting {
             return Err(ErrorKind::NotConnected.into());
         }
         state.newcomers.push(client);
@@ -165,6 +171,18 @@ impl Hub {
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {
         self.0.lock().ring.all().len()
+    }
+
+    /// Tells clients last words, and has no more come. Says whether all that they have sent is typed, and
+    /// they are gone.
+    pub(crate) fn part(&self, words: &[u8]) -> bool {
+        let mut state = self.0.lock();
+        if !state.parting {
+            state.parting = true;
+            state.ring.push(words);
+            self.0.ring(&mut state);
+        }
+        state.clients == 0 && state.newcomers.is_empty() && !state.owing
     }
 
     /// Gives clients a moment to read the rest.

@@ -13,6 +13,7 @@ pub mod attach;
 pub mod escape;
 mod exchange;
 mod frames;
+mod gate;
 mod hub;
 mod outlet;
 mod pace;

@@ -16,6 +16,7 @@ use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 use mirrorball_runtime::vm::host::{Host, Input};
 
+use super::frames::Said;
 use super::outlet::ROOM;
 use super::raw;
 use super::script::Unfinished;
@@ -122,6 +123,18 @@ impl Session {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Takes what was typed and the guest was not given, as clients of consoles say it, and has no more be
+    /// read from standard input. Says whether all that was read was given or is in it.
+    pub fn hand_over(&mut self) -> (Vec<u8>, bool) {
+        let mut strokes = std::mem::take(&mut self.typed);
+        let mut whole = true;
+        if let Some(source) = &mut self.source {
+            whole = source.close_gate();
+            strokes.extend(source.take(usize::MAX));
+        }
+        (Said::Typed(strokes).to_bytes(), whole)
     }
 
     /// Whether the machine is to end.

@@ -13,6 +13,7 @@ use mirrorball_runtime::account::Holding;
 use mirrorball_runtime::device::stroke::Stroke;
 use mirrorball_runtime::device::virtio::WindowSize;
 
+use super::gate::Gate;
 use super::raw::{self, RawMode};
 
 /// Called when there is something new to look at, from whatever thread brings it: it has to come
@@ -149,6 +150,8 @@ pub struct Source {
     heard: u64,
     /// The terminal is in raw mode for as long as this lives, if it is a terminal.
     raw: Option<RawMode>,
+    /// Before what reads standard input for it, if anything does.
+    gate: Option<Gate>,
 }
 
 impl Source {
@@ -164,6 +167,7 @@ impl Source {
             way: Arc::clone(&way),
             heard: 0,
             raw: None,
+            gate: None,
         };
         (Keys { way, waker }, source)
     }
@@ -202,6 +206,16 @@ impl Source {
     pub(super) fn keeping(mut self, raw: Option<RawMode>) -> Self {
         self.raw = raw;
         self
+    }
+
+    pub(super) fn behind(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// Has no more be read for it from standard input. Says whether all that was read is here.
+    pub(super) fn close_gate(&self) -> bool {
+        self.gate.as_ref().is_none_or(Gate::close)
     }
 
     /// The size of the window in which was typed last, if it is known.

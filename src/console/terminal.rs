@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use super::escape::{Command, Escape, HELP, Typed, read_keys};
+use super::gate::Gate;
 use super::raw::{self, RawMode};
 use super::{Keys, Source, Waker};
 
@@ -29,6 +30,8 @@ pub fn open(waker: Waker) -> io::Result<Source> {
         None => (FROM_PIPE, None),
     };
     let (keys, source) = Source::new(room, waker.clone());
+    let gate = Gate::default();
+    let input = gate.before(io::stdin());
     let own = source.waker();
     raw::when_resized(Waker::new(move || {
         own.wake();
@@ -38,9 +41,9 @@ pub fn open(waker: Waker) -> io::Result<Source> {
         .name("console".to_owned())
         .spawn(move || {
             narrow(Duty::Serve);
-            pump(io::stdin().lock(), escape, &keys);
+            pump(input, escape, &keys);
         })?;
-    Ok(source.keeping(raw))
+    Ok(source.keeping(raw).behind(gate))
 }
 
 /// Puts standard input into raw mode if it is a terminal.

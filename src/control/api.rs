@@ -400,6 +400,15 @@ pub trait Machines: Send + Sync {
     /// When there is no such VM, or it cannot be saved.
     fn save(&self, name: &str) -> Result<Box<dyn Saves>, ControlError>;
 
+    /// A VM that is to go on under another monitor.
+    ///
+    /// # Errors
+    /// When there is no such VM, or it cannot.
+    fn leave(&self, name: &str) -> Result<Box<dyn Talks>, ControlError> {
+        let what = "this monitor's VMs cannot go on under another";
+        Err(ControlError::Unsupported(format!("{name}: {what}")))
+    }
+
     /// The console of a VM, for one more client.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use super::api::{
     ShareRequest, ShutDownRequest, StateAction, StateRequest, VmStatus,
 };
 use super::http::{Connection, HttpError, Request, reason};
-use super::routes::{CONSOLE, GDB};
+use super::routes::{CONSOLE, GDB, MIGRATION};
 
 /// How long an answer may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -179,6 +179,19 @@ impl Client {
             method: "GET".to_owned(),
             target: path(name, "/console"),
             upgrade: Some(CONSOLE.to_owned()),
+            body: Vec::new(),
+        })
+    }
+
+    /// A connection by which a VM leaves: see [`carry`](crate::migration::carry).
+    ///
+    /// # Errors
+    /// When no monitor answers, or the monitor refuses.
+    pub fn leave(&self, name: &str) -> Result<UnixStream, ClientError> {
+        self.talk(&Request {
+            method: "POST".to_owned(),
+            target: path(name, "/migration"),
+            upgrade: Some(MIGRATION.to_owned()),
             body: Vec::new(),
         })
     }

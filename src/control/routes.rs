@@ -16,6 +16,8 @@ const JSON: &str = "application/json";
 const SNAPSHOT: &str = "application/octet-stream";
 /// What a console speaks.
 pub(super) const CONSOLE: &str = "mirrorball-console";
+/// What two monitors say of a VM that moves.
+pub(super) const MIGRATION: &str = "mirrorball-migration";
 /// GDB's remote protocol.
 pub(super) const GDB: &str = "gdb-remote";
 
@@ -124,6 +126,20 @@ pub const ROUTES: &[Route] = &[
             Ok(Body {
                 kind: CONSOLE,
                 content: Content::Talk(machines.attach(name)?),
+            })
+        },
+    },
+    Route {
+        method: "POST",
+        path: "/vms/{name}/migration",
+        summary: "Have the VM go on under another monitor, which waits at a socket: what each of the two \
+                  connections says is carried to the other, as docs/migration.md tells",
+        request: None,
+        answer: Shape::Protocol(MIGRATION),
+        handle: |machines, name, _| {
+            Ok(Body {
+                kind: MIGRATION,
+                content: Content::Talk(machines.leave(name)?),
             })
         },
     },

@@ -75,6 +75,11 @@ impl SharedSession {
         self.0.stopped.store(stopped, Ordering::Relaxed);
     }
 
+    /// Takes what was typed for a machine that has left, and says whether that is all.
+    pub(super) fn hand_over(&self) -> (Vec<u8>, bool) {
+        self.session().hand_over()
+    }
+
     /// The script's wait that the guest has not ended.
     #[must_use]
     pub fn unfinished(&self) -> Option<Unfinished> {

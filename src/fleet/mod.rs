@@ -8,13 +8,14 @@
 mod consoles;
 mod debugged;
 mod desks;
+mod leaving;
 mod saving;
 mod watch;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use mirrorball_runtime::exit::Outcome;
@@ -35,6 +36,7 @@ use crate::gdb::Ending;
 use crate::machine::{CodeCache, EngineKind, MachineSpec, MonitorSpec, StartError};
 
 use crate::net::NetError;
+use crate::snapshot::Snapshot;
 pub use consoles::{ConsoleError, Consoles, SharedSession};
 pub use debugged::Debugged;
 pub use desks::{Desks, NoDesk};
@@ -121,6 +123,8 @@ pub struct Fleet {
     /// What is wrong with a store only its machines suffer from.
     stores: HashMap<Kin, Result<Store, String>>,
     audience: Box<dyn Audience>,
+    /// What the first machine is, if it comes from another monitor.
+    arrived: OnceLock<Snapshot>,
     /// Where machines meet their debuggers.
     desks: Desks,
 }
@@ -131,14 +135,15 @@ fn kin(spec: &MachineSpec) -> Kin {
 }
 
 impl Fleet {
-    /// The monitor for `specs`, before the first instruction. What becomes of them is told to
-    /// `audience`.
+    /// The monitor for `specs`, before the first instruction. Clients can be handed to their consoles if
+    /// these are `attachable`. What becomes of them is told to `audience`.
     ///
     /// # Errors
     /// When the host has no memory, threads or consoles for them.
     pub fn monitor(
         monitor: &MonitorSpec,
         specs: Vec<MachineSpec>,
+        attachable: bool,
         audience: Box<dyn Audience>,
     ) -> Result<Arc<FleetMonitor>, FleetError> {
         raise_descriptors();
@@ -180,13 +185,14 @@ impl Fleet {
             },
             ..MonitorConfig::default()
         };
-        let consoles = Consoles::open(&specs, monitor.control.is_some())?;
+        let consoles = Consoles::open(&specs, attachable)?;
         let fleet = Self {
             specs,
             consoles,
             pool,
             stores,
             audience,
+            arrived: OnceLock::new(),
             desks: Desks::default(),
         };
         let monitor = Arc::new(Monitor::new(config, fleet, Arc::new(memory), &shares));
@@ -242,6 +248,17 @@ impl Fleet {
         self.consoles.hub(number)
     }
 
+    /// The one machine has come from another monitor, and is this.
+    pub fn arrive(&self, snapshot: Snapshot) {
+        // It comes once.
+        let _ = self.arrived.set(snapshot);
+    }
+
+    /// There is something to tell of a machine.
+    fn tell(&self, number: usize, text: &str) {
+        self.audience.notice(&self.specs[number].name, text);
+    }
+
     /// The machines.
     #[must_use]
     pub fn specs(&self) -> &[MachineSpec] {
@@ -255,7 +272,11 @@ impl Fleet {
         store: Option<Store>,
     ) -> Result<Machine<AnyEngine, SharedSession>, StartError> {
         let spec = &self.specs[number];
-        let mut vm = spec.vm_in(Arc::clone(memory))?;
+        let memory = Arc::clone(memory);
+        let mut vm = match self.arrived.get() {
+            Some(snapshot) => spec.vm_from(snapshot, memory)?,
+            None => spec.vm_in(memory)?,
+        };
         if let Some(desk) = self.desks.of(number) {
             desk.prepare(&mut vm, spec.stays().is_some());
         }
@@ -326,7 +347,7 @@ impl Guests for Fleet {
     }
 
     fn notice(&self, number: usize, text: &str) {
-        self.audience.notice(&self.specs[number].name, text);
+        self.tell(number, text);
     }
 
     fn stopped(&self, number: usize) {

@@ -15,6 +15,7 @@ use mirrorball_runtime::vm::Vm;
 use mirrorball_runtime::vm::arrivals::Arrived;
 
 use super::debugged::Attached;
+use super::leaving::Leaving;
 use super::saving::Running;
 use super::{FleetMonitor, lock};
 use crate::console::Hub;
@@ -259,6 +260,10 @@ impl Machines for Watch {
         let number = self.number(name)?;
         let running = Running::freeze(&self.monitor, number)?;
         Ok(Box::new(running))
+    }
+
+    fn leave(&self, name: &str) -> Result<Box<dyn Talks>, ControlError> {
+        Ok(Box::new(Leaving::new(&self.monitor, self.number(name)?)?))
     }
 
     fn debug(&self, name: &str, history: u64) -> Result<Box<dyn Talks>, ControlError> {

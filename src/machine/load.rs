@@ -120,6 +120,12 @@ impl Files {
         Ok(firmware)
     }
 
+    /// A machine has come by the socket at `path`, and is this so far.
+    pub fn has_come(&mut self, path: &Path, snapshot: &Arc<Snapshot>) {
+        let snapshot = Arc::clone(snapshot);
+        self.snapshots.insert(path.to_owned(), snapshot);
+    }
+
     /// The snapshot at `path`.
     pub(super) fn snapshot(&mut self, path: &Path) -> Result<Arc<Snapshot>, SnapshotError> {
         if let Some(snapshot) = self.snapshots.get(path) {

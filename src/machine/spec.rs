@@ -15,7 +15,7 @@ use crate::console::{Pace, Script};
 use crate::disk::{Access, DiskSpec, Mark, MarkError};
 use crate::folder::FolderSpec;
 use crate::image::{self, Flash, Image, Initrd, MemorySize, PhysicalMemory};
-use crate::net::NetSpec;
+use crate::net::{Kind, NetSpec};
 use crate::record::Record;
 use crate::snapshot::Snapshot;
 
@@ -165,6 +165,27 @@ impl MachineSpec {
         Some(format!(
             "what it wrote to the disk {} stays written; add readonly to that --disk",
             disk.path.display()
+        ))
+    }
+
+    /// Why it cannot go on under another monitor, if so: what it has outside is here.
+    #[must_use]
+    pub fn is_bound(&self) -> Option<String> {
+        if self.pace == Pace::Realtime {
+            return Some("its time is the host's; run it without --realtime".to_owned());
+        }
+        if let Some(folder) = self.folders.first() {
+            return Some(format!(
+                "its guest may have files open in the folder {}; run it without --folder",
+                folder.path.display()
+            ));
+        }
+        let subnet = self.networks.iter().find_map(|port| match &port.kind {
+            Kind::Subnet(name, _) => Some(name),
+            _ => None,
+        })?;
+        Some(format!(
+            "its subnet {subnet} is one of machines here; connect it to user or a tap device"
         ))
     }
 

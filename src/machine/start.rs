@@ -21,7 +21,7 @@ use crate::engine::{AnyEngine, Interpreter, Jit, JitConfig, Lockstep};
 use crate::folder::FolderError;
 use crate::image::{self, BootState, FileError, ImageError, MemorySize, Seed, Told};
 use crate::net::NetError;
-use crate::snapshot::SnapshotError;
+use crate::snapshot::{Snapshot, SnapshotError};
 
 /// Why a machine that is described well cannot start, or its console not go on.
 #[derive(Debug, Error)]
@@ -117,21 +117,45 @@ impl MachineSpec {
         let Some(snapshot) = &self.snapshot else {
             return self.booted_in(memory);
         };
-        for (number, disk) in snapshot.index().disks.iter().enumerate() {
-            disk.fits(self.disks.get(number))?;
-        }
-        let mut vm = snapshot.load_in(memory)?;
-        self.connect(&mut vm)?;
+        let mut vm = self.vm_from(snapshot, memory)?;
         if let Some(record) = &self.replay {
             vm.replay(Box::new(record.arrivals()));
         }
         Ok(vm)
     }
 
-    fn connect(&self, vm: &mut Vm) -> Result<(), StartError> {
+    /// The same, as it was in a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// As [`MachineSpec::vm`].
+    pub fn vm_from(
+        &self,
+        snapshot: &Snapshot,
+        memory: Arc<MachineMemory>,
+    ) -> Result<Box<Vm>, StartError> {
+        for (number, disk) in snapshot.index().disks.iter().enumerate() {
+            disk.fits(self.disks.get(number))?;
+        }
+        let mut vm = snapshot.load_in(memory)?;
+        self.connect(&mut vm)?;
+        Ok(vm)
+    }
+
+    /// Opens its disks, for a machine that has none open.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be used.
+    pub fn connect_disks(&self, vm: &mut Vm) -> Result<(), StartError> {
         for (number, disk) in self.disks.iter().enumerate() {
             vm.connect_disk(number, disk.bus.into(), disk.open()?)?;
         }
+        Ok(())
+    }
+
+    fn connect(&self, vm: &mut Vm) -> Result<(), StartError> {
+        self.connect_disks(vm)?;
         for (number, network) in self.networks.iter().enumerate() {
             vm.connect_network(number, network.open()?)?;
         }

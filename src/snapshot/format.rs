@@ -14,7 +14,7 @@ pub(super) const MAGIC: &[u8; 24] = b"mirrorball snapshot v001";
 /// The most pages that are compressed together: a machine that touches one reads them all.
 pub(super) const CHUNK_PAGES: usize = 16;
 /// The most bytes that an index has once it is unpacked.
-pub(super) const MOST_INDEX: u64 = 256 << 20;
+pub const MOST_INDEX: u64 = 256 << 20;
 
 /// Where a chunk of pages is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

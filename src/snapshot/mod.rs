@@ -9,7 +9,7 @@ mod format;
 mod read;
 mod write;
 
-pub use format::{Index, SnapshotError};
+pub use format::{Index, MOST_INDEX, SnapshotError};
 pub use read::Snapshot;
 pub use write::{Saved, Writer};
 

@@ -122,6 +122,16 @@ impl Snapshot {
         &self.config
     }
 
+    /// Whether it is of a machine that is made of the same as that of `other`.
+    #[must_use]
+    pub fn is_of(&self, other: &Self) -> bool {
+        let parts = |config: &VmConfig| {
+            let model = (config.model.name, config.big_endian);
+            (model, config.memory, config.second_tlb, config.hypercalls)
+        };
+        parts(&self.config) == parts(&other.config)
+    }
+
     /// How much memory the machine has.
     #[must_use]
     pub fn memory(&self) -> MemorySize {

@@ -26,6 +26,8 @@ pub enum Command {
     Stay,
     /// End it, as it goes on there.
     Leave,
+    /// Let it rest, as nothing is known of it there.
+    Rest,
     /// Make it anew, whatever it is doing.
     Reset,
     /// End it.
@@ -162,7 +164,7 @@ impl<F: Fleet> Monitor<F> {
                 Keeper(self).ask_anew(number);
             }
             _ if phase == Phase::Parting => return self.obey_parting(number, command),
-            Command::Stay | Command::Leave => return Err(CommandError::Settled),
+            Command::Stay | Command::Leave | Command::Rest => return Err(CommandError::Settled),
             Command::Start if !ended => return Err(CommandError::Running),
             Command::Start | Command::Reset => return Ok(self.empty(number)),
             _ if ended => return Err(CommandError::Ended),
@@ -194,6 +196,7 @@ impl<F: Fleet> Monitor<F> {
                 Ok(Phase::Ready)
             }
             Command::Leave => Ok(self.end(number, Some(Outcome::Moved))),
+            Command::Rest => Ok(Phase::Paused),
             _ => Err(CommandError::Parting),
         }
     }
@@ -226,8 +229,7 @@ impl<F: Fleet> Monitor<F> {
     fn pass_time(&self, number: usize) {
         lock(&self.state).rouse(number, Instant::now());
         let passed = lock(&self.state).tasks[number].passed.take();
-        if let (Some(machine), Some(passed)) =
-            (lock(&self.slots[number].machine).as_mut(), passed)
+        if let (Some(machine), Some(passed)) = (lock(&self.slots[number].machine).as_mut(), passed)
         {
             machine.vm.pass(passed);
         }

@@ -47,6 +47,10 @@ pub(in crate::cli) struct RunArgs {
     /// FILE: --restore FILE goes on from there
     #[arg(long, value_name = "FILE", help_heading = "Control")]
     pub(super) snapshot: Option<PathBuf>,
+    /// Wait at SOCKET for a machine that `mirrorball ctl migrate VM --to SOCKET` moves here, and go on with
+    /// it. What it is made of comes with it; name its disks again, as with --restore
+    #[arg(long, value_name = "SOCKET", help_heading = "Control")]
+    pub(super) incoming: Option<PathBuf>,
     /// Run until COUNT instructions have run, exactly, and end there with exit code 0
     #[arg(
         long,
@@ -96,12 +100,13 @@ impl RunArgs {
     pub fn names_a_guest(&self) -> bool {
         let settings = &self.machine.0;
         let restored = settings.restore.is_some() || settings.replay.is_some();
-        self.image.is_some() || settings.bios.is_some() || restored || self.several.names_guests()
+        let comes = self.incoming.is_some() || self.several.names_guests();
+        self.image.is_some() || settings.bios.is_some() || restored || comes
     }
 
     /// Whether the arguments are for one machine and no monitor.
     pub fn is_one(&self) -> bool {
-        self.is_alone() && self.debugger.spec().is_none()
+        self.is_alone() && self.debugger.spec().is_none() && self.incoming.is_none()
     }
 
     /// Whether the arguments are for one machine.

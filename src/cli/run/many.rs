@@ -1,5 +1,6 @@
 //! Running several machines under one monitor.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mirrorball_runtime::exit::Outcome;
@@ -9,8 +10,9 @@ use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
 use crate::console::{Waker, end_orderly};
 use crate::control::{Claimed, Server};
-use crate::fleet::{Audience, Ended, Fleet, Watch};
+use crate::fleet::{Audience, Ended, Fleet, FleetMonitor, Watch};
 use crate::machine::{MachineSpec, MonitorSpec};
+use crate::migration::Incoming;
 
 /// What became of each machine, so far.
 type Ends = Arc<Mutex<Vec<Option<Result<End, CliError>>>>>;
@@ -43,6 +45,25 @@ impl Audience for Keeper {
     }
 }
 
+/// Waits until the machine that comes is here, and left where it was. What was typed there follows it.
+fn arrive(
+    monitor: &Arc<FleetMonitor>,
+    incoming: Incoming,
+    control: Option<&Path>,
+) -> Result<(), CliError> {
+    let fleet = monitor.fleet();
+    let typist = incoming.arrive(control, |snapshot| {
+        fleet.arrive(snapshot);
+        monitor.prepare(0)
+    })?;
+    if let Some(hub) = fleet.hub(0)
+        && let Err(error) = hub.join(typist)
+    {
+        complain(&format!("what was typed before is lost: {error}"));
+    }
+    Ok(())
+}
+
 /// Runs `machines` side by side and tells what became of them. A machine that fails does not keep
 /// the others from running.
 ///
@@ -52,6 +73,7 @@ impl Audience for Keeper {
 pub fn run_many(
     monitor: MonitorSpec,
     machines: Vec<MachineSpec>,
+    incoming: Option<Incoming>,
     debugger: Option<Debugger>,
     reports: &Reports,
 ) -> Result<Exit, CliError> {
@@ -59,13 +81,15 @@ pub fn run_many(
         .iter()
         .map(|machine| machine.name.clone())
         .collect();
+    let control = monitor.control.clone();
     let socket = monitor.control.as_deref().map(Claimed::new).transpose()?;
     let ends: Ends = Arc::new(Mutex::new(names.iter().map(|_| None).collect()));
     let keeper = Keeper {
         hashed: true,
         ends: Arc::clone(&ends),
     };
-    let monitor = Fleet::monitor(&monitor, machines, Box::new(keeper))?;
+    let attachable = monitor.control.is_some() || incoming.is_some();
+    let monitor = Fleet::monitor(&monitor, machines, attachable, Box::new(keeper))?;
     let ends_all = Arc::downgrade(&monitor);
     end_orderly(Waker::new(move || {
         if let Some(monitor) = ends_all.upgrade() {
@@ -73,6 +97,9 @@ pub fn run_many(
         }
     }))
     .map_err(CliError::NoSignals)?;
+    if let Some(incoming) = incoming {
+        arrive(&monitor, incoming, control.as_deref())?;
+    }
     let debugger = debugger
         .map(|debugger| debugger.start(&monitor))
         .transpose()?;

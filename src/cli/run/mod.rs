@@ -53,7 +53,9 @@ pub fn execute(options: RunOptions) -> Result<Exit, CliError> {
     let exit = match options.guests {
         Guests::Many(_, machines) if options.check => check::show(&machines),
         Guests::One(machine) => one::run_one(*machine, reports, options.seeing),
-        Guests::Many(monitor, machines) => many::run_many(monitor, machines, debugger, reports),
+        Guests::Many(monitor, machines) => {
+            many::run_many(monitor, machines, options.incoming, debugger, reports)
+        }
     }?;
     Ok(ended_by().map_or(exit, |signal| exit.graver(Exit::of_signal(signal))))
 }

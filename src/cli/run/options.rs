@@ -16,6 +16,7 @@ use crate::machine::{
     At, Files, MachineSpec, MonitorSettings, MonitorSpec, OnReset, Settings, Uses, short,
     tell_apart,
 };
+use crate::migration::Incoming;
 use crate::report::OutFile;
 
 /// A run that can start.
@@ -29,6 +30,8 @@ pub struct RunOptions {
     pub debugger: Option<DebuggerSpec>,
     /// What it confines itself to, if it does.
     pub sandbox: Option<Reach>,
+    /// The machine that comes from another monitor, if one does.
+    pub incoming: Option<Incoming>,
     /// What is to be seen of it.
     pub seeing: Seeing,
     /// What is told of it.
@@ -59,6 +62,10 @@ impl RunArgs {
     pub fn validate(self) -> Result<RunOptions, CliError> {
         let mut files = Files::default();
         self.keeps_one()?;
+        let incoming = self.wait()?;
+        if let (Some(incoming), Some(path)) = (&incoming, &self.incoming) {
+            files.has_come(path, incoming.head());
+        }
         let guests = if self.is_one() && self.machine_file().is_none() {
             let mut machine = self.one()?.machine(&mut files)?;
             if self.until.is_some() {
@@ -93,6 +100,7 @@ impl RunArgs {
             check,
             debugger,
             sandbox,
+            incoming,
             seeing: match check {
                 true => Seeing::default(),
                 false => self.seeing.open(self.image.as_deref())?,
@@ -109,6 +117,26 @@ impl RunArgs {
                 perf_map: self.perf_map,
             },
         })
+    }
+
+    /// Waits for a machine that is to come, if one is.
+    fn wait(&self) -> Result<Option<Incoming>, CliError> {
+        let Some(path) = &self.incoming else {
+            return Ok(None);
+        };
+        let settings = &self.machine.0;
+        let other = [
+            (self.image.is_some(), "IMAGE"),
+            (settings.restore.is_some(), "--restore"),
+            (settings.replay.is_some(), "--replay"),
+            (settings.count.is_some(), "--count"),
+            (self.several.names_guests(), "other machines"),
+            (self.several.check, "--check"),
+        ];
+        match other.into_iter().find(|(given, _)| *given) {
+            Some((_, other)) => Err(CliError::IncomingOne(other)),
+            None => Ok(Some(Incoming::wait(path)?)),
+        }
     }
 
     /// Whether what is to be kept of the run can be.
@@ -137,10 +165,13 @@ impl RunArgs {
         if self.image.is_none() && self.machine.0.initrd.is_some() {
             return Err(CliError::NoImage);
         }
-        Ok(Settings {
-            image: self.image.clone().map(At::switch),
-            ..self.settings()
-        })
+        let mut settings = self.settings();
+        settings.image = self.image.clone().map(At::switch);
+        // A machine that comes goes on as one from a file does.
+        settings.restore = settings
+            .restore
+            .or_else(|| self.incoming.clone().map(At::switch));
+        Ok(settings)
     }
 
     fn many(&self, files: &mut Files) -> Result<Guests, CliError> {

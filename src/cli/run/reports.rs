@@ -135,6 +135,7 @@ impl End {
             Outcome::Limit => "the limit is reached",
             Outcome::Halted => "the guest waits for what cannot come",
             Outcome::Quit if self.scripted_out => "the script quit",
+            Outcome::Moved => "the machine has moved to another monitor",
             Outcome::Reached => "the count of --until is reached",
             _ => return None,
         };
