@@ -9,6 +9,8 @@ mod common;
 mod disk;
 #[path = "debian/killed.rs"]
 mod killed;
+#[path = "debian/moved.rs"]
+mod moved;
 #[path = "debian/qemu.rs"]
 mod qemu;
 #[path = "debian/saved.rs"]
@@ -47,6 +49,10 @@ fn main() -> ExitCode {
         Trial::ignorable_test(
             "the boot goes on from any count at which it is saved",
             saved::goes_on_from_any_count,
+        ),
+        Trial::ignorable_test(
+            "a machine that moves ends as one that stayed",
+            moved::ends_as_one_that_stayed,
         ),
         Trial::ignorable_test("a tap device leads to the host", tap::leads_to_the_host),
         Trial::ignorable_test("the same in 256 KiB of code, by each policy", || {

@@ -184,3 +184,129 @@ fn io_error(path: &Path, source: io::Error) -> IncomingError {
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Shutdown;
+    use std::thread;
+    use std::time::Instant;
+
+    use mirrorball_runtime::cpu::model::MODELS;
+    use mirrorball_runtime::vm::{SavedVm, Vm, VmConfig};
+
+    use super::*;
+    use crate::snapshot::Writer;
+
+    /// A snapshot of a machine with so much memory, which has nothing in it.
+    fn snapshot(memory: u64) -> Vec<u8> {
+        let vm = Vm::new(VmConfig {
+            model: &MODELS[0],
+            memory,
+            big_endian: false,
+            second_tlb: 0,
+            hypercalls: false,
+            rtc_base: 0,
+        });
+        let mut bytes = Vec::new();
+        let writer = Writer::new(&mut bytes).unwrap();
+        let saved = SavedVm::of(&vm.unwrap());
+        writer.finish("one", &saved, &[]).unwrap();
+        bytes
+    }
+
+    /// What comes of it when this comes, and what is answered.
+    fn comes(frames: &[Frame], made: Result<(), String>) -> (Result<(), String>, Vec<Frame>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s");
+        thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let mut stream = loop {
+                    match UnixStream::connect(&path) {
+                        Ok(stream) => break stream,
+                        Err(_) => thread::yield_now(),
+                    }
+                };
+                for frame in frames {
+                    // It may have heard enough.
+                    let _ = frame.write(&mut stream);
+                }
+                let _ = stream.shutdown(Shutdown::Write);
+                let mut answers = Vec::new();
+                while let Ok(frame) = Frame::read(&mut stream) {
+                    answers.push(frame);
+                }
+                answers
+            });
+            let came = Incoming::wait(&path);
+            let came = came.and_then(|incoming| incoming.arrive(None, |_| made).map(drop));
+            (
+                came.map_err(|error| error.to_string()),
+                other.join().unwrap(),
+            )
+        })
+    }
+
+    #[test]
+    fn a_machine_comes_and_goes_when_it_is_told_to() {
+        let part = || Frame::Part(snapshot(1 << 20));
+        let all = [part(), Frame::Whole, part(), Frame::Whole, Frame::Go];
+        let goes = (Ok(()), vec![Frame::Ready(None), Frame::Goes]);
+        assert_eq!(comes(&all, Ok(())), goes);
+        let (came, answers) = comes(&all, Err("it has no disk".to_owned()));
+        let why = came.unwrap_err();
+        assert!(why.contains("cannot go on here: it has no disk"), "{why}");
+        assert_eq!(answers, [Frame::Failed(why)]);
+        let (came, answers) = comes(&all[..4], Ok(()));
+        assert!(
+            came.unwrap_err().contains("no machine has come"),
+            "never told"
+        );
+        assert!(!answers.contains(&Frame::Goes));
+    }
+
+    #[test]
+    fn what_is_torn_or_strange_is_refused() {
+        let start = Instant::now();
+        let part = || Frame::Part(snapshot(1 << 20));
+        let damaged = {
+            let mut bytes = snapshot(1 << 20);
+            let place = bytes.len() - 30;
+            bytes[place] ^= 1;
+            Frame::Part(bytes)
+        };
+        let torn = Frame::Part(snapshot(1 << 20)[..100].to_vec());
+        let failed = Frame::Failed("its guest has ended".to_owned());
+        let other = Frame::Part(snapshot(1 << 21));
+        for (frames, part) in [
+            (vec![], "no machine has come"),
+            (vec![part()], "no machine has come"),
+            (
+                vec![Frame::Part(vec![7; 99]), Frame::Whole],
+                "is no snapshot",
+            ),
+            (vec![damaged, Frame::Whole], "its index is damaged"),
+            (vec![part(), Frame::Whole, torn, Frame::Whole], "not whole"),
+            (vec![Frame::Go], "no machine has come"),
+            (vec![failed], "stays where it is: its guest has ended"),
+            (
+                vec![part(), Frame::Whole, other, Frame::Whole],
+                "not the one",
+            ),
+        ] {
+            let (came, answers) = comes(&frames, Ok(()));
+            let why = came.unwrap_err();
+            assert!(why.contains(part), "{why}");
+            assert_eq!(answers, [Frame::Failed(why)]);
+        }
+        assert!(start.elapsed() < PATIENCE, "nothing is waited for in vain");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_taken() {
+        let (mut near, far) = UnixStream::pair().unwrap();
+        Frame::Part(vec![0; 101]).write(&mut near).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let long = receive("s".as_ref(), &far, file, 100).unwrap_err();
+        assert!(matches!(long, IncomingError::Long { .. }), "{long}");
+    }
+}

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Where the guests lie.
-const CODE: &str = "0x80100000";
+pub const CODE: &str = "0x80100000";
 /// The first serial port.
 const PORT: u32 = 0xb800_03f8;
 
@@ -39,7 +39,7 @@ fn counter() -> Vec<u32> {
 }
 
 /// Prints what is typed, at the port's full speed.
-fn echo() -> Vec<u32> {
+pub fn echo() -> Vec<u32> {
     let start = li(S0, PORT);
     let divisor = [ori(T0, ZERO, 0x80), sb(T0, 3, S0), ori(T1, ZERO, 1)];
     let divisor = [&divisor[..], &[sb(T1, 0, S0), sb(ZERO, 1, S0)]].concat();

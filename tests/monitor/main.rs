@@ -13,6 +13,7 @@ mod failures;
 mod isolation;
 mod killed;
 mod leaks;
+mod moving;
 mod neighbours;
 mod process;
 mod saving;

@@ -52,22 +52,6 @@ impl Ram {
 }
 
 impl Frozen {
-    /// Every page that is not zeros, in order of address, with its content.
-    ///
-    /// # Errors
-    /// For a page that the host does not give.
-    pub fn contents(
-        &self,
-    ) -> impl Iterator<Item = Result<(Pa, Cow<'_, Content>), HostFailure>> + '_ {
-        self.pmap.touched().filter_map(|(pa, page)| {
-            let content = self.pmap.content(page, &self.machine).transpose()?;
-            match content {
-                Ok(content) if is_zero(&content) => None,
-                content => Some(content.map(|content| (pa, content))),
-            }
-        })
-    }
-
     /// Every page that may hold something else than in `before`, an older copy of the same machine's
     /// memory, or of zeros without one: in order of address, with its content if it is not zeros.
     ///
@@ -172,9 +156,9 @@ mod tests {
     }
 
     fn firsts(frozen: &Frozen) -> Vec<(u64, u8)> {
-        let contents = frozen.contents().map(|page| page.unwrap());
-        contents
-            .map(|(pa, content)| (pa.page_number(), content[0]))
+        let pages = frozen.changed(None).map(|page| page.unwrap());
+        pages
+            .filter_map(|(pa, content)| Some((pa.page_number(), content?[0])))
             .collect()
     }
 

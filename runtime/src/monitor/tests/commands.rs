@@ -99,6 +99,49 @@ fn one_that_runs_has_done_what_it_was_told_when_the_command_comes_back() {
 }
 
 #[test]
+fn one_that_parts_obeys_nothing_but_to_stay_or_leave() {
+    let monitor = crowd(&[100]);
+    assert_eq!(
+        monitor.command(0, Command::Part),
+        Err(CommandError::Fresh),
+        "there is none yet"
+    );
+    monitor.prepare(0).unwrap();
+    let settled = Err(CommandError::Settled);
+    for command in [Command::Stay, Command::Leave, Command::Rest] {
+        assert_eq!(monitor.command(0, command), settled);
+    }
+    monitor.command(0, Command::Part).unwrap();
+    assert!(!monitor.step(0), "it stands still");
+    for command in [
+        Command::Start,
+        Command::Pause,
+        Command::Resume,
+        Command::Halt,
+        Command::Continue,
+        Command::Part,
+        Command::Reset,
+        Command::Stop,
+    ] {
+        let parting = Err(CommandError::Parting);
+        assert_eq!(monitor.command(0, command), parting, "{command:?}");
+    }
+    let pressed = monitor.operate(0, Arrived::Pressed(Button::Power));
+    assert_eq!(pressed, Err(CommandError::Parting));
+    monitor.command(0, Command::Stay).unwrap();
+    assert!(monitor.step(0), "it goes on");
+    monitor.command(0, Command::Part).unwrap();
+    monitor.command(0, Command::Rest).unwrap();
+    assert_eq!(monitor.command(0, Command::Part), Err(CommandError::Paused));
+    monitor.command(0, Command::Resume).unwrap();
+    monitor.command(0, Command::Part).unwrap();
+    monitor.command(0, Command::Leave).unwrap();
+    let moved = Phase::Ended(Some(Outcome::Moved));
+    assert_eq!(monitor.standing(0).phase, moved);
+    assert_eq!(monitor.command(0, Command::Stay), Err(CommandError::Ended));
+}
+
+#[test]
 fn many_may_tell_and_look_at_once() {
     let monitor = crowd(&[100, 100]);
     beside(&monitor, || {
