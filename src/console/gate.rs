@@ -83,7 +83,7 @@ mod tests {
         near.write_all(b"two").unwrap();
         assert_eq!(gated.read(&mut buffer).unwrap(), 0);
         assert!(gate.close());
-        assert_eq!((&far).read(&mut buffer).unwrap(), 3, "nobody has read it");
+        assert_eq!((&far).read(&mut buffer).unwrap(), 3, "it is not read");
         assert_eq!(&buffer[..3], b"two");
     }
 }

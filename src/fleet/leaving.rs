@@ -284,7 +284,7 @@ impl<'a> Parted<'a> {
         }
     }
 
-    /// Nobody knows whether it runs elsewhere. If its disks are in use, it does.
+    /// It is not known whether it runs elsewhere. If its disks are in use, it does.
     fn doubt(&self) -> LeaveError {
         let free = (self.leaving).reconnect_by(Some(Instant::now() + RELEASE));
         let (command, error) = match free {

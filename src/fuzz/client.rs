@@ -17,6 +17,7 @@ use crate::control::routes;
 use crate::control::testing::{self, Fake};
 use crate::engine::Interpreter;
 use crate::gdb::{Desk, Ending, Subject, session};
+use crate::migration;
 
 /// The most bytes that are sent: more than any request may have, and less than a socket holds.
 const SENT: usize = 100 << 10;
@@ -45,6 +46,13 @@ pub fn request(bytes: &[u8]) {
     }
     if let Some((_there, here)) = sent(bytes) {
         let _ = Connection::new(&here, TIME).answer();
+    }
+}
+
+/// What comes to a monitor that waits for a machine.
+pub fn incoming(bytes: &[u8]) {
+    if let (Some((_there, here)), Ok(file)) = (sent(bytes), tempfile::tempfile()) {
+        let _ = migration::receive("socket".as_ref(), &here, file, SENT as u64);
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target {
         name: "image",
         run: file::image,
@@ -47,6 +47,10 @@ pub const TARGETS: [Target; 10] = [
     Target {
         name: "request",
         run: client::request,
+    },
+    Target {
+        name: "incoming",
+        run: client::incoming,
     },
     Target {
         name: "debugger",

@@ -9,6 +9,7 @@ use fastrand::Rng;
 
 use super::*;
 use crate::image::testing::Elf;
+use crate::migration::Frame;
 
 /// How many samples each target gets.
 const CASES: u64 = 150;
@@ -66,6 +67,17 @@ fn messages() -> Vec<u8> {
     bytes
 }
 
+/// A machine that comes in three parts.
+fn incoming() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let parts = file::SMALL.chunks(file::SMALL.len() / 3 + 1);
+    let frames = parts.map(|part| Frame::Part(part.to_vec()));
+    for frame in frames.chain([Frame::Whole]) {
+        frame.write(&mut bytes).expect("room");
+    }
+    bytes
+}
+
 /// A register of version 1 of a virtio device, and what a driver writes there.
 const REGISTERS: [(u16, u32); 7] = [
     (0x14, 15),
@@ -107,6 +119,7 @@ fn samples(target: &str) -> Vec<Vec<u8>> {
         "snapshot" => vec![crate::snapshot::index_of(&file::SMALL)],
         "record" => crate::record::samples(),
         "request" => vec![REQUEST.into(), ANSWER.into()],
+        "incoming" => vec![incoming()],
         "debugger" => vec![PACKETS.into()],
         "program" => vec![program()],
         "messages" => vec![messages()],

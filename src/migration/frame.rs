@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_says_is_no_frame() {
+    fn what_makes_no_sense_is_no_frame() {
         for bytes in [
             &b"GET / HTTP/1.1"[..],
             b"p\xff\xff\xff\xff",

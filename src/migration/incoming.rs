@@ -135,7 +135,7 @@ impl Incoming {
 }
 
 /// Receives a snapshot of at most so many bytes.
-fn receive(
+pub(crate) fn receive(
     path: &Path,
     mut stream: &UnixStream,
     mut file: File,

@@ -15,6 +15,8 @@ mod incoming;
 
 pub use carry::{CarryError, carry};
 pub use frame::{Frame, Parts, Report};
+#[cfg(any(test, fuzzing))]
+pub(crate) use incoming::receive;
 pub use incoming::{Incoming, IncomingError};
 
 use std::time::Duration;

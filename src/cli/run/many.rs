@@ -8,7 +8,7 @@ use mirrorball_runtime::exit::Outcome;
 use super::debugger::Debugger;
 use super::reports::{End, Finished, Reports};
 use crate::cli::{CliError, Exit, complain};
-use crate::console::{Waker, end_orderly};
+use crate::console::{Waker, end_orderly, ended_by};
 use crate::control::{Claimed, Server};
 use crate::fleet::{Audience, Ended, Fleet, FleetMonitor, Watch};
 use crate::machine::{MachineSpec, MonitorSpec};
@@ -53,6 +53,9 @@ fn arrive(
 ) -> Result<(), CliError> {
     let fleet = monitor.fleet();
     let typist = incoming.arrive(control, |snapshot| {
+        if ended_by().is_some() {
+            return Err("the monitor was asked to end".to_owned());
+        }
         fleet.arrive(snapshot);
         monitor.prepare(0)
     })?;
