@@ -57,13 +57,37 @@ struct Client {
     at: u64,
     /// Whether it may send more.
     sends: bool,
+    /// Whether it is sent more.
+    hears: bool,
     /// Whether it was told that no more comes.
     parted: bool,
 }
 
 impl Client {
-    /// Sends what it takes without waiting; says whether it is still there.
-    fn send(&mut self, shared: &Shared) -> bool {
+    fn new(stream: UnixStream, speech: Speech, greeting: Vec<u8>, at: u64) -> Self {
+        Self {
+            stream,
+            speech,
+            greeting,
+            at,
+            sends: true,
+            hears: true,
+            parted: false,
+        }
+    }
+
+    /// Whether it is still there: what one has sent that is gone is typed first.
+    fn stays(&self) -> bool {
+        self.sends || self.hears
+    }
+
+    /// Sends what it takes without waiting.
+    fn send(&mut self, shared: &Shared) {
+        self.hears = self.hears && self.takes(shared);
+    }
+
+    /// The same; says whether it is still there to take more.
+    fn takes(&mut self, shared: &Shared) -> bool {
         while !self.greeting.is_empty() {
             match (&self.stream).write(&self.greeting) {
                 Ok(count) => drop(self.greeting.drain(..count)),
@@ -93,9 +117,7 @@ impl Client {
             let _ = self.stream.shutdown(Shutdown::Write);
             self.parted = true;
         }
-        if self.parted && !self.sends {
-            self.at = u64::MAX;
-        }
+        self.hears &= !self.parted || self.sends;
     }
 
     /// What it has sent by now, if anything.
@@ -104,7 +126,7 @@ impl Client {
         match (&self.stream).read(&mut piece) {
             Ok(0) => self.sends = false,
             Ok(count) => match self.speech.hear(&piece[..count]) {
-                None => (self.sends, self.at) = (false, u64::MAX),
+                None => (self.sends, self.hears) = (false, false),
                 said => return said,
             },
             Err(error)
@@ -188,9 +210,7 @@ impl Exchange {
             }
             // A client that has hung up is not sent anything, and is gone when all that it sent is
             // typed.
-            if ready.contains(PollFlags::HUP) && !client.sends {
-                client.at = u64::MAX;
-            }
+            client.hears &= !ready.contains(PollFlags::HUP) || client.sends;
         }
         if let Some(listener) = listener {
             self.accept(listener);
@@ -201,13 +221,14 @@ impl Exchange {
         }
         let shared = &*self.shared;
         self.clients
-            .retain_mut(|client| client.at != u64::MAX && client.send(shared));
+            .iter_mut()
+            .for_each(|client| client.send(shared));
         let mut state = shared.lock();
         if state.parting {
             let end = state.ring.end();
             self.clients.iter_mut().for_each(|client| client.part(end));
-            self.clients.retain(|client| client.at != u64::MAX);
         }
+        self.clients.retain(Client::stays);
         state.clients = self.clients.len();
         state.owing = self.typist.is_stalled();
         ended
@@ -225,7 +246,7 @@ impl Exchange {
                 let mut events = PollFlags::empty();
                 events.set(PollFlags::IN, client.sends);
                 let owed = client.at < end || !client.greeting.is_empty();
-                events.set(PollFlags::OUT, owed);
+                events.set(PollFlags::OUT, owed && client.hears);
                 PollFd::new(&client.stream, events)
             }));
         }
@@ -262,14 +283,7 @@ impl Exchange {
     }
 
     fn welcome(&mut self, stream: UnixStream) {
-        self.add(Client {
-            stream,
-            speech: Speech::Plain,
-            greeting: Vec::new(),
-            at: 0,
-            sends: true,
-            parted: false,
-        });
+        self.add(Client::new(stream, Speech::Plain, Vec::new(), 0));
     }
 
     /// One at a terminal sees the last lines as plain text: what asks a terminal for something would be
@@ -286,14 +300,8 @@ impl Exchange {
             greeting += "\r\n";
         }
         greeting.extend(lines.open().0);
-        self.add(Client {
-            stream,
-            speech: Speech::Framed(Frames::default()),
-            greeting: greeting.into_bytes(),
-            at,
-            sends: true,
-            parted: false,
-        });
+        let speech = Speech::Framed(Frames::default());
+        self.add(Client::new(stream, speech, greeting.into_bytes(), at));
     }
 
     fn add(&mut self, client: Client) {
@@ -309,7 +317,10 @@ impl Exchange {
         loop {
             let shared = &*self.shared;
             self.clients
-                .retain_mut(|client| client.send(shared) && client.at < end);
+                .iter_mut()
+                .for_each(|client| client.send(shared));
+            self.clients
+                .retain(|client| client.hears && client.at < end);
             let left = deadline.saturating_duration_since(Instant::now());
             if self.clients.is_empty() || left.is_zero() {
                 return;

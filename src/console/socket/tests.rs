@@ -12,7 +12,7 @@ use mirrorball_runtime::device::virtio::WindowSize;
 
 use super::super::exchange::CLIENTS;
 use super::super::frames::Said;
-use super::super::hub::RING;
+use super::super::hub::{RING, ROOM};
 use super::*;
 use crate::console::Printer;
 
@@ -224,4 +224,41 @@ fn a_client_that_is_handed_over_speaks_in_frames() {
     assert_eq!(rest, b"", "what cannot be understood is sent away");
     let mut plain = bench.client();
     expect(&mut plain, "boot");
+}
+
+#[test]
+fn what_a_client_has_sent_that_is_gone_is_typed() {
+    let mut bench = bench();
+    for round in 0..50 {
+        bench.sink.print(b"what it is to be sent");
+        let mut client = bench.client();
+        client.write_all(&[round; 3000]).unwrap();
+        drop(client);
+        assert_eq!(bench.typed(3000), vec![round; 3000]);
+    }
+}
+
+#[test]
+fn clients_of_a_machine_that_parts_are_told_so_and_lose_nothing() {
+    let mut bench = bench();
+    bench.sink.print(b"$ ");
+    let mut client = bench.client();
+    expect(&mut client, "$ ");
+    client.write_all(&[b'x'; 2 * ROOM]).unwrap();
+    let hub = bench.sink.hub.clone();
+    assert!(!hub.part(b"moved"));
+    expect(&mut client, "moved");
+    assert_eq!(client.read(&mut [0]).unwrap(), 0, "no more comes");
+    client.write_all(b"y").unwrap();
+    assert!(!hub.part(b"moved"), "it may have more to say");
+    drop(client);
+    let typed = bench.typed(2 * ROOM + 1);
+    assert_eq!(typed.last(), Some(&b'y'));
+    let start = Instant::now();
+    while !hub.part(b"moved") {
+        assert!(start.elapsed() < Duration::from_secs(10));
+        thread::yield_now();
+    }
+    assert!(UnixStream::connect(&bench.path).is_ok(), "it is sent away");
+    assert!(hub.join(UnixStream::pair().unwrap().0).is_err());
 }
