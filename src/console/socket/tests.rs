@@ -12,7 +12,7 @@ use mirrorball_runtime::device::virtio::WindowSize;
 
 use super::super::exchange::CLIENTS;
 use super::super::frames::Said;
-use super::super::hub::{RING, ROOM};
+use super::super::hub::RING;
 use super::*;
 use crate::console::Printer;
 
