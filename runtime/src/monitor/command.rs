@@ -164,10 +164,10 @@ impl<F: Fleet> Monitor<F> {
                 Keeper(self).ask_anew(number);
             }
             _ if phase == Phase::Parting => return self.obey_parting(number, command),
-            Command::Stay | Command::Leave | Command::Rest => return Err(CommandError::Settled),
             Command::Start if !ended => return Err(CommandError::Running),
             Command::Start | Command::Reset => return Ok(self.empty(number)),
             _ if ended => return Err(CommandError::Ended),
+            Command::Stay | Command::Leave | Command::Rest => return Err(CommandError::Settled),
             Command::Stop => return Ok(self.end(number, Some(Outcome::Quit))),
             Command::Halt => return Ok(self.halt(number, phase)),
             Command::Part => return self.part(number, phase),
