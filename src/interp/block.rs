@@ -43,6 +43,7 @@ pub fn code_address(va: Va) -> u32 {
 }
 
 /// A block as it stands in guest memory.
+#[derive(Clone)]
 pub struct Source {
     /// The [`code_address`] of its first instruction.
     pub pc: u32,
@@ -212,6 +213,18 @@ impl Source {
             _ => None,
         };
         target.filter(|&target| linkable(self.pc, target))
+    }
+
+    /// Whether a branch at the end of the block leads back to its start.
+    #[must_use]
+    pub fn repeats(&self) -> bool {
+        let branches = |(insn, fields, pc): (Insn, Fields, u32)| {
+            let info = insn.info();
+            info.immediate() == Immediate::Branch
+                && !info.links()
+                && fields.branch_target(pc) == self.pc
+        };
+        !self.split && self.last().is_some_and(branches)
     }
 
     /// Whether the block returns from a function.

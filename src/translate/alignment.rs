@@ -4,7 +4,7 @@
 use cranelift_codegen::ir::{DataFlowGraph, InstructionData, Opcode, Value, ValueDef};
 
 /// The longest chain of additions that is looked through.
-const CHAIN: usize = 8;
+const CHAIN: usize = 16;
 
 /// What is known on the current path.
 #[derive(Clone, Default)]
@@ -19,18 +19,23 @@ struct Known {
 }
 
 impl Known {
-    /// `address` as what is left of it without the constants that were added.
     fn of(dfg: &DataFlowGraph, address: Value, size: u32) -> Self {
-        let (mut root, mut offset) = (dfg.resolve_aliases(address), 0);
-        for _ in 0..CHAIN {
-            let Some((base, constant)) = sum(dfg, root) else {
-                break;
-            };
-            root = dfg.resolve_aliases(base);
-            offset += constant;
-        }
+        let (root, offset) = apart(dfg, address);
         Self { root, offset, size }
     }
+}
+
+/// An address as what is left of it without the constants that were added, and these.
+pub fn apart(dfg: &DataFlowGraph, address: Value) -> (Value, i64) {
+    let (mut root, mut offset) = (dfg.resolve_aliases(address), 0);
+    for _ in 0..CHAIN {
+        let Some((base, constant)) = sum(dfg, root) else {
+            break;
+        };
+        root = dfg.resolve_aliases(base);
+        offset += constant;
+    }
+    (root, offset)
 }
 
 /// A value as the sum of another and a constant.
@@ -55,7 +60,8 @@ fn sum(dfg: &DataFlowGraph, value: Value) -> Option<(Value, i64)> {
     else {
         return None;
     };
-    Some((base, imm.bits()))
+    // A constant of 32 bits is kept without its sign.
+    Some((base, i64::from(imm.bits() as i32)))
 }
 
 impl Alignments {
@@ -75,5 +81,31 @@ impl Alignments {
     /// Notes that `address` is a multiple of `size`: an access went through.
     pub fn learn(&mut self, dfg: &DataFlowGraph, address: Value, size: u32) {
         self.0.push(Known::of(dfg, address, size));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cranelift_codegen::ir::{AbiParam, Function, InstBuilder, types};
+    use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+    #[test]
+    fn constants_are_added_with_their_signs() {
+        let (mut func, mut context) = (Function::new(), FunctionBuilderContext::new());
+        func.signature.params.push(AbiParam::new(types::I32));
+        let mut b = FunctionBuilder::new(&mut func, &mut context);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        let stack = b.block_params(block)[0];
+        let moved = b.ins().iadd_imm_s(stack, -24);
+        let place = b.ins().iadd_imm_s(moved, 20);
+        assert_eq!(apart(&b.func.dfg, place), (stack, -4));
+        let mut alignments = Alignments::default();
+        alignments.learn(&b.func.dfg, place, 4);
+        assert!(alignments.knows(&b.func.dfg, stack, 4));
+        let odd = b.ins().iadd_imm_s(place, 2);
+        assert!(!alignments.knows(&b.func.dfg, odd, 4));
     }
 }

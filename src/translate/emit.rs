@@ -7,6 +7,7 @@ use super::flow::RegisterFlow;
 use super::fpu::{Abilities, Fpu};
 use super::glue::Symbol;
 pub use super::instruction::Instruction;
+use super::knowledge::{Knowledge, Ways};
 use super::loops::Loops;
 use super::nearby::Nearby;
 use super::registers::{self, Registers};
@@ -97,12 +98,14 @@ pub struct Emitter<'a> {
     /// Without loops that costs little, as each is written back once on most ways through the
     /// region, and spares the code for doing it wherever the region may be left.
     pub eager: bool,
-    /// What the current block knows of addresses.
-    pub alignments: Alignments,
-    /// What it knows of pages.
-    pub nearby: Nearby,
+    /// What is known of addresses and pages.
+    pub known: Knowledge,
+    /// What is known at the start of other blocks.
+    pub ways: Ways,
     /// The block being translated.
     pub source: &'a Source,
+    /// Its number.
+    pub index: usize,
     /// The instruction being translated: it may access what the table says, and nothing else.
     current: Option<Instruction>,
     /// Whether what is being emitted rarely happens.
@@ -130,7 +133,10 @@ impl<'a> Emitter<'a> {
         let table = b.ins().load(types::I64, trusted, vm, table as i32);
         let registers = Registers::new(&mut b);
         let fpu = Fpu::new(&mut b, region, abilities);
-        let nearby = Nearby::new(&mut b);
+        let known = Knowledge {
+            alignments: Alignments::default(),
+            nearby: Nearby::new(&mut b),
+        };
         let left = b.declare_var(types::I64);
         let value = b.ins().load(
             types::I64,
@@ -160,9 +166,10 @@ impl<'a> Emitter<'a> {
                 Symbol::Interpret.place()
             },
             eager: false,
-            alignments: Alignments::default(),
-            nearby,
+            known,
+            ways: Ways::of(&[]),
             source: &region.blocks[0],
+            index: 0,
             current: None,
             cold: false,
             closed: false,
@@ -175,13 +182,14 @@ impl<'a> Emitter<'a> {
         let successors = region.successors();
         let checkpoints = Checkpoints::of(region, &successors);
         self.eager = !checkpoints.any_loop();
+        self.ways = Ways::of(&successors);
         let loops = Loops::of(&successors, checkpoints.back());
         let flow = RegisterFlow::of(region, &successors, loops, self.eager);
         self.registers.preload(&mut self.b, self.vm, flow.preload);
         fpu::enter(&mut self);
         self.b.ins().jump(self.headers[0], &[]);
         for (index, source) in region.blocks.iter().enumerate() {
-            self.b.switch_to_block(self.headers[index]);
+            self.enter(index);
             self.registers.enter(flow.entries[index]);
             self.keeps = (0..region.blocks.len())
                 .map(|next| flow.keeps(index, next))
@@ -198,12 +206,28 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// Begins block `index`.
+    fn enter(&mut self, index: usize) {
+        self.index = index;
+        let known = if self.ways.complete(index) {
+            self.begin(self.headers[index]);
+            self.ways.take(index)
+        } else {
+            self.b.switch_to_block(self.headers[index]);
+            None
+        };
+        if let Some(known) = known {
+            self.known = known;
+        } else {
+            self.known.alignments = Alignments::default();
+            self.known.nearby.forget();
+        }
+    }
+
     /// Translates one block: pays for it, after a look at the budget if the block `need`s one.
     fn block(&mut self, source: &'a Source, need: Option<u32>) {
         self.source = source;
         self.closed = false;
-        self.alignments = Alignments::default();
-        self.nearby.forget();
         self.next = Next::To(source.next());
         let before = self.b.use_var(self.left);
         if let Some(need) = need {
@@ -288,9 +312,10 @@ impl<'a> Emitter<'a> {
 
     /// Goes on in the block at `pc` if it is in the region.
     pub fn go_inside(&mut self, pc: u32) -> bool {
-        let Some(index) = self.region.find(pc) else {
+        let Some(index) = self.region.onward(self.index, pc) else {
             return false;
         };
+        self.ways.arrive(index, &self.known);
         let kept = self.keeps[index];
         self.registers.write_back_but(kept, &mut self.b, self.vm);
         self.b.ins().jump(self.headers[index], &[]);

@@ -117,7 +117,8 @@ pub fn access(
     join(e, done, value);
     e.cold = false;
     e.begin(done);
-    e.alignments.learn(&e.b.func.dfg, access.va, access.size);
+    let alignments = &mut e.known.alignments;
+    alignments.learn(&e.b.func.dfg, access.va, access.size);
     e.b.block_params(done).first().copied()
 }
 
@@ -129,8 +130,11 @@ fn join(e: &mut Emitter<'_>, done: Block, value: Option<Value>) {
 /// Goes on where the window has the page, and to `miss` where it has not.
 pub fn ask_window(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
     let trusted = MemFlagsData::trusted();
-    let known = e.alignments.knows(&e.b.func.dfg, access.va, access.size);
-    let low = if known { 0 } else { access.size.ilog2() };
+    let low = if is_aligned(e, access) {
+        0
+    } else {
+        access.size.ilog2()
+    };
     let rotated = match low {
         0 => access.va,
         _ => e.b.ins().rotr_imm_s(access.va, i64::from(low)),
@@ -183,10 +187,15 @@ pub fn ask_space(e: &mut Emitter<'_>, access: Access, miss: Block) -> Place {
     Place { base, offset: 0 }
 }
 
+/// Whether the address is known to be a multiple of the size.
+fn is_aligned(e: &Emitter<'_>, access: Access) -> bool {
+    let alignments = &e.known.alignments;
+    alignments.knows(&e.b.func.dfg, access.va, access.size)
+}
+
 /// The bits of the address that must be zero, unless they are known to be.
 fn low_bits(e: &mut Emitter<'_>, access: Access) -> Option<Value> {
-    let known = e.alignments.knows(&e.b.func.dfg, access.va, access.size);
-    (!known).then(|| e.b.ins().band_imm_s(access.va, i64::from(access.size - 1)))
+    (!is_aligned(e, access)).then(|| e.b.ins().band_imm_s(access.va, i64::from(access.size - 1)))
 }
 
 /// Goes to `off` if the condition is not zero.

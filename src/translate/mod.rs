@@ -19,6 +19,7 @@ mod fpu;
 pub mod glue;
 pub mod host;
 mod instruction;
+mod knowledge;
 pub mod listing;
 mod loops;
 mod memory;
@@ -33,6 +34,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod through;
+mod unroll;
 
 pub use exits::{Cell, INTERPRET};
 pub use region::Region;
@@ -224,7 +226,8 @@ impl Translator {
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        Emitter::new(builder, region, self.abilities).run(self.thorough.frontend_config())
+        Emitter::new(builder, &region.unrolled(), self.abilities)
+            .run(self.thorough.frontend_config())
     }
 
     /// Makes host code of the function.

@@ -1,14 +1,15 @@
 //! Accesses near each other: where several lie a little way from the same register, as in a stack
-//! frame or a structure, the page is asked for once, and the others find its place on the host in a
-//! value. Zero means that it is not known: then an access asks for itself.
+//! frame or a structure, or in what the rounds of an unrolled loop go through, the page is asked for
+//! once, and the others find its place on the host in a value. Zero means that it is not known: then
+//! an access asks for itself.
 //!
 //! What the monitor may take back, it takes back while the interpreter runs an instruction: behind
 //! each call of it all these values are zero.
 
+use super::alignment::apart;
 use super::emit::{Emitter, Instruction};
 use super::memory::{self, Access, Place};
 use super::site::Expectation;
-use crate::interp::block::Source;
 use crate::isa::{Insn, Memory, Operand};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -16,14 +17,17 @@ use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::addr::PAGE_BITS;
 
 /// The least accesses that are worth a question of their own.
-const LEAST: usize = 6;
+const LEAST: usize = 4;
+/// The most instructions that are looked at for them.
+const MOST_AHEAD: usize = 100;
 /// The most bytes from the first to the last: the more there are the more often they are on two
 /// pages.
 const MOST_BYTES: i32 = 512;
 /// How many places are known at the same time.
-const PLACES: usize = 2;
+const PLACES: usize = 4;
 
 /// What is known on the current path.
+#[derive(Clone)]
 pub struct Nearby {
     places: [Variable; PLACES],
     /// What they are for, the latest last.
@@ -33,13 +37,13 @@ pub struct Nearby {
 /// Accesses near each other.
 #[derive(Clone, Copy)]
 struct Group {
-    /// The register that they are near to.
+    /// What they are near to: a register, or what it was before constants were added.
     base: Value,
     /// What they expect to find.
     expectation: Expectation,
     /// Whether any of them writes.
     write: bool,
-    /// The least that is added to the register.
+    /// The least that is added to it.
     from: i32,
     /// Behind the last byte, likewise.
     to: i32,
@@ -75,41 +79,64 @@ impl Nearby {
     }
 }
 
+/// The bytes that an instruction adds to a register, if that is all that it does.
+fn step(i: &Instruction, register: u32) -> Option<i32> {
+    let adds = i.insn == Insn::Addiu && i.fields.rs() == register;
+    adds.then_some(i.op.imm as i32)
+}
+
+/// The instructions from one of the current block on, as far as it is known what is learnt here.
+fn following<'a>(e: &'a Emitter<'_>, first: usize) -> impl Iterator<Item = Instruction> + 'a {
+    let blocks = std::iter::successors(Some(e.index), |&block| e.ways.onward(block));
+    let all = blocks.flat_map(move |block| {
+        let source = &e.region.blocks[block];
+        let first = if block == e.index { first } else { 0 };
+        (first..source.code.len()).map_while(|index| Instruction::new(source, index))
+    });
+    all.take(MOST_AHEAD)
+}
+
 impl Group {
-    /// The accesses near that of an instruction, from it on to where its register is written.
-    fn of(source: &Source, i: &Instruction, base: Value, expectation: Expectation) -> Option<Self> {
+    /// The accesses near that of an instruction, whose register is `base` plus `added`, from it on
+    /// to where the register becomes another.
+    fn of(e: &Emitter<'_>, i: &Instruction, base: Value, added: i32) -> Option<Self> {
         let register = i.fields.rs();
-        let first = (i.pc.wrapping_sub(source.pc) / 4) as usize;
-        let offset = i.op.imm as i32;
+        let first = (i.pc.wrapping_sub(e.source.pc) / 4) as usize;
+        let offset = added + i.op.imm as i32;
         let (bytes, write) = shape(i.insn)?;
         let mut group = Self {
             base,
-            expectation,
+            expectation: e.region.expectation(i.pc),
             write,
             from: offset,
             to: offset + bytes,
         };
-        let mut count = 0;
-        for index in first..source.code.len() {
-            let Some(next) = Instruction::new(source, index) else {
-                break;
-            };
+        let (mut added, mut count) = (added, 0);
+        for next in following(e, first) {
             if next.fields.rs() == register
                 && let Some((bytes, write)) = shape(next.insn)
             {
-                let offset = next.op.imm as i32;
-                let (from, to) = (group.from.min(offset), group.to.max(offset + bytes));
-                if to - from <= MOST_BYTES {
-                    (group.from, group.to) = (from, to);
-                    group.write |= write;
-                    count += 1;
-                }
+                count += usize::from(group.take(added + next.op.imm as i32, bytes, write));
             }
             if next.written() == register as usize {
-                break;
+                let Some(more) = step(&next, register) else {
+                    break;
+                };
+                added += more;
             }
         }
         (count >= LEAST).then_some(group)
+    }
+
+    /// Takes in an access of so many bytes if it is near enough to the others.
+    fn take(&mut self, offset: i32, bytes: i32, write: bool) -> bool {
+        let (from, to) = (self.from.min(offset), self.to.max(offset + bytes));
+        let near = to - from <= MOST_BYTES;
+        if near {
+            (self.from, self.to) = (from, to);
+            self.write |= write;
+        }
+        near
     }
 
     fn has(&self, base: Value, expectation: Expectation, offset: i32, access: Access) -> bool {
@@ -128,21 +155,25 @@ pub fn place(e: &mut Emitter<'_>, i: &Instruction, access: Access) -> Option<(Pl
     if !matches!(expectation, Expectation::Window | Expectation::Space) {
         return None;
     }
-    let base = e.get(i.fields.rs());
-    let base = e.b.func.dfg.resolve_aliases(base);
-    let offset = i.op.imm as i32;
+    let register = e.get(i.fields.rs());
+    let (base, added) = apart(&e.b.func.dfg, register);
+    let added = i32::try_from(added).ok()?;
+    if added.abs() >= 1 << PAGE_BITS {
+        return None;
+    }
+    let offset = added + i.op.imm as i32;
     let known = |(group, _): &&(Group, Variable)| group.has(base, expectation, offset, access);
-    let (group, variable) = match e.nearby.groups.iter().find(known) {
+    let (group, variable) = match e.known.nearby.groups.iter().find(known) {
         Some(&known) => known,
         None => {
-            let group = Group::of(e.source, i, base, expectation)?;
-            let variable = if e.nearby.groups.len() < PLACES {
-                e.nearby.places[e.nearby.groups.len()]
+            let group = Group::of(e, i, base, added)?;
+            let variable = if e.known.nearby.groups.len() < PLACES {
+                e.known.nearby.places[e.known.nearby.groups.len()]
             } else {
-                e.nearby.groups.remove(0).1
+                e.known.nearby.groups.remove(0).1
             };
             ask(e, group, variable);
-            e.nearby.groups.push((group, variable));
+            e.known.nearby.groups.push((group, variable));
             (group, variable)
         }
     };

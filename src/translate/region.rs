@@ -14,6 +14,7 @@ const MOST_CALLED: usize = 16;
 const MOST_RETURNS: usize = 4;
 
 /// Blocks that are translated together. The first one is the entry.
+#[derive(Clone)]
 pub struct Region {
     /// The blocks.
     pub blocks: Vec<Source>,
@@ -190,14 +191,15 @@ impl Region {
     #[must_use]
     pub fn successors(&self) -> Vec<Vec<usize>> {
         let sites = self.return_sites();
-        let inside = |block: &Source| {
+        let inside = |(index, block): (usize, &Source)| {
             let mut targets = block.successors();
             if block.returns() {
                 targets.extend(&sites);
             }
-            targets.into_iter().filter_map(|pc| self.find(pc)).collect()
+            let onward = targets.into_iter().map(|pc| self.onward(index, pc));
+            onward.flatten().collect()
         };
-        self.blocks.iter().map(inside).collect()
+        self.blocks.iter().enumerate().map(inside).collect()
     }
 
     /// The number of guest instructions.

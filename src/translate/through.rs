@@ -63,7 +63,7 @@ impl Emitter<'_> {
             function,
             &[self.vm, packed[0], packed[1]],
         );
-        self.nearby.lose(&mut self.b);
+        self.known.nearby.lose(&mut self.b);
     }
 
     /// Lets the interpreter execute an instruction if `condition` holds, which makes it trap.
