@@ -35,7 +35,7 @@ pub struct CacheConfig {
 impl Default for CacheConfig {
     fn default() -> Self {
         Self {
-            bytes: 48 << 20,
+            bytes: 128 << 20,
             unit_bytes: 0,
             policy: Policy::default(),
         }
@@ -46,7 +46,7 @@ impl CacheConfig {
     /// The bytes of predecoded blocks that are kept beside the code, at the least and at the most.
     #[must_use]
     pub fn blocks_bytes(&self) -> RangeInclusive<usize> {
-        self.bytes.clamp(4 << 20, 5 << 20)..=(4 * self.bytes).clamp(8 << 20, 64 << 20)
+        self.bytes.clamp(4 << 20, 5 << 20)..=(4 * self.bytes).clamp(8 << 20, 96 << 20)
     }
 
     /// The most bytes of blocks, those of translations included, which are kept as long as the code

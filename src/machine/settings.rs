@@ -237,7 +237,7 @@ settings! {
     /// Keep at most so many bytes of translated code. When they are used up, code is evicted and
     /// translated again if it is still hot.
     cache_bytes: usize, BYTES => {
-        name: "cache-bytes", default: "48M",
+        name: "cache-bytes", default: "128M",
         takers: RUN, heading: "Code cache"
     }
 

@@ -45,7 +45,7 @@ static KNOWN: &[Known] = &[
     Known {
         switch: "cache-bytes",
         meaning: "the most bytes of translated code that are kept",
-        values: &["256K", "1M", "4M", "16M", "48M"],
+        values: &["256K", "1M", "4M", "16M", "128M"],
         default: |config| format!("{}M", config.cache.bytes >> 20),
     },
     Known {
