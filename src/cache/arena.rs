@@ -3,6 +3,10 @@
 //! There is no mapping through which code could be written: it is written to the file, by the one
 //! descriptor that there is. What lies where is not the arena's business.
 //!
+//! Guests run through much code, a little of each piece: where it lies in large pages the processor
+//! finds its way with few entries of its TLB. So when one's worth of it has been filled the host is
+//! asked for these.
+//!
 //! perf looks for names of code only in memory that is no file. Where they are wanted, the arena is
 //! shared memory that is mapped twice, to be executed and to be written to.
 
@@ -68,6 +72,34 @@ impl View {
         Ok(Self::new(start?, bytes))
     }
 
+    /// A mapping of a file that starts at a multiple of [`LARGE`], as large pages have to.
+    fn of_file(file: &File, bytes: usize) -> Result<Self, Errno> {
+        let room = Self::anonymous(bytes + LARGE, ProtFlags::empty(), MapFlags::PRIVATE)?;
+        let ahead = room.start.next_multiple_of(LARGE) - room.start;
+        let (_, room) = room.split(ahead);
+        let (place, _) = room.split(bytes);
+        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        // SAFETY: what it takes the place of is the room's, and nothing refers to that.
+        unsafe { mm::mmap(place.pointer(), bytes, RUN, flags, file, 0) }?;
+        Ok(place)
+    }
+
+    /// The first so many bytes, and the others.
+    fn split(self, bytes: usize) -> (Self, Self) {
+        let (start, all) = (self.start, self.bytes);
+        std::mem::forget(self);
+        let part = |start, bytes| Self { start, bytes };
+        (part(start, bytes), part(start + bytes, all - bytes))
+    }
+
+    /// Has the host put all that lies between two offsets into large pages. One that has none
+    /// leaves it where it is.
+    fn enlarge(&self, offsets: Range<usize>) {
+        let start: *mut c_void = with_exposed_provenance_mut(self.start + offsets.start);
+        // SAFETY: the mapping reaches so far, and what is in it stays as it is.
+        let _ = unsafe { libc::madvise(start, offsets.len(), libc::MADV_COLLAPSE) };
+    }
+
     fn pointer(&self) -> *mut c_void {
         with_exposed_provenance_mut(self.start)
     }
@@ -80,6 +112,9 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         // SAFETY: the mapping is the view's, and nothing has a pointer into it that is used again.
         let unmapped = unsafe { mm::munmap(self.pointer(), self.bytes) };
         debug_assert!(unmapped.is_ok());
@@ -100,8 +135,21 @@ pub struct Arena {
     way: Way,
 }
 
+/// The host's large pages. Code in one takes one entry of the processor's TLB instead of 512.
+const LARGE: usize = 2 << 20;
 /// What code is mapped for.
 const RUN: ProtFlags = ProtFlags::READ.union(ProtFlags::EXEC);
+
+/// The large pages to ask for when code was written from one offset to another: none before one is
+/// full, as many machines have little code; then that and the next, before much is written there,
+/// which spares the host small pages that it would have to move. Code is written from the bottom up.
+fn large_pages(from: usize, to: usize) -> Range<usize> {
+    let start = |offset: usize| offset / LARGE * LARGE;
+    match (start(from), start(to)) {
+        (first, last) if first == last => first..first,
+        (first, last) => first..last + LARGE,
+    }
+}
 
 impl Arena {
     /// Memory for `bytes` of code, a multiple of the host's page. The host backs it as it is used.
@@ -123,11 +171,10 @@ impl Arena {
         fs::ftruncate(&file, bytes as u64)?;
         let seals = SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
         fs::fcntl_add_seals(&file, seals)?;
-        // SAFETY: a new mapping is in the way of none.
-        let start = unsafe { mm::mmap(null_mut(), bytes, RUN, MapFlags::SHARED, &file, 0) };
+        let file = file.into();
         Ok(Self {
-            code: View::new(start?, bytes),
-            way: Way::File(file.into()),
+            code: View::of_file(&file, bytes)?,
+            way: Way::File(file),
         })
     }
 
@@ -161,7 +208,13 @@ impl Arena {
             return Err(Error::from(ErrorKind::FileTooLarge).into());
         }
         match &mut self.way {
-            Way::File(file) => file.write_all_at(bytes, offset as u64)?,
+            Way::File(file) => {
+                file.write_all_at(bytes, offset as u64)?;
+                let wanted = large_pages(offset, offset + bytes.len());
+                if !wanted.is_empty() && wanted.end <= self.code.bytes {
+                    self.code.enlarge(wanted);
+                }
+            }
             Way::Mapping(view) => {
                 let place: *mut u8 = with_exposed_provenance_mut(view.start + offset);
                 // SAFETY: the mapping reaches so far, can be written to, and is the arena's alone.
@@ -290,6 +343,23 @@ mod tests {
             arena.write(usize::MAX, &[0; 3]).unwrap_err();
             assert_eq!(&arena.code()[..2], [0xc3; 2]);
         }
+    }
+
+    #[test]
+    fn what_is_full_may_lie_in_large_pages() {
+        assert!(large_pages(LARGE + 1, 2 * LARGE - 1).is_empty());
+        assert_eq!(large_pages(LARGE + 1, 2 * LARGE), LARGE..3 * LARGE);
+        assert_eq!(large_pages(1, LARGE + 1), 0..2 * LARGE);
+        let mut arena = Arena::in_file(3 * LARGE).unwrap();
+        assert_eq!(arena.address(0) % LARGE, 0);
+        for offset in (0..2 * LARGE + 4096).step_by(4096) {
+            let place = arena.write(offset, &[(offset >> 12) as u8; 4096]).unwrap();
+            assert_eq!(place, arena.address(offset));
+        }
+        // Wherever it lies now, it is what was written.
+        let code = arena.code().chunks(4096).take(2 * LARGE / 4096);
+        let right = |(index, page): (usize, &[u8])| page == [index as u8; 4096];
+        assert!(code.enumerate().all(right));
     }
 
     #[test]
