@@ -2,6 +2,8 @@
 //! at some instruction of a run.
 
 mod at;
+mod heat;
+mod page;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use mirrorball_runtime::addr::{Pa, Va};
 use mirrorball_runtime::cpu::cp0::STATUS_CU1;
 use mirrorball_runtime::vm::{Vm, VmConfig};
 
+use self::heat::{Counts, Heat};
 use super::program::extent;
 use super::run::SandboxMode;
 use super::switches::RunSwitches;
@@ -23,8 +26,10 @@ use crate::image::{self, Image, MemorySize};
 use crate::interp::block::Source;
 use crate::isa::disasm::listing;
 use crate::machine::table::{Table as _, Taker};
-use crate::machine::{RtcStart, values};
+use crate::machine::{RtcStart, Uses, values};
+use crate::report::OutFile;
 use crate::translate::host::Host;
+use crate::translate::listing::text;
 use crate::translate::{Explained, Region, TranslateError, Translator};
 
 /// Show a block of guest code, its Cranelift IR and its host code side by side
@@ -53,6 +58,11 @@ pub(super) struct InspectArgs {
     /// one
     #[arg(long, value_name = "HOST")]
     target: Option<Host>,
+    /// Write the block to FILE as a page for a browser: a line that is pointed at shows what belongs to the
+    /// same guest instruction in guest code, IR and host code. With --at, it also shows how often each
+    /// instruction ran at the end of the run
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// What the process leaves itself before a guest runs: strict is the files and system calls
     /// that it needs, off is everything that the user may do
     #[arg(long, value_name = "MODE", value_enum, default_value = "strict")]
@@ -74,15 +84,23 @@ Examples:
       a kernel at the instruction that `bisect` has found
   mirrorball inspect --replay bug.record --at 5G --target aarch64
       a recorded run, with the code that a host of another kind would run
+  mirrorball inspect --at 1M --html block.html
+      the same block as a page, with how often its instructions ran
 
 The count is that of --hash, --until, and GDB's 'monitor count'.";
 
 /// What the JIT makes of a block.
 struct Findings {
+    /// Where it is.
+    address: Va,
+    /// The [`code_address`](crate::interp::block::code_address) of its first instruction.
+    first: u32,
     guest: String,
     /// IR and host code, unless the block is one that is always interpreted.
     made: Option<Made>,
     instructions: usize,
+    /// How often they ran, if that was counted.
+    heat: Option<Heat>,
 }
 
 struct Made {
@@ -111,6 +129,12 @@ fn of_image(args: &InspectArgs, path: &Path, address: Va) -> Result<Exit, CliErr
         return Err(CliError::NotRun(setting));
     }
     let image = settings.open(path)?;
+    let mut uses = Uses::default();
+    uses.read("the kernel", path);
+    if let Some(path) = &args.html {
+        uses.write("the page", path);
+    }
+    uses.are_apart()?;
     let place = place(&image, address).ok_or_else(|| CliError::NoCode {
         image: path.display().to_string(),
         address,
@@ -131,14 +155,33 @@ fn of_image(args: &InspectArgs, path: &Path, address: Va) -> Result<Exit, CliErr
         vm.cpu.cp0.status |= STATUS_CU1;
         vm.select_space();
     }
-    print(&block(&vm, address, place, args.target.clone())?)
+    print(&args.block(&vm, address, place, None)?)
 }
 
-/// The block at `address`, which is at `place` in memory, as the host `target` or this one would run it.
-fn block(vm: &Vm, address: Va, place: Pa, target: Option<Host>) -> Result<String, CliError> {
-    let host = target.unwrap_or(Host::This);
-    let findings = look(vm, address, place, host).map_err(JitError::from)?;
-    Ok(render(&findings, width()))
+impl InspectArgs {
+    /// The file for the page, if there is to be one.
+    fn page(&self) -> Result<Option<OutFile>, CliError> {
+        Ok(self.html.clone().map(OutFile::open).transpose()?)
+    }
+
+    /// The block at `address`, which is at `place` in memory, as the host that is asked for would run it. It
+    /// is written as a page as well, if that is asked for.
+    fn block(
+        &self,
+        vm: &Vm,
+        address: Va,
+        place: Pa,
+        counts: Option<&Counts>,
+    ) -> Result<String, CliError> {
+        let page = self.page()?;
+        let host = self.target.clone().unwrap_or(Host::This);
+        let mut findings = look(vm, address, place, host).map_err(JitError::from)?;
+        findings.heat = counts.map(|counts| counts.block(place, findings.instructions));
+        if let Some(file) = page {
+            file.write(&page::page(&findings))?;
+        }
+        Ok(render(&findings, width()))
+    }
 }
 
 /// Where the instruction at `address` is in memory.
@@ -155,11 +198,15 @@ fn look(vm: &Vm, address: Va, place: Pa, host: Host) -> Result<Findings, Transla
     let source = Source::find(vm, address, place);
     let guest = listing(source.code.iter().map(|&(word, _)| word), address.0 as u32);
     let instructions = source.code.len();
+    let first = source.pc;
     if !source.translatable() {
         return Ok(Findings {
+            address,
+            first,
             guest,
             made: None,
             instructions,
+            heat: None,
         });
     }
     let region = Region::of_block(vm, source);
@@ -171,12 +218,15 @@ fn look(vm: &Vm, address: Va, place: Pa, host: Host) -> Result<Findings, Transla
     }
     times.sort_unstable();
     Ok(Findings {
+        address,
+        first,
         guest,
         made: Some(Made {
             explained,
             time: times[REPEATS / 2],
         }),
         instructions,
+        heat: None,
     })
 }
 
@@ -194,6 +244,7 @@ fn render(findings: &Findings, width: Option<usize>) -> String {
         );
     };
     let Explained { ir, listing, bytes } = &made.explained;
+    let (ir, listing) = (text(ir), text(listing));
     let parts = [
         ("Guest", findings.guest.as_str()),
         ("Cranelift IR", ir.as_str()),
@@ -201,21 +252,21 @@ fn render(findings: &Findings, width: Option<usize>) -> String {
     ];
     let side_by_side = beside(parts);
     let widest = side_by_side.lines().map(|line| line.chars().count()).max();
-    let mut text = if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
+    let mut shown = if width.is_none_or(|width| widest.unwrap_or(0) <= width) {
         side_by_side
     } else {
         let part = |(name, text): (&str, &str)| format!("{name}\n{text}\n");
         parts.map(part).concat()
     };
     let _ = writeln!(
-        text,
+        shown,
         "\n{} guest instructions, {} bytes of host code: {:.1} an instruction; translated in {} µs",
         findings.instructions,
         bytes,
         *bytes as f64 / findings.instructions as f64,
         made.time.as_micros()
     );
-    text
+    shown
 }
 
 fn beside(parts: [(&str, &str); 3]) -> String {
@@ -234,17 +285,24 @@ mod tests {
     use super::*;
 
     fn findings() -> Findings {
+        let line = |text: &str| crate::translate::Line {
+            text: text.to_owned(),
+            pc: None,
+        };
         Findings {
+            address: Va(0),
+            first: 0,
             guest: "  g1\n  g2\n".into(),
             made: Some(Made {
                 explained: Explained {
-                    ir: "i1\n".into(),
-                    listing: "  ret\n".into(),
+                    ir: vec![line("i1")],
+                    listing: vec![line("  ret")],
                     bytes: 1,
                 },
                 time: Duration::from_micros(5),
             }),
             instructions: 2,
+            heat: None,
         }
     }
 

@@ -34,19 +34,12 @@ impl<S: Table, const TAKER: u8> Switches<S, TAKER> {
 }
 
 impl<const TAKER: u8> Switches<Settings, TAKER> {
-    /// The one machine with this image that they describe. Its console is nowhere unless they say where.
+    /// The one machine with this image that they describe. Its console is nowhere unless they say where. A
+    /// command that writes a file of its own says what that is, and its path.
     ///
     /// # Errors
     /// If there is no such machine, or its outputs would overwrite what it reads or each other.
-    pub fn machine(&self, image: Option<&Path>) -> Result<MachineSpec, CliError> {
-        self.machine_beside(image, None)
-    }
-
-    /// The same for a command that writes a file of its own, if it does: what that is, and its path.
-    ///
-    /// # Errors
-    /// As [`Switches::machine`].
-    pub fn machine_beside(
+    pub fn machine(
         &self,
         image: Option<&Path>,
         written: Option<(&'static str, &Path)>,

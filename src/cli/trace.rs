@@ -115,7 +115,7 @@ impl TraceArgs {
 pub(super) fn execute(args: &TraceArgs) -> Result<Exit, CliError> {
     let svg = args.svg.as_deref().map(|path| ("the picture", path));
     let image = args.image.as_deref();
-    let mut machine = args.machine.machine_beside(image, svg)?;
+    let mut machine = args.machine.machine(image, svg)?;
     let picture = args.svg.clone().map(OutFile::open).transpose()?;
     let mut vm = machine.vm()?;
     let asked = args.asked();

@@ -12,6 +12,7 @@ use crate::interp::{run_block, run_part};
 use crate::isa::disasm::listing;
 use crate::translate::baseline::Unrun;
 use crate::translate::glue::Symbol;
+use crate::translate::listing::text;
 use crate::translate::site::Sites;
 use crate::translate::{INTERPRET, Region, TranslateError, Translator};
 use mirrorball_runtime::account::{Account, Holding, Kind};
@@ -337,7 +338,7 @@ impl Jit {
             let explained = Translator::new()
                 .and_then(|mut translator| translator.explain(&Region::of_block(vm, source)));
             match explained {
-                Ok(explained) => explained.listing,
+                Ok(explained) => text(&explained.listing),
                 Err(error) => error.to_string(),
             }
         } else {

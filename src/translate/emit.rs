@@ -16,7 +16,7 @@ use crate::interp::block::Source;
 use crate::isa::{Insn, RegisterSet};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -108,6 +108,8 @@ pub struct Emitter<'a> {
     pub index: usize,
     /// The instruction being translated: it may access what the table says, and nothing else.
     current: Option<Instruction>,
+    /// Whether IR says which instruction it is for.
+    marks: bool,
     /// Whether what is being emitted rarely happens.
     pub cold: bool,
     /// Whether the current path is already closed by a jump or return.
@@ -171,9 +173,16 @@ impl<'a> Emitter<'a> {
             source: &region.blocks[0],
             index: 0,
             current: None,
+            marks: false,
             cold: false,
             closed: false,
         }
+    }
+
+    /// Has the IR, and so the host code, say which instruction it is for: for people.
+    pub fn marking(mut self) -> Self {
+        self.marks = true;
+        self
     }
 
     /// Translates the region.
@@ -292,11 +301,21 @@ impl<'a> Emitter<'a> {
         let source = self.source;
         if let Some(instruction) = Instruction::new(source, index) {
             let outer = self.current.replace(instruction);
+            self.mark();
             EMITTERS[instruction.insn as usize](self, &instruction);
             self.current = outer;
+            self.mark();
             if instruction.insn.info().flow.ends() && !self.closed {
                 self.go_on_anywhere(instruction.insn == Insn::Eret);
             }
+        }
+    }
+
+    /// What is emitted from now on is for the current instruction, or for none.
+    fn mark(&mut self) {
+        if self.marks {
+            let place = self.current.map(|current| SourceLoc::new(current.pc));
+            self.b.set_srcloc(place.unwrap_or_default());
         }
     }
 

@@ -37,6 +37,7 @@ mod through;
 mod unroll;
 
 pub use exits::{Cell, INTERPRET};
+pub use listing::Line;
 pub use region::Region;
 pub use system::done_alone;
 
@@ -85,9 +86,10 @@ pub struct Translation {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Explained {
     /// The Cranelift IR.
-    pub ir: String,
-    /// The host code: for x86-64 as it is, for others as Cranelift calls its instructions.
-    pub listing: String,
+    pub ir: Vec<Line>,
+    /// The host code: for x86-64 as it is, for others as Cranelift calls its instructions, which are
+    /// not said to be for any of the guest's.
+    pub listing: Vec<Line>,
     /// The bytes of host code.
     pub bytes: usize,
 }
@@ -190,14 +192,18 @@ impl Translator {
     /// # Errors
     /// As [`Translator::translate`].
     pub fn explain(&mut self, region: &Region) -> Result<Explained, TranslateError> {
-        let Frame { loops, .. } = self.build(region);
-        let ir = self.context.func.display().to_string();
+        let config = self.thorough.frontend_config();
+        let unrolled = region.unrolled();
+        let Frame { loops, .. } = self.emitter(&unrolled).marking().run(config);
+        let ir = listing::ir(&self.context.func);
         self.context.set_disasm(true);
         self.generate(region.pc(), loops)?;
-        let code = self.context.compiled_code();
-        let listing = match self.host.triple().architecture {
-            Architecture::X86_64 => listing::x86(self.code()),
-            _ => code.and_then(|code| code.vcode.clone()).unwrap_or_default(),
+        let is_x86 = self.host.triple().architecture == Architecture::X86_64;
+        let listing = match self.context.compiled_code() {
+            Some(code) if is_x86 => {
+                listing::x86(code.code_buffer(), code.buffer.get_srclocs_sorted())
+            }
+            code => listing::plain(code.and_then(|code| code.vcode.as_deref())),
         };
         let bytes = self.code().len();
         self.context.clear();
@@ -222,12 +228,16 @@ impl Translator {
     }
 
     fn build(&mut self, region: &Region) -> Frame {
+        let config = self.thorough.frontend_config();
+        self.emitter(&region.unrolled()).run(config)
+    }
+
+    fn emitter<'a>(&'a mut self, region: &'a Region) -> Emitter<'a> {
         self.context.clear();
         self.context.func =
             Function::with_name_signature(UserFuncName::default(), Self::code_signature());
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
-        Emitter::new(builder, &region.unrolled(), self.abilities)
-            .run(self.thorough.frontend_config())
+        Emitter::new(builder, region, self.abilities)
     }
 
     /// Makes host code of the function.

@@ -130,6 +130,60 @@ fn what_is_inspected_has_to_be_there() {
     }
 }
 
+/// The lines of a page that belong to an instruction: in guest code, and in IR and host code.
+fn belonging(page: &str, number: usize) -> (usize, usize) {
+    let all = page.matches(&format!("<span data-i=\"{number}\"")).count();
+    let guest = page
+        .matches(&format!("<span data-i=\"{number}\" tabindex"))
+        .count();
+    (guest, all - guest)
+}
+
+#[test]
+fn a_block_is_a_page_whose_lines_belong_together() {
+    let folder = Folder::new();
+    // lw $t0, 0($a0); addu $t1, $t0, $a1; mult $t1, $a2; sw $t1, 4($a0); jr $ra; xor $v0, $t0, $t1
+    let code = [
+        0x8c88_0000_u32,
+        0x0105_4821,
+        0x0126_0018,
+        0xac89_0004,
+        0x03e0_0008,
+        0x0109_1026,
+    ];
+    let image = folder.file("code", &code.map(u32::to_le_bytes).concat());
+    let page = folder.path("page.html");
+    let inspect = ["inspect", &image, "--flat", "0x80100000", "0x80100000"];
+    let shown = |more: &[&str]| {
+        let arguments = [&inspect[..], &["--html", &page], more].concat();
+        let output = mirrorball(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        std::fs::read_to_string(&page).expect("a page")
+    };
+    let here = shown(&[]);
+    let there = shown(&["--target", "aarch64"]);
+    for number in 0..code.len() {
+        let (guest, others) = belonging(&here, number);
+        assert!(guest == 1 && others >= 2, "{number}: {others}: {here}");
+        assert_eq!(belonging(&there, number).0, 1);
+        assert!(belonging(&there, number).1 >= 1, "{there}");
+    }
+    assert_eq!(belonging(&here, code.len()), (0, 0));
+    let count = ["inspect", "--at", "1M", "--html", &page];
+    assert!(mirrorball(&count).status.success());
+    let counted = std::fs::read_to_string(&page).expect("a page");
+    assert!(
+        counted.contains("in the last 100000 of the run"),
+        "{counted}"
+    );
+    refused(
+        &[&inspect[..], &["--html", &image]].concat(),
+        USAGE,
+        &["the page", "the kernel"],
+    );
+}
+
 #[test]
 fn a_block_is_shown_for_other_hosts_from_the_same_ir() {
     let image = "guests/prebuilt/hello.el.elf";
