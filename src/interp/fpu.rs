@@ -4,7 +4,7 @@
 //! The arithmetic is in the runtime, once; here are the registers it works on. fs is `rd`, ft is
 //! `rt`, fr is `rs` of the word, and fd lies in its shift amount.
 
-use super::{Op, Step};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::fpu;
 use mirrorball_runtime::vm::Vm;
@@ -30,7 +30,7 @@ fn fd(op: &Op) -> usize {
 macro_rules! unary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fs")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let fs = vm.cpu.$get(op.rd.number());
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fs))
         })*
@@ -79,7 +79,7 @@ unary! {
 macro_rules! binary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fs, ft))
         })*
@@ -100,7 +100,7 @@ binary! {
 macro_rules! ternary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fr, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let fr = vm.cpu.$get(op.rs.number());
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fr, fs, ft))
@@ -122,7 +122,7 @@ ternary! {
 macro_rules! compare {
     ($($name:ident $get:ident $compare:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`: c.cond cc, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             let (condition, cc) = (op.fields().condition() as u8, op.fields().compare_cc() as u8);
             match fpu::$compare(&mut vm.cpu.fcsr, condition, fs, ft) {
@@ -145,30 +145,30 @@ compare! {
 macro_rules! moves {
     ($($mov:ident $movz:ident $movn:ident $movf:ident $movt:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($mov), "` fd, fs")]
-        pub fn $mov(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $mov<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let value = vm.cpu.$get(op.rd.number());
             vm.cpu.$set(fd(op), value);
             Step::Next
         }
 
         #[doc = concat!("`", stringify!($movz), "` fd, fs, rt")]
-        pub fn $movz(vm: &mut Vm, op: &Op) -> Step {
-            if vm.cpu.get(op.rt) == 0 { $mov(vm, op) } else { Step::Next }
+        pub fn $movz<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            if W::get(vm, op.rt) == W::default() { $mov::<W>(vm, op) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($movn), "` fd, fs, rt")]
-        pub fn $movn(vm: &mut Vm, op: &Op) -> Step {
-            if vm.cpu.get(op.rt) != 0 { $mov(vm, op) } else { Step::Next }
+        pub fn $movn<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            if W::get(vm, op.rt) != W::default() { $mov::<W>(vm, op) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($movf), "` fd, fs, cc")]
-        pub fn $movf(vm: &mut Vm, op: &Op) -> Step {
-            if vm.cpu.fcsr.condition(op.fields().cc() as u8) { Step::Next } else { $mov(vm, op) }
+        pub fn $movf<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            if vm.cpu.fcsr.condition(op.fields().cc() as u8) { Step::Next } else { $mov::<W>(vm, op) }
         }
 
         #[doc = concat!("`", stringify!($movt), "` fd, fs, cc")]
-        pub fn $movt(vm: &mut Vm, op: &Op) -> Step {
-            if vm.cpu.fcsr.condition(op.fields().cc() as u8) { $mov(vm, op) } else { Step::Next }
+        pub fn $movt<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            if vm.cpu.fcsr.condition(op.fields().cc() as u8) { $mov::<W>(vm, op) } else { Step::Next }
         })*
     };
 }

@@ -14,13 +14,17 @@ mod memory;
 mod muldiv;
 mod system;
 mod trap;
+mod word;
 
 pub use block::Block;
 pub use execute::{finish_step, run_block, run_part};
+pub use memory::address_in;
+pub use word::Word;
 
-use crate::isa::{Fields, Insn};
+use crate::isa::{Fields, Insn, TABLE};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::vm::Vm;
 
 /// What executing an instruction led to.
@@ -89,15 +93,21 @@ mod handlers {
 macro_rules! table {
     ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
        $since:ident $unit:ident $flow:ident;)*) => {
-        /// The handlers, by instruction.
-        pub static HANDLERS: &[Handler] = &[$(handlers::$function,)*];
+        /// The handlers, by [`number`].
+        pub static HANDLERS: &[Handler] = &[
+            $(handlers::$function::<u32>,)*
+            $(handlers::$function::<u64>,)*
+        ];
     };
 }
 for_each_instruction!(table);
 
-/// The function that executes `insn`.
+/// The number of the handler that executes `insn` on registers that are so wide.
 #[inline]
 #[must_use]
-pub fn handler(insn: Insn) -> Handler {
-    HANDLERS[insn as usize]
+pub fn number(insn: Insn, width: Width) -> usize {
+    match width {
+        Width::W32 => insn as usize,
+        Width::W64 => TABLE.len() + insn as usize,
+    }
 }

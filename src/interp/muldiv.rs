@@ -1,27 +1,27 @@
 //! Multiplication and division through HI and LO.
 //! MIPS32 Volume II, "CPU Multiply and Divide".
 
-use super::{Op, Step};
+use super::{Op, Step, Word};
 use mirrorball_runtime::vm::Vm;
 
 fn accumulator(vm: &Vm) -> u64 {
-    vm.cpu.hi << 32 | vm.cpu.lo
+    vm.cpu.hi << 32 | u64::from(vm.cpu.lo as u32)
 }
 
-fn set_accumulator(vm: &mut Vm, value: u64) {
-    vm.cpu.hi = value >> 32;
-    vm.cpu.lo = u64::from(value as u32);
+fn set_accumulator<W: Word>(vm: &mut Vm, value: u64) {
+    vm.cpu.hi = W::held((value >> 32) as u32);
+    vm.cpu.lo = W::held(value as u32);
 }
 
 /// Instructions of the form HI, LO ← f(HI, LO, rs, rt), of signed or unsigned operands.
 macro_rules! products {
     ($($name:ident: $signed:ty, ($acc:ident, $s:ident, $t:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
             let $s = vm.cpu.get(op.rs) as $signed as i64 as u64;
             let $t = vm.cpu.get(op.rt) as $signed as i64 as u64;
             let $acc = accumulator(vm);
-            set_accumulator(vm, $value);
+            set_accumulator::<W>(vm, $value);
             Step::Next
         })*
     };
@@ -38,47 +38,45 @@ products! {
 
 /// `div` rs, rt. Division by zero leaves an unpredictable result: like most hardware, the
 /// quotient is -1 or 1 by the dividend's sign and the remainder is the dividend.
-pub fn div(vm: &mut Vm, op: &Op) -> Step {
+pub fn div<W: Word>(vm: &mut Vm, op: &Op) -> Step {
     let (s, t) = (vm.cpu.get(op.rs) as i32, vm.cpu.get(op.rt) as i32);
     let (quotient, remainder) = match t {
         0 => (if s < 0 { 1 } else { -1 }, s),
         _ => (s.wrapping_div(t), s.wrapping_rem(t)),
     };
-    vm.cpu.lo = u64::from(quotient as u32);
-    vm.cpu.hi = u64::from(remainder as u32);
+    vm.cpu.lo = W::held(quotient as u32);
+    vm.cpu.hi = W::held(remainder as u32);
     Step::Next
 }
 
 /// `divu` rs, rt. By zero: the quotient is all ones, the remainder the dividend.
-pub fn divu(vm: &mut Vm, op: &Op) -> Step {
+pub fn divu<W: Word>(vm: &mut Vm, op: &Op) -> Step {
     let (s, t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
-    vm.cpu.lo = u64::from(s.checked_div(t).unwrap_or(u32::MAX));
-    vm.cpu.hi = u64::from(s.checked_rem(t).unwrap_or(s));
+    vm.cpu.lo = W::held(s.checked_div(t).unwrap_or(u32::MAX));
+    vm.cpu.hi = W::held(s.checked_rem(t).unwrap_or(s));
     Step::Next
 }
 
 /// `mfhi` rd
-pub fn mfhi(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.hi as u32;
-    vm.cpu.set(op.rd, value);
+pub fn mfhi<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+    W::of_slot(vm.cpu.hi).put(vm, op.rd);
     Step::Next
 }
 
 /// `mflo` rd
-pub fn mflo(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.lo as u32;
-    vm.cpu.set(op.rd, value);
+pub fn mflo<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+    W::of_slot(vm.cpu.lo).put(vm, op.rd);
     Step::Next
 }
 
 /// `mthi` rs
-pub fn mthi(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.hi = u64::from(vm.cpu.get(op.rs));
+pub fn mthi<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.hi = W::get(vm, op.rs).slot();
     Step::Next
 }
 
 /// `mtlo` rs
-pub fn mtlo(vm: &mut Vm, op: &Op) -> Step {
-    vm.cpu.lo = u64::from(vm.cpu.get(op.rs));
+pub fn mtlo<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+    vm.cpu.lo = W::get(vm, op.rs).slot();
     Step::Next
 }

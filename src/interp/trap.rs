@@ -1,7 +1,7 @@
 //! System calls, breakpoints, conditional traps, and what has no meaning.
 //! MIPS32 Volume II, "CPU Trap".
 
-use super::{Op, Step};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::Vm;
 
@@ -16,12 +16,12 @@ pub fn unusable(_: &mut Vm, op: &Op) -> Step {
 }
 
 /// `syscall`
-pub fn syscall(_: &mut Vm, _: &Op) -> Step {
+pub fn syscall<W: Word>(_: &mut Vm, _: &Op) -> Step {
     Step::Raise(Exception::Syscall)
 }
 
 /// `break`
-pub fn break_(_: &mut Vm, _: &Op) -> Step {
+pub fn break_<W: Word>(_: &mut Vm, _: &Op) -> Step {
     Step::Raise(Exception::Breakpoint)
 }
 
@@ -29,23 +29,23 @@ pub fn break_(_: &mut Vm, _: &Op) -> Step {
 macro_rules! traps {
     ($($name:ident $immediate:ident ($s:ident, $t:ident) $condition:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
+        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($immediate), "` rs, immediate")]
-        pub fn $immediate(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (vm.cpu.get(op.rs), op.imm);
+        pub fn $immediate<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (W::get(vm, op.rs), W::extended(op.imm));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         })*
     };
 }
 
 traps! {
-    tge tgei (s, t) s as i32 >= t as i32;
+    tge tgei (s, t) s.signed() >= t.signed();
     tgeu tgeiu (s, t) s >= t;
-    tlt tlti (s, t) (s as i32) < t as i32;
+    tlt tlti (s, t) s.signed() < t.signed();
     tltu tltiu (s, t) s < t;
     teq teqi (s, t) s == t;
     tne tnei (s, t) s != t;

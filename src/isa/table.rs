@@ -1,7 +1,8 @@
 //! The instruction set, one line an instruction: what decoder, disassembler, interpreter and
 //! translator all read.
 //!
-//! MIPS32 Architecture for Programmers, Volume II (revision 2.5 and later), releases 1 and 2.
+//! MIPS32 Architecture for Programmers, Volume II (revision 2.5 and later), releases 1 and 2; of
+//! MIPS64 a few instructions.
 //!
 //! Each line says, in this order:
 //!
@@ -17,7 +18,7 @@
 //! - what else it reads, writes and does, see [`Effect`](super::Effect): registers that it does not
 //!   name, state, memory, and whether it may be refused. What holds of every instruction of a unit
 //!   (the unit may be unusable, the page of the code missing) is not said,
-//! - since when: `R1`, `R2` (a 64-bit CPU's come with MIPS64),
+//! - since when: `R1`, `R2`, or `M64` for what only MIPS64 has,
 //! - what unit it needs, see [`Unit`](super::Unit),
 //! - how control goes on, see [`Flow`](super::Flow).
 //!
@@ -60,6 +61,13 @@ macro_rules! for_each_instruction {
             Lui lui "lui" "001111 00000 ttttt iiiii iiiii iiiiii" [W Rt, Unsigned] [] R1 Cpu Next;
             Clz clz "clz" "011100 sssss ttttt ddddd 00000 100000" [W Rd, R Rs] [] R1 Cpu Next;
             Clo clo "clo" "011100 sssss ttttt ddddd 00000 100001" [W Rd, R Rs] [] R1 Cpu Next;
+
+            // On 64 bits.
+            Daddiu daddiu "daddiu" "011001 sssss ttttt iiiii iiiii iiiiii" [W Rt, R Rs, Signed] [] M64 Cpu Next;
+            Daddu daddu "daddu" "000000 sssss ttttt ddddd 00000 101101" [W Rd, R Rs, R Rt] [] M64 Cpu Next;
+            Dsll dsll "dsll" "000000 00000 ttttt ddddd aaaaa 111000" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsll32 dsll32 "dsll32" "000000 00000 ttttt ddddd aaaaa 111100" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsrl32 dsrl32 "dsrl32" "000000 00000 ttttt ddddd aaaaa 111110" [W Rd, R Rt, Shift] [] M64 Cpu Next;
 
             // Conditional moves.
             Movz movz "movz" "000000 sssss ttttt ddddd 00000 001010" [RW Rd, R Rs, R Rt] [] R1 Cpu Next;
@@ -128,6 +136,8 @@ macro_rules! for_each_instruction {
             Swl swl "swl" "101010 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [StorePart Word] R1 Cpu Next;
             Sw sw "sw" "101011 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Word] R1 Cpu Next;
             Swr swr "swr" "101110 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [StorePart Word] R1 Cpu Next;
+            Ld ld "ld" "110111 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [Load U64] M64 Cpu Next;
+            Sd sd "sd" "111111 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Double] M64 Cpu Next;
             Ll ll "ll" "110000 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [LoadLinked Word] R1 Cpu Next;
             Sc sc "sc" "111000 sssss ttttt iiiii iiiii iiiiii" [RW Rt, Offset] [StoreConditional Word] R1 Cpu Next;
             Pref pref "pref" "110011 sssss hhhhh iiiii iiiii iiiiii" [Hint, Offset] [] R1 Cpu Next;
@@ -152,6 +162,7 @@ macro_rules! for_each_instruction {
 
             // The system.
             Mfc0 mfc0 "mfc0" "010000 00000 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] R1 Cop0 Next;
+            Dmfc0 dmfc0 "dmfc0" "010000 00001 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] M64 Cop0 Next;
             Mtc0 mtc0 "mtc0" "010000 00100 ttttt ddddd 00000 000lll" [R Rt, Selected] [RW Cp0] R1 Cop0 Change;
             Rdpgpr rdpgpr "rdpgpr" "010000 01010 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
             Wrpgpr wrpgpr "wrpgpr" "010000 01110 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
