@@ -62,13 +62,6 @@ macro_rules! for_each_instruction {
             Clz clz "clz" "011100 sssss ttttt ddddd 00000 100000" [W Rd, R Rs] [] R1 Cpu Next;
             Clo clo "clo" "011100 sssss ttttt ddddd 00000 100001" [W Rd, R Rs] [] R1 Cpu Next;
 
-            // On 64 bits.
-            Daddiu daddiu "daddiu" "011001 sssss ttttt iiiii iiiii iiiiii" [W Rt, R Rs, Signed] [] M64 Cpu Next;
-            Daddu daddu "daddu" "000000 sssss ttttt ddddd 00000 101101" [W Rd, R Rs, R Rt] [] M64 Cpu Next;
-            Dsll dsll "dsll" "000000 00000 ttttt ddddd aaaaa 111000" [W Rd, R Rt, Shift] [] M64 Cpu Next;
-            Dsll32 dsll32 "dsll32" "000000 00000 ttttt ddddd aaaaa 111100" [W Rd, R Rt, Shift] [] M64 Cpu Next;
-            Dsrl32 dsrl32 "dsrl32" "000000 00000 ttttt ddddd aaaaa 111110" [W Rd, R Rt, Shift] [] M64 Cpu Next;
-
             // Conditional moves.
             Movz movz "movz" "000000 sssss ttttt ddddd 00000 001010" [RW Rd, R Rs, R Rt] [] R1 Cpu Next;
             Movn movn "movn" "000000 sssss ttttt ddddd 00000 001011" [RW Rd, R Rs, R Rt] [] R1 Cpu Next;
@@ -136,8 +129,6 @@ macro_rules! for_each_instruction {
             Swl swl "swl" "101010 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [StorePart Word] R1 Cpu Next;
             Sw sw "sw" "101011 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Word] R1 Cpu Next;
             Swr swr "swr" "101110 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [StorePart Word] R1 Cpu Next;
-            Ld ld "ld" "110111 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [Load U64] M64 Cpu Next;
-            Sd sd "sd" "111111 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Double] M64 Cpu Next;
             Ll ll "ll" "110000 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [LoadLinked Word] R1 Cpu Next;
             Sc sc "sc" "111000 sssss ttttt iiiii iiiii iiiiii" [RW Rt, Offset] [StoreConditional Word] R1 Cpu Next;
             Pref pref "pref" "110011 sssss hhhhh iiiii iiiii iiiiii" [Hint, Offset] [] R1 Cpu Next;
@@ -162,7 +153,6 @@ macro_rules! for_each_instruction {
 
             // The system.
             Mfc0 mfc0 "mfc0" "010000 00000 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] R1 Cop0 Next;
-            Dmfc0 dmfc0 "dmfc0" "010000 00001 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] M64 Cop0 Next;
             Mtc0 mtc0 "mtc0" "010000 00100 ttttt ddddd 00000 000lll" [R Rt, Selected] [RW Cp0] R1 Cop0 Change;
             Rdpgpr rdpgpr "rdpgpr" "010000 01010 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
             Wrpgpr wrpgpr "wrpgpr" "010000 01110 ttttt ddddd 00000 000000" [W Rd, R Rt] [] R2 Cop0 Next;
@@ -269,6 +259,16 @@ macro_rules! for_each_instruction {
             CvtDW cvt_d_w "cvt.d.w" "010001 10100 00000 ddddd aaaaa 100001" [W Fd D, R Fs W] [Float] R1 Fpu Next;
             CvtSL cvt_s_l "cvt.s.l" "010001 10101 00000 ddddd aaaaa 100000" [W Fd S, R Fs L] [Float] R2 Fpu64 Next;
             CvtDL cvt_d_l "cvt.d.l" "010001 10101 00000 ddddd aaaaa 100001" [W Fd D, R Fs L] [Float] R2 Fpu64 Next;
+
+            // What only MIPS64 has.
+            Daddiu daddiu "daddiu" "011001 sssss ttttt iiiii iiiii iiiiii" [W Rt, R Rs, Signed] [] M64 Cpu Next;
+            Daddu daddu "daddu" "000000 sssss ttttt ddddd 00000 101101" [W Rd, R Rs, R Rt] [] M64 Cpu Next;
+            Dsll dsll "dsll" "000000 00000 ttttt ddddd aaaaa 111000" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsll32 dsll32 "dsll32" "000000 00000 ttttt ddddd aaaaa 111100" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsrl32 dsrl32 "dsrl32" "000000 00000 ttttt ddddd aaaaa 111110" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Ld ld "ld" "110111 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [Load U64] M64 Cpu Next;
+            Sd sd "sd" "111111 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Double] M64 Cpu Next;
+            Dmfc0 dmfc0 "dmfc0" "010000 00001 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] M64 Cop0 Next;
         }
     };
 }
