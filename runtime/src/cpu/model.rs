@@ -107,7 +107,7 @@ pub static MODELS: [Model; 4] = [
         width: Width::W64,
         prid: 0x0001_8900,
         config0: CONFIG0 | CONFIG0_MIPS64 | 1 << 10,
-        config1: CONFIG1 | 16 << 25,
+        config1: 0xbe61_3080,
         config2: CONFIG2,
         config3: 0,
         tlb_entries: 32,
