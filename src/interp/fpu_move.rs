@@ -3,71 +3,12 @@
 
 use super::memory::{self, address, load_value, store_value};
 use super::system::next_unless_stopped;
-use super::{Op, Step, Word};
+use super::{Handlers, Op, Step, Word};
 use crate::isa::Fields;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::device::Width;
 use mirrorball_runtime::vm::Vm;
-
-/// `mfc1` rt, fs
-pub fn mfc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.fpr32(op.rd.number());
-    W::set(vm, op.rt, value);
-    Step::Next
-}
-
-/// `mtc1` rt, fs
-pub fn mtc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.get(op.rt);
-    vm.cpu.set_fpr32(op.rd.number(), value);
-    Step::Next
-}
-
-/// `mfhc1` rt, fs
-pub fn mfhc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let value = (vm.cpu.fpr64(op.rd.number()) >> 32) as u32;
-    W::set(vm, op.rt, value);
-    Step::Next
-}
-
-/// `mthc1` rt, fs
-pub fn mthc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let low = vm.cpu.fpr64(op.rd.number()) & 0xffff_ffff;
-    let value = u64::from(vm.cpu.get(op.rt)) << 32 | low;
-    vm.cpu.set_fpr64(op.rd.number(), value);
-    Step::Next
-}
-
-/// `cfc1` rt, fs: control registers that do not exist read as zero.
-pub fn cfc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm
-        .cpu
-        .fcsr
-        .read(op.rd.number() as u8, vm.cpu.model.fir)
-        .unwrap_or(0);
-    W::set(vm, op.rt, value);
-    Step::Next
-}
-
-/// `ctc1` rt, fs: may set a cause bit whose exception is enabled.
-pub fn ctc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    let value = vm.cpu.get(op.rt);
-    match vm.cpu.fcsr.write(op.rd.number() as u8, value) {
-        Ok(()) => Step::Next,
-        Err(_) => Step::Raise(Exception::FloatingPoint),
-    }
-}
-
-/// `movf` rd, rs, cc
-pub fn movf<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    move_on_condition::<W>(vm, op, false)
-}
-
-/// `movt` rd, rs, cc
-pub fn movt<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    move_on_condition::<W>(vm, op, true)
-}
 
 fn move_on_condition<W: Word>(vm: &mut Vm, op: &Op, wanted: bool) -> Step {
     if vm.cpu.fcsr.condition(Fields(op.imm).cc() as u8) == wanted {
@@ -104,66 +45,127 @@ fn store_double<W: Word>(vm: &mut Vm, op: &Op, va: Va, fpr: usize) -> Step {
     memory::store_double::<W>(vm, op, va, vm.cpu.fpr64(fpr))
 }
 
-/// `lwc1` ft, offset(base)
-pub fn lwc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
-}
-
-/// `swc1` ft, offset(base)
-pub fn swc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
-}
-
-/// `ldc1` ft, offset(base)
-pub fn ldc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
-}
-
-/// `sdc1` ft, offset(base)
-pub fn sdc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
-}
-
 fn indexed<W: Word>(vm: &Vm, op: &Op) -> Va {
     W::get(vm, op.rs).address(W::get(vm, op.rt))
 }
 
-/// `lwxc1` fd, index(base)
-pub fn lwxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_word::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
-}
+impl<W: Word> Handlers<W> {
+    /// `mfc1` rt, fs
+    pub fn mfc1(vm: &mut Vm, op: &Op) -> Step {
+        let value = vm.cpu.fpr32(op.rd.number());
+        W::set(vm, op.rt, value);
+        Step::Next
+    }
 
-/// `ldxc1` fd, index(base)
-pub fn ldxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_double::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
-}
+    /// `mtc1` rt, fs
+    pub fn mtc1(vm: &mut Vm, op: &Op) -> Step {
+        let value = vm.cpu.get(op.rt);
+        vm.cpu.set_fpr32(op.rd.number(), value);
+        Step::Next
+    }
 
-/// `luxc1` fd, index(base): the low address bits do not count.
-pub fn luxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_double::<W>(
-        vm,
-        op,
-        Va(indexed::<W>(vm, op).0 & !7),
-        op.fields().sa() as usize,
-    )
-}
+    /// `mfhc1` rt, fs
+    pub fn mfhc1(vm: &mut Vm, op: &Op) -> Step {
+        let value = (vm.cpu.fpr64(op.rd.number()) >> 32) as u32;
+        W::set(vm, op.rt, value);
+        Step::Next
+    }
 
-/// `swxc1` fs, index(base)
-pub fn swxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_word::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
-}
+    /// `mthc1` rt, fs
+    pub fn mthc1(vm: &mut Vm, op: &Op) -> Step {
+        let low = vm.cpu.fpr64(op.rd.number()) & 0xffff_ffff;
+        let value = u64::from(vm.cpu.get(op.rt)) << 32 | low;
+        vm.cpu.set_fpr64(op.rd.number(), value);
+        Step::Next
+    }
 
-/// `sdxc1` fs, index(base)
-pub fn sdxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_double::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
-}
+    /// `cfc1` rt, fs: control registers that do not exist read as zero.
+    pub fn cfc1(vm: &mut Vm, op: &Op) -> Step {
+        let value = vm
+            .cpu
+            .fcsr
+            .read(op.rd.number() as u8, vm.cpu.model.fir)
+            .unwrap_or(0);
+        W::set(vm, op.rt, value);
+        Step::Next
+    }
 
-/// `suxc1` fs, index(base): the low address bits do not count.
-pub fn suxc1<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_double::<W>(vm, op, Va(indexed::<W>(vm, op).0 & !7), op.rd.number())
-}
+    /// `ctc1` rt, fs: may set a cause bit whose exception is enabled.
+    pub fn ctc1(vm: &mut Vm, op: &Op) -> Step {
+        let value = vm.cpu.get(op.rt);
+        match vm.cpu.fcsr.write(op.rd.number() as u8, value) {
+            Ok(()) => Step::Next,
+            Err(_) => Step::Raise(Exception::FloatingPoint),
+        }
+    }
 
-/// `prefx`: a hint, and there are no caches.
-pub fn prefx<W: Word>(_: &mut Vm, _: &Op) -> Step {
-    Step::Next
+    /// `movf` rd, rs, cc
+    pub fn movf(vm: &mut Vm, op: &Op) -> Step {
+        move_on_condition::<W>(vm, op, false)
+    }
+
+    /// `movt` rd, rs, cc
+    pub fn movt(vm: &mut Vm, op: &Op) -> Step {
+        move_on_condition::<W>(vm, op, true)
+    }
+
+    /// `lwc1` ft, offset(base)
+    pub fn lwc1(vm: &mut Vm, op: &Op) -> Step {
+        load_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    }
+
+    /// `swc1` ft, offset(base)
+    pub fn swc1(vm: &mut Vm, op: &Op) -> Step {
+        store_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    }
+
+    /// `ldc1` ft, offset(base)
+    pub fn ldc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    }
+
+    /// `sdc1` ft, offset(base)
+    pub fn sdc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    }
+
+    /// `lwxc1` fd, index(base)
+    pub fn lwxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_word::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
+    }
+
+    /// `ldxc1` fd, index(base)
+    pub fn ldxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
+    }
+
+    /// `luxc1` fd, index(base): the low address bits do not count.
+    pub fn luxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<W>(
+            vm,
+            op,
+            Va(indexed::<W>(vm, op).0 & !7),
+            op.fields().sa() as usize,
+        )
+    }
+
+    /// `swxc1` fs, index(base)
+    pub fn swxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_word::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
+    }
+
+    /// `sdxc1` fs, index(base)
+    pub fn sdxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
+    }
+
+    /// `suxc1` fs, index(base): the low address bits do not count.
+    pub fn suxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<W>(vm, op, Va(indexed::<W>(vm, op).0 & !7), op.rd.number())
+    }
+
+    /// `prefx`: a hint, and there are no caches.
+    pub fn prefx(_: &mut Vm, _: &Op) -> Step {
+        Step::Next
+    }
 }

@@ -5,7 +5,7 @@
 //! devices, fills the software TLB, or refuses the access.
 
 use super::system::next_unless_stopped;
-use super::{Op, Step, Word};
+use super::{Handlers, Op, Step, Word};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::model;
@@ -133,46 +133,6 @@ fn load_slow<W: Word>(vm: &mut Vm, op: &Op, va: Va, width: Width, extend: fn(u32
     }
 }
 
-/// `lb` rt, offset(base)
-pub fn lb<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load::<W>(vm, op, Width::Byte, |value| value as i8 as u32)
-}
-
-/// `lbu` rt, offset(base)
-pub fn lbu<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load::<W>(vm, op, Width::Byte, |value| value)
-}
-
-/// `lh` rt, offset(base)
-pub fn lh<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load::<W>(vm, op, Width::Half, |value| value as i16 as u32)
-}
-
-/// `lhu` rt, offset(base)
-pub fn lhu<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load::<W>(vm, op, Width::Half, |value| value)
-}
-
-/// `lw` rt, offset(base)
-pub fn lw<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load::<W>(vm, op, Width::Word, |value| value)
-}
-
-/// `sb` rt, offset(base)
-pub fn sb<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_value::<W>(vm, op, address::<W>(vm, op), Width::Byte, vm.cpu.get(op.rt))
-}
-
-/// `sh` rt, offset(base)
-pub fn sh<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_value::<W>(vm, op, address::<W>(vm, op), Width::Half, vm.cpu.get(op.rt))
-}
-
-/// `sw` rt, offset(base)
-pub fn sw<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_value::<W>(vm, op, address::<W>(vm, op), Width::Word, vm.cpu.get(op.rt))
-}
-
 /// The addresses of the low and the high word of a doubleword.
 fn halves(vm: &Vm, va: Va) -> (Va, Va) {
     let second = Va(va.0 | 4);
@@ -218,22 +178,6 @@ pub(super) fn store_double<W: Word>(vm: &mut Vm, op: &Op, va: Va, value: u64) ->
     next_unless_stopped(vm)
 }
 
-/// `ld` rt, offset(base)
-pub fn ld<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    match load_double::<W>(vm, op, address::<W>(vm, op)) {
-        Ok(value) => {
-            vm.cpu.set_whole(op.rt, value);
-            next_unless_stopped(vm)
-        }
-        Err(exception) => Step::Raise(exception),
-    }
-}
-
-/// `sd` rt, offset(base)
-pub fn sd<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_double::<W>(vm, op, address::<W>(vm, op), vm.cpu.get_whole(op.rt))
-}
-
 /// The word around an unaligned address, and how many of its bytes lie before the address in
 /// order of significance, counted as on a big-endian CPU.
 fn around(vm: &Vm, va: Va) -> (Va, u32) {
@@ -269,22 +213,6 @@ fn load_part<W: Word>(
     }
 }
 
-/// `lwl` rt, offset(base)
-pub fn lwl<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_part::<W>(vm, op, |word, byte, old| {
-        let shift = byte * 8;
-        word << shift | old & !(u32::MAX << shift)
-    })
-}
-
-/// `lwr` rt, offset(base)
-pub fn lwr<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    load_part::<W>(vm, op, |word, byte, old| {
-        let shift = (3 - byte) * 8;
-        word >> shift | old & !(u32::MAX >> shift)
-    })
-}
-
 /// Stores bytes of rt, most significant first, from `va` up (SWL) or down (SWR) to the end of its
 /// word. The word is refused or written as a whole.
 fn store_part<W: Word>(vm: &mut Vm, op: &Op, left: bool) -> Step {
@@ -317,55 +245,129 @@ fn store_part<W: Word>(vm: &mut Vm, op: &Op, left: bool) -> Step {
     next_unless_stopped(vm)
 }
 
-/// `swl` rt, offset(base)
-pub fn swl<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_part::<W>(vm, op, true)
-}
-
-/// `swr` rt, offset(base)
-pub fn swr<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    store_part::<W>(vm, op, false)
-}
-
-/// `ll` rt, offset(base)
-pub fn ll<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    match vm.load_linked(address::<W>(vm, op), op.owed()) {
-        Ok(value) => {
-            W::set(vm, op.rt, value);
-            next_unless_stopped(vm)
-        }
-        Err(exception) => Step::Raise(exception),
+impl<W: Word> Handlers<W> {
+    /// `lb` rt, offset(base)
+    pub fn lb(vm: &mut Vm, op: &Op) -> Step {
+        load::<W>(vm, op, Width::Byte, |value| value as i8 as u32)
     }
-}
 
-/// `sc` rt, offset(base)
-pub fn sc<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    // rt is a destination here, but its old value is what is stored.
-    let value = vm.cpu.gpr[op.rt.number()] as u32;
-    match vm.store_conditional(address::<W>(vm, op), value, op.owed()) {
-        Ok(stored) => {
-            W::set(vm, op.rt, u32::from(stored));
-            next_unless_stopped(vm)
-        }
-        Err(exception) => Step::Raise(exception),
+    /// `lbu` rt, offset(base)
+    pub fn lbu(vm: &mut Vm, op: &Op) -> Step {
+        load::<W>(vm, op, Width::Byte, |value| value)
     }
-}
 
-/// `pref`: a hint, and there are no caches.
-pub fn pref<W: Word>(_: &mut Vm, _: &Op) -> Step {
-    Step::Next
-}
+    /// `lh` rt, offset(base)
+    pub fn lh(vm: &mut Vm, op: &Op) -> Step {
+        load::<W>(vm, op, Width::Half, |value| value as i16 as u32)
+    }
 
-/// `sync`: memory is always in order here.
-pub fn sync<W: Word>(_: &mut Vm, _: &Op) -> Step {
-    Step::Next
-}
+    /// `lhu` rt, offset(base)
+    pub fn lhu(vm: &mut Vm, op: &Op) -> Step {
+        load::<W>(vm, op, Width::Half, |value| value)
+    }
 
-/// `synci` offset(base): stores to code are noticed by themselves; the address is translated.
-pub fn synci<W: Word>(vm: &mut Vm, op: &Op) -> Step {
-    // Operation 0x15: hit invalidate of the primary data cache, an operation by address.
-    match vm.cpu.cache(0x15, address::<W>(vm, op)) {
-        Ok(()) => Step::Next,
-        Err(exception) => Step::Raise(exception),
+    /// `lw` rt, offset(base)
+    pub fn lw(vm: &mut Vm, op: &Op) -> Step {
+        load::<W>(vm, op, Width::Word, |value| value)
+    }
+
+    /// `sb` rt, offset(base)
+    pub fn sb(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<W>(vm, op, address::<W>(vm, op), Width::Byte, vm.cpu.get(op.rt))
+    }
+
+    /// `sh` rt, offset(base)
+    pub fn sh(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<W>(vm, op, address::<W>(vm, op), Width::Half, vm.cpu.get(op.rt))
+    }
+
+    /// `sw` rt, offset(base)
+    pub fn sw(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<W>(vm, op, address::<W>(vm, op), Width::Word, vm.cpu.get(op.rt))
+    }
+
+    /// `ld` rt, offset(base)
+    pub fn ld(vm: &mut Vm, op: &Op) -> Step {
+        match load_double::<W>(vm, op, address::<W>(vm, op)) {
+            Ok(value) => {
+                vm.cpu.set_whole(op.rt, value);
+                next_unless_stopped(vm)
+            }
+            Err(exception) => Step::Raise(exception),
+        }
+    }
+
+    /// `sd` rt, offset(base)
+    pub fn sd(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<W>(vm, op, address::<W>(vm, op), vm.cpu.get_whole(op.rt))
+    }
+
+    /// `lwl` rt, offset(base)
+    pub fn lwl(vm: &mut Vm, op: &Op) -> Step {
+        load_part::<W>(vm, op, |word, byte, old| {
+            let shift = byte * 8;
+            word << shift | old & !(u32::MAX << shift)
+        })
+    }
+
+    /// `lwr` rt, offset(base)
+    pub fn lwr(vm: &mut Vm, op: &Op) -> Step {
+        load_part::<W>(vm, op, |word, byte, old| {
+            let shift = (3 - byte) * 8;
+            word >> shift | old & !(u32::MAX >> shift)
+        })
+    }
+
+    /// `swl` rt, offset(base)
+    pub fn swl(vm: &mut Vm, op: &Op) -> Step {
+        store_part::<W>(vm, op, true)
+    }
+
+    /// `swr` rt, offset(base)
+    pub fn swr(vm: &mut Vm, op: &Op) -> Step {
+        store_part::<W>(vm, op, false)
+    }
+
+    /// `ll` rt, offset(base)
+    pub fn ll(vm: &mut Vm, op: &Op) -> Step {
+        match vm.load_linked(address::<W>(vm, op), op.owed()) {
+            Ok(value) => {
+                W::set(vm, op.rt, value);
+                next_unless_stopped(vm)
+            }
+            Err(exception) => Step::Raise(exception),
+        }
+    }
+
+    /// `sc` rt, offset(base)
+    pub fn sc(vm: &mut Vm, op: &Op) -> Step {
+        // rt is a destination here, but its old value is what is stored.
+        let value = vm.cpu.gpr[op.rt.number()] as u32;
+        match vm.store_conditional(address::<W>(vm, op), value, op.owed()) {
+            Ok(stored) => {
+                W::set(vm, op.rt, u32::from(stored));
+                next_unless_stopped(vm)
+            }
+            Err(exception) => Step::Raise(exception),
+        }
+    }
+
+    /// `pref`: a hint, and there are no caches.
+    pub fn pref(_: &mut Vm, _: &Op) -> Step {
+        Step::Next
+    }
+
+    /// `sync`: memory is always in order here.
+    pub fn sync(_: &mut Vm, _: &Op) -> Step {
+        Step::Next
+    }
+
+    /// `synci` offset(base): stores to code are noticed by themselves; the address is translated.
+    pub fn synci(vm: &mut Vm, op: &Op) -> Step {
+        // Operation 0x15: hit invalidate of the primary data cache, an operation by address.
+        match vm.cpu.cache(0x15, address::<W>(vm, op)) {
+            Ok(()) => Step::Next,
+            Err(exception) => Step::Raise(exception),
+        }
     }
 }

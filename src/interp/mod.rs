@@ -2,7 +2,7 @@
 //!
 //! Guest code is found block by block ([`block`]) and predecoded into [`Op`]s: a function pointer
 //! and the fields it needs. One small function an instruction, in files named after the manual's
-//! chapters; `handlers` gathers them by the names that the table of the ISA uses.
+//! chapters; [`Handlers`] has them by the names that the table of the ISA uses.
 
 pub mod block;
 mod branch;
@@ -26,6 +26,7 @@ use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::vm::Vm;
+use std::marker::PhantomData;
 
 /// What executing an instruction led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,24 +80,17 @@ impl Op {
     }
 }
 
-mod handlers {
-    pub use super::branch::*;
-    pub use super::fpu::*;
-    pub use super::fpu_move::*;
-    pub use super::integer::*;
-    pub use super::memory::*;
-    pub use super::muldiv::*;
-    pub use super::system::*;
-    pub use super::trap::*;
-}
+/// The functions that execute instructions on registers of a width, by the names that the table of the
+/// ISA gives them: each of the files here has some.
+pub struct Handlers<W>(PhantomData<W>);
 
 macro_rules! table {
     ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
        $since:ident $unit:ident $flow:ident;)*) => {
         /// The handlers, by [`number`].
         pub static HANDLERS: &[Handler] = &[
-            $(handlers::$function::<u32>,)*
-            $(handlers::$function::<u64>,)*
+            $(Handlers::<u32>::$function,)*
+            $(Handlers::<u64>::$function,)*
         ];
     };
 }

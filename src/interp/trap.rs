@@ -1,7 +1,7 @@
 //! System calls, breakpoints, conditional traps, and what has no meaning.
 //! MIPS32 Volume II, "CPU Trap".
 
-use super::{Op, Step, Word};
+use super::{Handlers, Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::Vm;
 
@@ -15,38 +15,40 @@ pub fn unusable(_: &mut Vm, op: &Op) -> Step {
     Step::Raise(Exception::CoprocessorUnusable(op.imm as u8))
 }
 
-/// `syscall`
-pub fn syscall<W: Word>(_: &mut Vm, _: &Op) -> Step {
-    Step::Raise(Exception::Syscall)
-}
-
-/// `break`
-pub fn break_<W: Word>(_: &mut Vm, _: &Op) -> Step {
-    Step::Raise(Exception::Breakpoint)
-}
-
 /// Traps: against a register, and against an immediate.
 macro_rules! traps {
     ($($name:ident $immediate:ident ($s:ident, $t:ident) $condition:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
-        pub fn $name<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
             let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($immediate), "` rs, immediate")]
-        pub fn $immediate<W: Word>(vm: &mut Vm, op: &Op) -> Step {
+        pub fn $immediate(vm: &mut Vm, op: &Op) -> Step {
             let ($s, $t) = (W::get(vm, op.rs), W::extended(op.imm));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         })*
     };
 }
 
-traps! {
-    tge tgei (s, t) s.signed() >= t.signed();
-    tgeu tgeiu (s, t) s >= t;
-    tlt tlti (s, t) s.signed() < t.signed();
-    tltu tltiu (s, t) s < t;
-    teq teqi (s, t) s == t;
-    tne tnei (s, t) s != t;
+impl<W: Word> Handlers<W> {
+    /// `syscall`
+    pub fn syscall(_: &mut Vm, _: &Op) -> Step {
+        Step::Raise(Exception::Syscall)
+    }
+
+    /// `break`
+    pub fn break_(_: &mut Vm, _: &Op) -> Step {
+        Step::Raise(Exception::Breakpoint)
+    }
+
+    traps! {
+        tge tgei (s, t) s.signed() >= t.signed();
+        tgeu tgeiu (s, t) s >= t;
+        tlt tlti (s, t) s.signed() < t.signed();
+        tltu tltiu (s, t) s < t;
+        teq teqi (s, t) s == t;
+        tne tnei (s, t) s != t;
+    }
 }
