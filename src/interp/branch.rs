@@ -3,7 +3,7 @@
 //! While a block runs, `cpu.pc` is the address behind it: where control goes on if its branch is
 //! not taken, and what a link instruction puts into its register.
 
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use crate::isa::Fields;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::vm::Vm;
@@ -23,8 +23,8 @@ fn take(vm: &mut Vm, op: &Op) {
 macro_rules! branches {
     ($($name:ident $likely:ident ($s:ident, $t:ident) $condition:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::get(vm, op.rt));
             let _ = $t;
             if $condition {
                 take(vm, op);
@@ -33,8 +33,8 @@ macro_rules! branches {
         }
 
         #[doc = concat!("`", stringify!($likely), "`")]
-        pub fn $likely(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
+        fn $likely(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::get(vm, op.rt));
             let _ = $t;
             if !($condition) {
                 return Step::Skip;
@@ -49,10 +49,10 @@ macro_rules! branches {
 macro_rules! linking_branches {
     ($($name:ident $plain:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let link = vm.cpu.pc as u32;
             let step = Self::$plain(vm, op);
-            W::set(vm, Reg::RA, link);
+            Self::set(vm, Reg::RA, link);
             step
         })*
     };
@@ -72,32 +72,33 @@ fn branch_on_condition(vm: &mut Vm, op: &Op, wanted: bool, likely: bool) -> Step
     }
 }
 
-impl<W: Word> Handlers<W> {
+/// Jumps and branches, on registers of either width.
+pub trait Branches: Word {
     /// `j` target
-    pub fn j(vm: &mut Vm, op: &Op) -> Step {
+    fn j(vm: &mut Vm, op: &Op) -> Step {
         vm.cpu.pc = jump_target(vm, op);
         Step::Next
     }
 
     /// `jal` target
-    pub fn jal(vm: &mut Vm, op: &Op) -> Step {
+    fn jal(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.pc as u32;
-        W::set(vm, Reg::RA, value);
+        Self::set(vm, Reg::RA, value);
         vm.cpu.pc = jump_target(vm, op);
         Step::Next
     }
 
     /// `jr` rs
-    pub fn jr(vm: &mut Vm, op: &Op) -> Step {
+    fn jr(vm: &mut Vm, op: &Op) -> Step {
         vm.cpu.pc = u64::from(vm.cpu.get(op.rs));
         Step::Next
     }
 
     /// `jalr` rd, rs
-    pub fn jalr(vm: &mut Vm, op: &Op) -> Step {
+    fn jalr(vm: &mut Vm, op: &Op) -> Step {
         let target = vm.cpu.get(op.rs);
         let value = vm.cpu.pc as u32;
-        W::set(vm, op.rd, value);
+        Self::set(vm, op.rd, value);
         vm.cpu.pc = u64::from(target);
         Step::Next
     }
@@ -105,10 +106,10 @@ impl<W: Word> Handlers<W> {
     branches! {
         beq beql (s, t) s == t;
         bne bnel (s, t) s != t;
-        blez blezl (s, _t) s.signed() <= W::Signed::default();
-        bgtz bgtzl (s, _t) s.signed() > W::Signed::default();
-        bltz bltzl (s, _t) s.signed() < W::Signed::default();
-        bgez bgezl (s, _t) s.signed() >= W::Signed::default();
+        blez blezl (s, _t) s.signed() <= Self::Signed::default();
+        bgtz bgtzl (s, _t) s.signed() > Self::Signed::default();
+        bltz bltzl (s, _t) s.signed() < Self::Signed::default();
+        bgez bgezl (s, _t) s.signed() >= Self::Signed::default();
     }
 
     linking_branches! {
@@ -119,22 +120,24 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `bc1f` cc, target
-    pub fn bc1f(vm: &mut Vm, op: &Op) -> Step {
+    fn bc1f(vm: &mut Vm, op: &Op) -> Step {
         branch_on_condition(vm, op, false, false)
     }
 
     /// `bc1t` cc, target
-    pub fn bc1t(vm: &mut Vm, op: &Op) -> Step {
+    fn bc1t(vm: &mut Vm, op: &Op) -> Step {
         branch_on_condition(vm, op, true, false)
     }
 
     /// `bc1fl` cc, target
-    pub fn bc1fl(vm: &mut Vm, op: &Op) -> Step {
+    fn bc1fl(vm: &mut Vm, op: &Op) -> Step {
         branch_on_condition(vm, op, false, true)
     }
 
     /// `bc1tl` cc, target
-    pub fn bc1tl(vm: &mut Vm, op: &Op) -> Step {
+    fn bc1tl(vm: &mut Vm, op: &Op) -> Step {
         branch_on_condition(vm, op, true, true)
     }
 }
+
+impl<W: Word> Branches for W {}

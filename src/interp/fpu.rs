@@ -4,7 +4,7 @@
 //! The arithmetic is in the runtime, once; here are the registers it works on. fs is `rd`, ft is
 //! `rt`, fr is `rs` of the word, and fd lies in its shift amount.
 
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::fpu;
 use mirrorball_runtime::vm::Vm;
@@ -30,7 +30,7 @@ fn fd(op: &Op) -> usize {
 macro_rules! unary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fs")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let fs = vm.cpu.$get(op.rd.number());
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fs))
         })*
@@ -40,7 +40,7 @@ macro_rules! unary {
 macro_rules! binary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fs, ft))
         })*
@@ -50,7 +50,7 @@ macro_rules! binary {
 macro_rules! ternary {
     ($($name:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` fd, fr, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let fr = vm.cpu.$get(op.rs.number());
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             outcome!(vm, $set, op, fpu::$name(&mut vm.cpu.fcsr, fr, fs, ft))
@@ -61,7 +61,7 @@ macro_rules! ternary {
 macro_rules! compare {
     ($($name:ident $get:ident $compare:ident;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`: c.cond cc, fs, ft")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let (fs, ft) = (vm.cpu.$get(op.rd.number()), vm.cpu.$get(op.rt.number()));
             let (condition, cc) = (op.fields().condition() as u8, op.fields().compare_cc() as u8);
             match fpu::$compare(&mut vm.cpu.fcsr, condition, fs, ft) {
@@ -79,35 +79,36 @@ macro_rules! compare {
 macro_rules! moves {
     ($($mov:ident $movz:ident $movn:ident $movf:ident $movt:ident $get:ident $set:ident;)*) => {
         $(#[doc = concat!("`", stringify!($mov), "` fd, fs")]
-        pub fn $mov(vm: &mut Vm, op: &Op) -> Step {
+        fn $mov(vm: &mut Vm, op: &Op) -> Step {
             let value = vm.cpu.$get(op.rd.number());
             vm.cpu.$set(fd(op), value);
             Step::Next
         }
 
         #[doc = concat!("`", stringify!($movz), "` fd, fs, rt")]
-        pub fn $movz(vm: &mut Vm, op: &Op) -> Step {
-            if W::get(vm, op.rt) == W::default() { Self::$mov(vm, op) } else { Step::Next }
+        fn $movz(vm: &mut Vm, op: &Op) -> Step {
+            if Self::get(vm, op.rt) == Self::default() { Self::$mov(vm, op) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($movn), "` fd, fs, rt")]
-        pub fn $movn(vm: &mut Vm, op: &Op) -> Step {
-            if W::get(vm, op.rt) != W::default() { Self::$mov(vm, op) } else { Step::Next }
+        fn $movn(vm: &mut Vm, op: &Op) -> Step {
+            if Self::get(vm, op.rt) != Self::default() { Self::$mov(vm, op) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($movf), "` fd, fs, cc")]
-        pub fn $movf(vm: &mut Vm, op: &Op) -> Step {
+        fn $movf(vm: &mut Vm, op: &Op) -> Step {
             if vm.cpu.fcsr.condition(op.fields().cc() as u8) { Step::Next } else { Self::$mov(vm, op) }
         }
 
         #[doc = concat!("`", stringify!($movt), "` fd, fs, cc")]
-        pub fn $movt(vm: &mut Vm, op: &Op) -> Step {
+        fn $movt(vm: &mut Vm, op: &Op) -> Step {
             if vm.cpu.fcsr.condition(op.fields().cc() as u8) { Self::$mov(vm, op) } else { Step::Next }
         })*
     };
 }
 
-impl<W: Word> Handlers<W> {
+/// FPU arithmetic, comparisons and conversions, on registers of either width.
+pub trait Floats: Word {
     unary! {
         sqrt_s fpr32 set_fpr32;
         abs_s fpr32 set_fpr32;
@@ -179,3 +180,5 @@ impl<W: Word> Handlers<W> {
         mov_d movz_d movn_d movf_d movt_d fpr64 set_fpr64;
     }
 }
+
+impl<W: Word> Floats for W {}

@@ -3,7 +3,7 @@
 
 use super::memory::{self, address, load_value, store_value};
 use super::system::next_unless_stopped;
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use crate::isa::Fields;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
@@ -49,30 +49,31 @@ fn indexed<W: Word>(vm: &Vm, op: &Op) -> Va {
     W::get(vm, op.rs).address(W::get(vm, op.rt))
 }
 
-impl<W: Word> Handlers<W> {
+/// Moves, loads and stores of FPU registers, on registers of either width.
+pub trait FloatMoves: Word {
     /// `mfc1` rt, fs
-    pub fn mfc1(vm: &mut Vm, op: &Op) -> Step {
+    fn mfc1(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.fpr32(op.rd.number());
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
     /// `mtc1` rt, fs
-    pub fn mtc1(vm: &mut Vm, op: &Op) -> Step {
+    fn mtc1(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rt);
         vm.cpu.set_fpr32(op.rd.number(), value);
         Step::Next
     }
 
     /// `mfhc1` rt, fs
-    pub fn mfhc1(vm: &mut Vm, op: &Op) -> Step {
+    fn mfhc1(vm: &mut Vm, op: &Op) -> Step {
         let value = (vm.cpu.fpr64(op.rd.number()) >> 32) as u32;
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
     /// `mthc1` rt, fs
-    pub fn mthc1(vm: &mut Vm, op: &Op) -> Step {
+    fn mthc1(vm: &mut Vm, op: &Op) -> Step {
         let low = vm.cpu.fpr64(op.rd.number()) & 0xffff_ffff;
         let value = u64::from(vm.cpu.get(op.rt)) << 32 | low;
         vm.cpu.set_fpr64(op.rd.number(), value);
@@ -80,18 +81,18 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `cfc1` rt, fs: control registers that do not exist read as zero.
-    pub fn cfc1(vm: &mut Vm, op: &Op) -> Step {
+    fn cfc1(vm: &mut Vm, op: &Op) -> Step {
         let value = vm
             .cpu
             .fcsr
             .read(op.rd.number() as u8, vm.cpu.model.fir)
             .unwrap_or(0);
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
     /// `ctc1` rt, fs: may set a cause bit whose exception is enabled.
-    pub fn ctc1(vm: &mut Vm, op: &Op) -> Step {
+    fn ctc1(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rt);
         match vm.cpu.fcsr.write(op.rd.number() as u8, value) {
             Ok(()) => Step::Next,
@@ -100,72 +101,74 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `movf` rd, rs, cc
-    pub fn movf(vm: &mut Vm, op: &Op) -> Step {
-        move_on_condition::<W>(vm, op, false)
+    fn movf(vm: &mut Vm, op: &Op) -> Step {
+        move_on_condition::<Self>(vm, op, false)
     }
 
     /// `movt` rd, rs, cc
-    pub fn movt(vm: &mut Vm, op: &Op) -> Step {
-        move_on_condition::<W>(vm, op, true)
+    fn movt(vm: &mut Vm, op: &Op) -> Step {
+        move_on_condition::<Self>(vm, op, true)
     }
 
     /// `lwc1` ft, offset(base)
-    pub fn lwc1(vm: &mut Vm, op: &Op) -> Step {
-        load_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    fn lwc1(vm: &mut Vm, op: &Op) -> Step {
+        load_word::<Self>(vm, op, address::<Self>(vm, op), op.rt.number())
     }
 
     /// `swc1` ft, offset(base)
-    pub fn swc1(vm: &mut Vm, op: &Op) -> Step {
-        store_word::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    fn swc1(vm: &mut Vm, op: &Op) -> Step {
+        store_word::<Self>(vm, op, address::<Self>(vm, op), op.rt.number())
     }
 
     /// `ldc1` ft, offset(base)
-    pub fn ldc1(vm: &mut Vm, op: &Op) -> Step {
-        load_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    fn ldc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<Self>(vm, op, address::<Self>(vm, op), op.rt.number())
     }
 
     /// `sdc1` ft, offset(base)
-    pub fn sdc1(vm: &mut Vm, op: &Op) -> Step {
-        store_double::<W>(vm, op, address::<W>(vm, op), op.rt.number())
+    fn sdc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<Self>(vm, op, address::<Self>(vm, op), op.rt.number())
     }
 
     /// `lwxc1` fd, index(base)
-    pub fn lwxc1(vm: &mut Vm, op: &Op) -> Step {
-        load_word::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
+    fn lwxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_word::<Self>(vm, op, indexed::<Self>(vm, op), op.fields().sa() as usize)
     }
 
     /// `ldxc1` fd, index(base)
-    pub fn ldxc1(vm: &mut Vm, op: &Op) -> Step {
-        load_double::<W>(vm, op, indexed::<W>(vm, op), op.fields().sa() as usize)
+    fn ldxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<Self>(vm, op, indexed::<Self>(vm, op), op.fields().sa() as usize)
     }
 
     /// `luxc1` fd, index(base): the low address bits do not count.
-    pub fn luxc1(vm: &mut Vm, op: &Op) -> Step {
-        load_double::<W>(
+    fn luxc1(vm: &mut Vm, op: &Op) -> Step {
+        load_double::<Self>(
             vm,
             op,
-            Va(indexed::<W>(vm, op).0 & !7),
+            Va(indexed::<Self>(vm, op).0 & !7),
             op.fields().sa() as usize,
         )
     }
 
     /// `swxc1` fs, index(base)
-    pub fn swxc1(vm: &mut Vm, op: &Op) -> Step {
-        store_word::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
+    fn swxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_word::<Self>(vm, op, indexed::<Self>(vm, op), op.rd.number())
     }
 
     /// `sdxc1` fs, index(base)
-    pub fn sdxc1(vm: &mut Vm, op: &Op) -> Step {
-        store_double::<W>(vm, op, indexed::<W>(vm, op), op.rd.number())
+    fn sdxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<Self>(vm, op, indexed::<Self>(vm, op), op.rd.number())
     }
 
     /// `suxc1` fs, index(base): the low address bits do not count.
-    pub fn suxc1(vm: &mut Vm, op: &Op) -> Step {
-        store_double::<W>(vm, op, Va(indexed::<W>(vm, op).0 & !7), op.rd.number())
+    fn suxc1(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<Self>(vm, op, Va(indexed::<Self>(vm, op).0 & !7), op.rd.number())
     }
 
     /// `prefx`: a hint, and there are no caches.
-    pub fn prefx(_: &mut Vm, _: &Op) -> Step {
+    fn prefx(_: &mut Vm, _: &Op) -> Step {
         Step::Next
     }
 }
+
+impl<W: Word> FloatMoves for W {}

@@ -1,7 +1,7 @@
 //! Arithmetic, logic, shifts, conditional moves and bit fields.
 //! MIPS32 Volume II; "CPU Arithmetic", "Logical", "Shift", "Move" and "Insert/Extract".
 
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::extended;
 use mirrorball_runtime::vm::Vm;
@@ -10,9 +10,9 @@ use mirrorball_runtime::vm::Vm;
 macro_rules! three_registers {
     ($($name:ident($s:ident, $t:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rd, rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
-            W::set(vm, op.rd, $value);
+            Self::set(vm, op.rd, $value);
             Step::Next
         })*
     };
@@ -22,8 +22,8 @@ macro_rules! three_registers {
 macro_rules! three_whole_registers {
     ($($name:ident($s:ident, $t:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rd, rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::get(vm, op.rt));
             $value.put(vm, op.rd);
             Step::Next
         })*
@@ -34,8 +34,8 @@ macro_rules! three_whole_registers {
 macro_rules! with_immediate {
     ($($name:ident($s:ident, $imm:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rt, rs, immediate")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $imm) = (W::get(vm, op.rs), op.imm);
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $imm) = (Self::get(vm, op.rs), op.imm);
             $value.put(vm, op.rt);
             Step::Next
         })*
@@ -46,10 +46,10 @@ macro_rules! with_immediate {
 macro_rules! one_register {
     ($($name:ident($t:ident, $sa:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rd, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let ($t, $sa) = (vm.cpu.get(op.rt), op.imm);
             let _ = $sa;
-            W::set(vm, op.rd, $value);
+            Self::set(vm, op.rd, $value);
             Step::Next
         })*
     };
@@ -59,7 +59,7 @@ macro_rules! one_register {
 macro_rules! doublewords {
     ($($name:ident: $destination:ident, ($s:ident, $t:ident, $imm:ident) $value:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "`")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
             let ($s, $t) = (vm.cpu.get_whole(op.rs), vm.cpu.get_whole(op.rt));
             let $imm = op.imm;
             vm.cpu.set_whole(op.$destination, $value);
@@ -68,7 +68,8 @@ macro_rules! doublewords {
     };
 }
 
-impl<W: Word> Handlers<W> {
+/// Arithmetic, logic, shifts, conditional moves and bit fields, on registers of either width.
+pub trait Integers: Word {
     three_registers! {
         addu(s, t) s.wrapping_add(t);
         subu(s, t) s.wrapping_sub(t);
@@ -84,22 +85,22 @@ impl<W: Word> Handlers<W> {
         or(s, t) (s | t);
         xor(s, t) (s ^ t);
         nor(s, t) (!(s | t));
-        slt(s, t) W::from(u32::from(s.signed() < t.signed()));
-        sltu(s, t) W::from(u32::from(s < t));
+        slt(s, t) Self::from(u32::from(s.signed() < t.signed()));
+        sltu(s, t) Self::from(u32::from(s < t));
     }
 
     with_immediate! {
-        slti(s, imm) W::from(u32::from(s.signed() < W::extended(imm).signed()));
-        sltiu(s, imm) W::from(u32::from(s < W::extended(imm)));
-        andi(s, imm) (s & W::from(imm));
-        ori(s, imm) (s | W::from(imm));
-        xori(s, imm) (s ^ W::from(imm));
+        slti(s, imm) Self::from(u32::from(s.signed() < Self::extended(imm).signed()));
+        sltiu(s, imm) Self::from(u32::from(s < Self::extended(imm)));
+        andi(s, imm) (s & Self::from(imm));
+        ori(s, imm) (s | Self::from(imm));
+        xori(s, imm) (s ^ Self::from(imm));
     }
 
     /// `addiu` rt, rs, immediate
-    pub fn addiu(vm: &mut Vm, op: &Op) -> Step {
+    fn addiu(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rs).wrapping_add(op.imm);
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
@@ -114,87 +115,87 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `lui` rt, immediate
-    pub fn lui(vm: &mut Vm, op: &Op) -> Step {
-        W::set(vm, op.rt, op.imm << 16);
+    fn lui(vm: &mut Vm, op: &Op) -> Step {
+        Self::set(vm, op.rt, op.imm << 16);
         Step::Next
     }
 
     /// `clz` rd, rs
-    pub fn clz(vm: &mut Vm, op: &Op) -> Step {
+    fn clz(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rs).leading_zeros();
-        W::set(vm, op.rd, value);
+        Self::set(vm, op.rd, value);
         Step::Next
     }
 
     /// `clo` rd, rs
-    pub fn clo(vm: &mut Vm, op: &Op) -> Step {
+    fn clo(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rs).leading_ones();
-        W::set(vm, op.rd, value);
+        Self::set(vm, op.rd, value);
         Step::Next
     }
 
     /// `add` rd, rs, rt: traps on signed overflow.
-    pub fn add(vm: &mut Vm, op: &Op) -> Step {
+    fn add(vm: &mut Vm, op: &Op) -> Step {
         let (s, t) = (vm.cpu.get(op.rs) as i32, vm.cpu.get(op.rt) as i32);
         let Some(sum) = s.checked_add(t) else {
             return Step::Raise(Exception::Overflow);
         };
-        W::set(vm, op.rd, sum as u32);
+        Self::set(vm, op.rd, sum as u32);
         Step::Next
     }
 
     /// `sub` rd, rs, rt: traps on signed overflow.
-    pub fn sub(vm: &mut Vm, op: &Op) -> Step {
+    fn sub(vm: &mut Vm, op: &Op) -> Step {
         let (s, t) = (vm.cpu.get(op.rs) as i32, vm.cpu.get(op.rt) as i32);
         let Some(difference) = s.checked_sub(t) else {
             return Step::Raise(Exception::Overflow);
         };
-        W::set(vm, op.rd, difference as u32);
+        Self::set(vm, op.rd, difference as u32);
         Step::Next
     }
 
     /// `addi` rt, rs, immediate: traps on signed overflow.
-    pub fn addi(vm: &mut Vm, op: &Op) -> Step {
+    fn addi(vm: &mut Vm, op: &Op) -> Step {
         let Some(sum) = (vm.cpu.get(op.rs) as i32).checked_add(op.imm as i32) else {
             return Step::Raise(Exception::Overflow);
         };
-        W::set(vm, op.rt, sum as u32);
+        Self::set(vm, op.rt, sum as u32);
         Step::Next
     }
 
     /// `movz` rd, rs, rt: moves if rt is zero.
-    pub fn movz(vm: &mut Vm, op: &Op) -> Step {
-        if W::get(vm, op.rt) == W::default() {
-            W::get(vm, op.rs).put(vm, op.rd);
+    fn movz(vm: &mut Vm, op: &Op) -> Step {
+        if Self::get(vm, op.rt) == Self::default() {
+            Self::get(vm, op.rs).put(vm, op.rd);
         }
         Step::Next
     }
 
     /// `movn` rd, rs, rt: moves if rt is not zero.
-    pub fn movn(vm: &mut Vm, op: &Op) -> Step {
-        if W::get(vm, op.rt) != W::default() {
-            W::get(vm, op.rs).put(vm, op.rd);
+    fn movn(vm: &mut Vm, op: &Op) -> Step {
+        if Self::get(vm, op.rt) != Self::default() {
+            Self::get(vm, op.rs).put(vm, op.rd);
         }
         Step::Next
     }
 
     /// `ext` rt, rs, position, size
-    pub fn ext(vm: &mut Vm, op: &Op) -> Step {
+    fn ext(vm: &mut Vm, op: &Op) -> Step {
         let (position, top) = (op.fields().sa(), op.fields().rd());
         let mask = u32::MAX >> (31 - top);
         let value = vm.cpu.get(op.rs) >> position & mask;
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
     /// `ins` rt, rs, position, size. Where the size would be negative the manual leaves the result
     /// open: nothing is inserted.
-    pub fn ins(vm: &mut Vm, op: &Op) -> Step {
+    fn ins(vm: &mut Vm, op: &Op) -> Step {
         let (position, last) = (op.fields().sa(), op.fields().rd());
         if let Some(top) = last.checked_sub(position) {
             let mask = (u32::MAX >> (31 - top)) << position;
             let value = vm.cpu.get(op.rt) & !mask | vm.cpu.get(op.rs) << position & mask;
-            W::set(vm, op.rt, value);
+            Self::set(vm, op.rt, value);
         }
         Step::Next
     }
@@ -207,3 +208,5 @@ impl<W: Word> Handlers<W> {
         dsrl32: rd, (_s, t, sa) t >> (sa & 31 | 32);
     }
 }
+
+impl<W: Word> Integers for W {}

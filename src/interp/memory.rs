@@ -5,7 +5,7 @@
 //! devices, fills the software TLB, or refuses the access.
 
 use super::system::next_unless_stopped;
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::model;
@@ -245,50 +245,69 @@ fn store_part<W: Word>(vm: &mut Vm, op: &Op, left: bool) -> Step {
     next_unless_stopped(vm)
 }
 
-impl<W: Word> Handlers<W> {
+/// Loads and stores, on registers of either width.
+pub trait Accesses: Word {
     /// `lb` rt, offset(base)
-    pub fn lb(vm: &mut Vm, op: &Op) -> Step {
-        load::<W>(vm, op, Width::Byte, |value| value as i8 as u32)
+    fn lb(vm: &mut Vm, op: &Op) -> Step {
+        load::<Self>(vm, op, Width::Byte, |value| value as i8 as u32)
     }
 
     /// `lbu` rt, offset(base)
-    pub fn lbu(vm: &mut Vm, op: &Op) -> Step {
-        load::<W>(vm, op, Width::Byte, |value| value)
+    fn lbu(vm: &mut Vm, op: &Op) -> Step {
+        load::<Self>(vm, op, Width::Byte, |value| value)
     }
 
     /// `lh` rt, offset(base)
-    pub fn lh(vm: &mut Vm, op: &Op) -> Step {
-        load::<W>(vm, op, Width::Half, |value| value as i16 as u32)
+    fn lh(vm: &mut Vm, op: &Op) -> Step {
+        load::<Self>(vm, op, Width::Half, |value| value as i16 as u32)
     }
 
     /// `lhu` rt, offset(base)
-    pub fn lhu(vm: &mut Vm, op: &Op) -> Step {
-        load::<W>(vm, op, Width::Half, |value| value)
+    fn lhu(vm: &mut Vm, op: &Op) -> Step {
+        load::<Self>(vm, op, Width::Half, |value| value)
     }
 
     /// `lw` rt, offset(base)
-    pub fn lw(vm: &mut Vm, op: &Op) -> Step {
-        load::<W>(vm, op, Width::Word, |value| value)
+    fn lw(vm: &mut Vm, op: &Op) -> Step {
+        load::<Self>(vm, op, Width::Word, |value| value)
     }
 
     /// `sb` rt, offset(base)
-    pub fn sb(vm: &mut Vm, op: &Op) -> Step {
-        store_value::<W>(vm, op, address::<W>(vm, op), Width::Byte, vm.cpu.get(op.rt))
+    fn sb(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<Self>(
+            vm,
+            op,
+            address::<Self>(vm, op),
+            Width::Byte,
+            vm.cpu.get(op.rt),
+        )
     }
 
     /// `sh` rt, offset(base)
-    pub fn sh(vm: &mut Vm, op: &Op) -> Step {
-        store_value::<W>(vm, op, address::<W>(vm, op), Width::Half, vm.cpu.get(op.rt))
+    fn sh(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<Self>(
+            vm,
+            op,
+            address::<Self>(vm, op),
+            Width::Half,
+            vm.cpu.get(op.rt),
+        )
     }
 
     /// `sw` rt, offset(base)
-    pub fn sw(vm: &mut Vm, op: &Op) -> Step {
-        store_value::<W>(vm, op, address::<W>(vm, op), Width::Word, vm.cpu.get(op.rt))
+    fn sw(vm: &mut Vm, op: &Op) -> Step {
+        store_value::<Self>(
+            vm,
+            op,
+            address::<Self>(vm, op),
+            Width::Word,
+            vm.cpu.get(op.rt),
+        )
     }
 
     /// `ld` rt, offset(base)
-    pub fn ld(vm: &mut Vm, op: &Op) -> Step {
-        match load_double::<W>(vm, op, address::<W>(vm, op)) {
+    fn ld(vm: &mut Vm, op: &Op) -> Step {
+        match load_double::<Self>(vm, op, address::<Self>(vm, op)) {
             Ok(value) => {
                 vm.cpu.set_whole(op.rt, value);
                 next_unless_stopped(vm)
@@ -298,41 +317,41 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `sd` rt, offset(base)
-    pub fn sd(vm: &mut Vm, op: &Op) -> Step {
-        store_double::<W>(vm, op, address::<W>(vm, op), vm.cpu.get_whole(op.rt))
+    fn sd(vm: &mut Vm, op: &Op) -> Step {
+        store_double::<Self>(vm, op, address::<Self>(vm, op), vm.cpu.get_whole(op.rt))
     }
 
     /// `lwl` rt, offset(base)
-    pub fn lwl(vm: &mut Vm, op: &Op) -> Step {
-        load_part::<W>(vm, op, |word, byte, old| {
+    fn lwl(vm: &mut Vm, op: &Op) -> Step {
+        load_part::<Self>(vm, op, |word, byte, old| {
             let shift = byte * 8;
             word << shift | old & !(u32::MAX << shift)
         })
     }
 
     /// `lwr` rt, offset(base)
-    pub fn lwr(vm: &mut Vm, op: &Op) -> Step {
-        load_part::<W>(vm, op, |word, byte, old| {
+    fn lwr(vm: &mut Vm, op: &Op) -> Step {
+        load_part::<Self>(vm, op, |word, byte, old| {
             let shift = (3 - byte) * 8;
             word >> shift | old & !(u32::MAX >> shift)
         })
     }
 
     /// `swl` rt, offset(base)
-    pub fn swl(vm: &mut Vm, op: &Op) -> Step {
-        store_part::<W>(vm, op, true)
+    fn swl(vm: &mut Vm, op: &Op) -> Step {
+        store_part::<Self>(vm, op, true)
     }
 
     /// `swr` rt, offset(base)
-    pub fn swr(vm: &mut Vm, op: &Op) -> Step {
-        store_part::<W>(vm, op, false)
+    fn swr(vm: &mut Vm, op: &Op) -> Step {
+        store_part::<Self>(vm, op, false)
     }
 
     /// `ll` rt, offset(base)
-    pub fn ll(vm: &mut Vm, op: &Op) -> Step {
-        match vm.load_linked(address::<W>(vm, op), op.owed()) {
+    fn ll(vm: &mut Vm, op: &Op) -> Step {
+        match vm.load_linked(address::<Self>(vm, op), op.owed()) {
             Ok(value) => {
-                W::set(vm, op.rt, value);
+                Self::set(vm, op.rt, value);
                 next_unless_stopped(vm)
             }
             Err(exception) => Step::Raise(exception),
@@ -340,12 +359,12 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `sc` rt, offset(base)
-    pub fn sc(vm: &mut Vm, op: &Op) -> Step {
+    fn sc(vm: &mut Vm, op: &Op) -> Step {
         // rt is a destination here, but its old value is what is stored.
         let value = vm.cpu.gpr[op.rt.number()] as u32;
-        match vm.store_conditional(address::<W>(vm, op), value, op.owed()) {
+        match vm.store_conditional(address::<Self>(vm, op), value, op.owed()) {
             Ok(stored) => {
-                W::set(vm, op.rt, u32::from(stored));
+                Self::set(vm, op.rt, u32::from(stored));
                 next_unless_stopped(vm)
             }
             Err(exception) => Step::Raise(exception),
@@ -353,21 +372,23 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `pref`: a hint, and there are no caches.
-    pub fn pref(_: &mut Vm, _: &Op) -> Step {
+    fn pref(_: &mut Vm, _: &Op) -> Step {
         Step::Next
     }
 
     /// `sync`: memory is always in order here.
-    pub fn sync(_: &mut Vm, _: &Op) -> Step {
+    fn sync(_: &mut Vm, _: &Op) -> Step {
         Step::Next
     }
 
     /// `synci` offset(base): stores to code are noticed by themselves; the address is translated.
-    pub fn synci(vm: &mut Vm, op: &Op) -> Step {
+    fn synci(vm: &mut Vm, op: &Op) -> Step {
         // Operation 0x15: hit invalidate of the primary data cache, an operation by address.
-        match vm.cpu.cache(0x15, address::<W>(vm, op)) {
+        match vm.cpu.cache(0x15, address::<Self>(vm, op)) {
             Ok(()) => Step::Next,
             Err(exception) => Step::Raise(exception),
         }
     }
 }
+
+impl<W: Word> Accesses for W {}

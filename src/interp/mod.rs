@@ -2,7 +2,7 @@
 //!
 //! Guest code is found block by block ([`block`]) and predecoded into [`Op`]s: a function pointer
 //! and the fields it needs. One small function an instruction, in files named after the manual's
-//! chapters; [`Handlers`] has them by the names that the table of the ISA uses.
+//! chapters; [`Word`] has them all by the names that the table of the ISA uses.
 
 pub mod block;
 mod branch;
@@ -21,12 +21,20 @@ pub use execute::{finish_step, run_block, run_part};
 pub use memory::address_in;
 pub use word::Word;
 
+use branch::Branches;
+use fpu::Floats;
+use fpu_move::FloatMoves;
+use integer::Integers;
+use memory::Accesses;
+use muldiv::Products;
+use system::Privileged;
+use trap::Traps;
+
 use crate::isa::{Fields, Insn, TABLE};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::vm::Vm;
-use std::marker::PhantomData;
 
 /// What executing an instruction led to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,17 +88,13 @@ impl Op {
     }
 }
 
-/// The functions that execute instructions on registers of a width, by the names that the table of the
-/// ISA gives them: each of the files here has some.
-pub struct Handlers<W>(PhantomData<W>);
-
 macro_rules! table {
     ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
        $since:ident $unit:ident $flow:ident;)*) => {
         /// The handlers, by [`number`].
         pub static HANDLERS: &[Handler] = &[
-            $(Handlers::<u32>::$function,)*
-            $(Handlers::<u64>::$function,)*
+            $(<u32>::$function,)*
+            $(<u64>::$function,)*
         ];
     };
 }

@@ -3,7 +3,7 @@
 //! What they mean is in the runtime ([`Vm`]), once; here is how they are called.
 
 use super::memory::address;
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::{Hypercall, Vm, hypercall};
@@ -25,18 +25,19 @@ fn next_or_raise(vm: &Vm, result: Result<(), Exception>) -> Step {
     }
 }
 
-impl<W: Word> Handlers<W> {
+/// Privileged instructions, on registers of either width.
+pub trait Privileged: Word {
     /// `mfc0` rt, rd, select
-    pub fn mfc0(vm: &mut Vm, op: &Op) -> Step {
+    fn mfc0(vm: &mut Vm, op: &Op) -> Step {
         let value = vm
             .cpu
             .move_from_cp0(op.fields().rd(), op.fields().select(), op.owed());
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 
     /// `dmfc0` rt, rd, select
-    pub fn dmfc0(vm: &mut Vm, op: &Op) -> Step {
+    fn dmfc0(vm: &mut Vm, op: &Op) -> Step {
         let value = vm
             .cpu
             .move_from_cp0_whole(op.fields().rd(), op.fields().select(), op.owed());
@@ -45,69 +46,69 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `mtc0` rt, rd, select
-    pub fn mtc0(vm: &mut Vm, op: &Op) -> Step {
+    fn mtc0(vm: &mut Vm, op: &Op) -> Step {
         let value = vm.cpu.get(op.rt);
         vm.move_to_cp0(op.fields().rd(), op.fields().select(), value, op.owed());
         next_unless_stopped(vm)
     }
 
     /// `rdpgpr` rd, rt: there is one register set, so the previous one is the current one.
-    pub fn rdpgpr(vm: &mut Vm, op: &Op) -> Step {
-        W::get(vm, op.rt).put(vm, op.rd);
+    fn rdpgpr(vm: &mut Vm, op: &Op) -> Step {
+        Self::get(vm, op.rt).put(vm, op.rd);
         Step::Next
     }
 
     /// `wrpgpr` rd, rt
-    pub fn wrpgpr(vm: &mut Vm, op: &Op) -> Step {
+    fn wrpgpr(vm: &mut Vm, op: &Op) -> Step {
         Self::rdpgpr(vm, op)
     }
 
     /// `di` rt
-    pub fn di(vm: &mut Vm, op: &Op) -> Step {
+    fn di(vm: &mut Vm, op: &Op) -> Step {
         let status = vm.cpu.set_interrupt_enable(false);
-        W::set(vm, op.rt, status);
+        Self::set(vm, op.rt, status);
         next_unless_stopped(vm)
     }
 
     /// `ei` rt
-    pub fn ei(vm: &mut Vm, op: &Op) -> Step {
+    fn ei(vm: &mut Vm, op: &Op) -> Step {
         let status = vm.cpu.set_interrupt_enable(true);
-        W::set(vm, op.rt, status);
+        Self::set(vm, op.rt, status);
         next_unless_stopped(vm)
     }
 
     /// `tlbr`
-    pub fn tlbr(vm: &mut Vm, _: &Op) -> Step {
+    fn tlbr(vm: &mut Vm, _: &Op) -> Step {
         vm.tlb_read();
         next_unless_stopped(vm)
     }
 
     /// `tlbwi`
-    pub fn tlbwi(vm: &mut Vm, _: &Op) -> Step {
+    fn tlbwi(vm: &mut Vm, _: &Op) -> Step {
         let result = vm.tlb_write_indexed();
         next_or_raise(vm, result)
     }
 
     /// `tlbwr`
-    pub fn tlbwr(vm: &mut Vm, _: &Op) -> Step {
+    fn tlbwr(vm: &mut Vm, _: &Op) -> Step {
         let result = vm.tlb_write_random();
         next_or_raise(vm, result)
     }
 
     /// `tlbp`
-    pub fn tlbp(vm: &mut Vm, _: &Op) -> Step {
+    fn tlbp(vm: &mut Vm, _: &Op) -> Step {
         vm.cpu.tlb_probe();
         Step::Next
     }
 
     /// `eret`
-    pub fn eret(vm: &mut Vm, _: &Op) -> Step {
+    fn eret(vm: &mut Vm, _: &Op) -> Step {
         vm.eret();
         next_unless_stopped(vm)
     }
 
     /// `wait`: if no interrupt is pending the engine leaves, and the VM lets time pass.
-    pub fn wait(vm: &mut Vm, _: &Op) -> Step {
+    fn wait(vm: &mut Vm, _: &Op) -> Step {
         if vm.cpu.wakes() {
             next_unless_stopped(vm)
         } else {
@@ -117,7 +118,7 @@ impl<W: Word> Handlers<W> {
 
     /// `hypcall` code: asks the monitor for something. It ends its block and is in no delay slot.
     /// Whether there are hypercalls is found out here, so that no translation depends on it.
-    pub fn hypcall(vm: &mut Vm, op: &Op) -> Step {
+    fn hypcall(vm: &mut Vm, op: &Op) -> Step {
         if !vm.config().hypercalls || op.fields().hypercode() != 0 {
             return Step::Raise(Exception::ReservedInstruction);
         }
@@ -129,14 +130,14 @@ impl<W: Word> Handlers<W> {
     }
 
     /// `cache` operation, offset(base)
-    pub fn cache(vm: &mut Vm, op: &Op) -> Step {
-        let va = address::<W>(vm, op);
+    fn cache(vm: &mut Vm, op: &Op) -> Step {
+        let va = address::<Self>(vm, op);
         let result = vm.cpu.cache(op.rt.number() as u32, va);
         next_or_raise(vm, result)
     }
 
     /// `rdhwr` rt, rd: what HWREna lets user mode see, kernel mode always sees.
-    pub fn rdhwr(vm: &mut Vm, op: &Op) -> Step {
+    fn rdhwr(vm: &mut Vm, op: &Op) -> Step {
         let reg = op.fields().rd();
         let cpu = &vm.cpu;
         let allowed = vm.cpu.coprocessor0_usable() || cpu.cp0.hwrena >> reg & 1 != 0;
@@ -151,7 +152,9 @@ impl<W: Word> Handlers<W> {
         if !allowed {
             return Step::Raise(Exception::ReservedInstruction);
         }
-        W::set(vm, op.rt, value);
+        Self::set(vm, op.rt, value);
         Step::Next
     }
 }
+
+impl<W: Word> Privileged for W {}

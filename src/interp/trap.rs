@@ -1,7 +1,7 @@
 //! System calls, breakpoints, conditional traps, and what has no meaning.
 //! MIPS32 Volume II, "CPU Trap".
 
-use super::{Handlers, Op, Step, Word};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::Vm;
 
@@ -19,27 +19,28 @@ pub fn unusable(_: &mut Vm, op: &Op) -> Step {
 macro_rules! traps {
     ($($name:ident $immediate:ident ($s:ident, $t:ident) $condition:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (W::get(vm, op.rs), W::get(vm, op.rt));
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::get(vm, op.rt));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($immediate), "` rs, immediate")]
-        pub fn $immediate(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (W::get(vm, op.rs), W::extended(op.imm));
+        fn $immediate(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::extended(op.imm));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         })*
     };
 }
 
-impl<W: Word> Handlers<W> {
+/// System calls, breakpoints and conditional traps, on registers of either width.
+pub trait Traps: Word {
     /// `syscall`
-    pub fn syscall(_: &mut Vm, _: &Op) -> Step {
+    fn syscall(_: &mut Vm, _: &Op) -> Step {
         Step::Raise(Exception::Syscall)
     }
 
     /// `break`
-    pub fn break_(_: &mut Vm, _: &Op) -> Step {
+    fn break_(_: &mut Vm, _: &Op) -> Step {
         Step::Raise(Exception::Breakpoint)
     }
 
@@ -52,3 +53,5 @@ impl<W: Word> Handlers<W> {
         tne tnei (s, t) s != t;
     }
 }
+
+impl<W: Word> Traps for W {}

@@ -28,16 +28,11 @@ pub struct CpuState {
     /// How much of the time the CPU waited.
     skipped: u64,
     cp0: Cp0,
-    /// Only on a 64-bit model.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    /// 0 but on a 64-bit model.
     bad_beyond: u32,
     tlb: Tlb,
     second: SecondTlb,
     idle: Idle,
-}
-
-fn is_zero(value: &u32) -> bool {
-    *value == 0
 }
 
 impl CpuState {
