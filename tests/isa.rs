@@ -6,7 +6,7 @@ mod common;
 use common::cannot_run;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use mirrorball::isa::disasm::disassemble;
-use mirrorball::isa::{Info, Operand, TABLE, decode};
+use mirrorball::isa::{Info, Operand, Since, TABLE, decode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -35,11 +35,21 @@ fn operands() -> Result<Completion, Failed> {
         .flat_map(|info| (0..WORDS).map(move |_| info))
         .map(|info| (info, word(info, &mut random)))
         .collect();
-    let plain: Vec<u32> = words.iter().map(|&(_, word)| word).collect();
-    let llvm = match llvm(&plain) {
-        Ok(llvm) => llvm,
-        Err(error) => return cannot_run(&error.to_string()),
-    };
+    let (wide, narrow): (Vec<_>, Vec<_>) =
+        (words.into_iter()).partition(|(info, _)| info.since == Since::M64);
+    let mut complaints = String::new();
+    for (cpu, words) in [("mips32r2", narrow), ("mips64r2", wide)] {
+        let plain: Vec<u32> = words.iter().map(|&(_, word)| word).collect();
+        match llvm(&plain, cpu) {
+            Ok(llvm) => complaints += &differing(&words, llvm),
+            Err(error) => return cannot_run(&error.to_string()),
+        }
+    }
+    passed_unless(&complaints)
+}
+
+/// The words that LLVM reads otherwise.
+fn differing(words: &[(&Info, u32)], llvm: Vec<Option<String>>) -> String {
     let mut complaints = String::new();
     for ((info, word), theirs) in words.iter().zip(llvm) {
         let ours = disassemble(*word, 0);
@@ -52,7 +62,7 @@ fn operands() -> Result<Completion, Failed> {
             }
         }
     }
-    passed_unless(&complaints)
+    complaints
 }
 
 /// What LLVM takes for an instruction and the table rightly does not have, by LLVM's mnemonic, and
@@ -92,13 +102,14 @@ fn random() -> Result<Completion, Failed> {
             }
         })
         .collect();
-    let llvm = match llvm(&words) {
+    let llvm = match llvm(&words, "mips32r2") {
         Ok(llvm) => llvm,
         Err(error) => return cannot_run(&error.to_string()),
     };
     let mut differences: BTreeMap<String, (usize, u32)> = BTreeMap::new();
     for (word, theirs) in words.into_iter().zip(llvm) {
-        let key = match (decode(word), &theirs) {
+        let ours = decode(word).filter(|insn| insn.info().since != Since::M64);
+        let key = match (ours, &theirs) {
             (Some(_), Some(_)) | (None, None) => continue,
             (Some(insn), None) => {
                 let name = insn.info().mnemonic;
@@ -191,13 +202,13 @@ fn narrow(mnemonic: &str, word: u32) -> u32 {
 fn plain_spelling(line: &str) -> String {
     match line.split_whitespace().next() {
         Some("div" | "divu") => line.replace("$zero, ", ""),
-        Some("mfc0" | "mtc0") => line.strip_suffix(", 0").unwrap_or(line).to_owned(),
+        Some("mfc0" | "mtc0" | "dmfc0") => line.strip_suffix(", 0").unwrap_or(line).to_owned(),
         _ => line.to_owned(),
     }
 }
 
-/// What LLVM says of each word, big-endian: `None` where it says that it is no instruction.
-fn llvm(words: &[u32]) -> io::Result<Vec<Option<String>>> {
+/// What LLVM says of each word, big-endian, on a CPU: `None` where it says that it is no instruction.
+fn llvm(words: &[u32], cpu: &str) -> io::Result<Vec<Option<String>>> {
     let missing = |error: io::Error| {
         io::Error::other(format!(
             "llvm-mc: {error}; Debian's package llvm, or llvm-14, has it"
@@ -209,8 +220,8 @@ fn llvm(words: &[u32]) -> io::Result<Vec<Option<String>>> {
         version.is_ok_and(|output| output.status.success())
     });
     let mut child = Command::new(found.unwrap_or(names[0]))
-        .args(["--disassemble", "--triple=mips-linux-gnu", "-mcpu=mips32r2"])
-        .args(["-mattr=+fp64", "-"])
+        .args(["--disassemble", "--triple=mips-linux-gnu", "-mattr=+fp64"])
+        .args([&format!("-mcpu={cpu}"), "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -4,7 +4,7 @@
 mod common;
 
 use common::program::{Folder, USAGE, mirrorball, refused};
-use common::{End, Kind, boot_with, loaded, project, run, saved_counts};
+use common::{End, Kind, USUAL, WIDE, boot_on, loaded, project, run, saved_counts};
 use mirrorball_runtime::exit::Outcome;
 use mirrorball_runtime::vm::SavedVm;
 use std::fs;
@@ -15,8 +15,8 @@ const LIMIT: u64 = 20_000_000;
 const SECOND_TLB: usize = 64;
 
 /// The end of a guest that is saved and loaded at `count`.
-fn interrupted(name: &str, image: &[u8], count: u64) -> End {
-    let mut vm = boot_with(name, image, SECOND_TLB);
+fn interrupted(model: &str, name: &str, image: &[u8], count: u64) -> End {
+    let mut vm = boot_on(model, name, image, SECOND_TLB);
     let before = run(Kind::Jit, &mut vm, count);
     assert_eq!(before.outcome, Outcome::Limit, "{name} at {count}");
     let saved = SavedVm::of(&vm);
@@ -40,10 +40,19 @@ fn a_loaded_machine_ends_as_the_one_that_was_saved() {
         }
         let name = path.file_name().expect("a name").to_string_lossy();
         let image = fs::read(&path).expect("an image");
-        let end = run(Kind::Jit, &mut boot_with(&name, &image, SECOND_TLB), LIMIT);
-        for count in saved_counts(seed as u64, end.instructions) {
-            assert_eq!(interrupted(&name, &image, count), end, "{name} at {count}");
-            saved += 1;
+        let models = if name.starts_with("isa-wide") {
+            &[USUAL, WIDE][..]
+        } else {
+            &[USUAL]
+        };
+        for model in models {
+            let mut vm = boot_on(model, &name, &image, SECOND_TLB);
+            let end = run(Kind::Jit, &mut vm, LIMIT);
+            for count in saved_counts(seed as u64, end.instructions) {
+                let again = interrupted(model, &name, &image, count);
+                assert_eq!(again, end, "{name} on {model} at {count}");
+                saved += 1;
+            }
         }
     }
     assert!(saved > 100, "only {saved} were saved");

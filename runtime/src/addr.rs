@@ -52,7 +52,8 @@ macro_rules! address {
 }
 
 address! {
-    /// A virtual address of the guest. On a 32-bit CPU the upper half is zero.
+    /// A virtual address of the guest. Its upper half is zero if the address is one of 32 bits, on
+    /// a 64-bit CPU as well: see [`Va::of_register`].
     Va
 }
 address! {
@@ -87,12 +88,73 @@ impl Va {
     #[inline(always)]
     #[must_use]
     pub const fn is_direct(self) -> bool {
-        self.0 as u32 >> 30 == 2
+        self.0 >> 30 == 2
+    }
+
+    /// The address that a 64-bit register holds. A compatibility address, the sign extension of
+    /// its lower half, is the 32-bit address of that half. Of any other the upper half is what it
+    /// differs in from the sign extension.
+    #[inline]
+    #[must_use]
+    pub const fn of_register(value: u64) -> Self {
+        Self(value ^ Self::signs(value))
+    }
+
+    /// The address as a 64-bit register holds it.
+    #[inline]
+    #[must_use]
+    pub const fn in_register(self) -> u64 {
+        self.0 ^ Self::signs(self.0)
+    }
+
+    /// The upper half of the sign extension of a lower half.
+    const fn signs(value: u64) -> u64 {
+        (value as i32 as i64 as u64) & !0xffff_ffff
+    }
+
+    /// Whether the address is none of 32 bits.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_far(self) -> bool {
+        self.0 >> 32 != 0
     }
 
     /// The virtual address `bytes` further on, wrapping within 32 bits.
     #[must_use]
     pub const fn offset(self, bytes: u32) -> Self {
         Self((self.0 as u32).wrapping_add(bytes) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compatibility_addresses_have_no_upper_half() {
+        for (register, va) in [
+            (0x7fff_fffc, 0x7fff_fffc),
+            (0xffff_ffff_8000_1234, 0x8000_1234),
+            (0xffff_ffff_ffff_fffc, 0xffff_fffc),
+        ] {
+            assert_eq!(Va::of_register(register), Va(va));
+            assert!(!Va(va).is_far());
+            assert_eq!(Va(va).in_register(), register);
+        }
+    }
+
+    #[test]
+    fn every_other_address_keeps_apart_from_them() {
+        for register in [
+            0x8000_0000,
+            0xffff_ffff,
+            0x1_0000_0000,
+            0xffff_ffff_7fff_ffff,
+            0x9800_0001_8000_0000,
+        ] {
+            let va = Va::of_register(register);
+            assert!(va.is_far(), "{register:x}");
+            assert_eq!(va.in_register(), register);
+        }
     }
 }

@@ -104,7 +104,7 @@ fn bad_values_have_one_line() {
         (
             "run --cpu r4000",
             "invalid value 'r4000' for '--cpu <MODEL>' \
-             [possible values: 4Kc, 24Kc, 24Kf] (--help tells more)",
+             [possible values: 4Kc, 24Kc, 24Kf, 5KEc-experimental] (--help tells more)",
         ),
         (
             "run --memory 0",

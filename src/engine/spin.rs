@@ -8,7 +8,7 @@
 //! depends on time.
 
 use crate::interp::block::{Meaning, meaning, meaning_in_slot, predecode};
-use crate::interp::{Op, Step};
+use crate::interp::{Op, Step, address_in};
 use crate::isa::{Access, Fields, Info, Insn, Memory, Operand, Size, State, Unit};
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::clock::Nanos;
@@ -112,7 +112,7 @@ fn instruction(vm: &Vm, pc: u32, slot: bool) -> Option<(Insn, Op)> {
     let meaning = if slot { meaning_in_slot } else { meaning };
     let meaning = meaning(word, vm.cpu.model, vm.cpu.space_key());
     match meaning {
-        Meaning::Insn(insn) => Some((insn, predecode(word, meaning, 0))),
+        Meaning::Insn(insn) => Some((insn, predecode(word, meaning, vm.cpu.model.width, 0))),
         _ => None,
     }
 }
@@ -154,7 +154,7 @@ fn width(size: Size) -> Option<Width> {
 }
 
 fn address(vm: &Vm, op: &Op) -> Va {
-    Va(u64::from(vm.cpu.get(op.rs).wrapping_add(op.imm)))
+    address_in(vm, op, vm.cpu.model.width)
 }
 
 /// Whether a load may run; `round` learns until when it loads the same.

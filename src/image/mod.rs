@@ -99,7 +99,7 @@ impl BootState {
             (7, self.a3),
             (29, self.sp),
         ] {
-            vm.cpu.gpr[register] = value.into();
+            vm.cpu.gpr[register] = vm.cpu.held(value);
         }
         // The boot code has left the error level that a reset starts in, unless it jumps to where
         // that level alone needs no TLB.

@@ -4,14 +4,14 @@
 //! with its delay slot or the first instruction after which it is unknown what runs. What an
 //! instruction word means depends on the CPU model and on a few Status bits: see [`Meaning`].
 
-use super::{Op, handler};
+use super::{HANDLERS, Op, number};
 use crate::isa::{
     Destination, Field, Fields, Flow, Immediate, Info, Insn, Operand, Since, Unit, decode,
 };
 use mirrorball_runtime::addr::{PAGE_SIZE, Pa, Va};
 use mirrorball_runtime::cpu::Reg;
-use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
-use mirrorball_runtime::cpu::model::Model;
+use mirrorball_runtime::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR, STATUS_PX};
+use mirrorball_runtime::cpu::model::{Model, Width};
 use mirrorball_runtime::mmu::soft::SpaceKey;
 use mirrorball_runtime::vm::Vm;
 use rustc_hash::FxHasher;
@@ -47,6 +47,8 @@ pub fn code_address(va: Va) -> u32 {
 pub struct Source {
     /// The [`code_address`] of its first instruction.
     pub pc: u32,
+    /// How wide the registers are that it works on.
+    pub width: Width,
     /// The instructions' words and meanings.
     pub code: Vec<(u32, Meaning)>,
     /// Whether the last instruction is in a delay slot.
@@ -69,6 +71,7 @@ impl Source {
         let room = ((PAGE_SIZE - pa.page_offset()) / 4) as usize;
         let mut source = Self {
             pc: code_address(pc),
+            width: model.width,
             code: Vec::with_capacity(8),
             slot: false,
             split: false,
@@ -298,7 +301,8 @@ impl Block {
     #[must_use]
     pub fn predecode(source: &Source) -> Self {
         let op = |(index, &(word, meaning)): (usize, &(u32, Meaning))| {
-            predecode(word, meaning, (source.cycles() - index) as u8)
+            let owed = (source.cycles() - index) as u8;
+            predecode(word, meaning, source.width, owed)
         };
         let seen = if source.split { 1 } else { source.code.len() };
         Self {
@@ -367,7 +371,12 @@ pub fn meaning(word: u32, model: &Model, key: SpaceKey) -> Meaning {
         return Meaning::Reserved;
     };
     let info = insn.info();
-    if info.since == Since::R2 && model.release < 2 {
+    let there = match info.since {
+        Since::R1 => true,
+        Since::R2 => model.release >= 2,
+        Since::M64 => model.is_wide() && (key.mode.is_kernel() || key.status & STATUS_PX != 0),
+    };
+    if !there {
         return Meaning::Reserved;
     }
     match info.unit {
@@ -391,7 +400,7 @@ pub fn meaning_in_slot(word: u32, model: &Model, key: SpaceKey) -> Meaning {
 
 /// Makes an instruction ready to run.
 #[must_use]
-pub fn predecode(word: u32, meaning: Meaning, owed: u8) -> Op {
+pub fn predecode(word: u32, meaning: Meaning, width: Width, owed: u8) -> Op {
     let fields = Fields(word);
     let (rs, rt, rd) = (
         Reg::new(fields.rs()),
@@ -414,7 +423,7 @@ pub fn predecode(word: u32, meaning: Meaning, owed: u8) -> Op {
         }
         Meaning::Insn(insn) => {
             let info = insn.info();
-            op.run = handler(insn);
+            op.run = HANDLERS[number(insn, width)];
             op.imm = immediate(info, fields);
             match info.destination() {
                 Some(Destination::Field(Field::Rd)) => op.rd = rd.destination(),

@@ -161,7 +161,7 @@ fn run_split(vm: &mut Vm, block: &Block) -> Option<Exit> {
     };
     let word = vm.ram.word(pa);
     let meaning = meaning_in_slot(word, vm.cpu.model, vm.cpu.space_key());
-    let op: Op = predecode(word, meaning, 1);
+    let op: Op = predecode(word, meaning, vm.cpu.model.width, 1);
     let step = (op.run)(vm, &op);
     finish_step(vm, step, next, 1, true)
 }

@@ -2,7 +2,7 @@
 //!
 //! Guest code is found block by block ([`block`]) and predecoded into [`Op`]s: a function pointer
 //! and the fields it needs. One small function an instruction, in files named after the manual's
-//! chapters; `handlers` gathers them by the names that the table of the ISA uses.
+//! chapters; [`Word`] has them all by the names that the table of the ISA uses.
 
 pub mod block;
 mod branch;
@@ -14,13 +14,26 @@ mod memory;
 mod muldiv;
 mod system;
 mod trap;
+mod word;
 
 pub use block::Block;
 pub use execute::{finish_step, run_block, run_part};
+pub use memory::address_in;
+pub use word::Word;
 
-use crate::isa::{Fields, Insn};
+use branch::Branches;
+use fpu::Floats;
+use fpu_move::FloatMoves;
+use integer::Integers;
+use memory::Accesses;
+use muldiv::Products;
+use system::Privileged;
+use trap::Traps;
+
+use crate::isa::{Fields, Insn, TABLE};
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::cpu::exception::Exception;
+use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::vm::Vm;
 
 /// What executing an instruction led to.
@@ -75,29 +88,24 @@ impl Op {
     }
 }
 
-mod handlers {
-    pub use super::branch::*;
-    pub use super::fpu::*;
-    pub use super::fpu_move::*;
-    pub use super::integer::*;
-    pub use super::memory::*;
-    pub use super::muldiv::*;
-    pub use super::system::*;
-    pub use super::trap::*;
-}
-
 macro_rules! table {
     ($($variant:ident $function:ident $mnemonic:literal $bits:literal $operands:tt $effects:tt
        $since:ident $unit:ident $flow:ident;)*) => {
-        /// The handlers, by instruction.
-        pub static HANDLERS: &[Handler] = &[$(handlers::$function,)*];
+        /// The handlers, by [`number`].
+        pub static HANDLERS: &[Handler] = &[
+            $(<u32>::$function,)*
+            $(<u64>::$function,)*
+        ];
     };
 }
 for_each_instruction!(table);
 
-/// The function that executes `insn`.
+/// The number of the handler that executes `insn` on registers that are so wide.
 #[inline]
 #[must_use]
-pub fn handler(insn: Insn) -> Handler {
-    HANDLERS[insn as usize]
+pub fn number(insn: Insn, width: Width) -> usize {
+    match width {
+        Width::W32 => insn as usize,
+        Width::W64 => TABLE.len() + insn as usize,
+    }
 }

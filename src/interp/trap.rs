@@ -1,7 +1,7 @@
 //! System calls, breakpoints, conditional traps, and what has no meaning.
 //! MIPS32 Volume II, "CPU Trap".
 
-use super::{Op, Step};
+use super::{Op, Step, Word};
 use mirrorball_runtime::cpu::exception::Exception;
 use mirrorball_runtime::vm::Vm;
 
@@ -15,38 +15,43 @@ pub fn unusable(_: &mut Vm, op: &Op) -> Step {
     Step::Raise(Exception::CoprocessorUnusable(op.imm as u8))
 }
 
-/// `syscall`
-pub fn syscall(_: &mut Vm, _: &Op) -> Step {
-    Step::Raise(Exception::Syscall)
-}
-
-/// `break`
-pub fn break_(_: &mut Vm, _: &Op) -> Step {
-    Step::Raise(Exception::Breakpoint)
-}
-
 /// Traps: against a register, and against an immediate.
 macro_rules! traps {
     ($($name:ident $immediate:ident ($s:ident, $t:ident) $condition:expr;)*) => {
         $(#[doc = concat!("`", stringify!($name), "` rs, rt")]
-        pub fn $name(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (vm.cpu.get(op.rs), vm.cpu.get(op.rt));
+        fn $name(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::get(vm, op.rt));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         }
 
         #[doc = concat!("`", stringify!($immediate), "` rs, immediate")]
-        pub fn $immediate(vm: &mut Vm, op: &Op) -> Step {
-            let ($s, $t) = (vm.cpu.get(op.rs), op.imm);
+        fn $immediate(vm: &mut Vm, op: &Op) -> Step {
+            let ($s, $t) = (Self::get(vm, op.rs), Self::extended(op.imm));
             if $condition { Step::Raise(Exception::Trap) } else { Step::Next }
         })*
     };
 }
 
-traps! {
-    tge tgei (s, t) s as i32 >= t as i32;
-    tgeu tgeiu (s, t) s >= t;
-    tlt tlti (s, t) (s as i32) < t as i32;
-    tltu tltiu (s, t) s < t;
-    teq teqi (s, t) s == t;
-    tne tnei (s, t) s != t;
+/// System calls, breakpoints and conditional traps, on registers of either width.
+pub trait Traps: Word {
+    /// `syscall`
+    fn syscall(_: &mut Vm, _: &Op) -> Step {
+        Step::Raise(Exception::Syscall)
+    }
+
+    /// `break`
+    fn break_(_: &mut Vm, _: &Op) -> Step {
+        Step::Raise(Exception::Breakpoint)
+    }
+
+    traps! {
+        tge tgei (s, t) s.signed() >= t.signed();
+        tgeu tgeiu (s, t) s >= t;
+        tlt tlti (s, t) s.signed() < t.signed();
+        tltu tltiu (s, t) s < t;
+        teq teqi (s, t) s == t;
+        tne tnei (s, t) s != t;
+    }
 }
+
+impl<W: Word> Traps for W {}

@@ -111,7 +111,7 @@ mod tests {
             (0x7c03_e83b, Some(Insn::Rdhwr)),
             (0x4620_a032, Some(Insn::CD)),
             (0x0000_0005, None),
-            (0xffff_ffff, None),
+            (0xec00_0000, None),
         ];
         for (word, insn) in words {
             assert_eq!(decode(word), insn, "{word:#010x}");

@@ -25,6 +25,8 @@ pub enum Since {
     R1,
     /// MIPS32 release 2.
     R2,
+    /// MIPS64, of either release: on a 64-bit CPU, where Status allows 64-bit operations.
+    M64,
 }
 
 /// The unit that an instruction needs.

@@ -1,7 +1,8 @@
 //! The instruction set, one line an instruction: what decoder, disassembler, interpreter and
 //! translator all read.
 //!
-//! MIPS32 Architecture for Programmers, Volume II (revision 2.5 and later), releases 1 and 2.
+//! MIPS32 Architecture for Programmers, Volume II (revision 2.5 and later), releases 1 and 2; of
+//! MIPS64 a few instructions.
 //!
 //! Each line says, in this order:
 //!
@@ -17,7 +18,7 @@
 //! - what else it reads, writes and does, see [`Effect`](super::Effect): registers that it does not
 //!   name, state, memory, and whether it may be refused. What holds of every instruction of a unit
 //!   (the unit may be unusable, the page of the code missing) is not said,
-//! - since when: `R1`, `R2` (a 64-bit CPU's come with MIPS64),
+//! - since when: `R1`, `R2`, or `M64` for what only MIPS64 has,
 //! - what unit it needs, see [`Unit`](super::Unit),
 //! - how control goes on, see [`Flow`](super::Flow).
 //!
@@ -258,6 +259,16 @@ macro_rules! for_each_instruction {
             CvtDW cvt_d_w "cvt.d.w" "010001 10100 00000 ddddd aaaaa 100001" [W Fd D, R Fs W] [Float] R1 Fpu Next;
             CvtSL cvt_s_l "cvt.s.l" "010001 10101 00000 ddddd aaaaa 100000" [W Fd S, R Fs L] [Float] R2 Fpu64 Next;
             CvtDL cvt_d_l "cvt.d.l" "010001 10101 00000 ddddd aaaaa 100001" [W Fd D, R Fs L] [Float] R2 Fpu64 Next;
+
+            // What only MIPS64 has.
+            Daddiu daddiu "daddiu" "011001 sssss ttttt iiiii iiiii iiiiii" [W Rt, R Rs, Signed] [] M64 Cpu Next;
+            Daddu daddu "daddu" "000000 sssss ttttt ddddd 00000 101101" [W Rd, R Rs, R Rt] [] M64 Cpu Next;
+            Dsll dsll "dsll" "000000 00000 ttttt ddddd aaaaa 111000" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsll32 dsll32 "dsll32" "000000 00000 ttttt ddddd aaaaa 111100" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Dsrl32 dsrl32 "dsrl32" "000000 00000 ttttt ddddd aaaaa 111110" [W Rd, R Rt, Shift] [] M64 Cpu Next;
+            Ld ld "ld" "110111 sssss ttttt iiiii iiiii iiiiii" [W Rt, Offset] [Load U64] M64 Cpu Next;
+            Sd sd "sd" "111111 sssss ttttt iiiii iiiii iiiiii" [R Rt, Offset] [Store Double] M64 Cpu Next;
+            Dmfc0 dmfc0 "dmfc0" "010000 00001 ttttt ddddd 00000 000lll" [W Rt, Selected] [R Cp0, R Link] M64 Cop0 Next;
         }
     };
 }

@@ -301,8 +301,15 @@ fn console(given: &Given<'_>) -> Result<ConsoleSpec, ValueError> {
 
 /// The CPU models, by the names that the monitor's table gives them.
 fn models() -> Vec<PossibleValue> {
-    let models = MODELS.iter();
-    models.map(|model| PossibleValue::new(model.name)).collect()
+    let value = |model: &Model| {
+        let value = PossibleValue::new(model.name);
+        if model.is_wide() {
+            value.help("64-bit registers, as an experiment: a part of MIPS64, no guest kernels")
+        } else {
+            value
+        }
+    };
+    MODELS.iter().map(value).collect()
 }
 
 fn model(text: &str) -> Result<&'static Model, ValueError> {

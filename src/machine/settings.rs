@@ -70,7 +70,7 @@ settings! {
         takers: RUN, heading: "Machine"
     }
 
-    /// The CPU that the guest sees.
+    /// The CPU that the guest sees. One has 64-bit registers, as an experiment: see docs/64-bit.md.
     cpu: &'static Model, MODEL => {
         name: "cpu", saved: true, default: "24Kf",
         takers: CPU, heading: "Machine", qemu: &["-cpu"]

@@ -6,10 +6,10 @@ use std::hash::Hasher;
 use clap::ValueEnum;
 use mirrorball_runtime::addr::{PAGE_SIZE, Pa};
 use mirrorball_runtime::memory::differing;
-use mirrorball_runtime::vm::{Vm, debug, state};
+use mirrorball_runtime::vm::{Vm, state};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::registers::named;
+use super::registers::{held, named};
 
 /// The most words of memory that are shown.
 const MOST_WORDS: usize = 16;
@@ -101,8 +101,7 @@ impl Difference {
 
     fn note_registers(&mut self, a: &Vm, b: &Vm) {
         for (name, register) in named(a) {
-            let text = |vm: &Vm| format!("{:08x}", debug::register(vm, register));
-            self.note(&name, a, b, text);
+            self.note(&name, a, b, |vm| held(vm, register));
         }
         let link = |vm: &Vm| format!("{} {:08x}", vm.cpu.ll_bit, vm.cpu.ll_value);
         self.note("LL bit and value", a, b, link);

@@ -34,6 +34,16 @@ pub fn named(vm: &Vm) -> Vec<(String, Register)> {
     all
 }
 
+/// What a register holds, in as many digits as the CPU's are long.
+#[must_use]
+pub fn held(vm: &Vm, register: Register) -> String {
+    if vm.cpu.model.is_wide() {
+        format!("{:016x}", debug::whole_register(vm, register))
+    } else {
+        format!("{:08x}", debug::register(vm, register))
+    }
+}
+
 /// All registers with what they hold, several in a line; those of the FPU if software may use it now.
 #[must_use]
 pub fn table(vm: &Vm) -> String {
@@ -45,7 +55,7 @@ pub fn table(vm: &Vm) -> String {
     for line in shown.chunks(COLUMNS) {
         let mut cells = String::new();
         for (name, register) in line {
-            let _ = write!(cells, "{name:>10} {:08x}", debug::register(vm, *register));
+            let _ = write!(cells, "{name:>10} {}", held(vm, *register));
         }
         let _ = writeln!(text, "{cells}");
     }

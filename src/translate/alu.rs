@@ -4,31 +4,36 @@ use super::emit::{Emitter, Instruction};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-/// Instructions of the form rd ← f(rs, rt) that are one Cranelift instruction.
+/// Instructions of the form rd ← f(rs, rt) that are one Cranelift instruction, on 32 bits or on whole
+/// registers.
 macro_rules! three_registers {
-    ($($name:ident $method:ident;)*) => {
+    ($get:ident $set:ident: $($name:ident $method:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+            let (s, t) = (e.$get(i.fields.rs()), e.$get(i.fields.rt()));
             let value = e.b.ins().$method(s, t);
-            e.set(i.written(), value);
+            e.$set(i.written(), value);
         })*
     };
 }
 
-three_registers! {
+three_registers! { get set:
     addu iadd;
     subu isub;
-    and band;
-    or bor;
-    xor bxor;
     mul imul;
 }
 
+three_registers! { get_whole set_whole:
+    and band;
+    or bor;
+    xor bxor;
+    daddu iadd;
+}
+
 pub fn nor(e: &mut Emitter<'_>, i: &Instruction) {
-    let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+    let (s, t) = (e.get_whole(i.fields.rs()), e.get_whole(i.fields.rt()));
     let either = e.b.ins().bor(s, t);
     let value = e.b.ins().bnot(either);
-    e.set(i.written(), value);
+    e.set_whole(i.written(), value);
 }
 
 /// Shifts by a register: rd ← rt shifted by rs, whose upper bits do not count.
@@ -70,40 +75,61 @@ shifts! {
     rotr rotr_imm_s;
 }
 
-/// Instructions of the form rt ← f(rs, immediate).
-macro_rules! with_immediate {
-    ($($name:ident $method:ident;)*) => {
+/// The same on 64 bits.
+macro_rules! double_shifts {
+    ($($name:ident $method:ident $more:literal;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, imm) = (e.get(i.fields.rs()), e.constant(i.op.imm));
-            let value = e.b.ins().$method(s, imm);
-            e.set(i.written(), value);
+            let t = e.get_whole(i.fields.rt());
+            let value = e.b.ins().$method(t, i64::from(i.op.imm + $more));
+            e.set_whole(i.written(), value);
         })*
     };
 }
 
-with_immediate! {
+double_shifts! {
+    dsll ishl_imm_s 0;
+    dsll32 ishl_imm_s 32;
+    dsrl32 ushr_imm_s 32;
+}
+
+/// Instructions of the form rt ← f(rs, immediate).
+macro_rules! with_immediate {
+    ($get:ident $constant:ident $set:ident: $($name:ident $method:ident;)*) => {
+        $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
+            let (s, imm) = (e.$get(i.fields.rs()), e.$constant(i.op.imm));
+            let value = e.b.ins().$method(s, imm);
+            e.$set(i.written(), value);
+        })*
+    };
+}
+
+with_immediate! { get constant set:
     addiu iadd;
+}
+
+with_immediate! { get_whole whole_constant set_whole:
     andi band;
     ori bor;
     xori bxor;
+    daddiu iadd;
 }
 
 fn set_if(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC, a: Value, b: Value) {
     let flag = e.b.ins().icmp(condition, a, b);
-    let value = e.b.ins().uextend(types::I32, flag);
-    e.set(i.written(), value);
+    let value = e.b.ins().uextend(e.word, flag);
+    e.set_whole(i.written(), value);
 }
 
 /// Comparisons: of registers, and with an immediate.
 macro_rules! comparisons {
     ($($name:ident $immediate:ident $condition:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+            let (s, t) = (e.get_whole(i.fields.rs()), e.get_whole(i.fields.rt()));
             set_if(e, i, IntCC::$condition, s, t);
         }
 
         pub fn $immediate(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, imm) = (e.get(i.fields.rs()), e.constant(i.op.imm));
+            let (s, imm) = (e.get_whole(i.fields.rs()), e.whole_constant(i.op.imm));
             set_if(e, i, IntCC::$condition, s, imm);
         })*
     };
@@ -164,16 +190,16 @@ fn move_if(e: &mut Emitter<'_>, i: &Instruction, zero: bool) {
         return;
     }
     let (s, t, old) = (
-        e.get(i.fields.rs()),
-        e.get(i.fields.rt()),
-        e.get(i.fields.rd()),
+        e.get_whole(i.fields.rs()),
+        e.get_whole(i.fields.rt()),
+        e.get_whole(i.fields.rd()),
     );
     let value = if zero {
         e.b.ins().select(t, old, s)
     } else {
         e.b.ins().select(t, s, old)
     };
-    e.set(i.written(), value);
+    e.set_whole(i.written(), value);
 }
 
 pub fn movz(e: &mut Emitter<'_>, i: &Instruction) {
@@ -234,13 +260,13 @@ pub fn wsbh(e: &mut Emitter<'_>, i: &Instruction) {
 macro_rules! traps {
     ($($name:ident $immediate:ident $condition:ident;)*) => {
         $(pub fn $name(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+            let (s, t) = (e.get_whole(i.fields.rs()), e.get_whole(i.fields.rt()));
             let condition = e.b.ins().icmp(IntCC::$condition, s, t);
             e.interpret_if(i, condition);
         }
 
         pub fn $immediate(e: &mut Emitter<'_>, i: &Instruction) {
-            let (s, imm) = (e.get(i.fields.rs()), e.constant(i.op.imm));
+            let (s, imm) = (e.get_whole(i.fields.rs()), e.whole_constant(i.op.imm));
             let condition = e.b.ins().icmp(IntCC::$condition, s, imm);
             e.interpret_if(i, condition);
         })*

@@ -94,12 +94,12 @@ branches! {
 }
 
 fn two(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> Value {
-    let (s, t) = (e.get(i.fields.rs()), e.get(i.fields.rt()));
+    let (s, t) = (e.get_whole(i.fields.rs()), e.get_whole(i.fields.rt()));
     e.b.ins().icmp(condition, s, t)
 }
 
 fn with_zero(e: &mut Emitter<'_>, i: &Instruction, condition: IntCC) -> Value {
-    let s = e.get(i.fields.rs());
+    let s = e.get_whole(i.fields.rs());
     e.b.ins().icmp_imm_s(condition, s, 0)
 }
 

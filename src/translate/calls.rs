@@ -7,7 +7,6 @@
 use super::glue::Symbol;
 use super::site::Expectation;
 use crate::interp::{HANDLERS, Op, Step, finish_step};
-use crate::isa::Insn;
 use mirrorball_runtime::addr::Va;
 use mirrorball_runtime::cpu::Reg;
 use mirrorball_runtime::insight::Way;
@@ -128,7 +127,8 @@ unsafe extern "C" fn interpret_preserving_floats() {
 /// An instruction to be interpreted, as translated code passes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Call {
-    insn: u16,
+    /// The number of the handler.
+    handler: u16,
     rs: u8,
     rt: u8,
     rd: u8,
@@ -141,17 +141,17 @@ pub struct Call {
 }
 
 impl Call {
-    /// The call for an instruction of a block that ends at `end`.
+    /// The call of the handler with this number, for an instruction of a block that ends at `end`.
     #[must_use]
     pub fn new(
-        insn: Insn,
+        handler: usize,
         op: &Op,
         slot: bool,
         end: u32,
         expectation: Option<Expectation>,
     ) -> Self {
         Self {
-            insn: insn as u16,
+            handler: handler as u16,
             rs: op.rs.slot() as u8,
             rt: op.rt.slot() as u8,
             rd: op.rd.slot() as u8,
@@ -166,7 +166,7 @@ impl Call {
     /// The call as two words.
     #[must_use]
     pub fn pack(self) -> [u64; 2] {
-        let [low, high] = self.insn.to_le_bytes();
+        let [low, high] = self.handler.to_le_bytes();
         let bytes = [
             low,
             high,
@@ -187,7 +187,7 @@ impl Call {
     fn unpack(first: u64, second: u64) -> Self {
         let [low, high, rs, rt, rd, owed, slot, expectation] = first.to_le_bytes();
         Self {
-            insn: u16::from_le_bytes([low, high]),
+            handler: u16::from_le_bytes([low, high]),
             rs,
             rt,
             rd,
@@ -220,7 +220,7 @@ extern "C" fn interpret(vm: &mut Vm, first: u64, second: u64) -> usize {
         }
     };
     let op = Op {
-        run: HANDLERS[usize::from(call.insn)],
+        run: HANDLERS[usize::from(call.handler)],
         imm: call.imm,
         rs: reg(call.rs),
         rt: reg(call.rt),
@@ -296,6 +296,7 @@ fn note_way(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::isa::Insn;
 
     #[test]
     fn a_call_survives_packing() {
@@ -308,7 +309,7 @@ mod tests {
             owed: 64,
         };
         let expectation = Some(Expectation::Space);
-        let call = Call::new(Insn::Lw, &op, true, 0x8000_1234, expectation);
+        let call = Call::new(Insn::Lw as usize, &op, true, 0x8000_1234, expectation);
         let [first, second] = call.pack();
         assert_eq!(Call::unpack(first, second), call);
     }

@@ -14,13 +14,13 @@ use super::registers::{self, Registers};
 use super::{Region, Translator, alu, branch, fpu, memory, muldiv, system, through};
 use crate::interp::block::Source;
 use crate::isa::{Insn, RegisterSet};
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, Value, types,
+    AbiParam, Block, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, Type, Value, types,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::cpu::{Cpu, SLOWNESS};
 use mirrorball_runtime::vcpu;
 use std::mem::offset_of;
@@ -78,6 +78,8 @@ pub struct Emitter<'a> {
     pub vm: Value,
     /// The software TLB of the space that a region of a process runs in, or the window.
     table: Value,
+    /// The type of whole registers.
+    pub word: Type,
     pub registers: Registers,
     pub fpu: Fpu,
     /// Cycles left, those of the current block already subtracted.
@@ -133,7 +135,11 @@ impl<'a> Emitter<'a> {
         };
         let trusted = MemFlagsData::trusted();
         let table = b.ins().load(types::I64, trusted, vm, table as i32);
-        let registers = Registers::new(&mut b);
+        let word = match region.model.width {
+            Width::W32 => types::I32,
+            Width::W64 => types::I64,
+        };
+        let registers = Registers::new(&mut b, word);
         let fpu = Fpu::new(&mut b, region, abilities);
         let known = Knowledge {
             alignments: Alignments::default(),
@@ -153,6 +159,7 @@ impl<'a> Emitter<'a> {
             region,
             vm,
             table,
+            word,
             registers,
             fpu,
             left,
@@ -256,46 +263,6 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Leaves before the current block unless there are `need` cycles.
-    fn check_budget(&mut self, left: Value, need: u32) {
-        let (body, broke) = (self.b.create_block(), self.cold_block());
-        let covered =
-            self.b
-                .ins()
-                .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, i64::from(need));
-        self.b.ins().brif(covered, body, &[], broke, &[]);
-        self.begin(broke);
-        self.registers.write_back(&mut self.b, self.vm);
-        self.store_cpu(left, offset_of!(Cpu, left));
-        self.leave_at(self.source.pc);
-        self.begin(body);
-    }
-
-    /// Has the interpreter run the current block, which is a branch, unless its delay slot on the
-    /// next page is what it was.
-    fn check_slot(&mut self, left: Value) {
-        let (other, body) = (self.cold_block(), self.b.create_block());
-        let slot = self.address(self.source.end().wrapping_sub(4));
-        let access = memory::Access {
-            va: slot,
-            size: 1,
-            write: false,
-        };
-        let place = memory::ask_space(self, access, other);
-        let word = memory::load_at(self, place, types::I32);
-        let (expected, _) = self.source.code[1];
-        let same = self
-            .b
-            .ins()
-            .icmp_imm_u(IntCC::Equal, word, i64::from(expected));
-        self.b.ins().brif(same, body, &[], other, &[]);
-        self.begin(other);
-        self.registers.write_back(&mut self.b, self.vm);
-        self.store_cpu(left, offset_of!(Cpu, left));
-        self.leave_to_interpreter(self.source.pc);
-        self.begin(body);
-    }
-
     /// Translates the instruction `index` of the current block.
     fn instruction(&mut self, index: usize) {
         let source = self.source;
@@ -370,16 +337,41 @@ impl<'a> Emitter<'a> {
         self.current.is_none_or(|current| holds(&current))
     }
 
-    /// The value of a general register, of HI or of LO.
-    pub fn get(&mut self, register: u32) -> Value {
+    /// The value of a general register, of HI or of LO, with all bits that the CPU has.
+    pub fn get_whole(&mut self, register: u32) -> Value {
         debug_assert!(self.may(|i| register == 0 || i.reads() >> register & 1 != 0));
         self.registers.read(&mut self.b, self.vm, register as usize)
     }
 
-    /// Sets a general register, HI or LO.
-    pub fn set(&mut self, register: usize, value: Value) {
+    /// The lower 32 bits of a general register, of HI or of LO.
+    pub fn get(&mut self, register: u32) -> Value {
+        let value = self.get_whole(register);
+        if self.is_wide() {
+            self.b.ins().ireduce(types::I32, value)
+        } else {
+            value
+        }
+    }
+
+    /// Sets a general register, HI or LO, with all bits that the CPU has.
+    pub fn set_whole(&mut self, register: usize, value: Value) {
         debug_assert!(self.may(|i| register == 0 || i.writes() >> register & 1 != 0));
         self.registers.write(&mut self.b, register, value);
+    }
+
+    /// Sets a general register, HI or LO, to a result of 32 bits.
+    pub fn set(&mut self, register: usize, value: Value) {
+        let value = if self.is_wide() {
+            self.b.ins().sextend(types::I64, value)
+        } else {
+            value
+        };
+        self.set_whole(register, value);
+    }
+
+    /// Whether registers are 64 bits wide.
+    pub fn is_wide(&self) -> bool {
+        self.word == types::I64
     }
 
     /// The virtual address of code.
@@ -409,6 +401,15 @@ impl<'a> Emitter<'a> {
         self.b.ins().iconst(types::I32, i64::from(value))
     }
 
+    /// A constant of 32 bits, sign-extended to a whole register.
+    pub fn whole_constant(&mut self, value: u32) -> Value {
+        if self.is_wide() {
+            self.b.ins().iconst(types::I64, i64::from(value as i32))
+        } else {
+            self.constant(value)
+        }
+    }
+
     /// Stores a value into the CPU.
     pub fn store_cpu(&mut self, value: Value, offset: usize) {
         self.b
@@ -417,7 +418,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Loads a value from the CPU.
-    pub fn load_cpu(&mut self, ty: cranelift_codegen::ir::Type, offset: usize) -> Value {
+    pub fn load_cpu(&mut self, ty: Type, offset: usize) -> Value {
         self.b
             .ins()
             .load(ty, MemFlagsData::trusted(), self.vm, offset as i32)

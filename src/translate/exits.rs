@@ -8,6 +8,7 @@
 use super::emit::{Emitter, Next};
 use super::fpu;
 use super::glue;
+use super::memory;
 use crate::interp::block::linkable;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -32,6 +33,46 @@ pub struct Cell {
 pub const INTERPRET: u64 = 1 << 32;
 
 impl Emitter<'_> {
+    /// Leaves before the current block unless there are `need` cycles.
+    pub fn check_budget(&mut self, left: Value, need: u32) {
+        let (body, broke) = (self.b.create_block(), self.cold_block());
+        let covered =
+            self.b
+                .ins()
+                .icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, i64::from(need));
+        self.b.ins().brif(covered, body, &[], broke, &[]);
+        self.begin(broke);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(left, offset_of!(Cpu, left));
+        self.leave_at(self.source.pc);
+        self.begin(body);
+    }
+
+    /// Has the interpreter run the current block, which is a branch, unless its delay slot on the
+    /// next page is what it was.
+    pub fn check_slot(&mut self, left: Value) {
+        let (other, body) = (self.cold_block(), self.b.create_block());
+        let slot = self.address(self.source.end().wrapping_sub(4));
+        let access = memory::Access {
+            va: slot,
+            size: 1,
+            write: false,
+        };
+        let place = memory::ask_space(self, access, other);
+        let word = memory::load_at(self, place, types::I32);
+        let (expected, _) = self.source.code[1];
+        let same = self
+            .b
+            .ins()
+            .icmp_imm_u(IntCC::Equal, word, i64::from(expected));
+        self.b.ins().brif(same, body, &[], other, &[]);
+        self.begin(other);
+        self.registers.write_back(&mut self.b, self.vm);
+        self.store_cpu(left, offset_of!(Cpu, left));
+        self.leave_to_interpreter(self.source.pc);
+        self.begin(body);
+    }
+
     /// Ends the current path: control goes where the block says.
     pub fn go_on(&mut self) {
         fpu::store_cause(self);

@@ -26,7 +26,8 @@ impl Instruction {
             return None;
         };
         let pc = source.pc.wrapping_add(index as u32 * 4);
-        let op = predecode(word, meaning, (source.cycles() - index) as u8);
+        let owed = (source.cycles() - index) as u8;
+        let op = predecode(word, meaning, source.width, owed);
         let slot = source.slot && index + 1 == source.code.len();
         Some(Self {
             insn,

@@ -7,6 +7,7 @@
 use super::emit::{Emitter, Instruction, register_offset};
 use super::nearby;
 use super::site::Expectation;
+use crate::isa::Operand;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
@@ -72,6 +73,10 @@ pub fn access(
     let (done, miss) = (e.b.create_block(), e.cold_block());
     if let Some(ty) = result {
         e.b.append_block_param(done, ty);
+    }
+    if e.is_wide() {
+        let far = is_far(e, i);
+        go_unless(e, far, miss);
     }
     let expectation = e.region.expectation(i.pc);
     let asks_window = matches!(expectation, Expectation::Window | Expectation::Either);
@@ -214,6 +219,21 @@ pub fn address(e: &mut Emitter<'_>, i: &Instruction) -> Value {
     }
 }
 
+/// Whether the address of an instruction on a 64-bit CPU is not the sign extension of its lower half.
+/// Where such addresses lead the interpreter finds out.
+fn is_far(e: &mut Emitter<'_>, i: &Instruction) -> Value {
+    let base = e.get_whole(i.fields.rs());
+    let offset = if i.insn.info().takes(Operand::Indexed) {
+        e.get_whole(i.fields.rt())
+    } else {
+        e.whole_constant(i.op.imm)
+    };
+    let address = e.b.ins().iadd(base, offset);
+    let low = e.b.ins().ireduce(types::I32, address);
+    let extended = e.b.ins().sextend(types::I64, low);
+    e.b.ins().icmp(IntCC::NotEqual, address, extended)
+}
+
 /// Swaps bytes if the guest's order is not the host's.
 pub fn order(e: &mut Emitter<'_>, value: Value, ty: Type) -> Value {
     if e.region.big_endian && ty != types::I8 {
@@ -249,19 +269,29 @@ fn access_to_register(
     va: Value,
     hit: impl Fn(&mut Emitter<'_>, Place) -> Value,
 ) {
+    if let Some(value) = access_for(e, i, va, types::I32, hit) {
+        e.set(i.written(), value);
+    }
+}
+
+/// What such an access finds, which is of type `ty` and what the register's lower bits will be.
+fn access_for(
+    e: &mut Emitter<'_>,
+    i: &Instruction,
+    va: Value,
+    ty: Type,
+    hit: impl Fn(&mut Emitter<'_>, Place) -> Value,
+) -> Option<Value> {
     let trusted = MemFlagsData::trusted();
     let register = register_offset(i.written());
-    let value = access(
+    access(
         e,
         i,
         va,
-        Some(types::I32),
+        Some(ty),
         |e, place| Some(hit(e, place)),
-        |e| Some(e.b.ins().load(types::I32, trusted, e.vm, register)),
-    );
-    if let Some(value) = value {
-        e.set(i.written(), value);
-    }
+        |e| Some(e.b.ins().load(ty, trusted, e.vm, register)),
+    )
 }
 
 /// An access that sets no register.
@@ -283,6 +313,7 @@ fn type_in_memory(i: &Instruction) -> Type {
     match i.memory().bytes() {
         1 => types::I8,
         2 => types::I16,
+        8 => types::I64,
         _ => types::I32,
     }
 }
@@ -301,9 +332,13 @@ fn load(e: &mut Emitter<'_>, i: &Instruction) {
 
 fn store(e: &mut Emitter<'_>, i: &Instruction) {
     let (va, ty) = (address(e, i), type_in_memory(i));
-    let value = e.get(i.fields.rt());
+    let value = if ty == types::I64 {
+        e.get_whole(i.fields.rt())
+    } else {
+        e.get(i.fields.rt())
+    };
     access_only(e, i, va, |e, place| {
-        let value = if ty == types::I32 {
+        let value = if ty.bits() >= types::I32.bits() {
             value
         } else {
             e.b.ins().ireduce(ty, value)
@@ -323,7 +358,16 @@ macro_rules! aligned {
 }
 
 aligned!(load: lb lbu lh lhu lw);
-aligned!(store: sb sh sw);
+aligned!(store: sb sh sw sd);
+
+/// LD: a load of a whole register.
+pub fn ld(e: &mut Emitter<'_>, i: &Instruction) {
+    let va = address(e, i);
+    let hit = |e: &mut Emitter<'_>, place: Place| load_at(e, place, types::I64);
+    if let Some(value) = access_for(e, i, va, types::I64, hit) {
+        e.set_whole(i.written(), value);
+    }
+}
 
 /// By how many bits an unaligned access moves its register against the word around its address.
 fn part(e: &mut Emitter<'_>, va: Value, left: bool) -> Value {

@@ -129,21 +129,21 @@ fn finish(e: &mut Emitter<'_>, zero: Value, by_zero: (Value, Value), result: (Va
 }
 
 pub fn mfhi(e: &mut Emitter<'_>, i: &Instruction) {
-    let value = e.get(HI as u32);
-    e.set(i.written(), value);
+    let value = e.get_whole(HI as u32);
+    e.set_whole(i.written(), value);
 }
 
 pub fn mflo(e: &mut Emitter<'_>, i: &Instruction) {
-    let value = e.get(LO as u32);
-    e.set(i.written(), value);
+    let value = e.get_whole(LO as u32);
+    e.set_whole(i.written(), value);
 }
 
 pub fn mthi(e: &mut Emitter<'_>, i: &Instruction) {
-    let value = e.get(i.fields.rs());
-    e.set(HI, value);
+    let value = e.get_whole(i.fields.rs());
+    e.set_whole(HI, value);
 }
 
 pub fn mtlo(e: &mut Emitter<'_>, i: &Instruction) {
-    let value = e.get(i.fields.rs());
-    e.set(LO, value);
+    let value = e.get_whole(i.fields.rs());
+    e.set_whole(LO, value);
 }

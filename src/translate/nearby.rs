@@ -152,7 +152,8 @@ impl Group {
 pub fn place(e: &mut Emitter<'_>, i: &Instruction, access: Access) -> Option<(Place, Value)> {
     shape(i.insn).filter(|_| i.fields.rs() != 0)?;
     let expectation = e.region.expectation(i.pc);
-    if !matches!(expectation, Expectation::Window | Expectation::Space) {
+    // On a 64-bit CPU each access has to see by itself whether its address is one of 32 bits.
+    if e.is_wide() || !matches!(expectation, Expectation::Window | Expectation::Space) {
         return None;
     }
     let register = e.get(i.fields.rs());

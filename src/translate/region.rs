@@ -117,6 +117,8 @@ impl Region {
         for block in blocks {
             let Source {
                 pc,
+                // As the model has it.
+                width: _,
                 code,
                 slot,
                 split,

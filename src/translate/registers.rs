@@ -5,7 +5,7 @@
 
 use super::flow::Entry;
 use crate::isa::{HI, LO, RegisterSet};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use mirrorball_runtime::cpu::Cpu;
 use std::mem::offset_of;
@@ -17,6 +17,8 @@ const COUNT: usize = LO + 1;
 #[derive(Clone)]
 pub struct Registers {
     variables: [Variable; COUNT],
+    /// The type of them all: as wide as the CPU's registers are.
+    ty: Type,
     /// Registers whose SSA value is current.
     valid: RegisterSet,
     /// Registers whose SSA value is newer than the CPU's.
@@ -33,9 +35,10 @@ pub fn offset(register: usize) -> i32 {
 }
 
 impl Registers {
-    pub fn new(b: &mut FunctionBuilder) -> Self {
+    pub fn new(b: &mut FunctionBuilder, ty: Type) -> Self {
         Self {
-            variables: std::array::from_fn(|_| b.declare_var(types::I32)),
+            variables: std::array::from_fn(|_| b.declare_var(ty)),
+            ty,
             valid: 0,
             dirty: 0,
         }
@@ -44,7 +47,7 @@ impl Registers {
     /// The value of a register.
     pub fn read(&mut self, b: &mut FunctionBuilder, vm: Value, register: usize) -> Value {
         if register == 0 {
-            return b.ins().iconst(types::I32, 0);
+            return b.ins().iconst(self.ty, 0);
         }
         let variable = self.variables[register];
         if self.valid >> register & 1 == 0 {
@@ -72,7 +75,7 @@ impl Registers {
         let variable = self.variables[register];
         let value = b
             .ins()
-            .load(types::I32, MemFlagsData::trusted(), vm, offset(register));
+            .load(self.ty, MemFlagsData::trusted(), vm, offset(register));
         b.def_var(variable, value);
         self.valid |= 1 << register;
         self.dirty &= !(1 << register);

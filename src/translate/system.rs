@@ -164,7 +164,7 @@ fn status(e: &mut Emitter<'_>, value: Value, slow: Block) {
 /// CACHE: there are no caches. Operations by index do nothing; those by address, 4 to 7, translate
 /// it, which kseg0 and kseg1 always do for the kernel.
 pub fn cache(e: &mut Emitter<'_>, i: &Instruction) {
-    if !e.region.kernel {
+    if !e.region.kernel || e.is_wide() {
         return e.through_interpreter(i);
     }
     if i.fields.rt() >> 2 >= 4 {

@@ -5,13 +5,14 @@ use super::site::{Expectation, Sites};
 use crate::interp::block::{Meaning, Source};
 use crate::isa::decode;
 use mirrorball_runtime::addr::Va;
-use mirrorball_runtime::cpu::model::MODELS;
+use mirrorball_runtime::cpu::model::{MODELS, Width};
 
 /// A block of these instruction words.
 pub fn block(pc: u32, words: &[u32], slot: bool) -> Source {
     let meaning = |&word: &u32| (word, decode(word).map_or(Meaning::Reserved, Meaning::Insn));
     let mut source = Source {
         pc,
+        width: Width::W32,
         code: words.iter().map(meaning).collect(),
         slot,
         split: false,

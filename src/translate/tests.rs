@@ -3,7 +3,8 @@
 
 use super::testing::{block, region};
 use super::{Region, Translator};
-use crate::isa::{Fields, Info, TABLE, Unit};
+use crate::isa::{Fields, Info, Since, TABLE, Unit};
+use mirrorball_runtime::cpu::model::MODELS;
 
 /// Words for each line of the table and setting.
 const WORDS: u32 = 12;
@@ -22,9 +23,12 @@ fn translate(translator: &mut Translator, info: &Info, salt: u32, fr: bool) {
     let slot = info.flow.has_slot();
     let words = [word, 0];
     let words = if slot { &words[..] } else { &words[..1] };
+    let wide = info.since == Since::M64;
+    let model = MODELS.iter().find(|model| model.is_wide() == wide).unwrap();
     let region = Region {
         fr,
         big_endian: salt & 1 != 0,
+        model,
         ..region(vec![block(0x8000_1000, words, slot)])
     };
     let made = translator.translate(&region);

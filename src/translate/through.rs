@@ -5,6 +5,7 @@ use super::calls::Call;
 use super::emit::{Emitter, Instruction, Next};
 use super::fpu;
 use super::site::Expectation;
+use crate::interp::number;
 use crate::isa::{Insn, State};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -26,7 +27,7 @@ through! {
     // Traps.
     syscall break_
     // The system.
-    rdpgpr wrpgpr tlbp eret wait hypcall rdhwr
+    rdpgpr wrpgpr tlbp eret wait hypcall rdhwr dmfc0
     // FPU control, and what rounds twice.
     cfc1 ctc1 rsqrt_s rsqrt_d
 }
@@ -53,7 +54,8 @@ impl Emitter<'_> {
         }
         // What code at mapped addresses accesses is no question of its address.
         let expectation = expectation.filter(|_| self.is_direct());
-        let call = Call::new(i.insn, &i.op, i.slot, self.source.end(), expectation);
+        let handler = number(i.insn, self.source.width);
+        let call = Call::new(handler, &i.op, i.slot, self.source.end(), expectation);
         let packed = call
             .pack()
             .map(|word| self.b.ins().iconst(types::I64, word as i64));

@@ -175,9 +175,13 @@ pub fn loaded(vm: SavedVm, memory: Frozen) -> Box<Vm> {
     snapshot.load_in(Arc::new(machine)).expect("it fits")
 }
 
-fn machine(big_endian: bool, second_tlb: usize) -> Box<Vm> {
+/// The CPU model that most tests run on, and the one with 64-bit registers.
+pub const USUAL: &str = "24Kf";
+pub const WIDE: &str = "5KEc-experimental";
+
+fn machine(model: &str, big_endian: bool, second_tlb: usize) -> Box<Vm> {
     Vm::new(VmConfig {
-        model: Model::find("24Kf").expect("the default model"),
+        model: Model::find(model).expect("a model"),
         memory: 128 << 20,
         big_endian,
         second_tlb,
@@ -194,9 +198,14 @@ pub fn boot(name: &str, bytes: &[u8]) -> Box<Vm> {
 
 /// As [`boot`], with a second-level TLB of so many entries.
 pub fn boot_with(name: &str, bytes: &[u8], second_tlb: usize) -> Box<Vm> {
+    boot_on(USUAL, name, bytes, second_tlb)
+}
+
+/// As [`boot_with`], on another CPU model.
+pub fn boot_on(model: &str, name: &str, bytes: &[u8], second_tlb: usize) -> Box<Vm> {
     let image = elf::parse(name, bytes).expect("an image");
     let memory: MemorySize = "128M".parse().expect("a size");
-    let mut vm = machine(image.big_endian, second_tlb);
+    let mut vm = machine(model, image.big_endian, second_tlb);
     if let Some(content) = firmware(&image) {
         flash::fit(&mut vm, &content).expect("it fits");
         return vm;
@@ -229,7 +238,12 @@ pub fn program(code: &[u32]) -> Box<Vm> {
 
 /// As [`program`], with a second-level TLB of so many entries.
 pub fn program_with(code: &[u32], second_tlb: usize) -> Box<Vm> {
-    let mut vm = machine(false, second_tlb);
+    program_on(USUAL, code, second_tlb)
+}
+
+/// As [`program_with`], on another CPU model.
+pub fn program_on(model: &str, code: &[u32], second_tlb: usize) -> Box<Vm> {
+    let mut vm = machine(model, false, second_tlb);
     place(&mut vm, CODE, code);
     vm.cpu.pc = Va(CODE.into()).0;
     vm.cpu.cp0.status &= !(STATUS_ERL | STATUS_BEV);

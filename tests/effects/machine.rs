@@ -1,6 +1,6 @@
 //! A machine whose state is put and taken as a whole.
 
-use super::common::program;
+use super::common::program_on;
 use fastrand::Rng;
 use mirrorball::interp::Step;
 use mirrorball::interp::block::{Meaning, meaning, predecode};
@@ -43,8 +43,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new() -> Self {
-        let mut vm = program(&[0]);
+    pub fn new(model: &str) -> Self {
+        let mut vm = program_on(model, &[0], 0);
         vm.cpu.cp0.status |= STATUS_CU1;
         vm.select_space();
         let plain = Self::without_tlb(&vm);
@@ -63,7 +63,7 @@ impl Machine {
         if !matches!(meaning, Meaning::Insn(_)) {
             return None;
         }
-        let op = predecode(word, meaning, 1);
+        let op = predecode(word, meaning, self.vm.cpu.model.width, 1);
         self.vm.cpu.stop = 0;
         Some((op.run)(&mut self.vm, &op))
     }
@@ -129,7 +129,13 @@ impl Machine {
         let last = value(rng);
         for n in 1..32 {
             let same = rng.u32(..3) == 0;
-            state.gpr[n] = u64::from(if same { last } else { value(rng) });
+            let value = if same { last } else { value(rng) };
+            let upper = if self.vm.cpu.model.is_wide() {
+                value
+            } else {
+                0
+            };
+            state.gpr[n] = u64::from(upper) << 32 | u64::from(value);
         }
         (state.hi, state.lo) = (value(rng).into(), value(rng).into());
         state.pc = 0x8010_0008;
@@ -139,6 +145,9 @@ impl Machine {
         state.memory = std::array::from_fn(|_| rng.u8(..));
         state.cp0 = cp0(rng, &self.plain.cp0);
         let va = aim(rng, &mut state, info, Fields(word));
+        if let Some(base) = based(info, Fields(word)) {
+            state.gpr[base] = self.vm.cpu.held(state.gpr[base] as u32);
+        }
         state.link = link(rng, va, &state.memory);
         state
     }
@@ -237,6 +246,11 @@ fn aim(rng: &mut Rng, state: &mut State, info: &Info, fields: Fields) -> u32 {
         state.gpr[base] = u64::from(va.wrapping_sub(added));
     }
     va
+}
+
+/// The register that an instruction adds an offset to.
+fn based(info: &Info, fields: Fields) -> Option<usize> {
+    info.takes(Operand::Offset).then(|| fields.rs() as usize)
 }
 
 /// What LL may have noted: mostly the address that will be met, with what is there.

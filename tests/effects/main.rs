@@ -9,20 +9,30 @@ mod machine;
 mod observe;
 mod wrong;
 
-use mirrorball::isa::{Format, Info, Insn, Operand, TABLE, Unit};
-use observe::Observer;
+use common::{USUAL, WIDE};
+use mirrorball::isa::{Format, Info, Insn, Operand, Since, TABLE, Unit};
+use observe::{Observation, Observer};
 
 /// What the monitor does for a guest is nothing that an instruction says.
-fn lines() -> impl Iterator<Item = &'static Info> {
-    TABLE.iter().filter(|info| info.insn != Insn::Hypcall)
+fn lines(only: bool) -> impl Iterator<Item = &'static Info> {
+    let lines = TABLE.iter().filter(|info| info.insn != Insn::Hypcall);
+    lines.filter(move |info| (info.since == Since::M64) == only)
+}
+
+/// The CPU models, with the lines that are looked at there: those that only a 64-bit one has, and all
+/// others.
+fn observed() -> impl Iterator<Item = (&'static Info, Vec<Observation>)> {
+    let models = [(USUAL, false), (WIDE, true)].into_iter();
+    models.flat_map(|(model, only)| {
+        let mut observer = Observer::new(model);
+        lines(only).map(move |info| (info, observer.observe(info)))
+    })
 }
 
 #[test]
 fn each_line_says_what_the_interpreter_does() {
-    let mut observer = Observer::new();
     let mut complaints = Vec::new();
-    for info in lines() {
-        let observations = observer.observe(info);
+    for (info, observations) in observed() {
         complaints.extend(judge::complaints(info, &observations));
     }
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
@@ -30,10 +40,8 @@ fn each_line_says_what_the_interpreter_does() {
 
 #[test]
 fn a_line_that_says_something_else_is_noticed() {
-    let mut observer = Observer::new();
     let mut unnoticed = Vec::new();
-    for info in lines() {
-        let observations = observer.observe(info);
+    for (info, observations) in observed() {
         let wrong = wrong::lines(info).into_iter();
         let wrong = wrong.filter(|wrong| judge::complaints(wrong, &observations).is_empty());
         unnoticed.extend(wrong.map(|wrong| format!("{wrong:?}")));

@@ -70,9 +70,10 @@ pub struct Observer {
 }
 
 impl Observer {
-    pub fn new() -> Self {
+    /// One that sees instructions of a CPU model.
+    pub fn new(model: &str) -> Self {
         Self {
-            machine: Machine::new(),
+            machine: Machine::new(model),
             rng: Rng::with_seed(0x0b5e_77ed),
         }
     }

@@ -145,7 +145,11 @@ impl<'a> Guest<'a> {
             vm.view().write_physical(*pa, bytes);
         }
         for (register, &value) in self.gpr.iter().enumerate().skip(1) {
-            vm.cpu.gpr[register] = value.into();
+            vm.cpu.gpr[register] = match value >> 28 {
+                // Where memory is seen above 4 GiB.
+                0xa if vm.cpu.model.is_wide() => 0x9800_0001_0000_0000 | u64::from(value << 4 >> 4),
+                _ => vm.cpu.held(value),
+            };
         }
         [vm.cpu.hi, vm.cpu.lo] = self.hi_lo.map(u64::from);
         vm.cpu.fpr = self.fpr;
@@ -202,7 +206,8 @@ fn cp0(rng: &mut Rng, ebase: u32, code: u32, user: bool) -> Vec<(u32, u32, u32)>
     let mut rare = |bit: u32, odds: u32| u32::from(rng.u32(..odds) == 0) << bit;
     // ERL, EXL, BEV.
     let mut status = rare(2, 20) | rare(1, 10) | rare(22, 40);
-    status |= rng.u32(..) & 0x3400_ff01;
+    // Of 64-bit models: UX and KX.
+    status |= rng.u32(..) & 0x3400_ff01 | 0xa0;
     if rng.u32(..8) != 0 {
         status |= 0x8001;
     }

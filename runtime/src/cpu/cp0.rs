@@ -4,10 +4,11 @@
 //! the register itself (another address space, a pending interrupt) is the VM's business:
 //! [`Vm::move_to_cp0`](crate::vm::Vm::move_to_cp0).
 
-use super::Cpu;
 use super::model::Model;
+use super::{Cpu, extended};
 use serde::{Deserialize, Serialize};
 
+use crate::addr::Va;
 use crate::clock::Cycles;
 
 /// Status.IE: interrupts enabled.
@@ -18,6 +19,14 @@ pub const STATUS_EXL: u32 = 1 << 1;
 pub const STATUS_ERL: u32 = 1 << 2;
 /// Status.KSU, shifted: 0 kernel, 1 supervisor, 2 user.
 pub const STATUS_KSU_SHIFT: u32 = 3;
+/// Status.UX: 64-bit operations and addresses in user mode. As SX, KX and PX only on a 64-bit model.
+pub const STATUS_UX: u32 = 1 << 5;
+/// Status.SX: the same in supervisor mode.
+pub const STATUS_SX: u32 = 1 << 6;
+/// Status.KX: 64-bit addresses in kernel mode, which always has the operations.
+pub const STATUS_KX: u32 = 1 << 7;
+/// Status.PX: 64-bit operations in user mode, without the addresses.
+pub const STATUS_PX: u32 = 1 << 23;
 /// Status.NMI and Status.SR: software can only clear them.
 pub const STATUS_CLEAR_ONLY: u32 = 1 << 19 | 1 << 20 | STATUS_TS;
 /// Status.TS: the TLB has shut down (a duplicate was refused).
@@ -79,7 +88,7 @@ pub struct Cp0 {
     pub epc: u32,
     /// ErrorEPC (30).
     pub error_epc: u32,
-    /// BadVAddr (8).
+    /// BadVAddr (8), without [`Cpu::bad_beyond`].
     pub bad_vaddr: u32,
     /// EntryHi (10).
     pub entry_hi: u32,
@@ -215,6 +224,18 @@ impl Cpu {
             (29, 1) => cp0.tags[3],
             (30, 0) => cp0.error_epc,
             _ => 0,
+        }
+    }
+
+    /// What DMFC0 reads there: all of BadVAddr, and of any other the sign extension.
+    #[must_use]
+    pub fn read_cp0_whole(&self, reg: u32, sel: u32, now: Cycles) -> u64 {
+        match (reg, sel) {
+            (8, 0) => {
+                let beyond = u64::from(self.bad_beyond) << 32;
+                Va(beyond | u64::from(self.cp0.bad_vaddr)).in_register()
+            }
+            _ => extended(self.read_cp0(reg, sel, now)),
         }
     }
 

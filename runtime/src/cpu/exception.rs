@@ -113,6 +113,7 @@ impl Cpu {
         if exception.has_address() {
             let va = self.bad_address.0 as u32;
             cp0.bad_vaddr = va;
+            self.bad_beyond = (self.bad_address.0 >> 32) as u32;
             if exception.is_tlb() {
                 cp0.context = cp0.context & 0xff80_0000 | va >> 9 & 0x007f_fff0;
                 cp0.entry_hi = va & 0xffff_e000 | cp0.entry_hi & 0xff;

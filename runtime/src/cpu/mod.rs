@@ -17,7 +17,7 @@ use crate::clock::Cycles;
 use crate::exit::Exit;
 use cp0::Cp0;
 use fpu::{Deferred, Fcsr};
-use model::Model;
+use model::{Model, Width};
 use std::mem::offset_of;
 
 /// The number of a general register as an engine uses it: 0 to 31, or [`Reg::SINK`].
@@ -70,10 +70,17 @@ pub const SLOWNESS: usize = offset_of!(Cpu, slowness);
 /// How many functions an engine has translated code find in [`Cpu::symbols`].
 pub const SYMBOLS: usize = 6;
 
+/// The sign extension of a number of 32 bits.
+#[inline(always)]
+#[must_use]
+pub const fn extended(value: u32) -> u64 {
+    value as i32 as i64 as u64
+}
+
 /// One CPU's registers and run state.
 ///
-/// General registers are 64-bit slots; on a 32-bit model the upper halves are zero and only the
-/// lower halves are read and written.
+/// General registers are 64-bit slots. On a 32-bit model the upper halves are zero and only the
+/// lower halves are read and written; on a 64-bit model results of 32 bits are sign-extended.
 #[repr(C)]
 pub struct Cpu {
     /// `$0` to `$31`, then the sink for writes to `$0`.
@@ -92,6 +99,8 @@ pub struct Cpu {
     /// How many instructions take a cycle, as a power of two: 0, unless the host's clock moves time
     /// on.
     slowness: u32,
+    /// The upper half of BadVAddr, as [`Va`] has it: zero for an address of 32 bits.
+    pub bad_beyond: u32,
     /// The instructions that will have run when none is left.
     goal: u64,
     /// For the engine: what translated code calls and jumps to by number.
@@ -140,6 +149,7 @@ impl Cpu {
             left: 0,
             horizon: 0,
             slowness: 0,
+            bad_beyond: 0,
             goal: 0,
             symbols: [0; SYMBOLS],
             code_pages: 0,
@@ -172,6 +182,30 @@ impl Cpu {
     pub fn set(&mut self, reg: Reg, value: u32) {
         // SAFETY: a `Reg` is at most 32 by construction and `gpr` has 33 slots.
         unsafe { *self.gpr.get_unchecked_mut(reg.0 as usize) = u64::from(value) }
+    }
+
+    /// The value of a general register of 64 bits.
+    #[inline(always)]
+    #[must_use]
+    pub fn get_whole(&self, reg: Reg) -> u64 {
+        // SAFETY: a `Reg` is at most 32 by construction and `gpr` has 33 slots.
+        unsafe { *self.gpr.get_unchecked(reg.0 as usize) }
+    }
+
+    /// Sets a general register of 64 bits. `reg` must be a [`Reg::destination`].
+    #[inline(always)]
+    pub fn set_whole(&mut self, reg: Reg, value: u64) {
+        // SAFETY: a `Reg` is at most 32 by construction and `gpr` has 33 slots.
+        unsafe { *self.gpr.get_unchecked_mut(reg.0 as usize) = value }
+    }
+
+    /// What a register of this model holds when an instruction's result is this number of 32 bits.
+    #[must_use]
+    pub fn held(&self, value: u32) -> u64 {
+        match self.model.width {
+            Width::W32 => u64::from(value),
+            Width::W64 => extended(value),
+        }
     }
 
     /// The time before an instruction whose block still owes `owed` cycles (the instruction's own

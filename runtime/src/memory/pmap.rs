@@ -5,6 +5,7 @@
 
 mod counts;
 mod entry;
+mod layout;
 pub mod rom;
 mod words;
 
@@ -18,19 +19,12 @@ use super::swap::Slot;
 use crate::addr::{Ma, PAGE_SIZE, Pa};
 pub use counts::PageCounts;
 use entry::Entry;
+pub use layout::{HIGH_BASE, LOW_LIMIT, MOST_RAM, WHOLE_BASE};
 use rom::Rom;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::sync::Arc;
 use words::CodeWords;
-
-/// The RAM below this address is what kseg0 can reach; more lies from [`HIGH_BASE`] up.
-pub const LOW_LIMIT: u64 = 256 << 20;
-/// Where a Malta's RAM beyond the first 256 MiB lies.
-pub const HIGH_BASE: u64 = 0x9000_0000;
-
-/// The most RAM that there are addresses for.
-pub const MOST_RAM: u64 = LOW_LIMIT + (1 << 32) - HIGH_BASE;
 
 /// What a physical page is.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -113,12 +107,7 @@ impl Pmap {
         if let Some(pa) = self.rom.address(index) {
             return pa;
         }
-        let offset = index as u64 * PAGE_SIZE;
-        Pa(if offset < LOW_LIMIT {
-            offset
-        } else {
-            offset - LOW_LIMIT + HIGH_BASE
-        })
+        Pa::at_offset(index as u64 * PAGE_SIZE)
     }
 
     /// The frame that the page with this index has at home.

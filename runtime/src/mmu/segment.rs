@@ -1,9 +1,13 @@
-//! The segments of the 32-bit address space and which modes may use them.
+//! The segments of the address space and which modes may use them: those of 32 bits, and of
+//! 64-bit ones xkphys.
 //!
-//! MIPS32 Architecture Volume III, chapter "Virtual Memory".
+//! MIPS32 and MIPS64 Architecture Volume III, chapter "Virtual Memory".
 
 use crate::addr::{Pa, Va};
-use crate::cpu::cp0::{STATUS_ERL, STATUS_EXL, STATUS_KSU_SHIFT};
+use crate::cpu::cp0::{STATUS_ERL, STATUS_EXL, STATUS_KSU_SHIFT, STATUS_KX};
+
+/// The bits of a physical address on a 64-bit CPU.
+const PHYSICAL_BITS: u32 = 36;
 
 /// The CPU's operating mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -53,21 +57,35 @@ pub enum Segment {
     Mapped,
     /// Not at all: the mode may not use it.
     Forbidden,
+    /// As 64-bit addresses are: it is none of 32 bits.
+    Far,
 }
 
 /// The segment that `va` lies in, for code that runs in `mode`.
 #[inline]
 #[must_use]
 pub const fn segment(va: Va, mode: Mode) -> Segment {
-    let address = va.0 as u32;
-    match (address >> 29, mode) {
-        (0..=3, Mode::KernelError) => Segment::Direct(Pa(address as u64)),
+    match (va.0 >> 29, mode) {
+        (0..=3, Mode::KernelError) => Segment::Direct(Pa(va.0)),
         (0..=3, _) => Segment::Mapped,
-        (4 | 5, Mode::Kernel | Mode::KernelError) => {
-            Segment::Direct(Pa((address & 0x1fff_ffff) as u64))
-        }
+        (4 | 5, Mode::Kernel | Mode::KernelError) => Segment::Direct(Pa(va.0 & 0x1fff_ffff)),
         (6, Mode::Supervisor) | (6 | 7, Mode::Kernel | Mode::KernelError) => Segment::Mapped,
-        _ => Segment::Forbidden,
+        (4..=7, _) => Segment::Forbidden,
+        _ => Segment::Far,
+    }
+}
+
+/// Where a 64-bit address leads that is none of 32 bits, with these bits of Status: if it lies in
+/// xkphys, which shows all physical addresses, whatever the cache attribute. The other 64-bit
+/// segments do not exist here.
+#[must_use]
+pub const fn far(va: Va, status: u32) -> Option<Pa> {
+    let address = va.in_register();
+    let in_xkphys = address >> 62 == 2 && address << 5 >> 5 >> PHYSICAL_BITS == 0;
+    if in_xkphys && Mode::of(status).is_kernel() && status & STATUS_KX != 0 {
+        Some(Pa(address & ((1 << PHYSICAL_BITS) - 1)))
+    } else {
+        None
     }
 }
 
@@ -96,8 +114,25 @@ mod tests {
         );
         assert!(mapped(0xc000_0000, Mode::Kernel) && mapped(0xffff_ffff, Mode::Kernel));
         assert!(mapped(0xdfff_ffff, Mode::Supervisor) && forbidden(0xe000_0000, Mode::Supervisor));
+        let far = Va::of_register(0x8000_0000);
+        assert_eq!(segment(far, Mode::Kernel), Segment::Far);
         for address in [0x8000_0000, 0xa000_0000, 0xc000_0000, 0xe000_0000] {
             assert!(forbidden(address, Mode::User));
+        }
+    }
+    #[test]
+    fn xkphys_shows_physical_addresses_to_a_kernel_with_64_bit_addresses() {
+        let far = |address, status| far(Va::of_register(address), status);
+        for attribute in 0..8 {
+            let address = 0x8000_0000_0000_0000 | attribute << 59 | 0xf_1234_5678;
+            assert_eq!(far(address, STATUS_KX), Some(Pa(0xf_1234_5678)));
+            assert_eq!(far(address, 0), None);
+            assert_eq!(far(address, STATUS_KX | 2 << STATUS_KSU_SHIFT), None);
+            assert_eq!(far(address | 1 << PHYSICAL_BITS, STATUS_KX), None);
+            assert_eq!(far(address | 1 << 58, STATUS_KX), None);
+        }
+        for address in [0x8000_0000, 1 << 32, 0xc000_0000_0000_0000, 1 << 62] {
+            assert_eq!(far(address, STATUS_KX), None, "{address:x}");
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Vcpu {
     pub(crate) last_exception: Option<Exception>,
     /// Where a debugger wants it to stop.
     pub stops: StopPoints,
+    /// The bytes of RAM that the machine has.
+    ram_bytes: u64,
 }
 
 /// Where translated code finds the current address space's software TLB.
@@ -118,6 +120,7 @@ impl Vcpu {
             idle: Idle::default(),
             last_exception: None,
             stops: StopPoints::default(),
+            ram_bytes: ram.bytes(),
         };
         cpu.select_space();
         Ok(cpu)

@@ -39,6 +39,15 @@ impl Vcpu {
         }
     }
 
+    /// DMFC0.
+    #[must_use]
+    pub fn move_from_cp0_whole(&self, reg: u32, sel: u32, owed: u32) -> u64 {
+        match (reg, sel) {
+            (17, 0) => self.linked().0 >> 4,
+            _ => self.read_cp0_whole(reg, sel, self.now(owed)),
+        }
+    }
+
     /// MTC0, with what follows from it: an interrupt that may now be taken, another deadline. The
     /// address space may have changed.
     pub(crate) fn move_to_cp0(&mut self, reg: u32, sel: u32, value: u32, owed: u32) {

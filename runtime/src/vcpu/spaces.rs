@@ -3,12 +3,12 @@
 use super::Vcpu;
 use crate::account::Holding;
 use crate::addr::{Pa, Va};
-use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR};
+use crate::cpu::cp0::{STATUS_CU0, STATUS_CU1, STATUS_FR, STATUS_PX, STATUS_SX, STATUS_UX};
 use crate::cpu::exception::Exception;
 use crate::memory::Ram;
 use crate::memory::pmap::Access as Page;
 use crate::mmu::Access;
-use crate::mmu::segment::{Mode, Segment, segment};
+use crate::mmu::segment::{Mode, Segment, far, segment};
 use crate::mmu::soft::{CodeSlot, SoftTlb, Space, SpaceKey};
 use std::ptr::null_mut;
 
@@ -28,6 +28,21 @@ pub struct SpaceChange {
     pub new: SpaceKey,
 }
 
+/// What a space's key says of 64-bit operations: STATUS_PX where these bits of Status allow them, and
+/// nothing for the kernel, which always has them.
+#[inline]
+const fn doublewords(status: u32) -> u32 {
+    let allowed = match status & (STATUS_SX | STATUS_UX | STATUS_PX) {
+        0 => false,
+        bits => match Mode::of(status) {
+            Mode::Kernel | Mode::KernelError => false,
+            Mode::Supervisor => bits & STATUS_SX != 0,
+            Mode::User => bits & (STATUS_UX | STATUS_PX) != 0,
+        },
+    };
+    if allowed { STATUS_PX } else { 0 }
+}
+
 impl Vcpu {
     /// The key of the current address space.
     #[must_use]
@@ -36,7 +51,7 @@ impl Vcpu {
         SpaceKey {
             asid: cp0.asid(),
             mode: Mode::of(cp0.status),
-            status: cp0.status & (STATUS_CU0 | STATUS_CU1 | STATUS_FR),
+            status: cp0.status & (STATUS_CU0 | STATUS_CU1 | STATUS_FR) | doublewords(cp0.status),
         }
     }
 
@@ -109,6 +124,11 @@ impl Vcpu {
         match segment(va, mode) {
             Segment::Forbidden => Err(choose(Exception::AddressLoad, Exception::AddressStore)),
             Segment::Direct(pa) => Ok(Translation { pa, writable: true }),
+            Segment::Far => {
+                let pa = far(va, self.cp0.status).map(|pa| pa.of_ram_below(self.ram_bytes));
+                pa.map(|pa| Translation { pa, writable: true })
+                    .ok_or(choose(Exception::AddressLoad, Exception::AddressStore))
+            }
             Segment::Mapped => {
                 let asid = self.cp0.asid();
                 let Some(entry) = self.tlb.lookup(va, asid) else {
@@ -179,7 +199,8 @@ impl Vcpu {
         page: Page,
     ) {
         let pa = translation.pa;
-        if self.stops.watches_page(va) {
+        // Tables of the software TLB reach 4 GiB.
+        if va.is_far() || self.stops.watches_page(va) {
             return;
         }
         let watched = ram.written.is_some() || ram.pmap.is_code(pa);

@@ -28,6 +28,8 @@ pub struct CpuState {
     /// How much of the time the CPU waited.
     skipped: u64,
     cp0: Cp0,
+    /// 0 but on a 64-bit model.
+    bad_beyond: u32,
     tlb: Tlb,
     second: SecondTlb,
     idle: Idle,
@@ -51,6 +53,7 @@ impl CpuState {
             retired: cpu.retired(),
             skipped: cpu.skipped,
             cp0: cpu.cp0.clone(),
+            bad_beyond: cpu.bad_beyond,
             tlb: cpu.tlb.clone(),
             second: cpu.second.clone(),
             idle: cpu.idle.clone(),
@@ -59,13 +62,15 @@ impl CpuState {
 
     /// Whether `cpu` could be in this state.
     fn is_of(&self, cpu: &Vcpu) -> bool {
-        let wide = [self.hi, self.lo, self.pc, self.link.2];
+        let others = [self.hi, self.lo, self.link.2];
         let narrow = |value: u64| u32::try_from(value).is_ok();
         let idle = &self.idle;
+        let all_narrow = || self.gpr.into_iter().chain(others).all(narrow) && self.bad_beyond == 0;
         self.tlb.size() == cpu.tlb.size()
             && self.second.is_like(&cpu.second)
             && self.gpr[0] == 0
-            && self.gpr.into_iter().chain(wide).all(narrow)
+            && narrow(self.pc)
+            && (cpu.model.is_wide() || all_narrow())
             && Fcsr(self.fcsr).is_possible()
             && self.now.is_sound()
             && is_count(self.retired)
@@ -98,6 +103,7 @@ impl CpuState {
         cpu.start_from(self.retired, self.now, 0);
         cpu.skipped = self.skipped;
         cpu.cp0 = self.cp0.clone();
+        cpu.bad_beyond = self.bad_beyond;
         cpu.tlb = self.tlb.clone();
         cpu.second = self.second.clone();
         cpu.idle = self.idle.clone();

@@ -315,7 +315,8 @@ impl Vm {
     /// # Errors
     /// The exception that the load takes.
     pub fn load_linked(&mut self, va: Va, owed: u32) -> Result<u32, Exception> {
-        let value = match self.cpu.space().probe_read(va, 4) {
+        let known = (!va.is_far()).then(|| self.cpu.space().probe_read(va, 4));
+        let value = match known.flatten() {
             Some(host) => self.read_host(host, Width::Word),
             None => self.load(va, Width::Word, owed)?,
         };
@@ -335,7 +336,8 @@ impl Vm {
         if is_unaligned(va, Width::Word) {
             return Err(self.refuse(va, Exception::AddressStore));
         }
-        let host = self.cpu.space().probe_write(va, 4);
+        let host = (!va.is_far()).then(|| self.cpu.space().probe_write(va, 4));
+        let host = host.flatten();
         let page = match host {
             Some(_) => None,
             None => {

@@ -120,6 +120,19 @@ pub fn register(vm: &Vm, register: Register) -> u32 {
     }
 }
 
+/// What a register holds if it is as wide as the CPU is.
+#[must_use]
+pub fn whole_register(vm: &Vm, wanted: Register) -> u64 {
+    let cpu = &vm.cpu;
+    match wanted {
+        Register::General(number) => cpu.get_whole(Reg::new(number.into())),
+        Register::Hi => cpu.hi,
+        Register::Lo => cpu.lo,
+        Register::Cp0(8, 0) if cpu.model.is_wide() => cpu.move_from_cp0_whole(8, 0, 0),
+        _ => register(vm, wanted).into(),
+    }
+}
+
 /// Makes a change.
 pub fn edit(vm: &mut Vm, edit: Edit) {
     match &edit {
@@ -149,10 +162,11 @@ fn set_register(vm: &mut Vm, register: Register, value: u32) {
     match register {
         Register::General(number) => {
             let reg = Reg::new(number.into()).destination();
-            vm.cpu.set(reg, value);
+            let value = vm.cpu.held(value);
+            vm.cpu.set_whole(reg, value);
         }
-        Register::Hi => vm.cpu.hi = value.into(),
-        Register::Lo => vm.cpu.lo = value.into(),
+        Register::Hi => vm.cpu.hi = vm.cpu.held(value),
+        Register::Lo => vm.cpu.lo = vm.cpu.held(value),
         Register::Pc => {
             // An instruction elsewhere: a guest that waits, waits no more.
             vm.cpu.pc = value.into();

@@ -82,12 +82,12 @@ pub fn hypercall(vm: &mut Vm, pc: Va) -> Hypercall {
     };
     let answer = caller.answer(request, arguments);
     if let Ok(Progress::Begun(done)) = answer {
-        vm.cpu.gpr[V0] = u32::from(Request { done, ..request }).into();
+        vm.cpu.gpr[V0] = vm.cpu.held(Request { done, ..request }.into());
         return Hypercall::Again;
     }
-    vm.cpu.gpr[V0] = u64::from(status(answer) as u32);
+    vm.cpu.gpr[V0] = vm.cpu.held(status(answer) as u32);
     if let Ok(Progress::Done(value)) = answer {
-        vm.cpu.gpr[V1] = value.into();
+        vm.cpu.gpr[V1] = vm.cpu.held(value);
     }
     Hypercall::Done
 }

@@ -83,7 +83,7 @@ macro_rules! versions {
 
 versions! {
     ConfigState: "configuration" 1;
-    Vec<CpuState>: "CPU" 2;
+    Vec<CpuState>: "CPU" 3;
     RamState: "memory" 2;
     Malta: "board" 6;
     Console: "console" 1;

@@ -56,6 +56,9 @@ fn hash_timeless(cpu: &Vcpu, hasher: &mut impl Hasher) {
     (cpu.fcsr.0, cpu.fpr).hash(hasher);
     (cpu.ll_bit, cpu.ll_value, cpu.linked()).hash(hasher);
     cpu.cp0.hash(hasher);
+    if cpu.bad_beyond != 0 {
+        cpu.bad_beyond.hash(hasher);
+    }
     cpu.tlb.hash(hasher);
 }
 
@@ -70,6 +73,7 @@ pub fn compare_cpu(a: &Vcpu, b: &Vcpu) -> Option<String> {
         ("ll bit", u64::from(a.ll_bit), u64::from(b.ll_bit)),
         ("ll value", u64::from(a.ll_value), u64::from(b.ll_value)),
         ("ll address", a.ll_address.0, b.ll_address.0),
+        ("badvaddr beyond", a.bad_beyond.into(), b.bad_beyond.into()),
         ("cycle", a.now(0).0, b.now(0).0),
     ];
     let mut text = String::new();

@@ -267,7 +267,7 @@ fn each_mistake_has_its_line_and_column() {
         ),
         (
             "[[vm]]\ncpu = \"R4000\"",
-            "m.toml:2:7: cpu = \"R4000\": there are 4Kc, 24Kc and 24Kf",
+            "m.toml:2:7: cpu = \"R4000\": there are 4Kc, 24Kc, 24Kf and 5KEc-experimental",
         ),
         (
             "[[vm]]\nconsole = \"tty\"",

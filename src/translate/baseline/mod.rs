@@ -23,10 +23,12 @@ use super::Translation;
 use super::calls::Call;
 use super::glue::Symbol;
 use crate::interp::block::{MAX_BLOCK, Meaning, Source, predecode};
+use crate::interp::number;
 use crate::isa::{Fields, Insn};
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 use mirrorball_runtime::addr::Va;
+use mirrorball_runtime::cpu::model::Width;
 use mirrorball_runtime::cpu::{Cpu, Reg};
 use std::mem::offset_of;
 
@@ -152,10 +154,10 @@ macro_rules! asm {
 }
 use asm;
 
-/// Translates a block. `None` if it is none for the baseline.
+/// Translates a block. `None` if it is none for the baseline, as on a 64-bit CPU.
 #[must_use]
 pub fn translate(source: &Source, setting: Setting) -> Option<Translation> {
-    if source.split || !source.translatable() {
+    if source.width != Width::W32 || source.split || !source.translatable() {
         return None;
     }
     let mut ops = VecAssembler::new(0);
@@ -232,7 +234,7 @@ impl Baseline<'_> {
             insn,
             fields: Fields(word),
             pc: self.source.pc.wrapping_add(index as u32 * 4),
-            op: predecode(word, meaning, owed),
+            op: predecode(word, meaning, self.source.width, owed),
             slot: self.source.slot && index + 1 == self.source.code.len(),
         })
     }
@@ -265,7 +267,13 @@ impl Baseline<'_> {
         if i.op.owed == 1 {
             self.store_next(next);
         }
-        let call = Call::new(i.insn, &i.op, i.slot, self.source.end(), None);
+        let call = Call::new(
+            number(i.insn, Width::W32),
+            &i.op,
+            i.slot,
+            self.source.end(),
+            None,
+        );
         let [first, second] = call.pack();
         let function = Symbol::Interpret.place() as i32;
         asm!(self;

@@ -78,14 +78,14 @@ pub fn c_d(e: &mut Emitter<'_>, i: &Instruction) {
 
 /// Moves rs to rd if a condition code is as wanted.
 fn move_general(e: &mut Emitter<'_>, i: &Instruction, wanted: bool) {
-    let (new, old) = (e.get(i.fields.rs()), e.get(i.fields.rd()));
+    let (new, old) = (e.get_whole(i.fields.rs()), e.get_whole(i.fields.rd()));
     let condition = condition(e, i.fields.cc());
     let value = if wanted {
         e.b.ins().select(condition, new, old)
     } else {
         e.b.ins().select(condition, old, new)
     };
-    e.set(i.written(), value);
+    e.set_whole(i.written(), value);
 }
 
 pub fn movf(e: &mut Emitter<'_>, i: &Instruction) {
@@ -124,12 +124,12 @@ macro_rules! moves {
         }
 
         pub fn $movz(e: &mut Emitter<'_>, i: &Instruction) {
-            let register = e.get(i.fields.rt());
+            let register = e.get_whole(i.fields.rt());
             move_if(e, i, Format::$format, register, false);
         }
 
         pub fn $movn(e: &mut Emitter<'_>, i: &Instruction) {
-            let register = e.get(i.fields.rt());
+            let register = e.get_whole(i.fields.rt());
             move_if(e, i, Format::$format, register, true);
         })*
     };

@@ -27,7 +27,8 @@ pub struct SpaceKey {
     pub asid: u8,
     /// The mode, which decides on segments and privilege.
     pub mode: Mode,
-    /// The Status bits that decide which instructions there are: CU0, CU1, FR.
+    /// The Status bits that decide which instructions there are: CU0, CU1, FR; and PX if a mode that
+    /// is not the kernel's has 64-bit operations, whatever bit says so.
     pub status: u32,
 }
 

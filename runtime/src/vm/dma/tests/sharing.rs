@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::addr::Va;
-use crate::cpu::cp0::STATUS_ERL;
+use crate::cpu::cp0::{STATUS_ERL, STATUS_KX};
+use crate::cpu::exception::Exception;
 use crate::device::Width;
 use crate::memory::User;
 use crate::memory::machine::MachineMemory;
@@ -160,4 +161,44 @@ fn a_guest_does_not_see_that_its_pages_are_shared() {
     let (more, alone) = run(false);
     assert_eq!((frames, more), (1, 2));
     assert_eq!(shared, alone);
+}
+
+/// A CPU that sees memory above 4 GiB sees the same pages there, whatever becomes of them.
+#[test]
+fn memory_above_4_gib_is_the_same_memory() {
+    let memory = memory(true);
+    let wide = || VmConfig {
+        model: Model::find("5KEc-experimental").expect("it is there"),
+        ..config()
+    };
+    let far = Va::of_register(0x9800_0001_0000_0000 | PAGE.0);
+    let mut machines = [(); 2].map(|()| {
+        let vm = Vm::in_memory(wide(), Arc::clone(&memory));
+        let mut vm = vm.expect("there is room");
+        vm.cpu.cp0.status = STATUS_KX;
+        vm.select_space();
+        read_from_disk(&mut vm, &[7; BYTES]);
+        vm
+    });
+    let [first, second] = &mut machines;
+    assert_eq!(users(first, &memory).len(), 2);
+    assert_eq!(first.load(far, Width::Word, 0), Ok(0x0707_0707));
+    first.view().add_code(PAGE, 8);
+    first.view().watch_writes();
+    first.store(far, Width::Word, 1, 0).expect("it is RAM");
+    assert_eq!((content(first)[0], content(second)[0]), (1, 7));
+    assert_eq!(
+        (users(first, &memory).len(), first.counters.code_writes),
+        (1, 1)
+    );
+    assert_eq!(first.ram.take_written(), [(PAGE, 4)]);
+    assert_eq!(first.load(DIRECT, Width::Word, 0), Ok(1));
+    second.view().decide(PAGE, Fate::Given).expect("it is RAM");
+    assert_eq!(second.load(far, Width::Word, 0), Ok(0));
+    let beyond = Va(far.0 + RAM);
+    assert_eq!(first.load(beyond, Width::Word, 0), Err(Exception::BusData));
+    first.cpu.cp0.status = 0;
+    first.select_space();
+    assert_eq!(first.load(far, Width::Word, 0), Err(Exception::AddressLoad));
+    assert_eq!(first.cpu.bad_address, far);
 }
