@@ -231,6 +231,7 @@ impl Exchange {
         self.clients.retain(Client::stays);
         state.clients = self.clients.len();
         state.owing = self.typist.is_stalled();
+        state.parted = state.parting;
         ended
     }
 

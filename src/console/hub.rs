@@ -73,6 +73,8 @@ pub(super) struct State {
     pub ended: bool,
     /// Whether the machine goes elsewhere: clients are told so, and what they have sent is still typed.
     pub parting: bool,
+    /// Whether the thread knows, and has since counted its clients.
+    pub parted: bool,
     /// Whether something that clients have sent is not typed yet.
     pub owing: bool,
     /// What the thread needs, until it is there.
@@ -121,6 +123,7 @@ impl Hub {
             rung: false,
             ended: false,
             parting: false,
+            parted: false,
             owing: false,
             waiting: Some((rung, keys)),
             thread: None,
@@ -182,7 +185,8 @@ impl Hub {
             state.ring.push(words);
             self.0.ring(&mut state);
         }
-        state.clients == 0 && state.newcomers.is_empty() && !state.owing
+        let counted = state.parted || state.thread.is_none();
+        counted && state.clients == 0 && state.newcomers.is_empty() && !state.owing
     }
 
     /// Gives clients a moment to read the rest.

@@ -280,22 +280,30 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_secs(20);
+    const SETTLED: Duration = Duration::from_millis(50);
 
     fn outlet() -> (UnixStream, Outlet) {
         let (reader, out) = UnixStream::pair().unwrap();
         (reader, Outlet::new(out).unwrap())
     }
 
+    /// Fills a lane, and the stream that it leads to.
     fn fill(lane: &Lane) -> Vec<u8> {
         let mut printed = Vec::new();
         let start = Instant::now();
-        while !lane.is_full() {
-            assert!(start.elapsed() < SOON, "nothing reads it");
-            let line = format!("line {}\n", printed.len());
-            lane.print(line.as_bytes());
-            printed.extend(line.bytes());
+        loop {
+            while !lane.is_full() {
+                assert!(start.elapsed() < SOON, "nothing reads it");
+                let line = format!("line {}\n", printed.len());
+                lane.print(line.as_bytes());
+                printed.extend(line.bytes());
+            }
+            // The thread that writes may have found room in the stream.
+            thread::sleep(SETTLED);
+            if lane.is_full() {
+                return printed;
+            }
         }
-        printed
     }
 
     #[test]
@@ -321,6 +329,7 @@ mod tests {
         });
         let (noisy, quiet) = (outlet.lane(waker), outlet.lane(Waker::none()));
         let printed = fill(&noisy);
+        woken.store(0, Ordering::SeqCst);
         quiet.print(b"a word");
         assert!(noisy.is_full() && !quiet.is_full());
         assert_eq!(woken.load(Ordering::SeqCst), 0);
