@@ -352,7 +352,10 @@ mod tests {
         lane.wait_for_room(SOON);
         assert!(!lane.is_full());
         assert_eq!(lane.wait_for_less(SOON), 0);
-        assert_eq!(lane.failure().unwrap().kind(), ErrorKind::BrokenPipe);
+        let failure = lane.failure().unwrap().kind();
+        // The second is what a socket says that was closed before all was read.
+        let expected = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+        assert!(expected.contains(&failure), "{failure}");
     }
 
     #[test]
