@@ -3,9 +3,9 @@
 //! There is no mapping through which code could be written: it is written to the file, by the one
 //! descriptor that there is. What lies where is not the arena's business.
 //!
-//! Guests run through much code, a little of each piece: where it lies in large pages the processor
-//! finds its way with few entries of its TLB. So when one's worth of it has been filled the host is
-//! asked for these.
+//! Guests run through much code, a little of each piece. In the host's small pages that takes more
+//! entries than the processor's TLB has. So when two megabytes of code are full, the host is asked to
+//! put them and what follows into large pages.
 //!
 //! perf looks for names of code only in memory that is no file. Where they are wanted, the arena is
 //! shared memory that is mapped twice, to be executed and to be written to.

@@ -19,7 +19,7 @@ pub struct Ways {
     arrived: Vec<Arrived>,
     /// The last block that leads to each.
     last: Vec<usize>,
-    /// For each block one that is entered from there only, if it leads to such.
+    /// For each block a successor that no other block leads to, if it has one.
     onward: Vec<Option<usize>>,
 }
 
@@ -75,7 +75,7 @@ impl Ways {
         }
     }
 
-    /// A block that control goes on to from this one, and that knows what this one has learnt.
+    /// A successor of the block that no other leads to, and which so knows what this one has learnt.
     pub fn onward(&self, block: usize) -> Option<usize> {
         self.onward[block]
     }
